@@ -1,0 +1,170 @@
+//! The engine of tests, scripts and hosts that keep a queue of their own: everything is lost with the process.
+
+mod delivery;
+mod jobs;
+mod run;
+mod state;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use tokio::sync::{Notify, broadcast};
+
+use super::{Engine, Shutdown, Submission, Submitted};
+use crate::event::Event;
+use crate::id::{BatchId, JobId};
+use crate::report::{BatchReport, JobStatus};
+use crate::spec::JobSpec;
+use crate::time::{Clock, SystemClock};
+use crate::worker::Worker;
+use crate::{Error, Result};
+
+use delivery::Outbox;
+use state::State;
+
+/// Keeps jobs in memory. Clones share.
+///
+/// At most [`MemoryEngine::QUEUE`] jobs wait; the newest [`MemoryEngine::HISTORY`] ended ones can be asked for.
+#[derive(Clone)]
+pub struct MemoryEngine(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    /// Wakes the loop that takes jobs.
+    work: Notify,
+    outbox: Outbox,
+    events: broadcast::Sender<Event>,
+    clock: Arc<dyn Clock>,
+    queue: usize,
+}
+
+impl MemoryEngine {
+    /// How many jobs may wait.
+    pub const QUEUE: usize = 10_000;
+    /// How many ended jobs are remembered.
+    pub const HISTORY: usize = 10_000;
+    /// How many notifications may wait for each job that may wait, before no further job is taken.
+    const ROWS_PER_JOB: usize = 10;
+    /// How many events a reader may fall behind.
+    const BEHIND: usize = 4096;
+
+    /// Empty, with the machine's clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// Empty, with this clock.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::with(clock, Self::QUEUE)
+    }
+
+    /// Empty, with this clock and room for `queue` waiting jobs.
+    #[must_use]
+    pub fn with(clock: Arc<dyn Clock>, queue: usize) -> Self {
+        Self(Arc::new(Inner {
+            state: Mutex::default(),
+            work: Notify::new(),
+            outbox: Outbox::default(),
+            events: broadcast::channel(Self::BEHIND).0,
+            clock,
+            queue,
+        }))
+    }
+}
+
+impl Default for MemoryEngine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryEngine").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Engine for MemoryEngine {
+    async fn submit(&self, submission: Submission) -> Result<Submitted> {
+        let now = self.0.clock.now();
+        let submitted = {
+            let mut state = self.0.lock();
+            let waiting = state.waiting() + submission.jobs.len();
+            if waiting > self.0.queue
+                || self.0.outbox.len() > self.0.queue.saturating_mul(Self::ROWS_PER_JOB)
+            {
+                return Err(Error::transient(
+                    "engine.full",
+                    "too many jobs or notifications are waiting",
+                )
+                .with("limit", self.0.queue)
+                .help("submit again later, or use an engine that keeps its queue on disk"));
+            }
+            state.submit(submission, now)
+        };
+        self.0.settle();
+        self.0.work.notify_one();
+        Ok(submitted)
+    }
+
+    async fn status(&self, job: JobId) -> Result<JobStatus> {
+        self.0.lock().status(job)
+    }
+
+    async fn batch(&self, batch: BatchId) -> Result<Option<BatchReport>> {
+        self.0.lock().batch(batch)
+    }
+
+    async fn cancel(&self, job: JobId) -> Result<()> {
+        let now = self.0.clock.now();
+        self.0.lock().cancel(job, now)?;
+        self.0.settle();
+        Ok(())
+    }
+
+    async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId> {
+        let spec = self.0.lock().replayable(job, spec)?;
+        let submitted = self.submit(Submission::one(spec)).await?;
+        submitted
+            .jobs
+            .first()
+            .copied()
+            .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
+    }
+
+    fn events(&self) -> BoxStream<'static, Event> {
+        let events = self.0.events.subscribe();
+        // A reader that fell behind gets an error here, which ends the stream.
+        stream::unfold(events, async |mut events| {
+            events.recv().await.ok().map(|event| (event, events))
+        })
+        .boxed()
+    }
+
+    async fn run(&self, worker: Worker, shutdown: Shutdown) -> Result<()> {
+        run::run(&self.0, worker, shutdown).await
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is consistent between statements, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands the events that a change of state has caused to the outbox and to the readers, in order.
+    fn settle(&self) {
+        self.outbox.accept(
+            || self.lock().take_events(),
+            |event| {
+                // Nobody listening is no error.
+                let _ = self.events.send(event);
+            },
+        );
+    }
+}

@@ -1,0 +1,121 @@
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::Inner;
+use super::delivery;
+use super::state::Taken;
+use crate::engine::Shutdown;
+use crate::id::JobId;
+use crate::worker::{Finished, Observer, Worker};
+use crate::{Error, Failure, Result};
+
+/// Works on jobs and deliveries until it is told to stop.
+pub(super) async fn run(inner: &Arc<Inner>, worker: Worker, shutdown: Shutdown) -> Result<()> {
+    inner.outbox.open(&worker, Arc::clone(&inner.clock));
+    inner.settle();
+    let mut channels = JoinSet::new();
+    for channel in inner.outbox.channels() {
+        channels.spawn(delivery::run(Arc::clone(inner), channel, worker.clone(), shutdown.clone()));
+    }
+    take_jobs(inner, &worker, &shutdown).await;
+    // The last events are known now: the channels may end once they are delivered.
+    inner.outbox.close();
+    while let Some(ended) = channels.join_next().await {
+        ended.map_err(|e| {
+            Error::internal("engine.panicked", "a delivery loop panicked").because(e)
+        })?;
+    }
+    Ok(())
+}
+
+async fn take_jobs(inner: &Arc<Inner>, worker: &Worker, shutdown: &Shutdown) {
+    let mut running = JoinSet::new();
+    loop {
+        while running.len() < worker.concurrency() && !shutdown.drain.is_cancelled() {
+            let Some(taken) = inner.lock().take(inner.clock.now()) else { break };
+            inner.settle();
+            running.spawn(attempt(Arc::clone(inner), worker.clone(), shutdown.clone(), taken));
+        }
+        if shutdown.drain.is_cancelled() && running.is_empty() {
+            return;
+        }
+        let next_due = inner.lock().next_due();
+        tokio::select! {
+            () = inner.work.notified() => {}
+            () = shutdown.drain.cancelled(), if !shutdown.drain.is_cancelled() => {}
+            Some(_) = running.join_next() => {}
+            () = inner.clock.sleep_until(next_due.unwrap_or_default()), if next_due.is_some() => {}
+        }
+    }
+}
+
+async fn attempt(inner: Arc<Inner>, worker: Worker, shutdown: Shutdown, taken: Taken) {
+    let (job, cancel) = (taken.job, taken.cancel.clone());
+    let observer = Arc::new(Watcher { inner: Arc::clone(&inner), job });
+    let attempt = taken.attempt(observer);
+    // The attempt runs in a task of its own, so that a panic in it ends the attempt and not the engine.
+    let working = tokio::spawn({
+        let worker = worker.clone();
+        async move { worked(&worker, &attempt).await }
+    });
+    let mut working = std::pin::pin!(working);
+    let joined = tokio::select! {
+        joined = &mut working => joined,
+        () = shutdown.now.cancelled() => {
+            cancel.cancel();
+            working.await
+        }
+    };
+    let result = joined.unwrap_or_else(|e| {
+        Err(Error::internal("job.panicked", "the job panicked")
+            .help("this is a defect: please report it")
+            .because(e))
+    });
+    let now = inner.clock.now();
+    match result {
+        Ok(made) => inner.lock().succeeded(job, made, now),
+        Err(error) => {
+            tracing::warn!(%job, %error, "an attempt failed");
+            let handed_back = shutdown.now.is_cancelled();
+            inner.lock().failed(job, &error, worker.retry(), handed_back, now);
+        }
+    }
+    inner.settle();
+}
+
+async fn worked(worker: &Worker, attempt: &crate::worker::Attempt) -> Result<Finished> {
+    let mut made = worker.attempt(attempt).await?;
+    if attempt.cancel.is_cancelled() {
+        return Err(Error::cancelled());
+    }
+    made.publish().await?;
+    Ok(made)
+}
+
+/// Tells the engine's state what happens in an attempt.
+struct Watcher {
+    inner: Arc<Inner>,
+    job: JobId,
+}
+
+impl Observer for Watcher {
+    fn progress(&self, done: f32) {
+        let now = self.inner.clock.now();
+        self.inner.lock().progress(self.job, done, now);
+        self.inner.settle();
+    }
+
+    fn steps(&self, steps: &[String], failure: Option<&Failure>) {
+        let now = self.inner.clock.now();
+        self.inner.lock().steps(self.job, steps, failure, now);
+        self.inner.settle();
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watcher").field("job", &self.job).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! The contract of engines: who keeps jobs, decides when they run, and keeps events until they have been delivered.
+
+mod memory;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+
+pub use memory::MemoryEngine;
+
+use crate::event::Event;
+use crate::id::{BatchId, JobId};
+use crate::report::{BatchReport, JobStatus};
+use crate::spec::JobSpec;
+use crate::worker::Worker;
+use crate::{CancellationToken, Result};
+
+/// Keeps jobs and runs them: in memory, in one file, on many machines.
+///
+/// A job is delivered at least once and reaches one terminal state, with one terminal event, exactly once. A state and
+/// the events that it causes become visible together.
+#[async_trait]
+pub trait Engine: fmt::Debug + Send + Sync + 'static {
+    /// Takes jobs, all or none, and returns at once. A job whose idempotency key is known already gives the id of the
+    /// first.
+    ///
+    /// # Errors
+    /// `engine.full`: later; `engine.stopped`.
+    async fn submit(&self, submission: Submission) -> Result<Submitted>;
+
+    /// What is known of a job.
+    ///
+    /// # Errors
+    /// `job.unknown`.
+    async fn status(&self, job: JobId) -> Result<JobStatus>;
+
+    /// What became of a batch, once all its jobs have ended; `None` before.
+    ///
+    /// # Errors
+    /// `batch.unknown`.
+    async fn batch(&self, batch: BatchId) -> Result<Option<BatchReport>>;
+
+    /// Cancels a job. One that runs stops within a second or so; one that has ended stays as it is.
+    ///
+    /// # Errors
+    /// `job.unknown`.
+    async fn cancel(&self, job: JobId) -> Result<()>;
+
+    /// Submits an ended job again, as a new one, with another spec if one is given.
+    ///
+    /// # Errors
+    /// `job.unknown`, `job.not_ended`, and those of [`Engine::submit`].
+    async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId>;
+
+    /// Events from now on, progress among them. The stream ends when its reader falls too far behind: look at the
+    /// status and subscribe again.
+    fn events(&self) -> BoxStream<'static, Event>;
+
+    /// Works on jobs and deliveries until it is told to stop.
+    ///
+    /// # Errors
+    /// The engine can not go on.
+    async fn run(&self, worker: Worker, shutdown: Shutdown) -> Result<()>;
+}
+
+/// Jobs to take.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Submission {
+    /// The jobs.
+    pub jobs: Vec<JobSpec>,
+    /// Whether they form a batch, which has an event of its own when all have ended.
+    pub batch: bool,
+}
+
+impl Submission {
+    /// One job by itself.
+    #[must_use]
+    pub fn one(spec: JobSpec) -> Self {
+        Self { jobs: vec![spec], batch: false }
+    }
+
+    /// Jobs that form a batch.
+    #[must_use]
+    pub fn batch(jobs: Vec<JobSpec>) -> Self {
+        Self { jobs, batch: true }
+    }
+}
+
+/// Jobs that were taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Submitted {
+    /// Their names, in the order of the submission.
+    pub jobs: Vec<JobId>,
+    /// The name of their batch.
+    pub batch: Option<BatchId>,
+}
+
+impl Submitted {
+    /// These jobs.
+    #[must_use]
+    pub fn new(jobs: Vec<JobId>, batch: Option<BatchId>) -> Self {
+        Self { jobs, batch }
+    }
+}
+
+/// How a running engine is stopped, in two stages.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Shutdown {
+    /// Take no new jobs; finish those that run, and deliver what is due.
+    pub drain: CancellationToken,
+    /// Stop those that still run and hand them back unfinished.
+    pub now: CancellationToken,
+}
+
+impl Shutdown {
+    /// Not yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}

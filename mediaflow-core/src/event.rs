@@ -1,0 +1,286 @@
+//! What happened, for whom, and how bad it is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::id::{BatchId, EventId, JobId};
+use crate::report::{BatchReport, OutputReport, Report};
+use crate::spec::{JobOptions, NotifyTarget};
+use crate::{Failure, Timestamp};
+
+/// Something that happened. It is stored before it is sent, and keeps its id through every attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Event {
+    /// Its own name; a receiver that has seen it ignores the repetition.
+    pub id: EventId,
+    /// What happened.
+    pub kind: EventKind,
+    /// When.
+    pub time: Timestamp,
+    /// Whom it concerns.
+    pub audience: Audience,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The job that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+    /// The batch that it is about, or that the job belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchId>,
+    /// Who asked for the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// What the job's owner wants to find again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, Value>,
+    /// The words to find the job by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Notifiers that the job names, with addresses of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<NotifyTarget>,
+    /// What there is to say.
+    #[serde(default, skip_serializing_if = "EventData::is_none")]
+    pub data: EventData,
+}
+
+/// What can happen.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A job was accepted.
+    #[serde(rename = "job.created")]
+    JobCreated,
+    /// An attempt began.
+    #[serde(rename = "job.started")]
+    JobStarted,
+    /// The work went on.
+    #[serde(rename = "job.progress")]
+    JobProgress,
+    /// A step, or a group of steps that ran as one, is done.
+    #[serde(rename = "step.completed")]
+    StepCompleted,
+    /// A step failed.
+    #[serde(rename = "step.failed")]
+    StepFailed,
+    /// An output is verified and in its place.
+    #[serde(rename = "output.ready")]
+    OutputReady,
+    /// A job ended `succeeded` or `partial`.
+    #[serde(rename = "job.completed")]
+    JobCompleted,
+    /// A job ended `failed`.
+    #[serde(rename = "job.failed")]
+    JobFailed,
+    /// A job ended `cancelled`.
+    #[serde(rename = "job.cancelled")]
+    JobCancelled,
+    /// Every job of a batch has ended.
+    #[serde(rename = "batch.completed")]
+    BatchCompleted,
+    /// A notification could not be delivered, and no attempt is left.
+    #[serde(rename = "delivery.failed")]
+    DeliveryFailed,
+}
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 11] = [
+        Self::JobCreated,
+        Self::JobStarted,
+        Self::JobProgress,
+        Self::StepCompleted,
+        Self::StepFailed,
+        Self::OutputReady,
+        Self::JobCompleted,
+        Self::JobFailed,
+        Self::JobCancelled,
+        Self::BatchCompleted,
+        Self::DeliveryFailed,
+    ];
+
+    /// The wire name: `job.completed`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::JobCreated => "job.created",
+            Self::JobStarted => "job.started",
+            Self::JobProgress => "job.progress",
+            Self::StepCompleted => "step.completed",
+            Self::StepFailed => "step.failed",
+            Self::OutputReady => "output.ready",
+            Self::JobCompleted => "job.completed",
+            Self::JobFailed => "job.failed",
+            Self::JobCancelled => "job.cancelled",
+            Self::BatchCompleted => "batch.completed",
+            Self::DeliveryFailed => "delivery.failed",
+        }
+    }
+
+    /// Whether the job or batch has ended with it.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(
+            self,
+            Self::JobCompleted | Self::JobFailed | Self::JobCancelled | Self::BatchCompleted
+        )
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whom an event concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Audience {
+    /// Whoever asked for the job.
+    Owner,
+    /// Whoever answers for the application: failures of jobs.
+    Admin,
+    /// Whoever keeps the machines running: deliveries that fail.
+    Ops,
+}
+
+/// How bad it is.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Severity {
+    /// For programs: progress, steps.
+    Debug,
+    /// As it should be.
+    Info,
+    /// Went on, with a loss.
+    Warning,
+    /// Failed.
+    Error,
+}
+
+/// What there is to say of an event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventData {
+    /// Nothing more than the kind says.
+    #[default]
+    None,
+    /// How far the job is, from 0 to 1.
+    Progress(f32),
+    /// Which step, or which steps that ran as one, and why if they failed.
+    Step {
+        /// The names in the pipeline.
+        steps: Vec<String>,
+        /// Why they failed.
+        failure: Option<Failure>,
+    },
+    /// The output that is in its place.
+    Output(Box<OutputReport>),
+    /// What became of the job.
+    Job(Box<Report>),
+    /// What became of the batch.
+    Batch(Box<BatchReport>),
+    /// What could not be delivered, and why.
+    Delivery {
+        /// The notifier.
+        channel: String,
+        /// The event that it should have told.
+        event: EventId,
+        /// How often it was tried.
+        attempts: u32,
+        /// What the last attempt failed with.
+        reason: String,
+    },
+}
+
+impl EventData {
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+impl Event {
+    /// An event of no job, with the audience and severity that its kind has.
+    #[must_use]
+    pub fn new(kind: EventKind, time: Timestamp, data: EventData) -> Self {
+        let (audience, severity) = match kind {
+            EventKind::JobCreated | EventKind::JobStarted | EventKind::OutputReady => {
+                (Audience::Owner, Severity::Info)
+            }
+            EventKind::JobProgress | EventKind::StepCompleted => (Audience::Owner, Severity::Debug),
+            EventKind::JobCompleted | EventKind::JobCancelled => {
+                (Audience::Owner, severity_of(&data))
+            }
+            EventKind::BatchCompleted => (Audience::Owner, severity_of(&data)),
+            EventKind::StepFailed => (Audience::Admin, Severity::Warning),
+            EventKind::JobFailed => (Audience::Admin, Severity::Error),
+            EventKind::DeliveryFailed => (Audience::Ops, Severity::Error),
+        };
+        Self {
+            id: EventId::new(),
+            kind,
+            time,
+            audience,
+            severity,
+            job: None,
+            batch: None,
+            owner: None,
+            metadata: BTreeMap::new(),
+            tags: Vec::new(),
+            notify: Vec::new(),
+            data,
+        }
+    }
+
+    /// About this job, with what its options say.
+    #[must_use]
+    pub fn about(mut self, job: JobId, batch: Option<BatchId>, options: &JobOptions) -> Self {
+        (self.job, self.batch) = (Some(job), batch);
+        self.of(options)
+    }
+
+    /// About this batch, with what the options of its first job say.
+    #[must_use]
+    pub fn about_batch(mut self, batch: BatchId, options: &JobOptions) -> Self {
+        self.batch = Some(batch);
+        self.of(options)
+    }
+
+    fn of(mut self, options: &JobOptions) -> Self {
+        self.owner.clone_from(&options.owner);
+        self.metadata.clone_from(&options.metadata);
+        self.tags.clone_from(&options.tags);
+        self.notify.clone_from(&options.notify);
+        self
+    }
+}
+
+/// A job or batch that lost something on the way warns, even though it ended well.
+fn severity_of(data: &EventData) -> Severity {
+    use crate::report::JobState;
+    let state = match data {
+        EventData::Job(report) => report.state,
+        EventData::Batch(report) => report.state,
+        _ => return Severity::Info,
+    };
+    match state {
+        JobState::Partial => Severity::Warning,
+        JobState::Failed => Severity::Error,
+        JobState::Queued | JobState::Running | JobState::Succeeded | JobState::Cancelled => {
+            Severity::Info
+        }
+    }
+}

@@ -1,0 +1,270 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::Mediaflow;
+use crate::engine::{Engine, MemoryEngine};
+use crate::media::Scratch;
+use crate::notify::{IntoNotifier, Notifier};
+use crate::storage::{self, Storage, Storages};
+use crate::time::{Clock, SystemClock};
+use crate::worker::{DeliveryPolicy, MemoryBudget, Parts, RetryPolicy, Worker};
+use crate::{CpuPool, Error, Limits, Registry, Result};
+
+/// Configures a [`Mediaflow`]. Nothing fails before [`Builder::start`], which reports the first mistake.
+///
+/// | setting | default |
+/// |---|---|
+/// | [`engine`](Builder::engine) | in memory |
+/// | [`cores`](Builder::cores) | all that the process may use |
+/// | [`memory`](Builder::memory) | 1 GiB for all running jobs together |
+/// | [`concurrency`](Builder::concurrency) | 4 jobs per core under way; pixels wait for a core |
+/// | [`videos`](Builder::videos) | 1 video pipeline at a time: each uses all cores |
+/// | [`limits`](Builder::limits), [`retry`](Builder::retry), [`delivery`](Builder::delivery) | see there |
+/// | [`scratch`](Builder::scratch) | a folder of its own in the system's, removed at the end |
+#[must_use]
+pub struct Builder {
+    registry: Registry,
+    storages: Storages,
+    notifiers: Vec<Arc<dyn Notifier>>,
+    engine: Option<Arc<dyn Engine>>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    retry: RetryPolicy,
+    delivery: DeliveryPolicy,
+    cores: Option<usize>,
+    memory: u64,
+    concurrency: Option<usize>,
+    videos: usize,
+    scratch: Option<PathBuf>,
+    allowed_paths: Vec<PathBuf>,
+    allowed_hosts: Vec<String>,
+    mistake: Option<Error>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            registry: Registry::new(),
+            storages: Storages::default(),
+            notifiers: Vec::new(),
+            engine: None,
+            clock: Arc::new(SystemClock),
+            limits: Limits::default(),
+            retry: RetryPolicy::default(),
+            delivery: DeliveryPolicy::default(),
+            cores: None,
+            memory: 1 << 30,
+            concurrency: None,
+            videos: 1,
+            scratch: None,
+            allowed_paths: Vec::new(),
+            allowed_hosts: Vec::new(),
+            mistake: None,
+        }
+    }
+
+    /// Adds a storage by its URL: `memory:`, or `file:///folder`, which is made if it is missing.
+    pub fn storage(mut self, name: impl Into<String>, url: &str) -> Self {
+        match storage::from_url(url) {
+            Ok(storage) => self.add_storage(name.into(), storage),
+            Err(error) => self.note(error.with("storage", name.into())),
+        }
+        self
+    }
+
+    /// Adds a storage of your own.
+    pub fn storage_with(mut self, name: impl Into<String>, storage: impl Storage) -> Self {
+        self.add_storage(name.into(), Arc::new(storage));
+        self
+    }
+
+    /// Adds operations, jobs and backends: `.with(image::operations)`, or
+    /// `.with(|registry| { registry.operation::<Mine>(); })`.
+    pub fn with<R>(mut self, register: impl FnOnce(&mut Registry) -> R) -> Self {
+        register(&mut self.registry);
+        self
+    }
+
+    /// Adds a notifier.
+    pub fn notify(mut self, notifier: impl IntoNotifier) -> Self {
+        match notifier.into_notifier() {
+            Ok(notifier) if self.notifiers.iter().any(|known| known.name() == notifier.name()) => {
+                self.note(
+                    Error::input("notify.twice", "two notifiers have the same name")
+                        .with("channel", notifier.name())
+                        .help("give one of them another name"),
+                );
+            }
+            Ok(notifier) => self.notifiers.push(notifier),
+            Err(error) => self.note(error),
+        }
+        self
+    }
+
+    /// Keeps and runs jobs with this engine.
+    pub fn engine(mut self, engine: impl Engine) -> Self {
+        self.engine = Some(Arc::new(engine));
+        self
+    }
+
+    /// Bounds on input, work and time.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How failed attempts at a job are repeated.
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// How failed attempts at a delivery are repeated.
+    pub fn delivery(mut self, delivery: DeliveryPolicy) -> Self {
+        self.delivery = delivery;
+        self
+    }
+
+    /// How many cores pixel work may use at once.
+    pub fn cores(mut self, cores: usize) -> Self {
+        self.cores = Some(cores);
+        self
+    }
+
+    /// Bytes that all running jobs may use together. A job waits until its estimate fits.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// How many jobs may be under way at once.
+    pub fn concurrency(mut self, jobs: usize) -> Self {
+        self.concurrency = Some(jobs.max(1));
+        self
+    }
+
+    /// How many video pipelines may run at once.
+    pub fn videos(mut self, videos: usize) -> Self {
+        self.videos = videos.max(1);
+        self
+    }
+
+    /// The folder for temporary files, which must exist. Video needs as much room there as its results take.
+    pub fn scratch(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.scratch = Some(folder.into());
+        self
+    }
+
+    /// Lets specs name files in this folder as `file:/...`. Without it they can read no local path at all.
+    pub fn allow_paths(mut self, folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
+        match folder.canonicalize() {
+            Ok(folder) => self.allowed_paths.push(folder),
+            Err(e) => self.note(
+                Error::input("source.path", "the allowed folder can not be found")
+                    .with("folder", folder.display())
+                    .because(e),
+            ),
+        }
+        self
+    }
+
+    /// Lets sources by URL come from this host and port although its address is private: `127.0.0.1:9000`.
+    pub fn allow_private_host(mut self, host: impl Into<String>) -> Self {
+        self.allowed_hosts.push(host.into());
+        self
+    }
+
+    /// Takes time from this clock: for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Checks everything and starts to work. Call it within a tokio runtime.
+    ///
+    /// # Errors
+    /// The first mistake of the configuration.
+    #[expect(clippy::unused_async, reason = "engines on disk and on servers connect here")]
+    pub async fn start(mut self) -> Result<Mediaflow> {
+        self.registry.check()?;
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        let (scratch, scratch_folder) = scratch(self.scratch)?;
+        let cpu = self.cores.map_or_else(CpuPool::per_core, CpuPool::new);
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let engine = self
+            .engine
+            .unwrap_or_else(|| Arc::new(MemoryEngine::with_clock(Arc::clone(&self.clock))));
+        let worker = Worker(Arc::new(Parts {
+            registry: self.registry,
+            storages: self.storages,
+            notifiers: self.notifiers,
+            limits: self.limits,
+            cpu,
+            memory: MemoryBudget::new(self.memory),
+            video: Semaphore::new(self.videos),
+            scratch,
+            _scratch_folder: scratch_folder,
+            clock: self.clock,
+            allowed_paths: self.allowed_paths,
+            #[cfg(feature = "http")]
+            http: client(&self.allowed_hosts)?,
+            retry: self.retry,
+            delivery: self.delivery,
+            concurrency: self.concurrency.unwrap_or(4 * cores),
+        }));
+        Ok(Mediaflow::start(engine, worker))
+    }
+
+    fn add_storage(&mut self, name: String, storage: Arc<dyn Storage>) {
+        if !self.storages.add(name.clone(), storage) {
+            self.note(
+                Error::input("storage.twice", "two storages have the same name")
+                    .with("storage", name),
+            );
+        }
+    }
+
+    fn note(&mut self, mistake: Error) {
+        self.mistake.get_or_insert(mistake);
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("registry", &self.registry)
+            .field("storages", &self.storages)
+            .field("notifiers", &self.notifiers)
+            .finish_non_exhaustive()
+    }
+}
+
+fn scratch(folder: Option<PathBuf>) -> Result<(Scratch, Option<tempfile::TempDir>)> {
+    let wrong = |e: std::io::Error| {
+        Error::transient("scratch.io", "the folder for temporary files can not be used")
+            .help("make it, or choose another one with `scratch()`")
+            .because(e)
+    };
+    match folder {
+        Some(folder) => {
+            let folder = folder.canonicalize().map_err(wrong)?;
+            Ok((Scratch::in_folder(folder), None))
+        }
+        None => {
+            let own = tempfile::Builder::new().prefix("mediaflow-").tempdir().map_err(wrong)?;
+            Ok((Scratch::in_folder(own.path()), Some(own)))
+        }
+    }
+}
+
+#[cfg(feature = "http")]
+fn client(allowed: &[String]) -> Result<crate::http::GuardedClient> {
+    let builder = crate::http::GuardedClient::builder();
+    allowed.iter().fold(builder, |builder, host| builder.allow_private(host)).build()
+}

@@ -1,0 +1,224 @@
+//! What a host holds: the builder, the engine's handle, and the handles of its jobs.
+
+mod builder;
+mod job;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::stream::BoxStream;
+use serde_json::Value;
+use tokio::task::JoinHandle;
+
+pub use builder::Builder;
+pub use job::{BatchHandle, BatchTicket, JobHandle};
+
+use crate::engine::{Engine, Shutdown, Submission};
+use crate::event::Event;
+use crate::id::{BatchId, JobId};
+use crate::media::MediaInfo;
+use crate::planner::JobPlan;
+use crate::spec::{IntoSpec, JobSpec, Source};
+use crate::worker::Worker;
+use crate::{Error, Result};
+
+/// A running mediaflow: takes jobs, works on them in the background, and tells of them. Clones share.
+///
+/// ```
+/// use mediaflow_core::Mediaflow;
+/// use mediaflow_core::spec::{Pipeline, Source};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> mediaflow_core::Result<()> {
+/// let media = Mediaflow::builder().storage("public", "memory:").start().await?;
+///
+/// let gif = &b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"[..];
+/// let copy = Pipeline::from(Source::bytes(gif)).output("public/dot.gif", |picture| picture).build()?;
+/// let job = media.submit(copy).await?; // returns at once
+/// let report = job.done().await?;
+/// assert_eq!(report.outputs[0].bytes, 14);
+///
+/// media.shutdown(std::time::Duration::from_secs(5)).await
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Mediaflow(Arc<Running>);
+
+#[derive(Debug)]
+struct Running {
+    engine: Arc<dyn Engine>,
+    worker: Worker,
+    shutdown: Shutdown,
+    /// Cancelled when the engine's loop has ended, for whatever reason.
+    stopped: crate::CancellationToken,
+    task: Mutex<Option<JoinHandle<Result<()>>>>,
+}
+
+impl Mediaflow {
+    /// Configures and starts: see [`Builder`].
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Must be called within a tokio runtime.
+    fn start(engine: Arc<dyn Engine>, worker: Worker) -> Self {
+        let (shutdown, stopped) = (Shutdown::new(), crate::CancellationToken::new());
+        let running = {
+            let (engine, worker, shutdown) =
+                (Arc::clone(&engine), worker.clone(), shutdown.clone());
+            let stopped = stopped.clone();
+            async move {
+                let _ended = stopped.drop_guard();
+                let result = engine.run(worker, shutdown).await;
+                if let Err(error) = &result {
+                    tracing::error!(%error, "the engine has stopped");
+                }
+                result
+            }
+        };
+        let task = Mutex::new(Some(tokio::spawn(running)));
+        Self(Arc::new(Running { engine, worker, shutdown, stopped, task }))
+    }
+
+    /// Submits a job: a [`Pipeline`](crate::spec::Pipeline), a custom [`Job`](crate::Job), or a [`JobSpec`] with
+    /// options. Returns at once, as soon as the job is stored.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the spec and can be seen without its source; `engine.full`; `engine.stopped`.
+    pub async fn submit(&self, job: impl IntoSpec) -> Result<JobHandle> {
+        let spec = self.checked(job)?;
+        let submitted = self.0.engine.submit(Submission::one(spec)).await?;
+        let id = submitted.jobs.first().copied();
+        id.map(|id| self.job(id))
+            .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
+    }
+
+    /// Submits jobs as one batch. Each has its own events; when all have ended there is one `batch.completed` on top.
+    /// Cloudinary's eager derivatives are a batch of one pipeline with an output for each transformation.
+    ///
+    /// # Errors
+    /// As [`Mediaflow::submit`], naming the job by its position; then none was taken. `spec.batch` if it is empty.
+    pub async fn eager<J: IntoSpec>(
+        &self,
+        jobs: impl IntoIterator<Item = J>,
+    ) -> Result<BatchHandle> {
+        let specs: Vec<_> = jobs
+            .into_iter()
+            .enumerate()
+            .map(|(index, job)| self.checked(job).map_err(|e| e.with("job", index)))
+            .collect::<Result<_>>()?;
+        if specs.is_empty() {
+            return Err(Error::input("spec.batch", "a batch needs at least one job"));
+        }
+        let submitted = self.0.engine.submit(Submission::batch(specs)).await?;
+        let batch = submitted
+            .batch
+            .ok_or_else(|| Error::internal("engine.submit", "a submission gave no batch"))?;
+        Ok(BatchHandle::new(self.clone(), batch, submitted.jobs))
+    }
+
+    /// The handle of a job that was submitted before.
+    #[must_use]
+    pub fn job(&self, id: JobId) -> JobHandle {
+        JobHandle::new(self.clone(), id)
+    }
+
+    /// Submits an ended job again, as a new one: as it was, or changed.
+    ///
+    /// # Errors
+    /// `job.unknown`, `job.not_ended`, and those of [`Mediaflow::submit`].
+    pub async fn replay(&self, job: JobId, changed: Option<JobSpec>) -> Result<JobHandle> {
+        let changed = changed.map(|spec| self.checked(spec)).transpose()?;
+        Ok(self.job(self.0.engine.replay(job, changed).await?))
+    }
+
+    /// What became of a batch, once all its jobs have ended; `None` before.
+    ///
+    /// # Errors
+    /// `batch.unknown`.
+    pub async fn batch(&self, batch: BatchId) -> Result<Option<crate::report::BatchReport>> {
+        self.0.engine.batch(batch).await
+    }
+
+    /// All events from now on. The stream ends when its reader falls too far behind.
+    #[must_use]
+    pub fn events(&self) -> BoxStream<'static, Event> {
+        self.0.engine.events()
+    }
+
+    /// What a job would do, without doing it: reads the headers of its sources, and decodes and writes nothing.
+    /// [`JobPlan`]'s `Display` explains it.
+    ///
+    /// # Errors
+    /// Everything that would make the job fail before its first step.
+    pub async fn plan(&self, job: impl IntoSpec) -> Result<JobPlan> {
+        let spec = self.checked(job)?;
+        self.0.worker.plan(&spec).await
+    }
+
+    /// [`Mediaflow::plan`] as text for people: the steps merged, the scale chosen, the crop, memory and cost.
+    ///
+    /// # Errors
+    /// As [`Mediaflow::plan`].
+    pub async fn explain(&self, job: impl IntoSpec) -> Result<String> {
+        Ok(self.plan(job).await?.to_string())
+    }
+
+    /// Reads the headers of a source.
+    ///
+    /// # Errors
+    /// The source can not be fetched or read, or passes a limit.
+    pub async fn probe(&self, source: impl Into<Source>) -> Result<MediaInfo> {
+        self.0.worker.probe(&source.into()).await
+    }
+
+    /// The JSON Schema of the specs that this host understands.
+    #[must_use]
+    pub fn json_schema(&self) -> Value {
+        crate::spec::json_schema(self.0.worker.registry())
+    }
+
+    /// Stops: takes no new jobs, and gives those that run and the notifications that are due `grace` to finish. What
+    /// is not done by then is handed back to the engine.
+    ///
+    /// # Errors
+    /// The engine stopped by itself before, with an error.
+    pub async fn shutdown(&self, grace: Duration) -> Result<()> {
+        self.0.shutdown.drain.cancel();
+        let task = self.0.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut task) = task else {
+            self.0.stopped.cancelled().await;
+            return Ok(());
+        };
+        let joined = match tokio::time::timeout(grace, &mut task).await {
+            Ok(joined) => joined,
+            Err(_) => {
+                self.0.shutdown.now.cancel();
+                task.await
+            }
+        };
+        joined.map_err(|e| Error::internal("engine.panicked", "the engine panicked").because(e))?
+    }
+
+    fn checked(&self, job: impl IntoSpec) -> Result<JobSpec> {
+        if self.0.stopped.is_cancelled() || self.0.shutdown.drain.is_cancelled() {
+            return Err(stopped());
+        }
+        let spec = job.into_spec()?;
+        self.0.worker.check(&spec)?;
+        Ok(spec)
+    }
+}
+
+impl Drop for Running {
+    /// Nobody can ask for anything any more: stop at once.
+    fn drop(&mut self) {
+        self.shutdown.drain.cancel();
+        self.shutdown.now.cancel();
+    }
+}
+
+fn stopped() -> Error {
+    Error::transient("engine.stopped", "the engine has stopped")
+        .help("start it again and submit there")
+}

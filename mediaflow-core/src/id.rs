@@ -1,0 +1,60 @@
+//! Names of jobs, batches and events: UUIDs that sort by the time they were made.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Error, Result};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $code:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(transparent)]
+        #[schemars(with = "String")]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new one.
+            #[must_use]
+            pub(crate) fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self> {
+                Uuid::parse_str(text)
+                    .map(Self)
+                    .map_err(|e| Error::input($code, "this is no id").with("id", text.escape_debug()).because(e))
+            }
+        }
+    };
+}
+
+id!(
+    /// The name of a job.
+    JobId,
+    "id.job"
+);
+id!(
+    /// The name of a batch of jobs.
+    BatchId,
+    "id.batch"
+);
+id!(
+    /// The name of an event: the same in every attempt to deliver it.
+    EventId,
+    "id.event"
+);

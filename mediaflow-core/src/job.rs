@@ -1,0 +1,96 @@
+//! What a job is: something that plans a pipeline once its source is known.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::media::MediaInfo;
+use crate::spec::{Pipeline, Source};
+use crate::{Error, Result};
+
+/// A job. Most are a [`Pipeline`] as it stands; a custom job decides on its pipeline after it has seen the source.
+///
+/// ```
+/// use mediaflow_core::spec::{Pipeline, Source};
+/// use mediaflow_core::{Job, PlanContext, Result, async_trait};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Keeps a copy of what is large enough to be worth it.
+/// #[derive(Debug, Serialize, Deserialize)]
+/// #[serde(deny_unknown_fields)]
+/// struct Archive {
+///     source: Source,
+/// }
+///
+/// #[async_trait]
+/// impl Job for Archive {
+///     const KIND: &'static str = "acme.archive";
+///
+///     async fn plan(&self, cx: &PlanContext<'_>) -> Result<Pipeline> {
+///         let info = cx.probe(&self.source).await?;
+///         let place = if info.width >= 1000 { "archive/large" } else { "archive/small" };
+///         Pipeline::from(self.source.clone()).output(place, |media| media).build()
+///     }
+/// }
+/// ```
+#[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a job",
+    note = "build a `Pipeline`, or derive `Serialize`, `Deserialize` and `Debug` and implement `Job` with a `KIND` and `plan`"
+)]
+pub trait Job: Serialize + DeserializeOwned + fmt::Debug + Send + Sync + 'static {
+    /// The wire name: chosen, never changed, never derived from a Rust name.
+    const KIND: &'static str;
+    /// The version of the parameters.
+    const VERSION: u32 = 1;
+
+    /// Decides what to do. Runs at the start of each attempt, without side effects.
+    ///
+    /// # Errors
+    /// The source can not be used, or the parameters make no sense for it.
+    async fn plan(&self, cx: &PlanContext<'_>) -> Result<Pipeline>;
+
+    /// What a worker must know to run it, as `kind@version`, as far as that is known before the plan.
+    fn requires(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Turns parameters of an earlier version into today's.
+    ///
+    /// # Errors
+    /// Default: no earlier version is understood.
+    fn upgrade(from: u32, _with: Value) -> Result<Value> {
+        Err(Error::unsupported("spec.version", "a job of this version is no longer understood")
+            .with("job", Self::KIND)
+            .with("version", from))
+    }
+}
+
+/// What a job may look at while it plans.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanContext<'a> {
+    prober: &'a dyn Prober,
+}
+
+/// Looks at sources for a [`PlanContext`].
+#[async_trait]
+pub(crate) trait Prober: fmt::Debug + Send + Sync {
+    async fn probe(&self, source: &Source) -> Result<MediaInfo>;
+}
+
+impl<'a> PlanContext<'a> {
+    pub(crate) fn new(prober: &'a dyn Prober) -> Self {
+        Self { prober }
+    }
+
+    /// Reads the headers of a source. A source that is probed and then used is fetched once.
+    ///
+    /// # Errors
+    /// The source can not be fetched or read, or passes a limit.
+    pub async fn probe(&self, source: &Source) -> Result<MediaInfo> {
+        self.prober.probe(source).await
+    }
+}

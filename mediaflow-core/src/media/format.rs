@@ -1,0 +1,99 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The name of an encoded format: `jpeg`, `mp4`. Open: a backend may bring formats of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Format(Cow<'static, str>);
+
+impl Format {
+    /// JPEG.
+    pub const JPEG: Self = Self(Cow::Borrowed("jpeg"));
+    /// PNG.
+    pub const PNG: Self = Self(Cow::Borrowed("png"));
+    /// WebP.
+    pub const WEBP: Self = Self(Cow::Borrowed("webp"));
+    /// GIF.
+    pub const GIF: Self = Self(Cow::Borrowed("gif"));
+    /// MP4 and its kin (M4V, M4A).
+    pub const MP4: Self = Self(Cow::Borrowed("mp4"));
+    /// QuickTime.
+    pub const MOV: Self = Self(Cow::Borrowed("mov"));
+    /// Decoded pixels: not a file.
+    pub const RAW: Self = Self(Cow::Borrowed("raw"));
+
+    /// How many bytes [`Format::sniff`] wants to see.
+    pub const SNIFF_BYTES: usize = 8192;
+
+    /// A format by its name: lower case, the word that its users say.
+    #[must_use]
+    pub fn named(name: impl Into<Cow<'static, str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// The format that begins with these bytes.
+    #[must_use]
+    pub fn sniff(head: &[u8]) -> Option<Self> {
+        let kind = infer::get(head)?;
+        match kind.matcher_type() {
+            infer::MatcherType::Image | infer::MatcherType::Video | infer::MatcherType::Audio => {}
+            _ if kind.mime_type() == "application/pdf" => {}
+            _ => return None,
+        }
+        Some(match kind.mime_type() {
+            "image/jpeg" => Self::JPEG,
+            "video/mp4" | "video/x-m4v" | "audio/m4a" => Self::MP4,
+            _ => Self(Cow::Borrowed(kind.extension())),
+        })
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// The media type, `application/octet-stream` for formats unknown here.
+    #[must_use]
+    pub fn mime(&self) -> &'static str {
+        match self.name() {
+            "jpeg" => "image/jpeg",
+            "png" => "image/png",
+            "webp" => "image/webp",
+            "gif" => "image/gif",
+            "avif" => "image/avif",
+            "heif" => "image/heif",
+            "tif" => "image/tiff",
+            "bmp" => "image/bmp",
+            "mp4" => "video/mp4",
+            "mov" => "video/quicktime",
+            "webm" => "video/webm",
+            "mkv" => "video/x-matroska",
+            "avi" => "video/x-msvideo",
+            "mp3" => "audio/mpeg",
+            "ogg" => "audio/ogg",
+            "flac" => "audio/x-flac",
+            "wav" => "audio/x-wav",
+            "pdf" => "application/pdf",
+            _ => "application/octet-stream",
+        }
+    }
+
+    /// The usual ending of a file's name, without the dot.
+    #[must_use]
+    pub fn extension(&self) -> &str {
+        match self.name() {
+            "jpeg" => "jpg",
+            name => name,
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

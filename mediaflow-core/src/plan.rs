@@ -1,0 +1,198 @@
+//! What a plan says of itself before it runs: demand, estimate, explanation.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::geometry::Rect;
+
+/// How much of a picture is wanted, as the scale at which it may be had: 1.0 is all of it, 0.25 a quarter of each
+/// side. Demands from several branches merge by maximum.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct Demand(f64);
+
+impl Demand {
+    /// The picture at its full size.
+    pub const FULL: Self = Self(1.0);
+    /// Nothing: no output hangs on it.
+    pub const NONE: Self = Self(0.0);
+
+    /// At this scale, kept between 0 and 1.
+    #[must_use]
+    pub fn scale(scale: f64) -> Self {
+        Self(if scale.is_nan() { 1.0 } else { scale.clamp(0.0, 1.0) })
+    }
+
+    /// The scale, from 0 to 1.
+    #[must_use]
+    pub fn as_scale(self) -> f64 {
+        self.0
+    }
+
+    /// The larger of the two.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(self.0.max(other.0))
+    }
+}
+
+/// What a step or plan will cost. Admission counts bytes and looks at the class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Estimate {
+    /// Peak memory in bytes, above what the input itself takes.
+    pub bytes: u64,
+    /// Which kind of work it is.
+    pub class: CostClass,
+}
+
+/// Which kind of work something is: classes are admitted apart from one another.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CostClass {
+    /// Milliseconds to seconds on one core.
+    Cpu,
+    /// Seconds to hours, on all cores.
+    Video,
+    /// Waits for somebody else's machine.
+    Remote,
+}
+
+impl Estimate {
+    /// Work on one core with this peak memory in bytes.
+    #[must_use]
+    pub const fn cpu(bytes: u64) -> Self {
+        Self { bytes, class: CostClass::Cpu }
+    }
+
+    /// Work on all cores with this peak memory in bytes.
+    #[must_use]
+    pub const fn video(bytes: u64) -> Self {
+        Self { bytes, class: CostClass::Video }
+    }
+
+    /// Work on somebody else's machine.
+    #[must_use]
+    pub const fn remote() -> Self {
+        Self { bytes: 0, class: CostClass::Remote }
+    }
+
+    /// Both, one after the other: the larger memory, the heavier class.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        let class = if next.class == CostClass::Video { next.class } else { self.class };
+        Self { bytes: self.bytes.max(next.bytes), class }
+    }
+}
+
+/// What a plan does, told without running it. `Display` is the text for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Who runs it: the backend's name, or the operation's kind for a step that runs by itself.
+    pub backend: String,
+    /// How often a source is decoded.
+    pub decodes: u32,
+    /// What happens, in order.
+    pub stages: Vec<Stage>,
+    /// What it will cost.
+    pub estimate: Estimate,
+}
+
+/// One thing that a plan does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Stage {
+    /// The verb: `decode`, `resize`, `encode`, `remux`.
+    pub action: String,
+    /// How: the scale, the kernel, the codec, the reason.
+    pub detail: String,
+    /// The steps of the spec that it carries out, several if they were merged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<String>,
+    /// Width and height of what comes out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<(u32, u32)>,
+    /// The part of its input that is kept, if not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<Rect>,
+}
+
+impl Explanation {
+    /// Of a plan that this backend will run.
+    #[must_use]
+    pub fn new(backend: impl Into<String>, estimate: Estimate) -> Self {
+        Self { backend: backend.into(), decodes: 0, stages: Vec::new(), estimate }
+    }
+
+    /// With this many decodes of a source.
+    #[must_use]
+    pub fn with_decodes(mut self, decodes: u32) -> Self {
+        self.decodes = decodes;
+        self
+    }
+
+    /// With one more stage.
+    #[must_use]
+    pub fn with_stage(mut self, stage: Stage) -> Self {
+        self.stages.push(stage);
+        self
+    }
+}
+
+impl Stage {
+    /// A verb, and how.
+    #[must_use]
+    pub fn new(action: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { action: action.into(), detail: detail.into(), ..Self::default() }
+    }
+
+    /// With the steps that it carries out.
+    #[must_use]
+    pub fn with_steps(mut self, steps: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.steps.extend(steps.into_iter().map(Into::into));
+        self
+    }
+
+    /// With the size of what comes out.
+    #[must_use]
+    pub fn with_size(mut self, width: u32, height: u32) -> Self {
+        self.size = Some((width, height));
+        self
+    }
+
+    /// With the part of the input that is kept.
+    #[must_use]
+    pub fn with_crop(mut self, crop: Rect) -> Self {
+        self.crop = Some(crop);
+        self
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mib = self.estimate.bytes.div_ceil(1 << 20);
+        write!(f, "{}: {} decode(s), about {mib} MiB", self.backend, self.decodes)?;
+        for stage in &self.stages {
+            write!(f, "\n  {:<9} {}", stage.action, stage.detail)?;
+            if let Some(crop) = stage.crop {
+                write!(
+                    f,
+                    ", crop {:.0}x{:.0}+{:.0}+{:.0}",
+                    crop.width, crop.height, crop.x, crop.y
+                )?;
+            }
+            if let Some((width, height)) = stage.size {
+                write!(f, " -> {width}x{height}")?;
+            }
+            if !stage.steps.is_empty() {
+                write!(f, "  [{}]", stage.steps.join(" + "))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! What became of a job: its state, and for each output what was written.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{BatchId, JobId};
+use crate::media::{Format, MediaInfo, seconds};
+use crate::plan::Explanation;
+use crate::{Failure, Timestamp};
+
+/// Where a job is in its life. A job reaches one terminal state, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum JobState {
+    /// Waits for its turn, or for its next attempt.
+    Queued,
+    /// Is being worked on.
+    Running,
+    /// Every output was verified and published.
+    Succeeded,
+    /// Some outputs were published, and some failed under the policy `skip`.
+    Partial,
+    /// Nothing was published, and no attempt is left or none would help.
+    Failed,
+    /// Somebody cancelled it; nothing was published.
+    Cancelled,
+}
+
+impl JobState {
+    /// Whether nothing follows.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Queued | Self::Running => false,
+            Self::Succeeded | Self::Partial | Self::Failed | Self::Cancelled => true,
+        }
+    }
+}
+
+/// What is known of a job at this moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct JobStatus {
+    /// Which job.
+    pub job: JobId,
+    /// The batch that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchId>,
+    /// Where it is in its life.
+    pub state: JobState,
+    /// How far it is, from 0 to 1; 1 only if it succeeded. Never goes back, not even in a new attempt.
+    pub progress: f32,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What the last attempt failed with, if it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// The outputs, each with its own state.
+    pub outputs: Vec<OutputReport>,
+    /// The whole report, once there is nothing to follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Box<Report>>,
+}
+
+/// What became of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Report {
+    /// Which job.
+    pub job: JobId,
+    /// How it ended.
+    pub state: JobState,
+    /// What it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceReport>,
+    /// The outputs, in the order of their places.
+    pub outputs: Vec<OutputReport>,
+    /// What was done, group by group.
+    pub plan: Vec<Explanation>,
+    /// How often a source was decoded.
+    pub decodes: u32,
+    /// What the report should say although the work went on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was submitted.
+    pub queued_at: Timestamp,
+    /// When the last attempt began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Timestamp,
+}
+
+/// What a job was made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct SourceReport {
+    /// Its name, without secrets.
+    pub name: String,
+    /// What its headers say.
+    pub info: MediaInfo,
+}
+
+/// What became of one output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct OutputReport {
+    /// Its place, `storage/key`.
+    pub output: String,
+    /// Where it is in its life.
+    pub state: OutputState,
+    /// Its format.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
+    /// Its media type.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub mime: String,
+    /// Its size in bytes.
+    #[serde(default)]
+    pub bytes: u64,
+    /// Its width in pixels; zero without a picture.
+    #[serde(default)]
+    pub width: u32,
+    /// Its height in pixels; zero without a picture.
+    #[serde(default)]
+    pub height: u32,
+    /// Its length, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "seconds")]
+    #[schemars(with = "Option<f64>")]
+    pub duration: Option<Duration>,
+    /// SHA-256 of its bytes, in hexadecimal.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sha256: String,
+    /// MD5 of its bytes, in hexadecimal: for comparing, not for security.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub md5: String,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// Where an output is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OutputState {
+    /// Not made yet.
+    Pending,
+    /// Verified and in its place.
+    Published,
+    /// Not made, and the job went on without it or failed with it.
+    Failed,
+    /// Not made because the job was cancelled.
+    Cancelled,
+}
+
+impl OutputReport {
+    /// An output that has not been made yet.
+    #[must_use]
+    pub fn pending(output: impl Into<String>) -> Self {
+        Self {
+            output: output.into(),
+            state: OutputState::Pending,
+            format: None,
+            mime: String::new(),
+            bytes: 0,
+            width: 0,
+            height: 0,
+            duration: None,
+            sha256: String::new(),
+            md5: String::new(),
+            failure: None,
+        }
+    }
+}
+
+/// What became of a batch: of all its jobs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct BatchReport {
+    /// Which batch.
+    pub batch: BatchId,
+    /// `succeeded` if all jobs did, `failed` if none did, else `partial`.
+    pub state: JobState,
+    /// The reports of its jobs, in the order of submission.
+    pub jobs: Vec<Report>,
+}
+
+impl BatchReport {
+    /// Of these jobs.
+    #[must_use]
+    pub fn new(batch: BatchId, jobs: Vec<Report>) -> Self {
+        let done = jobs.iter().filter(|job| job.state == JobState::Succeeded).count();
+        let any =
+            jobs.iter().any(|job| matches!(job.state, JobState::Succeeded | JobState::Partial));
+        let state = match (done == jobs.len(), any) {
+            (true, _) => JobState::Succeeded,
+            (false, true) => JobState::Partial,
+            (false, false) => JobState::Failed,
+        };
+        Self { batch, state, jobs }
+    }
+}

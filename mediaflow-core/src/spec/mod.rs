@@ -1,0 +1,118 @@
+//! What is asked for: a versioned description of a job, readable without a registry.
+//!
+//! A [`JobSpec`] names its kind, its version and its parameters. The built-in kind is the [`Pipeline`]: a graph of named
+//! steps from one source to any number of outputs, usually made with [`Pipeline::from`] and a [`Chain`] per output.
+
+mod builder;
+mod chain;
+mod options;
+mod pipeline;
+mod schema;
+mod source;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use builder::PipelineBuilder;
+pub use chain::Chain;
+pub use options::{JobOptions, NotifyTarget};
+pub use pipeline::{OnError, OutputSpec, Pipeline, SOURCE, StepSpec};
+pub use schema::json_schema;
+pub use source::{Key, Location, Source};
+
+use crate::job::Job;
+use crate::{Error, Result};
+
+/// A job as it is stored and sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct JobSpec {
+    /// The version of this envelope: always `mediaflow.job/1`.
+    pub schema: SchemaVersion,
+    /// The wire name of the job: `pipeline`, or a custom [`Job::KIND`].
+    pub kind: String,
+    /// The version of `with`.
+    pub v: u32,
+    /// What a worker must know to run it, as `kind@version`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<String>,
+    /// The parameters of the job.
+    pub with: Value,
+    /// How it is run and who is told.
+    #[serde(default, skip_serializing_if = "JobOptions::is_default")]
+    pub options: JobOptions,
+}
+
+/// The version of the envelope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub enum SchemaVersion {
+    /// The first, and today's.
+    #[default]
+    #[serde(rename = "mediaflow.job/1")]
+    V1,
+}
+
+impl JobSpec {
+    /// The stored form of a job.
+    ///
+    /// # Errors
+    /// `spec.params` if the job does not serialise.
+    pub fn new<J: Job>(job: &J) -> Result<Self> {
+        let with = serde_json::to_value(job).map_err(|e| {
+            Error::internal("spec.params", "the job can not be written as JSON")
+                .with("job", J::KIND)
+                .because(e)
+        })?;
+        let (kind, requires) = (J::KIND.to_owned(), job.requires());
+        Ok(Self {
+            schema: SchemaVersion::V1,
+            kind,
+            v: J::VERSION,
+            requires,
+            with,
+            options: JobOptions::default(),
+        })
+    }
+
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// `spec.json`: not JSON, an unknown field, a missing one, or an envelope of a newer version.
+    pub fn from_json(json: &str) -> Result<Self> {
+        serde_json::from_str(json).map_err(|e| {
+            Error::input("spec.json", format!("the spec can not be read: {e}"))
+                .help("compare it with the JSON Schema of `mediaflow.job/1`")
+        })
+    }
+
+    /// With these options.
+    #[must_use]
+    pub fn with_options(mut self, options: JobOptions) -> Self {
+        self.options = options;
+        self
+    }
+}
+
+/// What can be submitted: any [`Job`], or a [`JobSpec`] that was read or given options.
+pub trait IntoSpec {
+    /// The stored form.
+    ///
+    /// # Errors
+    /// `spec.params` if a job does not serialise.
+    fn into_spec(self) -> Result<JobSpec>;
+}
+
+impl IntoSpec for JobSpec {
+    fn into_spec(self) -> Result<JobSpec> {
+        Ok(self)
+    }
+}
+
+impl<J: Job> IntoSpec for J {
+    fn into_spec(self) -> Result<JobSpec> {
+        JobSpec::new(&self)
+    }
+}

@@ -1,0 +1,149 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How a job is run and who is told. All have defaults.
+///
+/// ```
+/// use std::time::Duration;
+/// use mediaflow_core::spec::JobOptions;
+///
+/// let options = JobOptions::new().owner("user-7").deadline(Duration::from_secs(90)).tag("avatar");
+/// assert_eq!(serde_json::to_value(&options).unwrap()["deadline"], "1m 30s");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[must_use]
+#[non_exhaustive]
+pub struct JobOptions {
+    /// Submitting again with the same key gives the first job back instead of a second one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// Higher runs earlier. Default 0.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub priority: i16,
+    /// Time for one attempt. Default: the engine's limit.
+    #[serde(skip_serializing_if = "Option::is_none", with = "duration")]
+    #[schemars(with = "Option<String>")]
+    pub deadline: Option<Duration>,
+    /// How often to try at most. Default: the engine's retry policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    /// Who asked for it: goes into every event, for notifiers that tell the owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Notifiers to tell by name, each possibly at an address of this job's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<NotifyTarget>,
+    /// Words to find it by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// What the host wants to find again in events and reports.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, Value>,
+}
+
+/// A notifier to tell, by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct NotifyTarget {
+    /// The name of a notifier that the host has configured; secrets stay there.
+    pub channel: String,
+    /// An address in place of the notifier's own: the `notification_url` of one call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+impl JobOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Submitting again with the same key gives the first job back.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Higher runs earlier.
+    pub fn priority(mut self, priority: i16) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Time for one attempt.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// How often to try at most, at least once.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = Some(attempts.max(1));
+        self
+    }
+
+    /// Who asked for it.
+    pub fn owner(mut self, owner: impl Into<String>) -> Self {
+        self.owner = Some(owner.into());
+        self
+    }
+
+    /// Also tells this notifier, at this address.
+    pub fn notify(mut self, channel: impl Into<String>, to: impl Into<String>) -> Self {
+        self.notify.push(NotifyTarget { channel: channel.into(), to: Some(to.into()) });
+        self
+    }
+
+    /// A word to find it by.
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Something to find again in events and reports.
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.metadata.insert(name.into(), value.into());
+        self
+    }
+
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's `skip_serializing_if` passes a reference"
+)]
+fn is_zero(priority: &i16) -> bool {
+    *priority == 0
+}
+
+mod duration {
+    //! A duration as people write it: `90s`, `1h 30m`.
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    #[expect(clippy::ref_option, reason = "serde's `with` passes a reference")]
+    pub(super) fn serialize<S: Serializer>(
+        time: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.map(|time| humantime::format_duration(time).to_string()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Option::<String>::deserialize(deserializer)?
+            .map(|text| humantime::parse_duration(&text).map_err(de::Error::custom))
+            .transpose()
+    }
+}

@@ -1,0 +1,283 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{Error, Result};
+
+/// Where bytes come from. Written as one string:
+///
+/// | form | meaning |
+/// |---|---|
+/// | `uploads/2026/cat.jpg` | the key `2026/cat.jpg` of the storage `uploads` |
+/// | `https://host/cat.jpg` | fetched with the guarded client (feature `http`) |
+/// | `file:/srv/in/cat.jpg` | a local path, inside a folder that the host has allowed |
+/// | `data:;base64,...` | the bytes themselves, a few MiB at most |
+///
+/// `Display` shows it without query, credentials or content.
+#[derive(Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Source {
+    /// A storage and a key in it, not yet checked.
+    Key(String),
+    /// A URL.
+    Url(String),
+    /// A local path.
+    Path(PathBuf),
+    /// The bytes themselves.
+    Bytes(Bytes),
+}
+
+impl Source {
+    /// The bytes themselves.
+    #[must_use]
+    pub fn bytes(bytes: impl Into<Bytes>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+
+    /// A local path. The host must have allowed a folder above it.
+    #[must_use]
+    pub fn path(path: impl Into<PathBuf>) -> Self {
+        Self::Path(path.into())
+    }
+
+    /// Checks the form: the key of a storage key, the scheme of a URL.
+    ///
+    /// # Errors
+    /// `storage.key`, `spec.source`.
+    pub fn validate(&self) -> Result<()> {
+        match self {
+            Self::Key(text) => Location::from_str(text).map(drop),
+            Self::Path(path) if !path.is_absolute() => {
+                Err(Error::input("spec.source", "a path source must be absolute")
+                    .with("source", self))
+            }
+            Self::Bytes(bytes) if bytes.is_empty() => {
+                Err(Error::input("spec.source", "an inline source has no bytes"))
+            }
+            Self::Url(_) | Self::Path(_) | Self::Bytes(_) => Ok(()),
+        }
+    }
+}
+
+impl From<&str> for Source {
+    fn from(text: &str) -> Self {
+        if text.starts_with("https://") || text.starts_with("http://") {
+            return Self::Url(text.to_owned());
+        }
+        if let Some(path) = text.strip_prefix("file:") {
+            return Self::Path(path.into());
+        }
+        // A `data:` that does not decode stays a key, and `validate` refuses its colon.
+        let inline = text.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
+        match inline.and_then(|(_, data)| STANDARD.decode(data).ok()) {
+            Some(bytes) => Self::Bytes(bytes.into()),
+            None => Self::Key(text.to_owned()),
+        }
+    }
+}
+
+impl From<String> for Source {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<Bytes> for Source {
+    fn from(bytes: Bytes) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(text) => f.write_str(text),
+            Self::Url(url) => f.write_str(&without_secrets(url)),
+            Self::Path(path) => write!(f, "file:{}", path.display()),
+            Self::Bytes(bytes) => write!(f, "{} inline bytes", bytes.len()),
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({self})")
+    }
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Key(text) | Self::Url(text) => serializer.serialize_str(text),
+            Self::Path(path) => serializer.collect_str(&format_args!("file:{}", path.display())),
+            Self::Bytes(bytes) => {
+                serializer.collect_str(&format_args!("data:;base64,{}", STANDARD.encode(bytes)))
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Source {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Cow::<'de, str>::deserialize(deserializer)?.as_ref().into())
+    }
+}
+
+impl JsonSchema for Source {
+    fn schema_name() -> Cow<'static, str> {
+        "Source".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A storage key (`uploads/cat.jpg`), a URL, a path (`file:/...`) or bytes (`data:;base64,...`)"
+        })
+    }
+}
+
+fn without_secrets(url: &str) -> String {
+    let shown = url.split(['?', '#']).next().unwrap_or_default();
+    match shown.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
+            let host = host.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}/{path}")
+        }
+        None => shown.to_owned(),
+    }
+}
+
+/// The name of something inside a storage: relative, with `/` between its parts. It can not leave the root: no part is
+/// `.`, `..` or empty, and none has a backslash, a colon or a control character.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(String);
+
+impl Key {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last part.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The ending of the last part, without the dot; empty if there is none.
+    #[must_use]
+    pub fn extension(&self) -> &str {
+        self.file_name().rsplit_once('.').map_or("", |(_, extension)| extension)
+    }
+}
+
+impl FromStr for Key {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |what: &str| {
+            Err(Error::input("storage.key", what)
+                .with("key", text.escape_debug())
+                .help("use a relative key such as `2026/cat.jpg`"))
+        };
+        if text.is_empty() || text.len() > 1024 {
+            return wrong("a key has between 1 and 1024 bytes");
+        }
+        if text.chars().any(|c| c.is_control() || c == '\\' || c == ':') {
+            return wrong("a key has no backslash, colon or control character");
+        }
+        if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return wrong("a key has no empty part and no part `.` or `..`");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A key in a storage: `public/2026/cat.jpg` is the key `2026/cat.jpg` of the storage `public`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Location {
+    /// The name of the storage.
+    pub storage: String,
+    /// The key in it.
+    pub key: Key,
+}
+
+impl FromStr for Location {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (storage, key) = text.split_once('/').ok_or_else(|| {
+            Error::input("storage.key", "a storage and a key are needed")
+                .with("key", text.escape_debug())
+                .help("write them as `storage/key`, for instance `uploads/cat.jpg`")
+        })?;
+        let key = key.parse::<Key>().map_err(|e| e.with("location", text.escape_debug()))?;
+        if storage.is_empty()
+            || !storage.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        {
+            return Err(Error::input(
+                "storage.key",
+                "the name of a storage has letters, digits, `-` and `_` only",
+            )
+            .with("location", text.escape_debug()));
+        }
+        Ok(Self { storage: storage.to_owned(), key })
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.storage, self.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_reads_back_as_itself() {
+        for source in [
+            Source::from("uploads/cat.jpg"),
+            Source::from("https://example.com/cat.jpg?token=1"),
+            Source::path("/srv/cat.jpg"),
+            Source::bytes(&b"cat"[..]),
+        ] {
+            let json = serde_json::to_string(&source).unwrap();
+            assert_eq!(serde_json::from_str::<Source>(&json).unwrap(), source);
+        }
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_secrets() {
+        let shown = Source::from("https://user:pass@example.com/cat.jpg?token=1").to_string();
+        assert_eq!(shown, "https://example.com/cat.jpg");
+    }
+
+    #[test]
+    fn keys_can_not_leave_the_root() {
+        for key in
+            ["", "/etc/passwd", "a/../b", "..", "a//b", "a\\b", "c:/x", "a/./b", "a\0b", "a/"]
+        {
+            let error = key.parse::<Key>().unwrap_err();
+            assert_eq!(error.code(), "storage.key", "{key:?}");
+        }
+        assert!("2026/äö/cat.v2.jpg".parse::<Key>().is_ok());
+    }
+}

@@ -1,0 +1,107 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+
+use crate::media::Blob;
+use crate::spec::Key;
+use crate::storage::{Staged, Storage};
+use crate::{Error, Result};
+
+/// A storage that fails on demand, as a full disk or a lost network does. Clones share the faults.
+#[derive(Clone)]
+pub struct FaultyStorage {
+    inner: Arc<dyn Storage>,
+    faults: Arc<Faults>,
+}
+
+#[derive(Default)]
+struct Faults {
+    get: AtomicU32,
+    stage: AtomicU32,
+    publish: AtomicU32,
+}
+
+impl FaultyStorage {
+    /// Works like `inner` until told to fail.
+    #[must_use]
+    pub fn new(inner: impl Storage) -> Self {
+        Self { inner: Arc::new(inner), faults: Arc::default() }
+    }
+
+    /// The next reads fail.
+    pub fn fail_gets(&self, times: u32) {
+        self.faults.get.store(times, Ordering::SeqCst);
+    }
+
+    /// The next writes fail.
+    pub fn fail_stages(&self, times: u32) {
+        self.faults.stage.store(times, Ordering::SeqCst);
+    }
+
+    /// The next moves into place fail.
+    pub fn fail_publishes(&self, times: u32) {
+        self.faults.publish.store(times, Ordering::SeqCst);
+    }
+}
+
+impl fmt::Debug for FaultyStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyStorage").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl Storage for FaultyStorage {
+    async fn get(&self, key: &Key) -> Result<Blob> {
+        strike(&self.faults.get, key)?;
+        self.inner.get(key).await
+    }
+
+    async fn stage(&self, key: &Key, blob: &Blob) -> Result<Box<dyn Staged>> {
+        strike(&self.faults.stage, key)?;
+        let inner = self.inner.stage(key, blob).await?;
+        Ok(Box::new(FaultyStaged { inner, key: key.clone(), faults: Arc::clone(&self.faults) }))
+    }
+
+    async fn delete(&self, key: &Key) -> Result<()> {
+        self.inner.delete(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Key>> {
+        self.inner.list(prefix).await
+    }
+}
+
+struct FaultyStaged {
+    inner: Box<dyn Staged>,
+    key: Key,
+    faults: Arc<Faults>,
+}
+
+impl fmt::Debug for FaultyStaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultyStaged").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl Staged for FaultyStaged {
+    async fn publish(self: Box<Self>) -> Result<()> {
+        strike(&self.faults.publish, &self.key)?;
+        self.inner.publish().await
+    }
+}
+
+fn strike(counter: &AtomicU32, key: &Key) -> Result<()> {
+    let left = counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    match left {
+        Ok(_) => {
+            Err(Error::transient("storage.io", "the storage fails on demand").with("key", key))
+        }
+        Err(_) => Ok(()),
+    }
+}

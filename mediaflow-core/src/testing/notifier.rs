@@ -1,0 +1,38 @@
+use crate::event::{Event, EventData, EventKind};
+use crate::notify::{DeliveryContext, Notifier};
+use crate::time::{Clock as _, SystemClock};
+
+/// The conformance suite of [`Notifier`]: its receiver works. Sends an event of each kind that it wants, each twice
+/// with the same delivery id, as after a lost answer. None of `secrets` may be seen in its `Debug` form.
+///
+/// # Panics
+/// With what is wrong.
+pub async fn exercise_notifier(notifier: &dyn Notifier, secrets: &[&str]) {
+    let name = notifier.name().to_owned();
+    let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    assert!(!name.is_empty() && name.chars().all(valid), "`{name}` is no name for a channel");
+
+    let shown = format!("{notifier:?}{notifier:#?}");
+    for secret in secrets {
+        assert!(!shown.contains(secret), "{name}: its Debug form shows a secret");
+    }
+
+    let now = SystemClock.now();
+    let mut wanted = 0;
+    for kind in EventKind::ALL {
+        let event = Event::new(kind, now, EventData::None);
+        if !notifier.wants(&event) {
+            continue;
+        }
+        wanted += 1;
+        assert!(notifier.wants(&event), "{name}: changes its mind about {kind}");
+        let mut cx = DeliveryContext::first(event.id, now);
+        for attempt in 1..=2 {
+            cx.attempt = attempt;
+            let sent = super::soon("answer", notifier.notify(&event, &cx)).await;
+            sent.unwrap_or_else(|e| panic!("{name}: attempt {attempt} to tell of {kind}: {e}"));
+        }
+        assert_eq!(notifier.name(), name, "a notifier keeps its name");
+    }
+    assert!(wanted > 0, "{name}: wants no event at all");
+}
