@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# mediaflow against sharp, libvips and Pillow in one run; arguments go to the benchmark (benches/image_peers.rs).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/setup.sh bench
+# A Node.js that sharp accepts is among the peers only where the system has none.
+if [[ -x target/bench-peers/venv/bin/node ]]; then
+    PATH=$PWD/target/bench-peers/venv/bin:$PATH
+fi
+exec cargo bench --features turbo --bench image_peers -- "$@"

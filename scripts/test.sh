@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Every check that a change must pass, the quick ones first; stops at the first failure.
+#
+# Clippy, tests and documentation use one set of features, so that the dependencies are compiled once for checking and
+# once for running. RUSTFLAGS stays untouched between the steps: a change of it would compile everything again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=${CARGO_TARGET_DIR:-target}
+tools=$target/tools/bin
+locked=(${CI:+--locked}) # CI proves the committed lock file; at the desk it may follow the manifest
+everything=(--workspace --all-features "${locked[@]}")
+
+# step NAME COMMAND...: announces it, runs it, says how long it took. A function does not stop at its first error here.
+step() {
+    local name=$1 start=$SECONDS
+    shift
+    printf '\n==> %s\n' "$name"
+    "$@" || { printf '==> %s: failed after %s s\n' "$name" $((SECONDS - start)) >&2; exit 1; }
+    printf '==> %s: ok, %s s\n' "$name" $((SECONDS - start))
+}
+
+# absent PATTERN TREE-OPTION...: no crate of that name among what a user of the facade compiles.
+absent() {
+    local pattern=$1 names
+    shift
+    names=$(cargo tree --package mediaflow --edges normal --prefix none --format '{p}' \
+        "${locked[@]}" "$@") || return
+    if grep -E "$pattern" <<<"$names" | sort -u; then
+        echo "these must not be dependencies with: ${*:-default features}" >&2
+        return 1
+    fi
+}
+
+# A third party's crate has a workspace of its own; it takes the versions that are tested here.
+third_party() {
+    cp Cargo.lock tests/third_party/Cargo.lock &&
+        CARGO_TARGET_DIR=$target cargo test --manifest-path tests/third_party/Cargo.toml
+}
+
+begin=$SECONDS
+step "what the checks need" scripts/setup.sh test
+step "formatting" cargo fmt --all --check
+step "spelling" "$tools/typos"
+step "licences and sources" "$tools/cargo-deny" --workspace --all-features "${locked[@]}" \
+    check --hide-inclusion-graph licenses bans sources
+step "default features need no GStreamer" absent '^(gstreamer|glib|gobject)'
+step "no features, nothing heavy" absent '^(reqwest|gstreamer|sqlx|image)' --no-default-features
+step "clippy" cargo clippy "${everything[@]}" --all-targets -- --deny warnings
+step "documentation" env RUSTDOCFLAGS=--deny=warnings cargo doc "${everything[@]}" --no-deps
+step "quickstart with default features" cargo run --package mediaflow --example quickstart "${locked[@]}"
+step "a third party's crate" third_party
+step "tests" cargo test "${everything[@]}"
+printf '\n==> all checks passed, %s s\n' $((SECONDS - begin))
