@@ -10,7 +10,7 @@ setup: ## Install what building needs: GStreamer and a C toolchain (Debian, Ubun
 	@scripts/setup.sh build
 
 demo: setup ## Process photos and a clip in the background, and watch it
-	@cargo run --quiet --release --features full --example upload_backend
+	@cargo run --features full --example upload_backend
 
 test: ## Run every check: format, spelling, licences, clippy, documentation, tests
 	@scripts/test.sh

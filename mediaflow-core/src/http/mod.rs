@@ -28,7 +28,6 @@ mod post;
 mod tests;
 
 use std::error::Error as StdError;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use url::Url;
@@ -184,12 +183,6 @@ impl GuardedClientBuilder {
         }
         self
     }
-}
-
-/// Whether an address is public: what the guard lets pass without being told.
-#[must_use]
-pub fn is_public(address: IpAddr) -> bool {
-    address::special(address).is_none()
 }
 
 fn parse(url: &str) -> Result<Url> {

@@ -1,0 +1,305 @@
+//! Cloudinary's notifications, so that a receiver written for them needs no change: the payloads of `upload` and
+//! `eager`, and the signature over the raw body, the timestamp and the API secret.
+//!
+//! A job with one output is told as `upload`, one with several and a batch as `eager`. Names differ where the two
+//! worlds do: `public_id` is the key of the file without its extension, `version` the second in which it was made, and
+//! `transformation` the size and format of the result, since a pipeline has no Cloudinary string.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use mediaflow_core::event::EventData;
+use mediaflow_core::media::Format;
+use mediaflow_core::report::{OutputReport, OutputState, Report};
+use mediaflow_core::{Error, Event, EventKind, Failure, Result, Timestamp};
+use serde_json::{Map, Value, json};
+use sha2::Digest as _;
+
+/// The header with the moment of the attempt, in seconds since 1970.
+pub const TIMESTAMP: &str = "x-cld-timestamp";
+/// The header with the signature, in lower-case hexadecimal.
+pub const SIGNATURE: &str = "x-cld-signature";
+
+/// The hash of a signature. The receiver has to know: no header tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// What Cloudinary uses unless an account was changed.
+    Sha1,
+    /// For accounts that were changed to it.
+    Sha256,
+}
+
+/// Signs as Cloudinary does.
+#[derive(Clone)]
+pub struct Signer {
+    secret: String,
+    algorithm: Algorithm,
+}
+
+impl Signer {
+    /// With this API secret.
+    ///
+    /// # Errors
+    /// `webhook.secret`: it is empty.
+    pub fn new(api_secret: &str, algorithm: Algorithm) -> Result<Self> {
+        if api_secret.is_empty() {
+            return Err(Error::input("webhook.secret", "the API secret is empty"));
+        }
+        Ok(Self { secret: api_secret.to_owned(), algorithm })
+    }
+
+    /// The value of the `X-Cld-Signature` header. `timestamp` is in seconds.
+    #[must_use]
+    pub fn sign(&self, body: &[u8], timestamp: u64) -> String {
+        let text = [body, timestamp.to_string().as_bytes(), self.secret.as_bytes()].concat();
+        match self.algorithm {
+            Algorithm::Sha1 => hex(&sha1::Sha1::digest(&text)),
+            Algorithm::Sha256 => hex(&sha2::Sha256::digest(&text)),
+        }
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer")
+            .field("secret", &"[REDACTED]")
+            .field("algorithm", &self.algorithm)
+            .finish()
+    }
+}
+
+/// Where the files of storages can be had from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PublicUrls(BTreeMap<String, String>);
+
+impl PublicUrls {
+    pub(super) fn add(&mut self, storage: String, base: &str) -> Result<()> {
+        if !base.starts_with("https://") && !base.starts_with("http://") {
+            return Err(Error::input(
+                "webhook.public_url",
+                "the public URL of a storage begins with `https://`",
+            )
+            .with("storage", storage));
+        }
+        self.0.insert(storage, base.trim_end_matches('/').to_owned());
+        Ok(())
+    }
+
+    fn of(&self, place: &str) -> Option<String> {
+        let (storage, key) = place.split_once('/')?;
+        Some(format!("{}/{}", self.0.get(storage)?, escaped(key)))
+    }
+}
+
+/// Whether Cloudinary tells of such things at all.
+pub(super) fn has_word_for(kind: EventKind) -> bool {
+    kind.is_terminal() || kind == EventKind::OutputReady
+}
+
+/// The body of the notification.
+pub(super) fn payload(event: &Event, urls: &PublicUrls) -> Vec<u8> {
+    let body = match &event.data {
+        EventData::Output(output) => upload(Some(output), event.time, urls),
+        EventData::Job(report) if report.outputs.len() > 1 => {
+            let batch =
+                event.batch.map_or_else(|| report.job.to_string(), |batch| batch.to_string());
+            eager(&batch, std::slice::from_ref(report.as_ref()), event.time, urls)
+        }
+        EventData::Job(report) => {
+            let mut body = upload(report.outputs.first(), event.time, urls);
+            if let Some(failure) = &report.failure {
+                body.insert("error".into(), error(failure));
+                body.entry("public_id").or_insert_with(|| source_id(report).into());
+            }
+            body
+        }
+        EventData::Batch(report) => {
+            eager(&report.batch.to_string(), &report.jobs, event.time, urls)
+        }
+        _ => upload(None, event.time, urls),
+    };
+    Value::Object(body).to_string().into_bytes()
+}
+
+fn upload(output: Option<&OutputReport>, time: Timestamp, urls: &PublicUrls) -> Map<String, Value> {
+    let mut body = Map::from_iter([
+        ("notification_type".into(), "upload".into()),
+        ("type".into(), "upload".into()),
+    ]);
+    let Some(output) = output else { return body };
+    body.insert("public_id".into(), public_id(output).into());
+    body.insert("version".into(), time.seconds().into());
+    body.insert("resource_type".into(), resource_type(output).into());
+    body.insert("created_at".into(), whole_seconds(time).into());
+    if output.state == OutputState::Published {
+        body.extend(made(output, urls));
+        body.insert("etag".into(), output.md5.clone().into());
+        body.extend(output.duration.map(|time| ("duration".into(), time.as_secs_f64().into())));
+    }
+    if let Some(failure) = &output.failure {
+        body.insert("error".into(), error(failure));
+    }
+    body
+}
+
+fn eager(batch: &str, jobs: &[Report], time: Timestamp, urls: &PublicUrls) -> Map<String, Value> {
+    let entries = jobs.iter().flat_map(|job| {
+        job.outputs.iter().map(|output| derived(output, job.failure.as_ref(), urls))
+    });
+    let mut body = Map::from_iter([
+        ("notification_type".into(), "eager".into()),
+        ("batch_id".into(), batch.into()),
+        ("version".into(), time.seconds().into()),
+        ("eager".into(), entries.collect()),
+    ]);
+    body.extend(jobs.first().map(|job| ("public_id".into(), source_id(job).into())));
+    if let Some(failure) = jobs.iter().find_map(|job| job.failure.as_ref()) {
+        body.insert("error".into(), error(failure));
+    }
+    body
+}
+
+fn derived(output: &OutputReport, of_job: Option<&Failure>, urls: &PublicUrls) -> Value {
+    if output.state == OutputState::Published {
+        let mut entry = made(output, urls);
+        let size = format!("h_{},w_{}", output.height, output.width);
+        let name = output
+            .format
+            .as_ref()
+            .map_or(size.clone(), |format| format!("{size}/{}", format.extension()));
+        entry.insert("transformation".into(), name.into());
+        return entry.into();
+    }
+    let reason = match (output.failure.as_ref().or(of_job), output.state) {
+        (Some(failure), _) => failure.message.clone(),
+        (None, OutputState::Cancelled) => "cancelled".to_owned(),
+        (None, _) => "not made".to_owned(),
+    };
+    json!({ "status": "failed", "reason": reason, "public_id": public_id(output) })
+}
+
+/// What both kinds say of a file that was made.
+fn made(output: &OutputReport, urls: &PublicUrls) -> Map<String, Value> {
+    let mut entry = Map::from_iter([
+        ("width".into(), output.width.into()),
+        ("height".into(), output.height.into()),
+        ("bytes".into(), output.bytes.into()),
+    ]);
+    entry.extend(output.format.as_ref().map(|format| ("format".into(), format.extension().into())));
+    if let Some(url) = urls.of(&output.output) {
+        entry.insert("url".into(), url.clone().into());
+        entry.insert("secure_url".into(), url.into());
+    }
+    entry
+}
+
+fn error(failure: &Failure) -> Value {
+    json!({ "message": failure.message })
+}
+
+/// The key without the storage; without the extension, too, unless the file is raw.
+fn public_id(output: &OutputReport) -> &str {
+    let key = output.output.split_once('/').map_or(output.output.as_str(), |(_, key)| key);
+    if resource_type(output) == "raw" { key } else { without_extension(key) }
+}
+
+/// What the source is called in its storage, or the last part of its URL; the job's id if it has no name.
+fn source_id(report: &Report) -> String {
+    let name = report.source.as_ref().map_or("", |source| source.name.as_str());
+    let key = match (name.contains(':'), name.split_once('/')) {
+        (true, _) => name.trim_end_matches('/').rsplit('/').next(),
+        (false, Some((_, key))) => Some(key),
+        (false, None) => None,
+    };
+    key.filter(|key| !key.is_empty())
+        .map_or_else(|| report.job.to_string(), |key| without_extension(key).to_owned())
+}
+
+fn without_extension(key: &str) -> &str {
+    match key.rsplit_once('.') {
+        Some((stem, extension))
+            if !stem.is_empty() && !stem.ends_with('/') && !extension.contains('/') =>
+        {
+            stem
+        }
+        _ => key,
+    }
+}
+
+fn resource_type(output: &OutputReport) -> &'static str {
+    let mime = match (output.mime.as_str(), &output.format) {
+        ("", Some(format)) => format.mime(),
+        // What was not made has only its name.
+        ("", None) => match output.output.rsplit('.').next().unwrap_or_default() {
+            "jpg" | "jpeg" => "image/jpeg",
+            extension => Format::named(extension.to_owned()).mime(),
+        },
+        (mime, _) => mime,
+    };
+    match mime.split('/').next() {
+        Some("image") => "image",
+        Some("video" | "audio") => "video",
+        _ => "raw",
+    }
+}
+
+fn whole_seconds(time: Timestamp) -> String {
+    Timestamp::from_millis(time.seconds() * 1000).to_string().replace(".000Z", "Z")
+}
+
+/// A key as the path of a URL.
+fn escaped(key: &str) -> String {
+    let mut path = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                path.push(char::from(byte));
+            }
+            _ => path.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    path
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vectors_of_the_vendor() {
+        let sha1 = Signer::new("abcd", Algorithm::Sha1).unwrap();
+        assert_eq!(
+            sha1.sign(b"{public_id: 'sample'}", 1_315_060_510),
+            "25f7e91709c858b97d688ce8da799dedb290d9ef"
+        );
+        let body = br#"{"public_id":"b8sjhoslj8cq8ovoa0ma","version":"1555337587","width":1000,"height":800}"#;
+        assert_eq!(
+            Signer::new("hardcoded", Algorithm::Sha256).unwrap().sign(body, 7_952_342_400_000),
+            "6c5a29fd8815772fbac2f10ae741e093d0859313947ef8fadeb29126ded6649c"
+        );
+        assert!(!format!("{sha1:?}").contains("abcd"));
+    }
+
+    #[test]
+    fn keys_become_ids_and_urls() {
+        let mut urls = PublicUrls::default();
+        urls.add("public".into(), "https://cdn.example/media/").unwrap();
+        let url = urls.of("public/a b/ç#1.jpg");
+        assert_eq!(url.as_deref(), Some("https://cdn.example/media/a%20b/%C3%A7%231.jpg"));
+        assert_eq!(urls.of("private/a.jpg"), None);
+        assert_eq!(urls.add("x".into(), "ftp://x").unwrap_err().code(), "webhook.public_url");
+        for (key, id) in [
+            ("a/b.c.jpg", "a/b.c"),
+            ("a.d/b", "a.d/b"),
+            (".htaccess", ".htaccess"),
+            ("a/.x", "a/.x"),
+        ] {
+            assert_eq!(without_extension(key), id);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What we sign is accepted by verifiers that other people wrote: `standardwebhooks` and `cloudinary` for
+//! Python, installed into a virtual environment below the target folder, once for each set of versions.
+
+#![cfg(all(feature = "webhook", feature = "testing"))]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mediaflow::event::EventData;
+use mediaflow::notifiers::Webhook;
+use mediaflow::notify::DeliveryContext;
+use mediaflow::report::{OutputReport, OutputState};
+use mediaflow::spec::JobOptions;
+use mediaflow::testing::{Received, WebhookReceiver};
+use mediaflow::{Clock as _, Event, EventKind, Notifier as _, SystemClock};
+use serde_json::json;
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const NEXT_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+const STRANGER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+#[tokio::test]
+async fn standardwebhooks_accepts_ours_and_nothing_else() {
+    let request = captured(|hook| hook.sign(SECRET).also_sign(NEXT_SECRET)).await;
+    for secret in [SECRET, NEXT_SECRET] {
+        assert!(accepts("standard.py", secret, "", &request, &request.body));
+    }
+    assert!(!accepts("standard.py", STRANGER, "", &request, &request.body));
+    assert!(!accepts("standard.py", SECRET, "", &request, &tampered(&request.body)));
+}
+
+#[tokio::test]
+async fn cloudinary_accepts_ours_and_nothing_else() {
+    let sha1 = captured(|hook| hook.cloudinary("api-secret")).await;
+    let sha256 = captured(|hook| hook.cloudinary_sha256("api-secret")).await;
+    for (request, algorithm, other) in [(sha1, "sha1", "sha256"), (sha256, "sha256", "sha1")] {
+        let script = "cloudinary_notification.py";
+        assert!(accepts(script, "api-secret", algorithm, &request, &request.body), "{algorithm}");
+        assert!(!accepts(script, "api-secret", other, &request, &request.body), "{algorithm}");
+        assert!(!accepts(script, "other", algorithm, &request, &request.body), "{algorithm}");
+        assert!(
+            !accepts(script, "api-secret", algorithm, &request, &tampered(&request.body)),
+            "{algorithm}"
+        );
+    }
+}
+
+/// What a receiver gets of an event.
+async fn captured(dialect: impl FnOnce(Webhook) -> Webhook) -> Received {
+    let mut receiver = WebhookReceiver::start().await.unwrap();
+    let hook = Webhook::to(receiver.url("/hook")).allow_private(&receiver.address());
+    let hook = dialect(hook).build().unwrap();
+    let now = SystemClock::default().now();
+    let options = JobOptions::new().metadata("title", "Kätzchen \u{1f408}").tag("a \"quoted\" tag");
+    let job = "0199c8f0-0000-7000-8000-000000000001".parse().unwrap();
+    let mut output = OutputReport::pending("public/Kätzchen 1.jpg");
+    (output.state, output.width, output.height) = (OutputState::Published, 320, 240);
+    let data = EventData::Output(Box::new(output));
+    let event = Event::new(EventKind::OutputReady, now, data).about(job, None, &options);
+    hook.notify(&event, &DeliveryContext::first(event.id, now)).await.unwrap();
+    receiver.next().await.unwrap()
+}
+
+fn tampered(body: &[u8]) -> Vec<u8> {
+    let mut body = body.to_vec();
+    let at = body.iter().position(u8::is_ascii_digit).unwrap();
+    body[at] = if body[at] == b'1' { b'2' } else { b'1' };
+    body
+}
+
+/// Runs a verifier on a request, with this body in place of its own.
+fn accepts(script: &str, secret: &str, algorithm: &str, request: &Received, body: &[u8]) -> bool {
+    let headers: BTreeMap<_, _> = request.headers.iter().cloned().collect();
+    let input = json!({ "secret": secret, "algorithm": algorithm, "headers": headers, "body": STANDARD.encode(body) });
+    let mut verifier = Command::new(python())
+        .arg(verifiers().join(script))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    verifier.stdin.take().unwrap().write_all(input.to_string().as_bytes()).unwrap();
+    let output = verifier.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    match (output.status.code(), said.is_empty()) {
+        (Some(0), _) => true,
+        // An uncaught exception exits with 1, too, but says nothing on the standard output.
+        (Some(1), false) => false,
+        (code, _) => {
+            panic!("{script} did not run ({code:?}):\n{}", String::from_utf8_lossy(&output.stderr))
+        }
+    }
+}
+
+fn verifiers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verifiers")
+}
+
+/// The interpreter of the virtual environment, which is made if the versions asked for are not there yet.
+fn python() -> &'static Path {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("webhook-verifiers");
+        let (python, requirements) =
+            (venv.join("bin/python"), verifiers().join("requirements.txt"));
+        let (wanted, installed) =
+            (std::fs::read(&requirements).unwrap(), venv.join("installed.txt"));
+        if std::fs::read(&installed).is_ok_and(|installed| installed == wanted) {
+            return python;
+        }
+        run(
+            Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv),
+            "apt-get install python3-venv",
+        );
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+        run(
+            Command::new(&python).args(pip).arg(requirements),
+            "check the network, or the index that pip uses",
+        );
+        std::fs::write(installed, wanted).unwrap();
+        python
+    })
+}
+
+fn run(command: &mut Command, help: &str) {
+    let output =
+        command.output().unwrap_or_else(|e| panic!("{command:?} does not start: {e}; try: {help}"));
+    let said = || {
+        String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+    };
+    assert!(output.status.success(), "{command:?} failed; try: {help}\n{}", said());
+}
