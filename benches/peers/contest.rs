@@ -1,0 +1,133 @@
+//! The tasks, the contestants and the goals between them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::{Result, mediaflow};
+
+/// What everyone is asked to do with the same photo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Task {
+    /// One small picture: the decode is nearly all of the work.
+    Thumbnail,
+    /// The widths of a responsive page, where one decode can serve all.
+    Five,
+}
+
+impl Task {
+    pub(crate) const ALL: [Self; 2] = [Self::Thumbnail, Self::Five];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Thumbnail => "thumbnail",
+            Self::Five => "five",
+        }
+    }
+
+    pub(crate) fn widths(self) -> &'static [u32] {
+        match self {
+            Self::Thumbnail => &[300],
+            Self::Five => &[1600, 1200, 800, 400, 150],
+        }
+    }
+
+    /// Runs within one measurement: short work is repeated so that the clock's noise averages out.
+    pub(crate) fn repeat(self) -> u32 {
+        match self {
+            Self::Thumbnail => 5,
+            Self::Five => 1,
+        }
+    }
+
+    /// The goal for peak memory above the input, in bytes per source pixel.
+    pub(crate) fn memory_goal(self, who: &Contestant) -> Option<f64> {
+        match self {
+            Self::Thumbnail if who.is_turbo() => Some(1.0),
+            Self::Five if who.is_turbo() => Some(6.0),
+            _ => None,
+        }
+    }
+
+    /// The goal for mediaflow's CPU time divided by the peer's.
+    pub(crate) fn ratio_goal(self, ours: &Contestant, peer: &Contestant) -> Option<f64> {
+        match (self, peer.name()) {
+            (Self::Thumbnail, "sharp") if ours.is_turbo() => Some(0.85),
+            (Self::Thumbnail, "sharp") => Some(1.4),
+            (Self::Five, "sharp") if ours.is_turbo() => Some(0.35),
+            _ => None,
+        }
+    }
+}
+
+/// A program that answers requests: mediaflow with one of its decoders, or a peer.
+#[derive(Debug)]
+pub(crate) struct Contestant {
+    name: &'static str,
+    ours: Option<&'static str>,
+    tasks: &'static [Task],
+    command: Vec<OsString>,
+    folder: PathBuf,
+}
+
+impl Contestant {
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn is_ours(&self) -> bool {
+        self.ours.is_some()
+    }
+
+    fn is_turbo(&self) -> bool {
+        self.ours == Some("turbo")
+    }
+
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = Task> + '_ {
+        self.tasks.iter().copied()
+    }
+
+    /// Program and arguments, with what ties it to one core.
+    pub(crate) fn command(&self) -> &[OsString] {
+        &self.command
+    }
+
+    /// Where it runs: peers find their installed packages by it.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// Everyone who takes part, mediaflow's builds first. Peers live in `target/bench-peers`.
+pub(crate) fn contestants(repository: &Path, core: usize) -> Result<Vec<Contestant>> {
+    let folder = repository.join("target/bench-peers");
+    let scripts = repository.join("benches/peers");
+    let this = std::env::current_exe()?;
+    let python = folder.join("venv/bin/python");
+    let make = |name, ours, tasks, command: &[OsString]| {
+        let mut tied: Vec<OsString> = vec!["taskset".into(), "-c".into(), core.to_string().into()];
+        tied.extend_from_slice(command);
+        Contestant { name, ours, tasks, command: tied, folder: folder.clone() }
+    };
+    let script = |name: &str| scripts.join(name).into_os_string();
+
+    let mut all: Vec<_> = mediaflow::BUILDS
+        .iter()
+        .map(|&build| {
+            let name = if build == "turbo" { "mediaflow" } else { "mediaflow-pure" };
+            let command = [this.clone().into(), "--worker".into(), build.into()];
+            make(name, Some(build), &Task::ALL, &command)
+        })
+        .collect();
+    all.extend([
+        make("sharp", None, &Task::ALL, &["node".into(), script("sharp.mjs")]),
+        make(
+            "sharp-shared",
+            None,
+            &[Task::Five],
+            &["node".into(), script("sharp.mjs"), "--shared".into()],
+        ),
+        make("libvips", None, &Task::ALL, &[python.clone().into(), script("vips.py")]),
+        make("pillow", None, &Task::ALL, &[python.into(), script("pillow.py")]),
+    ]);
+    Ok(all)
+}

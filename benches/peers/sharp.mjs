@@ -1,0 +1,65 @@
+// sharp as a worker of the image benchmark (the protocol: child.rs). The working directory holds node_modules.
+//
+// Without arguments every width is a pipeline of its own from the compressed bytes, which is what sharp's users
+// write. With `--shared` the file is decoded once, to the largest width, and the other widths are resized from
+// those pixels: the reuse that sharp leaves to the caller.
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import readline from 'node:readline';
+
+const sharp = createRequire(`${process.cwd()}/`)('sharp');
+sharp.concurrency(1);
+sharp.cache(false);
+
+async function separate(input, { widths, quality }) {
+  const files = [];
+  for (const width of widths) files.push(await sharp(input).resize(width).jpeg({ quality }).toBuffer());
+  return files;
+}
+
+async function shared(input, { widths, quality }) {
+  const { data, info: raw } = await sharp(input)
+    .resize(Math.max(...widths))
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const files = [];
+  for (const width of widths) files.push(await sharp(data, { raw }).resize(width).jpeg({ quality }).toBuffer());
+  return files;
+}
+
+const render = process.argv.includes('--shared') ? shared : separate;
+
+const status = (field) =>
+  Number(fs.readFileSync('/proc/self/status', 'utf8').match(new RegExp(`^${field}:\\s+(\\d+)`, 'm'))[1]);
+
+async function serve(request) {
+  const input = fs.readFileSync(request.input);
+  fs.writeFileSync('/proc/self/clear_refs', '5'); // VmHWM starts again from the present size
+  const before = status('VmRSS');
+  const wall = process.hrtime.bigint();
+  const cpu = process.cpuUsage();
+  let outputs;
+  for (let run = 0; run < request.repeat; run++) outputs = await render(input, request);
+  const { user, system } = process.cpuUsage(cpu);
+  const elapsed = Number(process.hrtime.bigint() - wall);
+  const peak = Math.max(0, status('VmHWM') - before); // the kernel counts in batches
+  const files = outputs.map((bytes, index) => {
+    const file = path.join(request.out, `${request.widths[index]}.jpg`);
+    fs.writeFileSync(file, bytes);
+    return file;
+  });
+  return {
+    cpu_ms: (user + system) / 1e3 / request.repeat,
+    wall_ms: elapsed / 1e6 / request.repeat,
+    peak_kb: peak,
+    threads: status('Threads'),
+    files,
+  };
+}
+
+const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+
+const { sharp: version, vips } = sharp.versions;
+say({ version: `sharp ${version} (libvips ${vips})` });
+for await (const line of readline.createInterface({ input: process.stdin })) say(await serve(JSON.parse(line)));

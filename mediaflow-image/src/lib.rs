@@ -1,0 +1,68 @@
+//! The image backend of mediaflow: JPEG, PNG, WebP and GIF in; JPEG, PNG and WebP out.
+//!
+//! The time of an image job goes into decoding: for a thumbnail of a 12-megapixel JPEG four fifths of it. So everything
+//! that is asked of one photo becomes one plan with one decode, in the JPEG's own transform at the smallest of the
+//! scales 1/8, 1/4, 1/2 and 1 that the largest result needs, and smaller results are made from larger ones.
+//!
+//! ```
+//! use mediaflow_core::geometry::Fit;
+//! use mediaflow_core::spec::Pipeline;
+//! use mediaflow_core::Registry;
+//! use mediaflow_image::ImageSteps;
+//!
+//! let mut registry = Registry::new();
+//! mediaflow_image::operations(&mut registry);
+//!
+//! let sizes = Pipeline::from("uploads/photo.jpg")
+//!     .output("public/1600.jpg", |photo| photo.resize(1600, 1600, Fit::Inside).jpeg(80))
+//!     .output("public/400.webp", |photo| photo.resize(400, 400, Fit::Cover).webp(80))
+//!     .build()?;
+//! # let _ = sizes;
+//! # Ok::<(), mediaflow_core::Error>(())
+//! ```
+//!
+//! What holds everywhere:
+//!
+//! * Pictures are upright: the EXIF orientation is applied on the way, where it costs least, and every size, box and
+//!   gravity is that of the upright picture.
+//! * Pixels are sRGB, 8 bits, alpha not premultiplied. Other profiles are converted after the resize.
+//! * A file that is cut off is an error (`image.truncated`), whatever its decoder thinks of it.
+//! * Limits are checked on the header, before a decoder runs.
+//!
+//! The feature `turbo` decodes and encodes JPEG with libjpeg-turbo, twice as fast; without it all decoders are Rust.
+
+mod backend;
+mod color;
+mod decode;
+mod encode;
+mod error;
+pub mod ops;
+mod pixels;
+mod plan;
+mod probe;
+mod steps;
+
+pub use backend::ImageBackend;
+pub use color::Color;
+pub use steps::ImageSteps;
+
+use mediaflow_core::Registry;
+
+/// Makes the image steps and the image backend known to an engine: `.with(mediaflow_image::operations)`.
+pub fn operations(registry: &mut Registry) {
+    registry
+        .operation::<ops::AutoOrient>()
+        .operation::<ops::Crop>()
+        .operation::<ops::Flatten>()
+        .operation::<ops::Flip>()
+        .operation::<ops::Flop>()
+        .operation::<ops::Grayscale>()
+        .operation::<ops::Jpeg>()
+        .operation::<ops::Negate>()
+        .operation::<ops::Png>()
+        .operation::<ops::Resize>()
+        .operation::<ops::Rotate>()
+        .operation::<ops::Watermark>()
+        .operation::<ops::Webp>()
+        .backend(ImageBackend::new());
+}

@@ -1,0 +1,112 @@
+use mediaflow_core::geometry::Rect;
+use mediaflow_core::plan::{Explanation, Stage};
+
+use super::compile::is_file;
+use super::{ImagePlan, What, Work, estimate};
+use crate::decode::eighths_for;
+use crate::ops::Kernel;
+use crate::pixels::Turn;
+
+pub(super) fn explain(plan: &ImagePlan) -> Explanation {
+    let decodes = plan
+        .works
+        .iter()
+        .filter(|work| matches!(&work.what, What::Source { info, .. } if is_file(info)));
+    let decodes = u32::try_from(decodes.count()).unwrap_or(u32::MAX);
+    let explanation = Explanation::new("image", estimate::estimate(plan)).with_decodes(decodes);
+    plan.works.iter().map(|work| stage(plan, work)).fold(explanation, Explanation::with_stage)
+}
+
+fn stage(plan: &ImagePlan, work: &Work) -> Stage {
+    let (width, height) = estimate::size(work);
+    let (action, detail) = words(plan, work);
+    let stage =
+        Stage::new(action, detail).with_steps(work.steps.iter().cloned()).with_size(width, height);
+    match (crop(work), work.from.first().map(|index| plan.works[*index].size)) {
+        (Some(crop), Some(from)) if !covers(crop, from) => stage.with_crop(crop),
+        _ => stage,
+    }
+}
+
+fn words(plan: &ImagePlan, work: &Work) -> (&'static str, String) {
+    match &work.what {
+        What::Source { name, info } if is_file(info) => {
+            let scale = match eighths_for(info.width, info.height, work.demand) {
+                1 => "1/8",
+                2 => "1/4",
+                4 => "1/2",
+                _ => "full size",
+            };
+            let scale = if info.format.name() == "jpeg" { scale } else { "full size" };
+            (
+                "decode",
+                format!("`{name}`, {} of {}x{}, at {scale}", info.format, info.width, info.height),
+            )
+        }
+        What::Source { name, .. } => ("take", format!("`{name}`, already decoded")),
+        What::Resample { kernel, linear, .. } => {
+            let light = if *linear { " in linear light" } else { "" };
+            ("resize", format!("{}{light}, from {}", kernel_name(*kernel), origin(plan, work)))
+        }
+        What::Cut { .. } => ("crop", format!("from {}", origin(plan, work))),
+        What::Finish { turn, points, canvas } => {
+            let mut done = Vec::new();
+            if *turn != Turn::NONE {
+                done.push("turn upright or as asked");
+            }
+            if !points.is_none() {
+                done.push(points.names());
+            }
+            if canvas.is_some() {
+                done.push("lay on a canvas");
+            }
+            ("finish", done.join(", "))
+        }
+        What::Rotate(rotate) => ("rotate", format!("by {} degrees", rotate.angle)),
+        What::Flatten(flatten) => ("flatten", format!("on {}", flatten.background)),
+        What::Watermark(watermark) => (
+            "overlay",
+            if watermark.tile { "watermark, tiled".to_owned() } else { "watermark".to_owned() },
+        ),
+        What::Jpeg(how) => ("encode", format!("jpeg, quality {}", how.quality)),
+        What::Png(how) => ("encode", format!("png, effort {}", how.effort)),
+        What::Webp(how) if how.lossless => ("encode", "webp, lossless".to_owned()),
+        What::Webp(how) => ("encode", format!("webp, quality {}", how.quality)),
+    }
+}
+
+/// The name of what a work takes from, for people.
+fn origin(plan: &ImagePlan, work: &Work) -> String {
+    let Some(from) = work.from.first().map(|index| &plan.works[*index]) else {
+        return String::new();
+    };
+    match (&from.what, from.steps.first()) {
+        (What::Source { name, .. }, _) => format!("`{name}`"),
+        (_, Some(step)) => format!("`{step}`"),
+        (_, None) => "the step before".to_owned(),
+    }
+}
+
+fn crop(work: &Work) -> Option<Rect> {
+    match work.what {
+        What::Resample { crop, .. } | What::Cut { crop } => Some(crop),
+        _ => None,
+    }
+}
+
+fn covers(crop: Rect, (width, height): (u32, u32)) -> bool {
+    crop.x.abs() < 0.5
+        && crop.y.abs() < 0.5
+        && (crop.width - f64::from(width)).abs() < 0.5
+        && (crop.height - f64::from(height)).abs() < 0.5
+}
+
+fn kernel_name(kernel: Kernel) -> &'static str {
+    match kernel {
+        Kernel::Nearest => "nearest",
+        Kernel::Bilinear => "bilinear",
+        Kernel::CatmullRom => "catmull_rom",
+        Kernel::Mitchell => "mitchell",
+        Kernel::Lanczos3 => "lanczos3",
+    }
+}

@@ -1,0 +1,39 @@
+use super::{ImagePlan, What, Work};
+
+/// Puts the works into the order in which they run: resizes first, so that the decoded source is soon freed, then what
+/// changes pixels, then encoders.
+pub(super) fn order(plan: &mut ImagePlan) {
+    let works = &plan.works;
+    let mut order: Vec<usize> = Vec::with_capacity(works.len());
+    let mut place = vec![None; works.len()];
+    while order.len() < works.len() {
+        let ready = (0..works.len()).filter(|index| {
+            place[*index].is_none() && works[*index].from.iter().all(|from| place[*from].is_some())
+        });
+        // The graph has no cycles, so something is always ready.
+        let Some(next) = ready.min_by_key(|index| (rank(&works[*index].what), *index)) else {
+            break;
+        };
+        place[next] = Some(order.len());
+        order.push(next);
+    }
+    let at = |index: usize| place[index].unwrap_or(index);
+    let mut sorted: Vec<Work> = order.iter().map(|index| works[*index].clone()).collect();
+    for work in &mut sorted {
+        work.from.iter_mut().for_each(|from| *from = at(*from));
+    }
+    for (_, exit) in &mut plan.exits {
+        *exit = at(*exit);
+    }
+    plan.works = sorted;
+}
+
+fn rank(what: &What) -> u8 {
+    match what {
+        What::Resample { .. } | What::Cut { .. } => 0,
+        What::Finish { .. } | What::Rotate(_) | What::Flatten(_) | What::Watermark(_) => 1,
+        // A second source waits until the first is spent.
+        What::Source { .. } => 2,
+        What::Jpeg(_) | What::Png(_) | What::Webp(_) => 3,
+    }
+}

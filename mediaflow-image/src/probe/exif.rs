@@ -1,0 +1,146 @@
+//! The little of EXIF that matters here: the orientation, and what the `private` policy keeps.
+
+const ORIENTATION: u16 = 0x0112;
+const ARTIST: u16 = 0x013B;
+const COPYRIGHT: u16 = 0x8298;
+
+/// The orientation in a TIFF block, 1 to 8; 1 if there is none or it makes no sense.
+pub(crate) fn orientation(tiff: &[u8]) -> u8 {
+    let value =
+        Tiff::new(tiff).and_then(|tiff| tiff.entry(ORIENTATION).and_then(|at| tiff.u16(at + 8)));
+    value
+        .and_then(|value| u8::try_from(value).ok())
+        .filter(|value| (1..=8).contains(value))
+        .unwrap_or(1)
+}
+
+/// The block with its orientation set to upright, for pixels that were turned.
+pub(crate) fn upright(tiff: &[u8]) -> Vec<u8> {
+    let mut block = tiff.to_vec();
+    if let Some(parsed) = Tiff::new(tiff)
+        && let Some(at) = parsed.entry(ORIENTATION)
+        && let Some(value) = block.get_mut(at + 8..at + 10)
+    {
+        value.copy_from_slice(&if parsed.little {
+            1_u16.to_le_bytes()
+        } else {
+            1_u16.to_be_bytes()
+        });
+    }
+    block
+}
+
+/// A new block with only artist and copyright; `None` if neither stands in this one.
+pub(crate) fn essential(tiff: &[u8]) -> Option<Vec<u8>> {
+    let parsed = Tiff::new(tiff)?;
+    let kept: Vec<_> = [ARTIST, COPYRIGHT]
+        .into_iter()
+        .filter_map(|tag| parsed.text(tag).filter(|text| !text.is_empty()).map(|text| (tag, text)))
+        .collect();
+    if kept.is_empty() {
+        return None;
+    }
+    let mut block = b"II\x2A\0\x08\0\0\0".to_vec();
+    block.extend(u16::try_from(kept.len()).ok()?.to_le_bytes());
+    let mut values = Vec::new();
+    let after = 8 + 2 + 12 * kept.len() + 4;
+    for (tag, text) in kept {
+        let mut text = text.to_vec();
+        text.push(0);
+        let len = text.len();
+        block.extend(tag.to_le_bytes());
+        block.extend(2_u16.to_le_bytes());
+        block.extend(u32::try_from(len).ok()?.to_le_bytes());
+        if len <= 4 {
+            text.resize(4, 0);
+            block.extend(text);
+        } else {
+            block.extend(u32::try_from(after + values.len()).ok()?.to_le_bytes());
+            values.extend(text);
+        }
+    }
+    block.extend([0; 4]);
+    block.extend(values);
+    Some(block)
+}
+
+struct Tiff<'a> {
+    bytes: &'a [u8],
+    little: bool,
+}
+
+impl<'a> Tiff<'a> {
+    fn new(bytes: &'a [u8]) -> Option<Self> {
+        match bytes.get(..4)? {
+            b"II\x2A\0" => Some(Self { bytes, little: true }),
+            b"MM\0\x2A" => Some(Self { bytes, little: false }),
+            _ => None,
+        }
+    }
+
+    fn u16(&self, at: usize) -> Option<u16> {
+        let bytes = self.bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
+        Some(if self.little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) })
+    }
+
+    fn u32(&self, at: usize) -> Option<usize> {
+        let bytes = self.bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
+        usize::try_from(if self.little {
+            u32::from_le_bytes(bytes)
+        } else {
+            u32::from_be_bytes(bytes)
+        })
+        .ok()
+    }
+
+    /// Where the entry of a tag stands in the first directory.
+    fn entry(&self, tag: u16) -> Option<usize> {
+        let directory = self.u32(4)?;
+        let count = usize::from(self.u16(directory)?);
+        (0..count).map(|i| directory + 2 + 12 * i).find(|at| self.u16(*at) == Some(tag))
+    }
+
+    fn text(&self, tag: u16) -> Option<&'a [u8]> {
+        let at = self.entry(tag)?;
+        if self.u16(at + 2)? != 2 {
+            return None;
+        }
+        let len = self.u32(at + 4)?;
+        let start = if len <= 4 { at + 8 } else { self.u32(at + 8)? };
+        let text = self.bytes.get(start..start.checked_add(len)?)?;
+        Some(text.split(|byte| *byte == 0).next().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A block with orientation 6, a serial number and a copyright.
+    fn block() -> Vec<u8> {
+        let mut tiff = b"MM\0\x2A\0\0\0\x08\0\x03".to_vec();
+        tiff.extend(b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0");
+        tiff.extend(b"\x82\x98\0\x02\0\0\0\x09\0\0\0\x32");
+        tiff.extend(b"\xA4\x31\0\x02\0\0\0\x04SN1\0");
+        tiff.extend([0; 4]);
+        tiff.extend(b"(c) Jane\0");
+        tiff
+    }
+
+    #[test]
+    fn the_orientation_is_read_and_reset() {
+        assert_eq!(orientation(&block()), 6);
+        assert_eq!(orientation(&upright(&block())), 1);
+        assert_eq!(orientation(b"II\x2A\0\xFF\xFF\xFF\xFF"), 1);
+        assert_eq!(orientation(b""), 1);
+    }
+
+    #[test]
+    fn the_private_policy_keeps_the_copyright_and_nothing_else() {
+        let kept = essential(&block()).unwrap();
+        let tiff = Tiff::new(&kept).unwrap();
+        assert_eq!(tiff.text(COPYRIGHT), Some(&b"(c) Jane"[..]));
+        assert!(!kept.windows(3).any(|w| w == b"SN1"));
+        assert_eq!(orientation(&kept), 1);
+    }
+}

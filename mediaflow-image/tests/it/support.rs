@@ -1,0 +1,167 @@
+//! Pictures to test with, and short ways to run a pipeline.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use mediaflow_core::backend::{Backend, Group};
+use mediaflow_core::media::{Blob, Image, Media, MediaFile, MediaInfo};
+use mediaflow_core::plan::{Demand, Explanation};
+use mediaflow_core::{
+    AnyOperation, Inputs, Limits, OpContext, Operation, Outputs, Result, RunContext, testing,
+};
+use mediaflow_image::ImageBackend;
+use mediaflow_image::ops::{Jpeg, MetadataPolicy, Png, Webp};
+
+/// A photo that the repository carries.
+pub(crate) fn photo(name: &str) -> MediaFile {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/media").join(name);
+    MediaFile::sniff(name, Blob::file(path).unwrap()).unwrap()
+}
+
+pub(crate) fn file(name: &str, bytes: impl Into<Vec<u8>>) -> MediaFile {
+    MediaFile::sniff(name, Blob::bytes(bytes.into())).unwrap()
+}
+
+pub(crate) fn bytes(file: &MediaFile) -> Vec<u8> {
+    file.blob().read(u64::MAX).unwrap().to_vec()
+}
+
+/// A smooth picture in which no two corners are alike.
+pub(crate) fn gradient(width: u32, height: u32, channels: u8) -> Image {
+    let byte = |value: u32, of: u32| u8::try_from(value * 255 / of.max(1)).unwrap();
+    let mut pixels = Vec::new();
+    for y in 0..height {
+        for x in 0..width {
+            let (right, down) = (byte(x, width - 1), byte(y, height - 1));
+            match channels {
+                1 => pixels.push(right / 2 + down / 2),
+                3 => pixels.extend([right, down, 128]),
+                _ => pixels.extend([right, down, 128, 255 - right / 2]),
+            }
+        }
+    }
+    Image::new(width, height, channels, pixels).unwrap()
+}
+
+/// Runs one step by itself.
+pub(crate) async fn run(operation: impl Operation, input: impl Into<Media>) -> Result<Media> {
+    run_on(operation, Inputs::one(input)).await
+}
+
+pub(crate) async fn run_on(operation: impl Operation, inputs: Inputs) -> Result<Media> {
+    let cx = OpContext::new(testing::context(), "step");
+    AnyOperation::new(operation).run(inputs, &cx).await?.take(Outputs::MAIN)
+}
+
+pub(crate) async fn image(operation: impl Operation, input: impl Into<Media>) -> Image {
+    run(operation, input).await.unwrap().into_image().unwrap()
+}
+
+pub(crate) async fn as_jpeg(image: Image, quality: u8) -> MediaFile {
+    let how = Jpeg::quality(quality).metadata(MetadataPolicy::Keep);
+    run(how, image).await.unwrap().into_file().unwrap()
+}
+
+pub(crate) async fn as_png(image: Image) -> MediaFile {
+    run(Png::new().metadata(MetadataPolicy::Keep), image).await.unwrap().into_file().unwrap()
+}
+
+pub(crate) async fn as_webp(image: Image) -> MediaFile {
+    run(Webp::lossless(), image).await.unwrap().into_file().unwrap()
+}
+
+pub(crate) async fn probe(file: &MediaFile) -> Result<MediaInfo> {
+    ImageBackend::new().probe(file, &Limits::default()).await
+}
+
+pub(crate) async fn decode(file: &MediaFile) -> Result<Image> {
+    decode_in(file, &testing::context()).await
+}
+
+pub(crate) async fn decode_in(file: &MediaFile, cx: &RunContext) -> Result<Image> {
+    let group = Group::new(cx.limits().clone())
+        .with_input("source", ImageBackend::new().probe(file, cx.limits()).await?, Demand::FULL)
+        .with_exit("source");
+    let plan = ImageBackend::new().plan(&group)?;
+    plan.run(Inputs::one(file.clone()), cx).await?.take("source")?.into_image()
+}
+
+/// Several chains of steps on one source, run as one plan: what each chain gives, by its name.
+pub(crate) struct Branches {
+    source: MediaFile,
+    chains: Vec<(String, Vec<AnyOperation>)>,
+}
+
+pub(crate) struct Ran {
+    pub(crate) results: BTreeMap<String, Result<Media>>,
+    pub(crate) explanation: Explanation,
+    pub(crate) decodes: u32,
+}
+
+impl Branches {
+    pub(crate) fn of(source: MediaFile) -> Self {
+        Self { source, chains: Vec::new() }
+    }
+
+    pub(crate) fn chain(mut self, name: &str, steps: Vec<AnyOperation>) -> Self {
+        self.chains.push((name.to_owned(), steps));
+        self
+    }
+
+    pub(crate) async fn run(self) -> Result<Ran> {
+        let cx = testing::context();
+        let backend = ImageBackend::new();
+        let info = backend.probe(&self.source, cx.limits()).await?;
+        let demand = self.chains.iter().try_fold(Demand::NONE, |all, (_, steps)| {
+            Ok::<_, mediaflow_core::Error>(all.or(demand(steps, &info)?))
+        })?;
+        let mut group = Group::new(cx.limits().clone()).with_input("source", info, demand);
+        for (name, steps) in &self.chains {
+            let mut from = "source".to_owned();
+            for (index, step) in steps.iter().enumerate() {
+                let last = index + 1 == steps.len();
+                let step_name = if last { name.clone() } else { format!("{name}-{index}") };
+                group = group.with_step(&step_name, step.clone(), &[&from])?;
+                from = step_name;
+            }
+            group = group.with_exit(name);
+        }
+        let plan = backend.plan(&group)?;
+        let explanation = plan.explain();
+        let mut outputs = plan.run(Inputs::one(self.source), &cx).await?;
+        let results =
+            self.chains.iter().map(|(name, _)| (name.clone(), outputs.take(name))).collect();
+        Ok(Ran { results, explanation, decodes: cx.decodes() })
+    }
+}
+
+impl Ran {
+    pub(crate) fn image(&mut self, name: &str) -> Image {
+        self.results.remove(name).unwrap().unwrap().into_image().unwrap()
+    }
+
+    pub(crate) fn file(&mut self, name: &str) -> MediaFile {
+        self.results.remove(name).unwrap().unwrap().into_file().unwrap()
+    }
+}
+
+fn demand(steps: &[AnyOperation], info: &MediaInfo) -> Result<Demand> {
+    let mut infos = vec![info.clone()];
+    for step in steps {
+        infos.push(step.describe(&infos[infos.len() - 1])?);
+    }
+    Ok(steps
+        .iter()
+        .zip(&infos)
+        .rev()
+        .fold(Demand::FULL, |wanted, (step, input)| step.demand(wanted, input)))
+}
+
+/// Peak signal-to-noise ratio in decibels; infinite for equal pictures.
+pub(crate) fn psnr(a: &Image, b: &Image) -> f64 {
+    assert_eq!((a.width(), a.height(), a.channels()), (b.width(), b.height(), b.channels()));
+    let square = |(a, b): (&u8, &u8)| f64::from(a.abs_diff(*b)).powi(2);
+    #[allow(clippy::cast_precision_loss, reason = "a count")]
+    let mean = a.pixels().iter().zip(b.pixels()).map(square).sum::<f64>() / a.pixels().len() as f64;
+    10.0 * (255.0 * 255.0 / mean).log10()
+}

@@ -1,0 +1,213 @@
+//! What a file says of itself: length, streams, sizes, rotation.
+//!
+//! GStreamer's discoverer does the reading, on a thread of its own: on a damaged file it hangs until its time-out, which
+//! has whole seconds only, so the deadline is kept here. What the boxes and chunks of a file can tell without it is
+//! looked at first.
+
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_pbutils as pbutils;
+use gstreamer_pbutils::prelude::*;
+use mediaflow_core::media::{StreamInfo, StreamKind};
+use mediaflow_core::{Error, Result};
+
+use super::missing;
+use super::pipeline::Watch;
+use super::source::{Sound, Source};
+use crate::error;
+
+/// What is known of a file before it is decoded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) duration: Option<Duration>,
+    /// As it is to be shown, with square pixels, before rotation; zero without video.
+    pub(crate) width: u32,
+    /// See `width`.
+    pub(crate) height: u32,
+    /// As in EXIF, 1 to 8.
+    pub(crate) orientation: u8,
+    pub(crate) streams: Vec<StreamInfo>,
+}
+
+/// Reads the headers of the file at `path`.
+///
+/// # Errors
+/// `video.probe_time`, `video.missing_plugin`, `video.not_decodable`, `video.no_stream`.
+pub(crate) fn discover(path: &Path, limit: Duration) -> Result<Facts> {
+    super::init()?;
+    let until = Instant::now() + limit;
+    let path = std::path::absolute(path).map_err(error::io)?;
+    let uri = gst::glib::filename_to_uri(&path, None)
+        .map_err(|e| Error::input("video.io", "the path can not be written as a URI").because(e))?;
+    let seconds = limit.as_secs().saturating_add(1).clamp(1, 3600);
+    let (sender, receiver) = mpsc::channel();
+    // Whatever happens the thread ends at the discoverer's own time-out, at most a second after the limit.
+    std::thread::Builder::new()
+        .name("mediaflow-probe".to_owned())
+        .spawn(move || {
+            let found = match pbutils::Discoverer::new(gst::ClockTime::from_seconds(seconds))
+                .and_then(|discoverer| discoverer.discover_uri(&uri))
+            {
+                Ok(info) => read(&info),
+                Err(cause) => Err(explain(&cause, &path, until)),
+            };
+            // Nobody listens any more when the limit has passed.
+            let _too_late = sender.send(found);
+        })
+        .map_err(error::io)?;
+    match receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        Ok(found) => found,
+        Err(RecvTimeoutError::Timeout) => Err(error::probe_time(limit)),
+        Err(RecvTimeoutError::Disconnected) => {
+            Err(error::pipeline("the probe ended without an answer"))
+        }
+    }
+}
+
+/// The discoverer does not say which plugin it missed, but opening the source does.
+fn explain(cause: &gst::glib::Error, path: &Path, until: Instant) -> Error {
+    let unknown = error::not_decodable(cause.message());
+    if !cause.matches(gst::CoreError::MissingPlugin)
+        && !cause.matches(gst::StreamError::CodecNotFound)
+    {
+        return unknown;
+    }
+    let check = || {
+        if Instant::now() < until {
+            Ok(())
+        } else {
+            Err(error::not_decodable("its headers lead nowhere"))
+        }
+    };
+    let watch = Watch {
+        check: &check,
+        stall: until.saturating_duration_since(Instant::now()),
+        progress: &|_| {},
+    };
+    Source::open(path, Sound::Wanted, &watch).err().unwrap_or(unknown)
+}
+
+fn read(info: &pbutils::DiscovererInfo) -> Result<Facts> {
+    match info.result() {
+        pbutils::DiscovererResult::MissingPlugins => {
+            let details = info.missing_elements_installer_details();
+            let wanted = details
+                .iter()
+                .find(|d| !d.contains("decoder-text/") && !d.contains("decoder-subpicture/"));
+            if let Some(detail) = wanted {
+                return Err(missing::from_installer_detail(detail));
+            }
+        }
+        pbutils::DiscovererResult::Timeout => {
+            return Err(error::not_decodable("its headers lead nowhere"));
+        }
+        _ => {}
+    }
+    let mut facts =
+        Facts { duration: info.duration().map(Duration::from), orientation: 1, ..Facts::default() };
+    // A stream with a next one is the same before parsing.
+    for stream in info.stream_list().into_iter().filter(|stream| stream.next().is_none()) {
+        if let Some(video) = stream.downcast_ref::<pbutils::DiscovererVideoInfo>() {
+            facts.add_video(video);
+        } else if let Some(audio) = stream.downcast_ref::<pbutils::DiscovererAudioInfo>() {
+            let mut found = StreamInfo::new(StreamKind::Audio, codec(&stream));
+            found.sample_rate = positive(audio.sample_rate());
+            found.channels = positive(audio.channels());
+            found.bitrate = positive(audio.bitrate());
+            found.language = audio.language().map(|language| language.to_string());
+            facts.streams.push(found);
+        } else if let Some(text) = stream.downcast_ref::<pbutils::DiscovererSubtitleInfo>() {
+            let mut found = StreamInfo::new(StreamKind::Subtitle, codec(&stream));
+            found.language = text.language().map(|language| language.to_string());
+            facts.streams.push(found);
+        }
+    }
+    if facts.streams.is_empty() {
+        return Err(error::no_stream("video or audio"));
+    }
+    Ok(facts)
+}
+
+impl Facts {
+    /// The first video stream gives the size; an attached picture is none.
+    fn add_video(&mut self, video: &pbutils::DiscovererVideoInfo) {
+        if video.is_image() {
+            return;
+        }
+        let mut found = StreamInfo::new(StreamKind::Video, codec(video.upcast_ref()));
+        let rate = video.framerate();
+        found.fps =
+            (rate.numer() > 0).then(|| f64::from(rate.numer()) / f64::from(rate.denom().max(1)));
+        found.bitrate = positive(video.bitrate());
+        if self.width == 0 {
+            let par = video.par();
+            let par = f64::from(par.numer()) / f64::from(par.denom().max(1));
+            (self.width, self.height) = square(video.width(), video.height(), par);
+            let tag = video.tags().and_then(|tags| {
+                tags.get::<gst::tags::ImageOrientation>()
+                    .map(|orientation| orientation.get().to_owned())
+            });
+            self.orientation = tag.as_deref().map_or(1, orientation);
+        }
+        self.streams.push(found);
+    }
+}
+
+/// The size at which non-square pixels are shown: the side that is too short grows, so nothing is lost.
+pub(crate) fn square(width: u32, height: u32, par: f64) -> (u32, u32) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, which is wanted"
+    )]
+    let stretch = |side: u32, by: f64| ((f64::from(side) * by).round() as u32).max(1);
+    match par {
+        par if !par.is_finite() || par <= 0.0 => (width, height),
+        par if par >= 1.0 => (stretch(width, par), height),
+        par => (width, stretch(height, 1.0 / par)),
+    }
+}
+
+/// The EXIF number of an `image-orientation` tag.
+pub(crate) fn orientation(tag: &str) -> u8 {
+    match tag {
+        "flip-rotate-0" => 2,
+        "rotate-180" => 3,
+        "flip-rotate-180" => 4,
+        "flip-rotate-270" => 5,
+        "rotate-90" => 6,
+        "flip-rotate-90" => 7,
+        "rotate-270" => 8,
+        _ => 1,
+    }
+}
+
+fn positive(value: u32) -> Option<u32> {
+    (value > 0).then_some(value)
+}
+
+/// The codec's usual name, from the caps of the encoded stream.
+fn codec(stream: &pbutils::DiscovererStreamInfo) -> String {
+    let caps = stream.caps();
+    let Some(structure) = caps.as_ref().and_then(|caps| caps.structure(0)) else {
+        return "unknown".to_owned();
+    };
+    let number = |field: &str| structure.get::<i32>(field).unwrap_or(0);
+    let name = structure.name().as_str();
+    match (name, number("mpegversion"), number("layer")) {
+        ("video/x-h265", ..) => "hevc".to_owned(),
+        ("video/mpeg", version, _) => format!("mpeg{version}"),
+        ("image/jpeg", ..) => "mjpeg".to_owned(),
+        ("audio/mpeg", 1, layer) => format!("mp{layer}"),
+        ("audio/mpeg", ..) => "aac".to_owned(),
+        ("audio/x-raw", ..) => "pcm".to_owned(),
+        _ => {
+            let short = name.split_once('/').map_or(name, |(_, short)| short);
+            short.strip_prefix("x-").unwrap_or(short).to_owned()
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The picture as it is seen: rotated, with square pixels; and what of it a box keeps.
+
+use gstreamer as gst;
+use mediaflow_core::Result;
+use mediaflow_core::geometry::FitBox;
+
+use super::discover::{orientation, square};
+use super::source::Stream;
+use crate::error;
+
+/// The picture of a decoded stream as it is seen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Upright {
+    /// Stored pixels after rotation.
+    pub(crate) stored: (u32, u32),
+    /// Size with square pixels, after rotation.
+    pub(crate) shown: (u32, u32),
+    orientation: u8,
+}
+
+/// How one rendition is made from the upright picture: cut, scale, surround.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Layout {
+    /// Stored pixels to cut off: left, right, top, bottom.
+    pub(crate) cut: [u32; 4],
+    /// What the rest is scaled to; even.
+    pub(crate) size: (u32, u32),
+    /// Width and height of the result; even.
+    pub(crate) canvas: (u32, u32),
+    /// Where the picture lies on the canvas; even.
+    pub(crate) offset: (u32, u32),
+}
+
+impl Upright {
+    pub(crate) fn of(stream: &Stream) -> Result<Self> {
+        let caps = stream.caps()?;
+        let odd = || error::not_decodable("the video stream never said how large it is");
+        let fields = caps.structure(0).ok_or_else(odd)?;
+        let side = |name| {
+            fields
+                .get::<i32>(name)
+                .ok()
+                .and_then(|side| u32::try_from(side).ok())
+                .filter(|s| *s > 0)
+        };
+        let stored = (side("width").ok_or_else(odd)?, side("height").ok_or_else(odd)?);
+        let par =
+            fields.get::<gst::Fraction>("pixel-aspect-ratio").unwrap_or(gst::Fraction::new(1, 1));
+        let par = f64::from(par.numer()) / f64::from(par.denom().max(1));
+        Ok(Self::new(stored, par, stream.orientation().as_deref().map_or(1, orientation)))
+    }
+
+    pub(crate) fn new(stored: (u32, u32), par: f64, orientation: u8) -> Self {
+        let turn =
+            |(width, height)| if orientation >= 5 { (height, width) } else { (width, height) };
+        Self { stored: turn(stored), shown: turn(square(stored.0, stored.1, par)), orientation }
+    }
+
+    /// The value of `videoflip video-direction`.
+    pub(crate) fn direction(self) -> &'static str {
+        match self.orientation {
+            2 => "horiz",
+            3 => "180",
+            4 => "vert",
+            5 => "ul-lr",
+            6 => "90r",
+            7 => "ur-ll",
+            8 => "90l",
+            _ => "identity",
+        }
+    }
+
+    /// What boxes make of the picture, one after the other; without any it stays as large as it is.
+    pub(crate) fn layouts(self, boxes: &[FitBox]) -> Vec<Layout> {
+        let mut layouts = vec![layout(self.stored, self.shown, boxes.first())];
+        for fit_box in boxes.iter().skip(1) {
+            let canvas = layouts.last().map_or(self.shown, |layout| layout.canvas);
+            layouts.push(layout(canvas, canvas, Some(fit_box)));
+        }
+        layouts
+    }
+}
+
+/// What a box makes of a picture of `stored` pixels that is `shown` at this size. Sides are even, because H.264 with 4:2:0 has no odd ones.
+pub(crate) fn layout(stored: (u32, u32), shown: (u32, u32), fit_box: Option<&FitBox>) -> Layout {
+    let Some(fit_box) = fit_box else {
+        let size = (even(shown.0), even(shown.1));
+        return Layout { cut: [0; 4], size, canvas: size, offset: (0, 0) };
+    };
+    let place = fit_box.place(shown.0, shown.1);
+    let size = (even(place.size.0), even(place.size.1));
+    let canvas = (even(place.canvas.0).max(size.0), even(place.canvas.1).max(size.1));
+    let offset = |at: u32, room: u32| (at & !1).min(room & !1);
+    let edges = |stored: u32, shown: u32, at: f64, length: f64| {
+        let per = f64::from(stored) / f64::from(shown.max(1));
+        let before = (round(at * per) & !1).min(stored.saturating_sub(2));
+        let after = round((f64::from(shown) - at - length).max(0.0) * per) & !1;
+        (before, after.min(stored.saturating_sub(before + 2)))
+    };
+    let (left, right) = edges(stored.0, shown.0, place.crop.x, place.crop.width);
+    let (top, bottom) = edges(stored.1, shown.1, place.crop.y, place.crop.height);
+    Layout {
+        cut: [left, right, top, bottom],
+        size,
+        canvas,
+        offset: (
+            offset(place.offset.0, canvas.0 - size.0),
+            offset(place.offset.1, canvas.1 - size.1),
+        ),
+    }
+}
+
+fn even(side: u32) -> u32 {
+    (round(f64::from(side) / 2.0) * 2).max(2)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, which is wanted"
+)]
+fn round(value: f64) -> u32 {
+    value.round() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use mediaflow_core::geometry::{Fit, Gravity};
+
+    use super::*;
+
+    fn fit(width: u32, height: u32, fit: Fit) -> FitBox {
+        FitBox {
+            width: Some(width),
+            height: Some(height),
+            fit,
+            gravity: Gravity::Center,
+            without_enlargement: false,
+        }
+    }
+
+    #[test]
+    fn sides_are_even_whatever_is_asked() {
+        let layout = layout((1279, 719), (1279, 719), Some(&fit(333, 333, Fit::Inside)));
+        assert_eq!(layout.size, (334, 188));
+        assert_eq!(layout.canvas, layout.size);
+    }
+
+    #[test]
+    fn cover_cuts_stored_pixels_of_an_anamorphic_picture() {
+        let upright = Upright::new((720, 576), 64.0 / 45.0, 1);
+        assert_eq!(upright.shown, (1024, 576));
+        let layout = upright.layouts(&[fit(576, 576, Fit::Cover)])[0];
+        assert_eq!(layout.size, (576, 576));
+        assert_eq!(layout.cut, [158, 158, 0, 0]);
+    }
+
+    #[test]
+    fn contain_surrounds() {
+        let layout = layout((1280, 720), (1280, 720), Some(&fit(320, 320, Fit::Contain)));
+        assert_eq!((layout.size, layout.canvas, layout.offset), ((320, 180), (320, 320), (0, 70)));
+    }
+
+    #[test]
+    fn a_quarter_turn_swaps_the_sides() {
+        let upright = Upright::new((1280, 720), 1.0, 6);
+        assert_eq!((upright.shown, upright.direction()), ((720, 1280), "90r"));
+    }
+}

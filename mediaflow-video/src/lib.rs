@@ -1,0 +1,53 @@
+//! Video for mediaflow, with GStreamer.
+//!
+//! Everything asked of one clip becomes as few pipelines as can be: renditions with the same cut share one decode, and
+//! trim, frame rate, resize and encode are one pass without a file in between. GStreamer is chosen because its codecs
+//! come from the distribution, its elements can be watched buffer by buffer, and a frame never leaves the process.
+//!
+//! ```no_run
+//! # fn main() -> mediaflow_core::Result<()> {
+//! use mediaflow_core::spec::Pipeline;
+//! use mediaflow_video::{Fit, Position, VideoSteps};
+//!
+//! let clip = Pipeline::from("uploads/clip.mov")
+//!     .output("public/clip-720.mp4", |clip| clip.video().resize(1280, 720, Fit::Inside).mp4(23))
+//!     .output("public/clip-360.mp4", |clip| clip.video().resize(640, 360, Fit::Inside).mp4(25))
+//!     .build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What fails is told with what to do: a missing plugin names the package that brings it, a file without an index says
+//! so before anything waits for it, and a source that ends early is an error that counts the missing seconds.
+//!
+//! GStreamer's own initialisation is the one thing that is global to the process. Decoders run inside it.
+
+mod backend;
+mod chain;
+mod error;
+mod gst;
+mod iso_bmff;
+mod ops;
+mod plan;
+mod run;
+
+pub use backend::VideoBackend;
+pub use chain::{VideoChain, VideoSteps};
+pub use mediaflow_core::geometry::{Fit, Gravity};
+pub use ops::{Fps, Mp4, Position, Poster, Preset, Profile, Resize, Sound, Trim};
+
+use mediaflow_core::Registry;
+
+/// The backend's name in explanations and errors.
+const NAME: &str = "video";
+
+/// Makes the video steps and the backend known: `.with(mediaflow_video::operations)`.
+pub fn operations(registry: &mut Registry) {
+    registry
+        .operation::<Resize>()
+        .operation::<Trim>()
+        .operation::<Fps>()
+        .operation::<Mp4>()
+        .operation::<Poster>()
+        .backend(VideoBackend::new());
+}

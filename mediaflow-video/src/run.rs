@@ -1,0 +1,248 @@
+//! Runs a plan on a blocking thread, and checks what came out before anybody sees it.
+
+use std::fs::File;
+use std::path::Path;
+
+use mediaflow_core::media::{Blob, Format, Media, MediaFile};
+use mediaflow_core::{Error, Failure, Inputs, Outputs, Result, RunContext};
+use tempfile::TempPath;
+
+use crate::gst::encode::{Rendition, Transcode, Transcoded, Written, transcode};
+use crate::gst::frame::grab;
+use crate::gst::graph::faststart_file;
+use crate::gst::pipeline::Watch;
+use crate::plan::{Cut, Exit, Product, Source, VideoPlan};
+use crate::{error, iso_bmff};
+
+/// What one frame counts for in the progress of a job, where a whole rendition counts for 1.
+const POSTER_SHARE: f32 = 0.05;
+
+/// Seconds by which the length of a result may differ: an AAC frame at either end, and rounding.
+const LENGTH_SLACK: f64 = 0.1;
+
+/// Does all that the plan says.
+///
+/// # Errors
+/// Cancelled, past the deadline, or an input is not there. What fails by itself is an error of its exit only.
+pub(crate) fn run(plan: &VideoPlan, inputs: &Inputs, cx: &RunContext) -> Result<Outputs> {
+    let mut outputs = Outputs::new();
+    let mut progress = Shares::of(plan);
+    for source in &plan.sources {
+        let media = inputs.named(&source.name).ok_or_else(|| {
+            Error::internal("plan.input", "an input was not handed in").with("input", &source.name)
+        })?;
+        let file = media.clone().into_file()?;
+        let blob = cx.scratch().materialise(file.blob(), file.format().extension())?;
+        let path = blob
+            .path()
+            .ok_or_else(|| Error::internal("blob.no_path", "a file blob has no path"))?;
+        for poster in source.posters() {
+            let found =
+                frame(path, source, poster, &progress.next(cx, POSTER_SHARE)).map(Media::from);
+            cx.check()?;
+            outputs = outputs.and(
+                &poster.name,
+                found.map_err(|e| e.with("step", &poster.name).with("source", file.name())),
+            );
+        }
+        for (cut, members) in source.ladders() {
+            let exits: Vec<&Exit> =
+                members.iter().filter_map(|index| source.exits.get(*index)).collect();
+            #[expect(clippy::cast_precision_loss, reason = "a share of progress")]
+            let share = exits.len() as f32;
+            let made = ladder(path, source, cut, &exits, &progress.next(cx, share));
+            cx.check()?;
+            outputs = match made {
+                Ok(files) => exits
+                    .iter()
+                    .zip(files)
+                    .fold(outputs, |outputs, (exit, file)| outputs.and(&exit.name, file)),
+                Err(e) => {
+                    let failure = Failure::from(&e.with("source", file.name()));
+                    exits.iter().fold(outputs, |outputs, exit| {
+                        let error = Error::from(failure.clone());
+                        outputs.and(&exit.name, Err(error.with("step", &exit.name)))
+                    })
+                }
+            };
+        }
+    }
+    Ok(outputs)
+}
+
+/// Splits the progress of a plan among its parts.
+struct Shares {
+    done: f32,
+    whole: f32,
+}
+
+impl Shares {
+    fn of(plan: &VideoPlan) -> Self {
+        let share = |exit: &Exit| {
+            if matches!(exit.product, Product::Poster(_)) { POSTER_SHARE } else { 1.0 }
+        };
+        let whole: f32 = plan.sources.iter().flat_map(|source| &source.exits).map(share).sum();
+        Self { done: 0.0, whole: whole.max(POSTER_SHARE) }
+    }
+
+    fn next(&mut self, cx: &RunContext, share: f32) -> RunContext {
+        let from = self.done / self.whole;
+        self.done += share;
+        cx.part(from, self.done / self.whole)
+    }
+}
+
+fn watched<T>(cx: &RunContext, work: impl FnOnce(&Watch<'_>) -> Result<T>) -> Result<T> {
+    #[expect(clippy::cast_possible_truncation, reason = "a fraction from 0 to 1")]
+    let progress = |done: f64| cx.progress(done as f32);
+    let check = || cx.check();
+    cx.count_decode();
+    work(&Watch { check: &check, stall: cx.limits().stall_time, progress: &progress })
+}
+
+fn frame(
+    path: &Path,
+    source: &Source,
+    exit: &Exit,
+    cx: &RunContext,
+) -> Result<mediaflow_core::media::Image> {
+    let Product::Poster(at) = exit.product else {
+        return Err(Error::internal("plan.product", "a file was asked for as a frame"));
+    };
+    let time = exit.cut.place(at, source.info.duration);
+    let image = watched(cx, |watch| grab(path, time, &exit.boxes, watch))?;
+    cx.progress(1.0);
+    Ok(image)
+}
+
+/// One decode, a file per exit; each is checked by itself.
+fn ladder(
+    path: &Path,
+    source: &Source,
+    cut: Cut,
+    exits: &[&Exit],
+    cx: &RunContext,
+) -> Result<Vec<Result<Media>>> {
+    let places = exits.iter().map(|_| Place::new(cx)).collect::<Result<Vec<_>>>()?;
+    let renditions = exits.iter().zip(&places).filter_map(|(exit, place)| match &exit.product {
+        Product::Mp4 { video, audio } => Some(Rendition {
+            path: place.file.to_path_buf(),
+            boxes: exit.boxes.clone(),
+            fps: exit.fps,
+            video: video.clone(),
+            audio: *audio,
+        }),
+        Product::Poster(_) => None,
+    });
+    let job = Transcode {
+        source: path.to_path_buf(),
+        cut: (!cut.is_whole()).then_some((cut.start, cut.end)),
+        declared: source.info.duration,
+        renditions: renditions.collect(),
+    };
+    let done = watched(cx, |watch| transcode(&job, watch))?;
+    check_source(path, source, cut, &done, cx)?;
+    let finish = |(exit, (place, written)): (&&Exit, (Place, &Written))| {
+        check_written(&place.file, exit, written, &done)?;
+        let blob = Blob::temp(place.into_file())?;
+        Ok(MediaFile::new(format!("{}.mp4", exit.name), Format::MP4, blob).into())
+    };
+    let files = exits.iter().zip(places.into_iter().zip(&done.renditions)).map(finish).collect();
+    cx.progress(1.0);
+    Ok(files)
+}
+
+/// A temporary result, and what the muxer keeps beside it; both go if the work fails.
+struct Place {
+    file: TempPath,
+    beside: TempPath,
+}
+
+impl Place {
+    fn new(cx: &RunContext) -> Result<Self> {
+        let file = cx.scratch().file("mp4")?;
+        let beside = TempPath::try_from_path(faststart_file(&file)).map_err(error::io)?;
+        Ok(Self { file, beside })
+    }
+
+    fn into_file(self) -> TempPath {
+        drop(self.beside);
+        self.file
+    }
+}
+
+/// What is odd about a source but leaves a result worth having.
+fn check_source(
+    path: &Path,
+    source: &Source,
+    cut: Cut,
+    done: &Transcoded,
+    cx: &RunContext,
+) -> Result<()> {
+    if done.is_hdr {
+        cx.warn(format!(
+            "{} is HDR: its colours were converted without tone mapping and look pale",
+            source.name
+        ));
+    }
+    if done.is_silent {
+        cx.warn(format!("{} has no sound in the cut: silence is in its place", source.name));
+    }
+    let counted = source.info.frames;
+    if cut.is_whole() && counted > 1 && done.decoded_frames < counted {
+        let missing = counted - done.decoded_frames;
+        cx.warn(format!("{missing} of {counted} frames of {} could not be decoded", source.name));
+    }
+    // Some demuxers end the sound too soon when an edit list leaves out its beginning.
+    let structure = iso_bmff::inspect(&mut File::open(path).map_err(error::io)?)?;
+    let shown = structure.as_ref().and_then(|s| Some(s.track(*b"soun")?.shown));
+    if let (Some(shown), Some(end)) = (shown, done.sound_end) {
+        let due = done.until.map_or(shown, |until| until.as_secs_f64().min(shown));
+        let missing = due - end.as_secs_f64();
+        if missing > LENGTH_SLACK {
+            cx.warn(format!(
+                "the last {missing:.1} s of the sound of {} could not be read",
+                source.name
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Reads the index of the result, and blanks its times: all frames that the encoder was given, and sound if there was any.
+fn check_written(path: &Path, exit: &Exit, written: &Written, done: &Transcoded) -> Result<()> {
+    let wrong =
+        |code: &'static str, what: String| Err(Error::backend(code, what).with("step", &exit.name));
+    let mut file = File::options().read(true).write(true).open(path).map_err(error::io)?;
+    let Some(structure) = iso_bmff::inspect(&mut file)? else {
+        return wrong("verify.format", "the result is no MP4".to_owned());
+    };
+    let frames = structure.track(*b"vide").map_or(0, |track| track.samples);
+    if frames != written.frames || frames == 0 {
+        return wrong(
+            "verify.frames",
+            format!("{frames} frames were written of {}", written.frames),
+        );
+    }
+    if exit.fps.is_none() && frames != done.decoded_frames {
+        return wrong(
+            "verify.frames",
+            format!("{frames} frames were written of {} decoded", done.decoded_frames),
+        );
+    }
+    // The last frame is shown in full, so a cut may be longer by one.
+    let (length, expected) = (structure.seconds(), done.duration.as_secs_f64());
+    #[expect(clippy::cast_precision_loss, reason = "far fewer frames than a float counts")]
+    let slack = LENGTH_SLACK + length / frames as f64;
+    if (length - expected).abs() > slack {
+        return wrong(
+            "verify.duration",
+            format!("the result lasts {length:.3} s, not {expected:.3} s"),
+        );
+    }
+    let has_sound = structure.track(*b"soun").is_some_and(|track| track.samples > 0);
+    if has_sound != written.has_audio {
+        return wrong("verify.streams", "the result lost its sound".to_owned());
+    }
+    iso_bmff::forget_times(&mut file, &structure)
+}

@@ -1,0 +1,101 @@
+use mediaflow_core::media::{Image, Media};
+use mediaflow_video::{Fit, Position, Poster, Resize, Trim};
+
+use crate::common::{Bench, Steps, clip, step, variant};
+
+async fn poster(bench: &Bench, path: &std::path::Path, steps: Steps<'_>) -> Image {
+    let (mut results, _) = bench.run(path, steps, &["poster"]).await.unwrap();
+    match results.remove("poster") {
+        Some(Media::Image(image)) => image,
+        other => panic!("{other:?} is no picture"),
+    }
+}
+
+fn difference(a: &Image, b: &Image) -> f64 {
+    assert_eq!((a.width(), a.height()), (b.width(), b.height()));
+    let sum: u64 = a.pixels().iter().zip(b.pixels()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / a.pixels().len() as f64
+}
+
+/// The frame that is shown at a time, by another decoder.
+fn reference(bench: &Bench, number: u32) -> Image {
+    let raw = variant(
+        bench,
+        "frame.rgb",
+        &[
+            "-vf",
+            &format!("select=eq(n\\,{number}),scale=in_color_matrix=bt709"),
+            "-frames:v",
+            "1",
+            "-pix_fmt",
+            "rgb24",
+            "-f",
+            "rawvideo",
+        ],
+    );
+    Image::new(1280, 720, 3, std::fs::read(raw).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_frame_shown_at_that_time_is_taken() {
+    let bench = Bench::new();
+    // Frame 50 is shown from 2.00 to 2.04 s.
+    for seconds in [2.0, 2.039] {
+        let image = poster(
+            &bench,
+            &clip(),
+            vec![step("poster", Poster::at(Position::Seconds(seconds)), "source")],
+        )
+        .await;
+        assert_eq!((image.width(), image.height(), image.channels()), (1280, 720, 3));
+        let right = difference(&image, &reference(&bench, 50));
+        let before = difference(&image, &reference(&bench, 49));
+        assert!(
+            right < 2.0 && right < before,
+            "{seconds} s: {right} off, {before} off the frame before"
+        );
+    }
+}
+
+#[tokio::test]
+async fn percent_counts_within_the_cut() {
+    let bench = Bench::new();
+    let by_percent = vec![
+        step("trim", Trim::new(1.0, 3.0), "source"),
+        step("poster", Poster::at(Position::Percent(50.0)), "trim"),
+    ];
+    let by_percent = poster(&bench, &clip(), by_percent).await;
+    let by_time =
+        poster(&bench, &clip(), vec![step("poster", Poster::at(Position::Seconds(2.0)), "source")])
+            .await;
+    assert!(difference(&by_percent, &by_time) < f64::EPSILON);
+}
+
+#[tokio::test]
+async fn after_the_end_the_last_frame_is_taken() {
+    let bench = Bench::new();
+    let image = poster(
+        &bench,
+        &clip(),
+        vec![step("poster", Poster::at(Position::Percent(100.0)), "source")],
+    )
+    .await;
+    let last = difference(&image, &reference(&bench, 131))
+        .min(difference(&image, &reference(&bench, 130)));
+    assert!(last < 2.0, "{last}");
+}
+
+#[tokio::test]
+async fn it_is_upright_and_fits_its_box() {
+    let bench = Bench::new();
+    let turned =
+        variant(&bench, "turned.mp4", &["-t", "1", "-c", "copy", "-metadata:s:v", "rotate=270"]);
+    let image = poster(&bench, &turned, vec![step("poster", Poster::default(), "source")]).await;
+    assert_eq!((image.width(), image.height()), (720, 1280));
+    let boxed = vec![
+        step("resize", Resize::new(200, 200, Fit::Cover), "source"),
+        step("poster", Poster::default(), "resize"),
+    ];
+    let image = poster(&bench, &turned, boxed).await;
+    assert_eq!((image.width(), image.height()), (200, 200));
+}

@@ -1,0 +1,70 @@
+use mediaflow_core::backend::Backend;
+use mediaflow_core::media::{Blob, Format, MediaFile, StreamKind};
+use mediaflow_video::VideoBackend;
+
+use crate::common::{Bench, clip, variant};
+
+#[tokio::test]
+async fn the_clip_says_what_it_is() {
+    let info = Bench::new().probe(&clip()).await.unwrap();
+    assert_eq!(
+        (info.format.clone(), info.upright_size(), info.frames),
+        (Format::MP4, (1280, 720), 132)
+    );
+    assert!((info.duration.unwrap().as_secs_f64() - 5.312).abs() < 0.01);
+    let (video, audio) =
+        (info.stream(StreamKind::Video).unwrap(), info.stream(StreamKind::Audio).unwrap());
+    assert_eq!((video.codec.as_str(), video.fps), ("h264", Some(25.0)));
+    assert_eq!(
+        (audio.codec.as_str(), audio.channels, audio.sample_rate),
+        ("aac", Some(6), Some(48_000))
+    );
+}
+
+#[tokio::test]
+async fn bytes_are_probed_as_files_are() {
+    let file = MediaFile::sniff("clip", Blob::from(std::fs::read(clip()).unwrap())).unwrap();
+    let info = VideoBackend::new().probe(&file, &Bench::new().limits).await.unwrap();
+    assert_eq!(info.frames, 132);
+}
+
+#[tokio::test]
+async fn rotation_is_an_orientation() {
+    let bench = Bench::new();
+    let turned = variant(&bench, "turned.mp4", &["-c", "copy", "-metadata:s:v", "rotate=270"]);
+    let info = bench.probe(&turned).await.unwrap();
+    assert_eq!(info.upright_size(), (720, 1280));
+    assert!(info.orientation >= 5);
+}
+
+#[tokio::test]
+async fn non_square_pixels_count_as_they_are_shown() {
+    let bench = Bench::new();
+    let wide = variant(
+        &bench,
+        "wide.mp4",
+        &["-t", "0.5", "-vf", "scale=360:288,setsar=16/11", "-preset", "ultrafast"],
+    );
+    assert_eq!(bench.probe(&wide).await.unwrap().upright_size(), (524, 288));
+}
+
+#[tokio::test]
+async fn other_containers_are_read() {
+    let bench = Bench::new();
+    for (name, codec, coder) in
+        [("clip.mkv", "h264", "copy"), ("clip.mov", "h264", "copy"), ("clip.avi", "mpeg4", "mpeg4")]
+    {
+        let path = variant(&bench, name, &["-t", "1", "-c:v", coder]);
+        let info = bench.probe(&path).await.unwrap();
+        assert_eq!(info.stream(StreamKind::Video).unwrap().codec, codec, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn limits_are_kept() {
+    let mut bench = Bench::new();
+    bench.limits.duration = std::time::Duration::from_secs(5);
+    assert_eq!(bench.probe(&clip()).await.unwrap_err().code(), "limit.duration");
+    bench.limits.pixels = 1000;
+    assert_eq!(bench.probe(&clip()).await.unwrap_err().code(), "limit.pixels");
+}
