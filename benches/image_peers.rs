@@ -7,7 +7,7 @@
 //! and the run fails where mediaflow's size differs from sharp's or its PSNR is more than 0.3 dB lower.
 //!
 //! Options, after `--`: `--rounds <n>` (default 15, at least 5), `--core <n>` (default 0), `--write` (also write
-//! `benches/RESULTS.md`).
+//! `benches/RESULTS.md`), `--pure <program>` (this program built without the feature `turbo`, to be measured too).
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints its results")]
 
 mod peers;
@@ -30,7 +30,7 @@ const QUALITY: u8 = 80;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match Options::parse(&arguments) {
-        Ok(Mode::Worker(build)) => mediaflow::serve(&build).map(|()| true),
+        Ok(Mode::Worker) => mediaflow::serve().map(|()| true),
         Ok(Mode::Bench(options)) => bench(&options),
         // `cargo test --all-targets` starts benches without `--bench`: they are not to measure then.
         Ok(Mode::Idle) => Ok(true),
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 }
 
 enum Mode {
-    Worker(String),
+    Worker,
     Bench(Options),
     Idle,
 }
@@ -56,21 +56,24 @@ struct Options {
     rounds: usize,
     core: usize,
     write: bool,
+    /// This program built without `turbo`.
+    pure: Option<PathBuf>,
 }
 
 impl Options {
     fn parse(arguments: &[String]) -> Result<Mode> {
-        let mut options = Self { rounds: 15, core: 0, write: false };
+        let mut options = Self { rounds: 15, core: 0, write: false, pure: None };
         let mut asked = false;
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let mut value = || rest.next().ok_or_else(|| format!("{argument} needs a value"));
             match argument.as_str() {
                 "--bench" => asked = true,
-                "--worker" => return Ok(Mode::Worker(value()?.clone())),
+                "--worker" => return Ok(Mode::Worker),
                 "--rounds" => options.rounds = value()?.parse::<usize>()?.max(5),
                 "--core" => options.core = value()?.parse()?,
                 "--write" => options.write = true,
+                "--pure" => options.pure = Some(value()?.into()),
                 other => return Err(format!("unknown option {other}").into()),
             }
         }
@@ -83,7 +86,7 @@ fn bench(options: &Options) -> Result<bool> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     let data = repository.join("target/bench-data");
     let source = input::photo(&repository.join("examples/media"), &data)?;
-    let contestants = contestants(repository, options.core)?;
+    let contestants = contestants(repository, options.core, options.pure.as_deref())?;
 
     let mut report = Report::new(&source, options.rounds);
     let mut samples = Samples::default();

@@ -25,7 +25,9 @@ impl Notifier for Pager {
     }
 
     async fn notify(&self, event: &Event, cx: &DeliveryContext) -> Result<Receipt, NotifyError> {
-        let left = self.unreachable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let left = self
+            .unreachable
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if left.is_ok() {
             println!("attempt {}: nobody answers", cx.attempt);
             return Err(NotifyError::retryable("nobody answers"));

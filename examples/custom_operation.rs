@@ -33,7 +33,8 @@ impl Operation for Vignette {
         if (0.0..=1.0).contains(&self.strength) {
             return Ok(());
         }
-        Err(Error::input("vignette.strength", "the strength lies between 0 and 1").with("strength", self.strength))
+        Err(Error::input("vignette.strength", "the strength lies between 0 and 1")
+            .with("strength", self.strength))
     }
 
     fn demand(&self, wanted: Demand, _input: &MediaInfo) -> Demand {
@@ -41,7 +42,11 @@ impl Operation for Vignette {
     }
 }
 
-fn vignette(image: Image, strength: f32, check: impl Fn() -> mediaflow::Result<()>) -> mediaflow::Result<Image> {
+fn vignette(
+    image: Image,
+    strength: f32,
+    check: impl Fn() -> mediaflow::Result<()>,
+) -> mediaflow::Result<Image> {
     let (width, height, channels) = (image.width(), image.height(), image.channels());
     let metadata = image.metadata().clone();
     let mut pixels = image.into_pixels();

@@ -11,13 +11,18 @@ async fn main() -> mediaflow::Result<()> {
         .storage("uploads", "file:examples/media")
         .storage("public", "file:target/quickstart")
         .with(image::operations)
-        .notify(notify_fn("log", async |event| { println!("-> {}", event.kind); Ok(()) }))
+        .notify(notify_fn("log", async |event| {
+            println!("-> {}", event.kind);
+            Ok(())
+        }))
         .start()
         .await?;
 
     let photo = Pipeline::from("uploads/mountains.jpg")
         .output("public/large.webp", |photo| photo.resize(1200, 1200, Fit::Inside).webp(82))
-        .output("public/thumb.jpg", |photo| photo.resize(320, 320, Fit::Cover).watermark("uploads/logo.png").jpeg(78))
+        .output("public/thumb.jpg", |photo| {
+            photo.resize(320, 320, Fit::Cover).watermark("uploads/logo.png").jpeg(78)
+        })
         .build()?;
 
     let job = media.submit(photo).await?; // returns at once

@@ -49,6 +49,7 @@ step "no features, nothing heavy" absent '^(reqwest|gstreamer|sqlx|image)' --no-
 step "clippy" cargo clippy "${everything[@]}" --all-targets -- --deny warnings
 step "documentation" env RUSTDOCFLAGS=--deny=warnings cargo doc "${everything[@]}" --no-deps
 step "quickstart with default features" cargo run --package mediaflow --example quickstart "${locked[@]}"
+step "images with pure-Rust codecs" cargo test --package mediaflow-image ${locked}
 step "a third party's crate" third_party
 step "tests" cargo test "${everything[@]}"
 printf '\n==> all checks passed, %s s\n' $((SECONDS - begin))

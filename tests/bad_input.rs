@@ -1,5 +1,6 @@
 //! What can be wrong with an upload or a spec: each gets a typed error that says what, where and what to do, in bounded
 //! time and memory, with a `job.failed`, and no file is left behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::fs;
 use std::path::Path;
@@ -91,7 +92,9 @@ fn png(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
 /// ISO 3309, as PNG wants it.
 fn crc32(data: &[u8]) -> u32 {
     !data.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
     })
 }
 
@@ -102,7 +105,12 @@ fn header(width: u32, height: u32) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_photos_are_told_apart() {
     let host = Host::new().await;
-    host.fails("text named .jpg", thumbnail(Source::bytes(&b"hello, I am a photo"[..])), "media.unrecognised").await;
+    host.fails(
+        "text named .jpg",
+        thumbnail(Source::bytes(&b"hello, I am a photo"[..])),
+        "media.unrecognised",
+    )
+    .await;
     for name in ["mountains.jpg", "spaniels.jpg", "coffee.png"] {
         let whole = media(name);
         for part in [3, 6, 9] {
@@ -123,7 +131,8 @@ async fn bombs_are_refused_by_their_headers() {
     // 1 GiB of zeros deflates to a few MB.
     let mut profile = b"icc\0\0".to_vec();
     profile.extend(deflated_zeros(1 << 30));
-    let bomb = png(&[(b"IHDR", &header(8, 8)), (b"iCCP", &profile), (b"IDAT", &[]), (b"IEND", &[])]);
+    let bomb =
+        png(&[(b"IHDR", &header(8, 8)), (b"iCCP", &profile), (b"IDAT", &[]), (b"IEND", &[])]);
     host.fails("1 GiB iCCP", thumbnail(Source::bytes(bomb)), "limit.metadata_bytes").await;
 }
 
@@ -149,9 +158,11 @@ async fn an_empty_file_is_told() {
         .start()
         .await
         .unwrap();
-    let error = media.submit(thumbnail("uploads/empty.jpg")).await.unwrap().done().await.unwrap_err();
+    let error =
+        media.submit(thumbnail("uploads/empty.jpg")).await.unwrap().done().await.unwrap_err();
     assert_eq!((error.code(), error.fact("source")), ("media.empty", Some("uploads/empty.jpg")));
-    let error = media.submit(thumbnail("uploads/missing.jpg")).await.unwrap().done().await.unwrap_err();
+    let error =
+        media.submit(thumbnail("uploads/missing.jpg")).await.unwrap().done().await.unwrap_err();
     assert_eq!(error.code(), "storage.not_found");
 }
 
@@ -199,9 +210,13 @@ async fn wrong_specs_are_refused_at_submit() {
     assert_eq!((error.code(), error.fact("step")), ("spec.params", Some("small")));
     assert!(error.to_string().contains("widht"), "{error}");
 
-    let error = Pipeline::from("uploads/../../etc/passwd").output("public/x", |file| file).build().unwrap_err();
+    let error = Pipeline::from("uploads/../../etc/passwd")
+        .output("public/x", |file| file)
+        .build()
+        .unwrap_err();
     assert_eq!(error.code(), "storage.key");
-    let error = Pipeline::from("public/a.jpg").output("public/../x.jpg", |file| file).build().unwrap_err();
+    let error =
+        Pipeline::from("public/a.jpg").output("public/../x.jpg", |file| file).build().unwrap_err();
     assert_eq!((error.code(), error.fact("output")), ("storage.key", Some("public/../x.jpg")));
 
     let error = host.media.submit(thumbnail("pubilc/cat.jpg")).await.unwrap_err();
@@ -227,7 +242,9 @@ async fn private_addresses_are_out_of_reach() {
         let told = RecordingNotifier::new("told");
         let media = Mediaflow::builder()
             .storage("public", "memory:")
-            .notify(Webhook::to(url).sign("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").on([JobCompleted]))
+            .notify(
+                Webhook::to(url).sign("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").on([JobCompleted]),
+            )
             .notify(told.clone());
         let media = match media.start().await {
             Ok(media) => media,
@@ -236,7 +253,8 @@ async fn private_addresses_are_out_of_reach() {
                 continue;
             }
         };
-        let copy = Pipeline::from(mediaflow::testing::dot()).output("public/dot.gif", |dot| dot).build();
+        let copy =
+            Pipeline::from(mediaflow::testing::dot()).output("public/dot.gif", |dot| dot).build();
         media.submit(copy.unwrap()).await.unwrap().done().await.unwrap();
         media.shutdown(Duration::from_secs(10)).await.unwrap();
         let lost = told.attempts().into_iter().find(|(event, _)| event.kind == DeliveryFailed);

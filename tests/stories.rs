@@ -1,13 +1,14 @@
 //! Whole stories, with real photos, through the facade.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::time::Duration;
 
+use mediaflow::Builder;
 use mediaflow::notifiers::webhook::standard::Verifier;
 use mediaflow::prelude::*;
 use mediaflow::report::JobState;
 use mediaflow::testing::{self, RecordingNotifier, WebhookReceiver};
 use mediaflow::worker::DeliveryPolicy;
-use mediaflow::Builder;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -35,7 +36,8 @@ async fn two_outputs_of_one_photo_decode_it_once() {
 
     let report = media.submit(photo).await.unwrap().done().await.unwrap();
     assert_eq!((report.state, report.decodes), (JobState::Succeeded, 1));
-    let sizes: Vec<_> = report.outputs.iter().map(|o| (o.width, o.height, o.mime.as_str())).collect();
+    let sizes: Vec<_> =
+        report.outputs.iter().map(|o| (o.width, o.height, o.mime.as_str())).collect();
     assert_eq!(sizes, [(800, 600, "image/webp"), (200, 200, "image/jpeg")]);
     for output in &report.outputs {
         let path = folder.path().join(output.output.strip_prefix("public/").unwrap());
@@ -61,7 +63,9 @@ async fn a_receiver_that_dies_and_returns_misses_nothing() {
         .unwrap();
     let photo = |index: usize| {
         Pipeline::from("uploads/coffee.png")
-            .output(format!("public/{index}.jpg"), |photo| photo.resize(100, 100, Fit::Cover).jpeg(80))
+            .output(format!("public/{index}.jpg"), |photo| {
+                photo.resize(100, 100, Fit::Cover).jpeg(80)
+            })
             .build()
             .unwrap()
     };
@@ -101,7 +105,8 @@ async fn two_hosts_in_one_process_do_not_meet() {
     let (here, there) = (RecordingNotifier::new("here"), RecordingNotifier::new("there"));
     let first = host(&folder).notify(here.clone()).start().await.unwrap();
     let second = host(&other).notify(there.clone()).start().await.unwrap();
-    let copy = Pipeline::from("uploads/coffee.png").output("public/copy.png", |photo| photo).build();
+    let copy =
+        Pipeline::from("uploads/coffee.png").output("public/copy.png", |photo| photo).build();
     let job = first.submit(copy.unwrap()).await.unwrap();
     job.done().await.unwrap();
     here.attempted(4).await;
@@ -124,7 +129,10 @@ async fn a_batch_answers_at_once_and_reports_when_all_are_done() {
         .unwrap();
     let batch = media.eager([eager]).await.unwrap();
     let ticket = serde_json::to_value(batch.ticket()).unwrap();
-    assert_eq!((&ticket["status"], &ticket["batch_id"]), (&"processing".into(), &batch.id().to_string().into()));
+    assert_eq!(
+        (&ticket["status"], &ticket["batch_id"]),
+        (&"processing".into(), &batch.id().to_string().into())
+    );
     let report = batch.done().await.unwrap();
     assert_eq!((report.state, report.jobs[0].outputs.len()), (JobState::Succeeded, 2));
     media.shutdown(Duration::from_secs(5)).await.unwrap();
@@ -135,9 +143,13 @@ async fn a_batch_answers_at_once_and_reports_when_all_are_done() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_custom_step_between_groups_keeps_the_small_decode() {
     let folder = tempfile::tempdir().unwrap();
-    let media = host(&folder).with(|registry| {
+    let media = host(&folder)
+        .with(|registry| {
             registry.operation::<Keep>();
-        }).start().await.unwrap();
+        })
+        .start()
+        .await
+        .unwrap();
     let photo = Pipeline::from("uploads/mountains.jpg")
         .output("public/k.jpg", |photo| photo.resize(400, 400, Fit::Inside).then(Keep {}).jpeg(80))
         .output("public/l.jpg", |photo| photo.resize(200, 200, Fit::Inside).jpeg(80))

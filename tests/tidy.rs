@@ -1,4 +1,5 @@
 //! The rules of the repository that a test can prove. ARCHITECTURE.md tells why they are there.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -39,7 +40,13 @@ fn table<'a>(manifest: &'a str, name: &str) -> Vec<&'a str> {
 fn files_are_short_and_have_no_loose_ends() {
     // Written in parts, so that this file does not find itself.
     let loose = ["to", "do!("].concat();
-    let marks = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["#[", "ignore"].concat(), ["dbg", "!("].concat(), loose];
+    let marks = [
+        ["TO", "DO"].concat(),
+        ["FIX", "ME"].concat(),
+        ["#[", "ignore"].concat(),
+        ["dbg", "!("].concat(),
+        loose,
+    ];
     for path in files(root(), ".rs") {
         let text = fs::read_to_string(&path).unwrap();
         let lines = text.lines().count();
@@ -74,7 +81,8 @@ fn crates_know_only_what_they_may() {
         let found = dependencies.lines().any(|line| line.starts_with(foreign));
         assert!(!found, "core must not know {foreign}");
     }
-    let http = dependencies.lines().find(|line| line.starts_with("reqwest")).expect("the guarded client");
+    let http =
+        dependencies.lines().find(|line| line.starts_with("reqwest")).expect("the guarded client");
     assert!(http.contains("optional = true"), "core's HTTP client is a choice");
 }
 
@@ -86,7 +94,9 @@ fn dependencies_stand_once_and_with_a_reason() {
         assert!(own || line.contains(" # "), "a reason is missing: {line}");
     }
     for crate_manifest in files(root(), "Cargo.toml") {
-        if crate_manifest.starts_with(root().join("tests")) || crate_manifest.starts_with(root().join("fuzz")) {
+        if crate_manifest.starts_with(root().join("tests"))
+            || crate_manifest.starts_with(root().join("fuzz"))
+        {
             continue;
         }
         let text = fs::read_to_string(&crate_manifest).unwrap();
@@ -125,7 +135,8 @@ fn the_map_names_every_folder() {
         for entry in fs::read_dir(root().join(name).join("src")).unwrap().map(Result::unwrap) {
             if entry.path().is_dir() {
                 let folder = entry.file_name().to_string_lossy().into_owned();
-                let named = map.contains(&format!("{name}/src/{folder}")) || map.contains(&format!("`{folder}`"));
+                let named = map.contains(&format!("{name}/src/{folder}"))
+                    || map.contains(&format!("`{folder}`"));
                 assert!(named, "ARCHITECTURE.md does not name {name}/src/{folder}");
             }
         }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{Result, mediaflow};
+use super::Result;
 
 /// What everyone is asked to do with the same photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,7 +98,12 @@ impl Contestant {
 }
 
 /// Everyone who takes part, mediaflow's builds first. Peers live in `target/bench-peers`.
-pub(crate) fn contestants(repository: &Path, core: usize) -> Result<Vec<Contestant>> {
+/// `pure` is this program built without the feature `turbo`.
+pub(crate) fn contestants(
+    repository: &Path,
+    core: usize,
+    pure: Option<&Path>,
+) -> Result<Vec<Contestant>> {
     let folder = repository.join("target/bench-peers");
     let scripts = repository.join("benches/peers");
     let this = std::env::current_exe()?;
@@ -110,14 +115,11 @@ pub(crate) fn contestants(repository: &Path, core: usize) -> Result<Vec<Contesta
     };
     let script = |name: &str| scripts.join(name).into_os_string();
 
-    let mut all: Vec<_> = mediaflow::BUILDS
-        .iter()
-        .map(|&build| {
-            let name = if build == "turbo" { "mediaflow" } else { "mediaflow-pure" };
-            let command = [this.clone().into(), "--worker".into(), build.into()];
-            make(name, Some(build), &Task::ALL, &command)
-        })
-        .collect();
+    let worker = |program: PathBuf| [program.into_os_string(), "--worker".into()];
+    let mut all = vec![make("mediaflow", Some("turbo"), &Task::ALL, &worker(this))];
+    all.extend(pure.map(|program| {
+        make("mediaflow-pure", Some("pure"), &Task::ALL, &worker(program.to_owned()))
+    }));
     all.extend([
         make("sharp", None, &Task::ALL, &["node".into(), script("sharp.mjs")]),
         make(

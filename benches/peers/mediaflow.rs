@@ -1,18 +1,22 @@
-//! mediaflow as a worker: this program started again with `--worker <build>`.
+//! mediaflow as a worker: this program started again with `--worker`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use mediaflow::image::{self, ImageSteps as _, ops};
+use mediaflow::media::{Format, MediaFile, Scratch};
+use mediaflow::planner::{self, Unit};
+use mediaflow::spec::{Pipeline, SOURCE};
+use mediaflow::{CpuPool, Inputs, Limits, Registry, RunContext};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Deserialize;
 
 use super::Result;
 use super::child::{Answer, Hello};
 
-/// The decoders to measure: `turbo` stands for the production build, `pure` for the default one.
-pub(crate) const BUILDS: &[&str] =
-    if cfg!(feature = "turbo") { &["turbo", "pure"] } else { &["pure"] };
+/// Which decoder this program was built with: `turbo` is the production build, `pure` the default one.
+const BUILD: &str = if cfg!(feature = "turbo") { "turbo" } else { "pure" };
 
 /// The worker's end of [`super::child::Request`].
 #[derive(Debug, Deserialize)]
@@ -25,9 +29,9 @@ struct Request {
 }
 
 /// Answers requests from standard input until it ends.
-pub(crate) fn serve(build: &str) -> Result<()> {
-    let renderer = Renderer::new(build)?;
-    say(&Hello { version: format!("mediaflow {} ({build})", env!("CARGO_PKG_VERSION")) })?;
+pub(crate) fn serve() -> Result<()> {
+    let renderer = Renderer::new()?;
+    say(&Hello { version: format!("mediaflow {} ({BUILD})", env!("CARGO_PKG_VERSION")) })?;
     for line in std::io::stdin().lines() {
         say(&measure(&renderer, &serde_json::from_str(&line?)?)?)?;
     }
@@ -82,4 +86,47 @@ fn say(message: &impl serde::Serialize) -> Result<()> {
     serde_json::to_writer(&mut out, message)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
+}
+
+/// What a worker of mediaflow does with one photo: probe, plan, run. On one thread, as its peers.
+struct Renderer {
+    runtime: tokio::runtime::Runtime,
+    registry: Registry,
+    cx: RunContext,
+}
+
+impl Renderer {
+    fn new() -> Result<Self> {
+        let mut registry = Registry::new();
+        image::operations(&mut registry);
+        let cx = RunContext::builder(CpuPool::new(1), Scratch::in_folder(std::env::temp_dir()));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        Ok(Self { runtime, registry, cx: cx.build(None) })
+    }
+
+    /// One JPEG per width, in order.
+    fn render(&self, input: &[u8], widths: &[u32], quality: u8) -> Result<Vec<Vec<u8>>> {
+        let file = MediaFile::sniff("input", input.to_vec().into())?;
+        let place = |width: u32| format!("out/{width}.jpg");
+        let chained = widths.iter().fold(Pipeline::from("in/input.jpg"), |pipeline, width| {
+            let resize = ops::Resize::width(*width);
+            pipeline.output(place(*width), |photo| photo.then(resize).jpeg(quality))
+        });
+        let pipeline = chained.build()?;
+        let limits = Limits::default();
+        let mut outputs = self.runtime.block_on(async {
+            let backend = self.registry.backend_for_format(&Format::JPEG)?;
+            let infos = [(SOURCE.to_owned(), backend.probe(&file, &limits).await?)].into();
+            let units = planner::plan(&pipeline, &infos, &self.registry, &limits)?.into_units();
+            match units.into_iter().next() {
+                Some(Unit::Group { plan, .. }) => plan.run(Inputs::one(file), &self.cx).await,
+                other => panic!("the plan is one group of the image backend, not {other:?}"),
+            }
+        })?;
+        let read = |width: &u32| -> Result<Vec<u8>> {
+            let made = outputs.take(&pipeline.outputs[&place(*width)].from)?.into_file()?;
+            Ok(made.blob().read(u64::MAX)?.to_vec())
+        };
+        widths.iter().map(read).collect()
+    }
 }

@@ -67,7 +67,8 @@ async fn demo(folder: &Path) -> Anyhow<()> {
     // Submit: returns at once.
     let begin = Instant::now();
     let photos = media.eager(uploads::photos()?).await?;
-    let clips = [media.submit(uploads::clip()?).await?, media.submit(uploads::broken_clip()?).await?];
+    let clips =
+        [media.submit(uploads::clip()?).await?, media.submit(uploads::broken_clip()?).await?];
     let jobs: Vec<_> = photos.jobs().chain(clips).collect();
     bars.say(&format!(
         "submitted {} jobs in {:.1} ms; to whoever uploaded: {}",
@@ -103,11 +104,20 @@ async fn demo(folder: &Path) -> Anyhow<()> {
     receiver.kill().await?;
 
     let failed = ended.iter().filter(|status| status.failure.is_some()).count();
-    println!("\n{} jobs in {:.1} s: {} succeeded, {failed} failed as it should", jobs.len(), begin.elapsed().as_secs_f64(), jobs.len() - failed);
+    println!(
+        "\n{} jobs in {:.1} s: {} succeeded, {failed} failed as it should",
+        jobs.len(),
+        begin.elapsed().as_secs_f64(),
+        jobs.len() - failed
+    );
     println!("{expected} signed webhooks expected, {} verified, 0 lost", receiver.distinct());
     let page = page::write(folder, &names, &ended)?;
     println!("{}", page.display());
-    if failed == 1 { Ok(()) } else { Err(format!("one upload is broken, but {failed} jobs failed").into()) }
+    if failed == 1 {
+        Ok(())
+    } else {
+        Err(format!("one upload is broken, but {failed} jobs failed").into())
+    }
 }
 
 fn failure(event: &Event) -> String {
@@ -115,7 +125,9 @@ fn failure(event: &Event) -> String {
         mediaflow::event::EventData::Job(report) => {
             report.failure.as_ref().map(ToString::to_string).unwrap_or_default()
         }
-        mediaflow::event::EventData::Delivery { channel, reason, .. } => format!("{channel}: {reason}"),
+        mediaflow::event::EventData::Delivery { channel, reason, .. } => {
+            format!("{channel}: {reason}")
+        }
         _ => String::new(),
     }
 }

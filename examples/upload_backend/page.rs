@@ -30,7 +30,13 @@ pub(crate) fn write(folder: &Path, names: &[String], jobs: &[JobStatus]) -> Anyh
 fn section(page: &mut String, folder: &Path, name: &str, status: &JobStatus) -> Anyhow<()> {
     write!(page, "<h2>{name}</h2>")?;
     if let Some(failure) = &status.failure {
-        write!(page, "<p class=failed>{:?}, code <code>{}</code>: {}</p>", status.state, failure.code, escape(&failure.to_string()))?;
+        write!(
+            page,
+            "<p class=failed>{:?}, code <code>{}</code>: {}</p>",
+            status.state,
+            failure.code,
+            escape(&failure.to_string())
+        )?;
         return Ok(());
     }
     let bytes = fs::metadata(folder.join("uploads").join(name))?.len();
@@ -38,7 +44,11 @@ fn section(page: &mut String, folder: &Path, name: &str, status: &JobStatus) -> 
     let size = report.source.as_ref().map(|source| source.info.upright_size()).unwrap_or_default();
     let took = report.finished_at.since(report.started_at.unwrap_or(report.queued_at));
     write!(page, "<p>{} ms, {} decode(s)</p>", took.as_millis(), report.decodes)?;
-    figure(page, &format!("uploads/{name}"), &format!("before: {}x{}, {} kB", size.0, size.1, bytes / 1000))?;
+    figure(
+        page,
+        &format!("uploads/{name}"),
+        &format!("before: {}x{}, {} kB", size.0, size.1, bytes / 1000),
+    )?;
     for output in report.outputs.iter().filter(|output| output.state == OutputState::Published) {
         let part = 100.0 * output.bytes as f64 / bytes.max(1) as f64;
         figure(page, &output.output, &format!("{}, {part:.1} % of the upload", describe(output)))?;
@@ -54,11 +64,17 @@ fn figure(page: &mut String, place: &str, caption: &str) -> std::fmt::Result {
     } else {
         format!("<img src=\"{place}\" alt=\"\">")
     };
-    write!(page, "<figure>{tag}<figcaption>{}<br>{}</figcaption></figure>", escape(place), escape(caption))
+    write!(
+        page,
+        "<figure>{tag}<figcaption>{}<br>{}</figcaption></figure>",
+        escape(place),
+        escape(caption)
+    )
 }
 
 fn describe(output: &OutputReport) -> String {
-    let length = output.duration.map(|time| format!(", {:.2} s", time.as_secs_f64())).unwrap_or_default();
+    let length =
+        output.duration.map(|time| format!(", {:.2} s", time.as_secs_f64())).unwrap_or_default();
     format!("{}x{}{length}, {} kB", output.width, output.height, output.bytes.div_ceil(1000))
 }
 

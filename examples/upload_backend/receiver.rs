@@ -30,7 +30,11 @@ async fn receive(headers: HeaderMap, body: Bytes) -> StatusCode {
     match verified {
         Ok(id) => {
             let event: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-            println!("verified {id} {} ({} bytes)", event["type"].as_str().unwrap_or("?"), body.len());
+            println!(
+                "verified {id} {} ({} bytes)",
+                event["type"].as_str().unwrap_or("?"),
+                body.len()
+            );
             StatusCode::NO_CONTENT
         }
         Err(error) => {
@@ -78,20 +82,25 @@ impl Process {
             while self.verified.len() < count {
                 let line = self.lines.next_line().await?.ok_or("the receiver has ended")?;
                 self.bars.say(&format!("receiver: {line}"));
-                if let Some(id) = line.strip_prefix("verified ").and_then(|rest| rest.split(' ').next()) {
+                if let Some(id) =
+                    line.strip_prefix("verified ").and_then(|rest| rest.split(' ').next())
+                {
                     self.verified.insert(id.to_owned());
                 }
             }
             Ok(())
         };
-        tokio::time::timeout(Duration::from_secs(300), waiting).await.map_err(|_| "webhooks are missing")?
+        tokio::time::timeout(Duration::from_secs(300), waiting)
+            .await
+            .map_err(|_| "webhooks are missing")?
     }
 
     /// Kills it, without a chance to say goodbye. What it had verified by then counts.
     pub(crate) async fn kill(&mut self) -> Anyhow<()> {
         self.child.kill().await?;
         while let Some(line) = self.lines.next_line().await? {
-            if let Some(id) = line.strip_prefix("verified ").and_then(|rest| rest.split(' ').next()) {
+            if let Some(id) = line.strip_prefix("verified ").and_then(|rest| rest.split(' ').next())
+            {
                 self.bars.say(&format!("receiver: {line}"));
                 self.verified.insert(id.to_owned());
             }

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use mediaflow::image::ops::Watermark;
 use mediaflow::prelude::*;
 use mediaflow::video::Position;
 
 use crate::Anyhow;
 
-const PHOTOS: [&str; 5] = ["mountains.jpg", "spaniels.jpg", "fig.jpg", "dandelions.jpg", "coffee.png"];
+const PHOTOS: [&str; 5] =
+    ["mountains.jpg", "spaniels.jpg", "fig.jpg", "dandelions.jpg", "coffee.png"];
 const CLIP: &str = "bunny.mp4";
 const BROKEN: &str = "holiday.mp4";
 
@@ -40,12 +42,19 @@ pub(crate) fn photos() -> Anyhow<Vec<Pipeline>> {
 fn photo(name: &str) -> mediaflow::Result<Pipeline> {
     let stem = name.split('.').next().unwrap_or(name);
     Pipeline::from(format!("uploads/{name}"))
-        .output(format!("public/{stem}-large.webp"), |photo| photo.resize(1200, 1200, Fit::Inside).webp(82))
-        .output(format!("public/{stem}-card.jpg"), |photo| {
-            photo.resize(600, 400, Fit::Cover).watermark("uploads/logo.png").jpeg(80)
+        .output(format!("public/{stem}-large.webp"), |photo| {
+            photo.resize(1200, 1200, Fit::Inside).webp(82)
         })
-        .output(format!("public/{stem}-thumb.jpg"), |photo| photo.resize(200, 200, Fit::Cover).jpeg(78))
-        .output(format!("public/{stem}-negative.jpg"), |photo| photo.resize(400, 400, Fit::Inside).negate().jpeg(78))
+        .output(format!("public/{stem}-card.jpg"), |photo| {
+            let mark = Watermark::new().gravity(Gravity::Southeast).scale(0.3).offset(12);
+            photo.resize(600, 400, Fit::Cover).watermark_with("uploads/logo.png", mark).jpeg(80)
+        })
+        .output(format!("public/{stem}-thumb.jpg"), |photo| {
+            photo.resize(200, 200, Fit::Cover).jpeg(78)
+        })
+        .output(format!("public/{stem}-negative.jpg"), |photo| {
+            photo.resize(400, 400, Fit::Inside).negate().jpeg(78)
+        })
         .build()
 }
 

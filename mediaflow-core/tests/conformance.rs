@@ -1,9 +1,18 @@
 //! The suites of core's own contracts, on core's own implementations and decorators.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use mediaflow_core::engine::MemoryEngine;
+use mediaflow_core::media::MediaInfo;
 use mediaflow_core::notify::notify_fn;
+use mediaflow_core::plan::Estimate;
+use mediaflow_core::spec::Pipeline;
 use mediaflow_core::storage::{FileStorage, MemoryStorage};
-use mediaflow_core::testing::{self, FaultyStorage, RecordingNotifier};
+use mediaflow_core::testing::{self, FaultyStorage, ManualClock, RecordingNotifier};
+use mediaflow_core::{
+    Inputs, Mediaflow, NotifyError, OpContext, Operation, Outputs, Result, Takes, async_trait,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_memory_engine_is_an_engine() {
@@ -22,4 +31,62 @@ async fn every_storage_is_a_storage() {
 async fn every_notifier_is_a_notifier() {
     testing::exercise_notifier(&RecordingNotifier::new("recording"), &[]).await;
     testing::exercise_notifier(&notify_fn("log", async |_event| Ok(())), &[]).await;
+}
+
+#[tokio::test]
+async fn work_that_can_never_fit_is_refused_instead_of_waiting_for_ever() {
+    let fake = testing::FakeBackend::new();
+    let media = Mediaflow::builder()
+        .memory(1 << 16)
+        .storage("out", "memory:")
+        .with(fake.operations())
+        .with(|registry| {
+            registry.operation::<Huge>();
+        })
+        .start()
+        .await
+        .unwrap();
+    let job = Pipeline::from(testing::dot()).output("out/x.gif", |dot| dot.then(Huge {})).build();
+    let error = media.submit(job.unwrap()).await.unwrap().done().await.unwrap_err();
+    assert_eq!(error.code(), "limit.memory");
+    media.shutdown(Duration::from_secs(5)).await.unwrap();
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Huge {}
+
+#[async_trait]
+impl Operation for Huge {
+    const KIND: &'static str = "test.huge";
+    const TAKES: Takes = Takes::Encoded;
+
+    async fn run(&self, inputs: Inputs, _cx: &OpContext) -> Result<Outputs> {
+        Ok(Outputs::one(inputs.into_first()?))
+    }
+
+    fn estimate(&self, _input: &MediaInfo) -> Estimate {
+        Estimate::cpu(1 << 40)
+    }
+}
+
+#[tokio::test]
+async fn waits_follow_the_clock_of_the_host() {
+    let (clock, told) = (Arc::new(ManualClock::new()), RecordingNotifier::new("told"));
+    told.fail([NotifyError::retryable("busy")]);
+    let media = Mediaflow::builder()
+        .clock(clock.clone())
+        .storage("out", "memory:")
+        .notify(told.clone())
+        .start()
+        .await
+        .unwrap();
+    let copy = Pipeline::from(testing::dot()).output("out/dot.gif", |dot| dot).build().unwrap();
+    media.submit(copy).await.unwrap().done().await.unwrap();
+    told.attempted(4).await;
+    // Nothing is repeated before its time, which the test alone decides.
+    clock.advance(Duration::from_secs(6));
+    let attempts = told.attempted(5).await;
+    assert_eq!(attempts.iter().filter(|(_, cx)| cx.attempt == 2).count(), 1);
+    let shutdown = media.shutdown(Duration::from_secs(5));
+    shutdown.await.unwrap();
 }

@@ -1,4 +1,5 @@
 //! Stored specs stay readable: every file under `tests/specs` is read for ever, and written back as it is.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::fs;
 use std::path::Path;

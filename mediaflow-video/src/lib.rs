@@ -4,17 +4,15 @@
 //! trim, frame rate, resize and encode are one pass without a file in between. GStreamer is chosen because its codecs
 //! come from the distribution, its elements can be watched buffer by buffer, and a frame never leaves the process.
 //!
-//! ```no_run
-//! # fn main() -> mediaflow_core::Result<()> {
+//! ```
 //! use mediaflow_core::spec::Pipeline;
-//! use mediaflow_video::{Fit, Position, VideoSteps};
+//! use mediaflow_video::{Fit, VideoSteps};
 //!
 //! let clip = Pipeline::from("uploads/clip.mov")
 //!     .output("public/clip-720.mp4", |clip| clip.video().resize(1280, 720, Fit::Inside).mp4(23))
 //!     .output("public/clip-360.mp4", |clip| clip.video().resize(640, 360, Fit::Inside).mp4(25))
 //!     .build()?;
-//! # Ok(())
-//! # }
+//! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
 //! What fails is told with what to do: a missing plugin names the package that brings it, a file without an index says

@@ -60,6 +60,12 @@ impl JobPlan {
         self.units.iter().map(Unit::explain).collect()
     }
 
+    /// The units, in the order in which they run.
+    #[must_use]
+    pub fn into_units(self) -> Vec<Unit> {
+        self.units
+    }
+
     /// What it will cost as a whole: the units run one after the other.
     #[must_use]
     pub fn estimate(&self) -> Estimate {

@@ -115,14 +115,15 @@ impl Worker {
         for place in pipeline.outputs.keys() {
             self.0.storages.of(&place.parse()?).map_err(|e| e.with("output", place))?;
         }
-        let channels = &self.0.notifiers;
         for target in &spec.options.notify {
-            if !channels.iter().any(|notifier| notifier.name() == target.channel) {
-                return Err(Error::input(
-                    "notify.unknown",
-                    format!("there is no notifier `{}`", target.channel),
-                )
-                .help(crate::registry::did_you_mean(&target.channel, self.channels())));
+            let known = self.0.notifiers.iter().find(|n| n.name() == target.channel);
+            let Some(notifier) = known else {
+                let message = format!("there is no notifier `{}`", target.channel);
+                return Err(Error::input("notify.unknown", message)
+                    .help(crate::registry::did_you_mean(&target.channel, self.channels())));
+            };
+            if let Some(to) = &target.to {
+                notifier.check_address(to).map_err(|e| e.with("channel", &target.channel))?;
             }
         }
         Ok(())

@@ -77,6 +77,8 @@ pub(crate) struct Transcoded {
     pub(crate) decoded_frames: u64,
     /// The length of the cut, or of the source, as far as it could be decoded.
     pub(crate) duration: Duration,
+    /// The same for the picture alone.
+    pub(crate) picture: Duration,
     /// The source has more light than the result can show.
     pub(crate) is_hdr: bool,
     /// Where the sound ended, in the time of the source, if there was any.
@@ -98,7 +100,7 @@ pub(crate) struct Written {
 ///
 /// # Errors
 /// `video.truncated` if the source ends before it says, `video.empty_cut`, `video.missing_plugin`,
-/// `video.not_decodable`, `video.stalled`, `video.deadline`, `job.cancelled`. Files are left as far as they were
+/// `video.not_decodable`, `video.stalled`, `job.deadline`, `job.cancelled`. Files are left as far as they were
 /// written; the caller owns them.
 pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded> {
     let wants_audio = job.renditions.iter().any(|rendition| rendition.audio.is_some());
@@ -169,10 +171,12 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
         frames: seen.buffers(),
         has_audio: has_audio && rendition.audio.is_some(),
     };
+    let within = |end: Duration| until.map_or(end, |until| until.min(end)).saturating_sub(start);
     Ok(Transcoded {
         renditions: job.renditions.iter().zip(counts).map(written).collect(),
         decoded_frames: seen_video.buffers(),
-        duration: until.map_or(reached, |until| until.min(reached)).saturating_sub(start),
+        duration: within(reached),
+        picture: within(seen_video.end()),
         is_hdr,
         is_silent,
         sound_end: seen_audio.as_ref().map(Seen::end),

@@ -195,6 +195,10 @@ impl Operation for Mp4 {
         let mut output = MediaInfo::new(Format::MP4).with_size(width, height);
         // How many frames there are is known when they are decoded; the plan counts them.
         (output.duration, output.frames) = (input.duration, 0);
+        if self.audio == Sound::None && input.stream(StreamKind::Audio).is_some() {
+            // Without its sound a clip is as long as its picture, which may be shorter.
+            output.duration = None;
+        }
         let mut picture = StreamInfo::new(StreamKind::Video, "h264");
         picture.fps = input.stream(StreamKind::Video).and_then(|stream| stream.fps);
         output.streams.push(picture);

@@ -241,3 +241,14 @@ async fn sound_that_is_not_read_to_its_end_is_told() {
     let warned = cx.take_warnings().concat().contains("of the sound");
     assert!(warned || (length - 3.98).abs() < 0.1, "{length} s of sound, and nothing said");
 }
+
+#[tokio::test]
+async fn without_longer_sound_a_clip_is_as_long_as_its_picture() {
+    let bench = Bench::new();
+    let arguments = ["-s", "320x180", "-preset", "ultrafast", "-vf", "trim=end=1", "-t", "3"];
+    let source = variant(&bench, "long-sound.mp4", &arguments);
+    let steps = vec![step("silent", fast().silent(), "source"), step("kept", fast(), "source")];
+    let (results, _) = bench.run(&source, steps, &["silent", "kept"]).await.unwrap();
+    assert!((Seen::of(path_of(&results["silent"])).seconds - 1.0).abs() < 0.1);
+    assert!((Seen::of(path_of(&results["kept"])).seconds - 3.0).abs() < 0.1);
+}
