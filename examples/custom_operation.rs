@@ -3,6 +3,7 @@
 //! The step says how much of its input it needs, so the source is still decoded small; it works on the CPU pool and
 //! stops when its job is cancelled.
 #![allow(clippy::print_stdout, reason = "an example talks to its reader")]
+#![expect(clippy::cast_possible_truncation, reason = "a colour value between 0 and 255")]
 
 use std::time::Duration;
 

@@ -28,7 +28,7 @@ impl Bars {
         bar.set_prefix(name.clone());
         let mut progress = job.progress();
         while let Some(done) = progress.next().await {
-            bar.set_position((done * 100.0) as u64);
+            bar.set_position(percent(done));
         }
         let status = job.ended().await?;
         let line = match (status.state, &status.failure) {
@@ -38,8 +38,13 @@ impl Bars {
         };
         bar.abandon_with_message(line.clone());
         if bar.is_hidden() {
-            println!("{name:16} {:>3} % {line}", (status.progress * 100.0) as u64);
+            println!("{name:16} {:>3} % {line}", percent(status.progress));
         }
         Ok(())
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1 fits")]
+fn percent(done: f32) -> u64 {
+    (done * 100.0) as u64
 }

@@ -71,10 +71,10 @@ impl Operation for Huge {
 
 #[tokio::test]
 async fn waits_follow_the_clock_of_the_host() {
-    let (clock, told) = (Arc::new(ManualClock::new()), RecordingNotifier::new("told"));
+    let (clock, told) = (ManualClock::new(), RecordingNotifier::new("told"));
     told.fail([NotifyError::retryable("busy")]);
     let media = Mediaflow::builder()
-        .clock(clock.clone())
+        .clock(Arc::new(clock.clone()))
         .storage("out", "memory:")
         .notify(told.clone())
         .start()

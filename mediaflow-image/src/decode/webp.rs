@@ -26,8 +26,8 @@ fn metadata(bytes: &Bytes) -> Metadata {
     for (kind, data) in chunks(bytes) {
         match kind {
             b"EXIF" => {
-                metadata.exif =
-                    Some(bytes.slice_ref(data.strip_prefix(b"Exif\0\0").unwrap_or(data)))
+                let tiff = data.strip_prefix(b"Exif\0\0").unwrap_or(data);
+                metadata.exif = Some(bytes.slice_ref(tiff));
             }
             b"ICCP" => metadata.icc = Some(bytes.slice_ref(data)),
             b"XMP " => metadata.xmp = Some(bytes.slice_ref(data)),
