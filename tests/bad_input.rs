@@ -11,6 +11,8 @@ use mediaflow::prelude::*;
 use mediaflow::testing::RecordingNotifier;
 use serde_json::json;
 
+const TYPO: &str = "widht"; // misspelt on purpose
+
 /// A host whose `public` storage can be looked at.
 struct Host {
     media: Mediaflow,
@@ -206,9 +208,9 @@ async fn wrong_specs_are_refused_at_submit() {
     assert_eq!((error.code(), error.fact("step")), ("spec.unknown_op", Some("small")));
     assert!(error.to_string().contains("did you mean `image.resize`?"), "{error}");
 
-    let error = host.media.submit(spec("image.resize", json!({ "widht": 3 }))).await.unwrap_err();
+    let error = host.media.submit(spec("image.resize", json!({ TYPO: 3 }))).await.unwrap_err();
     assert_eq!((error.code(), error.fact("step")), ("spec.params", Some("small")));
-    assert!(error.to_string().contains("widht"), "{error}");
+    assert!(error.to_string().contains(TYPO), "{error}");
 
     let error = Pipeline::from("uploads/../../etc/passwd")
         .output("public/x", |file| file)

@@ -156,6 +156,7 @@ impl Resize {
             size: placement.size,
             kernel: self.kernel,
             linear: self.linear,
+            crisp: false,
         };
         let resized = resample(&image, &how)?;
         drop(image);

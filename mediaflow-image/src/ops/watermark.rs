@@ -109,7 +109,8 @@ impl Watermark {
             width: f64::from(mark.width()),
             height: f64::from(mark.height()),
         };
-        resample(mark, &Resample { crop, size, kernel: Kernel::Lanczos3, linear: false })
+        let kernel = Kernel::Lanczos3;
+        resample(mark, &Resample { crop, size, kernel, linear: false, crisp: false })
     }
 }
 

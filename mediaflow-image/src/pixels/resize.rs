@@ -1,5 +1,7 @@
+use std::f64::consts::PI;
+
 use fast_image_resize::images::{Image as Surface, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, pixels};
+use fast_image_resize::{Filter, FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, pixels};
 use mediaflow_core::geometry::Rect;
 use mediaflow_core::media::Image;
 use mediaflow_core::{Error, Result};
@@ -16,6 +18,8 @@ pub(crate) struct Resample {
     pub(crate) kernel: Kernel,
     /// Mix light, not numbers: exact for fine bright patterns, three times slower.
     pub(crate) linear: bool,
+    /// The decoder has halved the picture by averaging, which dims fine detail: bring it back.
+    pub(crate) crisp: bool,
 }
 
 /// Crops and scales. The result keeps the metadata and, but for grey with alpha, the channels.
@@ -29,7 +33,7 @@ pub(crate) fn resample(image: &Image, how: &Resample) -> Result<Image> {
         return resample(&super::widen(image.clone(), 4)?, how);
     }
     let (width, height) = how.size;
-    let options = options(how.kernel, crop, image.has_alpha());
+    let options = options(how, crop, image.has_alpha());
     let bytes = if how.linear && how.kernel != Kernel::Nearest {
         linear(image, how.size, &options)?
     } else {
@@ -48,8 +52,10 @@ pub(crate) fn resample(image: &Image, how: &Resample) -> Result<Image> {
     Ok(Image::new(width, height, image.channels(), bytes)?.with_metadata(image.metadata().clone()))
 }
 
-fn options(kernel: Kernel, crop: Rect, alpha: bool) -> ResizeOptions {
+fn options(how: &Resample, crop: Rect, alpha: bool) -> ResizeOptions {
+    let kernel = how.kernel;
     let algorithm = match kernel {
+        Kernel::Lanczos3 if how.crisp => ResizeAlg::Convolution(crisp_lanczos3()),
         Kernel::Nearest => ResizeAlg::Nearest,
         Kernel::Bilinear => ResizeAlg::Convolution(FilterType::Bilinear),
         Kernel::CatmullRom => ResizeAlg::Convolution(FilterType::CatmullRom),
@@ -61,6 +67,21 @@ fn options(kernel: Kernel, crop: Rect, alpha: bool) -> ResizeOptions {
         .crop(crop.x, crop.y, crop.width, crop.height)
         // Multiplies by alpha before and divides after; on opaque pictures it would only cost.
         .use_alpha(alpha && kernel != Kernel::Nearest)
+}
+
+/// Lanczos3 that lifts the highest frequencies by what averaging two pixels has taken from them. Averaging multiplies a
+/// frequency `f` by cos(pi f), in cycles per pixel of the full picture; for a result of 0.7 to 1 times the halved size
+/// a three-tap sharpening with half a pixel between its taps is the inverse to the second order.
+fn crisp_lanczos3() -> FilterType {
+    fn lanczos3(x: f64) -> f64 {
+        let sinc = |x: f64| if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
+        if x.abs() < 3.0 { sinc(x) * sinc(x / 3.0) } else { 0.0 }
+    }
+    fn crisp(x: f64) -> f64 {
+        const LIFT: f64 = 0.08;
+        (1.0 + 2.0 * LIFT) * lanczos3(x) - LIFT * (lanczos3(x - 0.5) + lanczos3(x + 0.5))
+    }
+    Filter::new("crisp Lanczos3", crisp, 3.5).map_or(FilterType::Lanczos3, FilterType::Custom)
 }
 
 /// The library's `resize` is generic and large: this is the only place where it is compiled, and only for the pixels

@@ -85,12 +85,11 @@ impl Run<'_> {
         let image = match &work.what {
             What::Resample { crop, kernel, linear } => {
                 let size = scaled(work.size, work.demand.as_scale());
-                let how = Resample {
-                    crop: in_pixels(*crop, scale),
-                    size,
-                    kernel: *kernel,
-                    linear: *linear,
-                };
+                let crop = in_pixels(*crop, scale);
+                // libjpeg-turbo halves by averaging; the pure-Rust decoder cuts off frequencies, which loses nothing.
+                let halved = cfg!(feature = "turbo") && scale == (0.5, 0.5);
+                let crisp = halved && f64::from(size.0) >= 0.7 * crop.width;
+                let how = Resample { crop, size, kernel: *kernel, linear: *linear, crisp };
                 resampled(picture, &how, cx)?
             }
             What::Cut { crop } => cut(&picture, *crop, work.size)?,
