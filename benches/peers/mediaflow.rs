@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mediaflow::image::{self, ImageSteps as _, ops};
-use mediaflow::media::{Format, MediaFile, Scratch};
+use mediaflow::media::{Blob, Format, MediaFile, Scratch};
 use mediaflow::planner::{self, Unit};
 use mediaflow::spec::{Pipeline, SOURCE};
 use mediaflow::{CpuPool, Inputs, Limits, Registry, RunContext};
@@ -39,7 +39,7 @@ pub(crate) fn serve() -> Result<()> {
 }
 
 fn measure(renderer: &Renderer, request: &Request) -> Result<Answer> {
-    let input = std::fs::read(&request.input)?;
+    let input = Blob::from(std::fs::read(&request.input)?);
     std::fs::write("/proc/self/clear_refs", "5")?; // VmHWM starts again from the present size
     let before = status("VmRSS")?;
     let (wall, cpu) = (Instant::now(), cpu_time()?);
@@ -105,8 +105,8 @@ impl Renderer {
     }
 
     /// One JPEG per width, in order.
-    fn render(&self, input: &[u8], widths: &[u32], quality: u8) -> Result<Vec<Vec<u8>>> {
-        let file = MediaFile::sniff("input", input.to_vec().into())?;
+    fn render(&self, input: &Blob, widths: &[u32], quality: u8) -> Result<Vec<Vec<u8>>> {
+        let file = MediaFile::sniff("input", input.clone())?;
         let place = |width: u32| format!("out/{width}.jpg");
         let chained = widths.iter().fold(Pipeline::from("in/input.jpg"), |pipeline, width| {
             let resize = ops::Resize::width(*width);
