@@ -7,7 +7,7 @@ use mediaflow::Builder;
 use mediaflow::notifiers::webhook::standard::Verifier;
 use mediaflow::prelude::*;
 use mediaflow::report::JobState;
-use mediaflow::testing::{self, RecordingNotifier, WebhookReceiver};
+use mediaflow::testing::{self, RecordingNotifier, Reply, WebhookReceiver};
 use mediaflow::worker::DeliveryPolicy;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -97,6 +97,27 @@ fn verified(request: &testing::Received) -> String {
         request.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     };
     Verifier::new(SECRET).unwrap().verify(header, &request.body, now).unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_photo_comes_by_url_from_a_host_that_is_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = WebhookReceiver::start().await.unwrap();
+    let photo =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/media/coffee.png")).unwrap();
+    server.answer([Reply::status(200).body(photo)]);
+    let media = host(&folder).allow_private_host(server.address()).start().await.unwrap();
+    let url = server.url("/cup.jpg?token=secret");
+    let small = Pipeline::from(url.as_str())
+        .output("public/cup.webp", |photo| photo.resize(90, 60, Fit::Cover).webp(80))
+        .build()
+        .unwrap();
+    let report = media.submit(small).await.unwrap().done().await.unwrap();
+    let source = report.source.unwrap();
+    assert_eq!(source.info.format.name(), "png", "the content counts, not the name");
+    assert!(!source.name.contains("secret"), "{}", source.name);
+    assert_eq!(server.next().await.unwrap().method, "GET");
+    media.shutdown(Duration::from_secs(5)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,7 @@ pub async fn exercise_engine<E: Engine>(make: impl AsyncFn() -> E) {
     input_errors_are_not_retried(Host::new(make().await).await).await;
     a_panic_fails_the_job_and_not_the_engine(Host::new(make().await).await).await;
     queued_and_running_jobs_can_be_cancelled(Host::new(make().await).await).await;
+    work_that_does_not_listen_is_dropped(Host::new(make().await).await).await;
     progress_only_grows(Host::new(make().await).await).await;
     an_idempotency_key_stands_for_one_job(Host::new(make().await).await).await;
     a_batch_ends_with_its_last_job(Host::new(make().await).await).await;
@@ -184,6 +185,18 @@ async fn queued_and_running_jobs_can_be_cancelled(host: Host) {
         "a job that was cancelled in the queue never runs"
     );
     assert_eq!(host.kept().await, 0);
+    host.done().await;
+}
+
+async fn work_that_does_not_listen_is_dropped(host: Host) {
+    host.fake.script("deaf", [Behaviour::Hang]);
+    let job = host.media.submit(spec("deaf")).await.expect("submit");
+    host.fake.begun("deaf", 1).await;
+    job.cancel().await.expect("cancel");
+    let error = soon("end", job.done()).await.expect_err("it was cancelled");
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    let job = host.media.submit(spec("next")).await.expect("submit");
+    soon("end", job.done()).await.expect("its place is free again");
     host.done().await;
 }
 

@@ -64,6 +64,8 @@ pub enum Behaviour {
     Progress(Vec<f32>),
     /// Waits until it is cancelled or [`FakeBackend::release`] is called.
     Block,
+    /// Neither ends nor looks whether it is cancelled.
+    Hang,
     /// Panics.
     Panic,
 }
@@ -145,6 +147,7 @@ impl FakeBackend {
                     error = cx.stopped() => Err(error),
                 }
             }
+            Behaviour::Hang => std::future::pending().await,
             Behaviour::Panic => panic!("the step panics on demand"),
         }
     }

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::fetch::Sources;
 use super::{Parts, Worker};
@@ -162,6 +163,9 @@ pub(super) struct Run<'a> {
     attempt: &'a Attempt,
 }
 
+/// How long work that was stopped may take to end by itself.
+const MOMENT: Duration = Duration::from_secs(2);
+
 /// The share of an attempt's progress that planning takes, and where verification begins.
 const PLANNED: f32 = 0.05;
 const MADE: f32 = 0.92;
@@ -245,7 +249,7 @@ impl Run<'_> {
         let results: Shared<Outputs> = match gather(&inputs, media) {
             Ok(inputs) => {
                 let _admitted = self.parts.admit(estimate, cx).await?;
-                run_unit(unit, inputs, cx).await.map_err(Arc::new)
+                stopping(cx, run_unit(unit, inputs, cx)).await.map_err(Arc::new)
             }
             Err(error) => Err(error),
         };
@@ -340,6 +344,19 @@ fn gather(names: &[String], media: &HashMap<String, Shared<Media>>) -> Shared<In
             Error::internal("plan.order", "a step ran before its input").with("input", name),
         )),
     })
+}
+
+/// Waits for work, but not for ever: once its job is cancelled or past its deadline, the work has a moment to end by
+/// itself and to clean up; then it is dropped.
+pub(super) async fn stopping<T>(
+    cx: &RunContext,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        result = &mut work => result,
+        error = cx.stopped() => tokio::time::timeout(MOMENT, work).await.unwrap_or(Err(error)),
+    }
 }
 
 async fn run_unit(unit: Unit, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {

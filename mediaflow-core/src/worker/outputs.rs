@@ -2,7 +2,7 @@ use std::io::Read as _;
 
 use sha2::Digest as _;
 
-use super::attempt::Run;
+use super::attempt::{Run, stopping};
 use crate::media::{Blob, Media, MediaFile};
 use crate::planner::PlannedOutput;
 use crate::report::{OutputReport, OutputState};
@@ -27,7 +27,7 @@ impl Run<'_> {
             let staged = storage.stage(&location.key, file.blob()).await?;
             Ok((report, staged))
         };
-        kept.await.map_err(|e: Error| e.with("output", &planned.place))
+        stopping(self.cx, kept).await.map_err(|e: Error| e.with("output", &planned.place))
     }
 
     async fn verify(&self, planned: &PlannedOutput, file: &MediaFile) -> Result<OutputReport> {
