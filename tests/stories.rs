@@ -100,6 +100,30 @@ fn verified(request: &testing::Received) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_does_not_fit_its_content_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let media = host(&folder).start().await.unwrap();
+    let photo = |place: &str| {
+        Pipeline::from("uploads/coffee.png")
+            .output(place, |photo| photo.resize(60, 40, Fit::Cover).jpeg(80))
+            .build()
+            .unwrap()
+    };
+    for (place, warnings) in
+        [("public/a.jpg", 0), ("public/a.jpeg", 0), ("public/a", 0), ("public/a.webp", 1)]
+    {
+        let report = media.submit(photo(place)).await.unwrap().done().await.unwrap();
+        assert_eq!(
+            report.outputs[0].warnings.len(),
+            warnings,
+            "{place}: {:?}",
+            report.outputs[0].warnings
+        );
+    }
+    media.shutdown(Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_photo_comes_by_url_from_a_host_that_is_allowed() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = WebhookReceiver::start().await.unwrap();

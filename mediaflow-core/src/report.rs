@@ -142,6 +142,9 @@ pub struct OutputReport {
     /// MD5 of its bytes, in hexadecimal: for comparing, not for security.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub md5: String,
+    /// What is to be said of it although it was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -177,6 +180,7 @@ impl OutputReport {
             duration: None,
             sha256: String::new(),
             md5: String::new(),
+            warnings: Vec::new(),
             failure: None,
         }
     }

@@ -22,6 +22,11 @@ impl Run<'_> {
             let storage = self.parts.storages.of(&location)?;
             let file = media.into_file()?;
             let mut report = self.verify(planned, &file).await?;
+            let (named, format) = (location.key.extension(), file.format());
+            let is = |name: &str| named.eq_ignore_ascii_case(name);
+            if !(is("") || is(format.extension()) || is(format.name())) {
+                report.warnings.push(format!("the name says {named}, the content is {format}"));
+            }
             let blob = file.blob().clone();
             (report.sha256, report.md5) = self.cx.cpu(move |cx| checksums(&blob, cx)).await?;
             let staged = storage.stage(&location.key, file.blob()).await?;
@@ -45,11 +50,12 @@ impl Run<'_> {
                 (report.width, report.height) = found.upright_size();
                 report.duration = found.duration;
             }
-            Err(_) => self.cx.warn(format!(
-                "{}: {} can not be verified here",
-                planned.place,
-                file.format()
-            )),
+            Err(_) => {
+                let format = file.format();
+                report
+                    .warnings
+                    .push(format!("nothing here decodes {format}, so it is not verified"));
+            }
         }
         Ok(report)
     }
