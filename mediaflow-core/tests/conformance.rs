@@ -90,3 +90,16 @@ async fn waits_follow_the_clock_of_the_host() {
     let shutdown = media.shutdown(Duration::from_secs(5));
     shutdown.await.unwrap();
 }
+
+/// The engine once looked twice whether it was to stop, and slept for ever when the answer changed in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_is_seen_at_every_moment() {
+    for round in 0..100 {
+        let media = Mediaflow::builder().storage("out", "memory:").start().await.unwrap();
+        let copy = Pipeline::from(testing::dot()).output("out/dot.gif", |dot| dot).build().unwrap();
+        let job = media.submit(copy).await.unwrap();
+        testing::soon(&format!("job of round {round}"), job.done()).await.unwrap();
+        let shutdown = media.shutdown(Duration::from_secs(60));
+        testing::soon(&format!("end of round {round}"), shutdown).await.unwrap();
+    }
+}

@@ -143,20 +143,23 @@ pub(super) async fn run(
 ) {
     let mut sending = JoinSet::new();
     loop {
-        while sending.len() < worker.delivery().concurrency.max(1) {
+        // Looked at once a round: what is closed after this wakes the wait below.
+        let closed = channel.closed.is_cancelled();
+        let limit = worker.delivery().concurrency.max(1);
+        while sending.len() < limit {
             let Some(row) = channel.take_due(inner.clock.now()) else { break };
             sending.spawn(send(Arc::clone(&inner), Arc::clone(&channel), worker.clone(), row));
         }
-        let next_due = channel.next_due();
-        if channel.closed.is_cancelled() && next_due.is_none() && sending.is_empty() {
+        let (next_due, has_room) = (channel.next_due(), sending.len() < limit);
+        if closed && next_due.is_none() && sending.is_empty() {
             return;
         }
         tokio::select! {
             () = shutdown.now.cancelled() => return,
-            () = channel.closed.cancelled(), if !channel.closed.is_cancelled() => {}
+            () = channel.closed.cancelled(), if !closed => {}
             () = channel.changed.notified() => {}
             Some(_) = sending.join_next() => {}
-            () = inner.clock.sleep_until(next_due.unwrap_or_default()), if next_due.is_some_and(|due| due > inner.clock.now()) => {}
+            () = inner.clock.sleep_until(next_due.unwrap_or_default()), if next_due.is_some() && has_room => {}
         }
     }
 }

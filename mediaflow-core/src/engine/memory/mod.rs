@@ -92,11 +92,13 @@ impl fmt::Debug for MemoryEngine {
 impl Engine for MemoryEngine {
     async fn submit(&self, submission: Submission) -> Result<Submitted> {
         let now = self.0.clock.now();
+        // Before the state is locked: `settle` locks the outbox first and the state second.
+        let notifications = self.0.outbox.len();
         let submitted = {
             let mut state = self.0.lock();
             let waiting = state.waiting() + submission.jobs.len();
             if waiting > self.0.queue
-                || self.0.outbox.len() > self.0.queue.saturating_mul(Self::ROWS_PER_JOB)
+                || notifications > self.0.queue.saturating_mul(Self::ROWS_PER_JOB)
             {
                 return Err(Error::transient(
                     "engine.full",

@@ -33,18 +33,22 @@ pub(super) async fn run(inner: &Arc<Inner>, worker: Worker, shutdown: Shutdown) 
 async fn take_jobs(inner: &Arc<Inner>, worker: &Worker, shutdown: &Shutdown) {
     let mut running = JoinSet::new();
     loop {
-        while running.len() < worker.concurrency() && !shutdown.drain.is_cancelled() {
+        // Looked at once a round: what is cancelled after this wakes the wait below.
+        let draining = shutdown.drain.is_cancelled();
+        while running.len() < worker.concurrency() && !draining {
             let Some(taken) = inner.lock().take(inner.clock.now()) else { break };
             inner.settle();
             running.spawn(attempt(Arc::clone(inner), worker.clone(), shutdown.clone(), taken));
         }
-        if shutdown.drain.is_cancelled() && running.is_empty() {
+        if draining && running.is_empty() {
             return;
         }
-        let next_due = inner.lock().next_due();
+        // Without room the end of a job is the next thing to wait for, not the next job.
+        let has_room = running.len() < worker.concurrency() && !draining;
+        let next_due = inner.lock().next_due().filter(|_| has_room);
         tokio::select! {
             () = inner.work.notified() => {}
-            () = shutdown.drain.cancelled(), if !shutdown.drain.is_cancelled() => {}
+            () = shutdown.drain.cancelled(), if !draining => {}
             Some(_) = running.join_next() => {}
             () = inner.clock.sleep_until(next_due.unwrap_or_default()), if next_due.is_some() => {}
         }
