@@ -142,6 +142,13 @@ pub struct OutputReport {
     /// MD5 of its bytes, in hexadecimal: for comparing, not for security.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub md5: String,
+    /// What it was made from and how, in hexadecimal: equal for equal work, whatever it is called. Empty if nobody
+    /// recalls results.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub content_key: String,
+    /// Whether it is the result of earlier, equal work, and was not made again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
     /// What is to be said of it although it was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -180,6 +187,8 @@ impl OutputReport {
             duration: None,
             sha256: String::new(),
             md5: String::new(),
+            content_key: String::new(),
+            reused: false,
             warnings: Vec::new(),
             failure: None,
         }

@@ -1,6 +1,7 @@
 //! The contract of engines: who keeps jobs, decides when they run, and keeps events until they have been delivered.
 
 mod memory;
+mod record;
 
 use std::fmt;
 
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
 pub use memory::MemoryEngine;
+pub use record::{Next, Record};
 
 use crate::event::Event;
 use crate::id::{BatchId, JobId};
@@ -22,6 +24,12 @@ use crate::{CancellationToken, Result};
 /// the events that it causes become visible together.
 #[async_trait]
 pub trait Engine: fmt::Debug + Send + Sync + 'static {
+    /// Connects, and makes or checks what is stored. Called once, before everything else.
+    ///
+    /// # Errors
+    /// The engine can not be used: what is wrong, and what to do.
+    async fn open(&self, worker: &Worker) -> Result<()>;
+
     /// Takes jobs, all or none, and returns at once. A job whose idempotency key is known already gives the id of the
     /// first.
     ///
@@ -52,6 +60,19 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `job.unknown`, `job.not_ended`, and those of [`Engine::submit`].
     async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId>;
+
+    /// Takes no further jobs from the queue, in any process, until [`Engine::resume`]. Those that run go on, jobs are
+    /// still accepted, and notifications go out.
+    ///
+    /// # Errors
+    /// The engine's store can not be reached.
+    async fn pause(&self) -> Result<()>;
+
+    /// Takes jobs again.
+    ///
+    /// # Errors
+    /// The engine's store can not be reached.
+    async fn resume(&self) -> Result<()>;
 
     /// Events from now on, progress among them. The stream ends when its reader falls too far behind: look at the
     /// status and subscribe again.

@@ -37,6 +37,7 @@ pub struct Builder {
     cores: Option<usize>,
     memory: u64,
     concurrency: Option<usize>,
+    submit_only: bool,
     videos: usize,
     scratch: Option<PathBuf>,
     allowed_paths: Vec<PathBuf>,
@@ -58,6 +59,7 @@ impl Builder {
             cores: None,
             memory: 1 << 30,
             concurrency: None,
+            submit_only: false,
             videos: 1,
             scratch: None,
             allowed_paths: Vec::new(),
@@ -146,6 +148,12 @@ impl Builder {
         self
     }
 
+    /// Takes jobs and works on none: other processes on the same engine do.
+    pub fn submit_only(mut self) -> Self {
+        self.submit_only = true;
+        self
+    }
+
     /// How many video pipelines may run at once.
     pub fn videos(mut self, videos: usize) -> Self {
         self.videos = videos.max(1);
@@ -188,7 +196,6 @@ impl Builder {
     ///
     /// # Errors
     /// The first mistake of the configuration.
-    #[expect(clippy::unused_async, reason = "engines on disk and on servers connect here")]
     pub async fn start(mut self) -> Result<Mediaflow> {
         self.registry.check()?;
         if let Some(mistake) = self.mistake {
@@ -217,8 +224,10 @@ impl Builder {
             retry: self.retry,
             delivery: self.delivery,
             concurrency: self.concurrency.unwrap_or(4 * cores),
+            videos: self.videos,
         }));
-        Ok(Mediaflow::start(engine, worker))
+        engine.open(&worker).await?;
+        Ok(Mediaflow::start(engine, worker, self.submit_only))
     }
 
     fn add_storage(&mut self, name: String, storage: Arc<dyn Storage>) {

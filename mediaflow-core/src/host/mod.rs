@@ -61,7 +61,7 @@ impl Mediaflow {
     }
 
     /// Must be called within a tokio runtime.
-    fn start(engine: Arc<dyn Engine>, worker: Worker) -> Self {
+    fn start(engine: Arc<dyn Engine>, worker: Worker, submit_only: bool) -> Self {
         let (shutdown, stopped) = (Shutdown::new(), crate::CancellationToken::new());
         let running = {
             let (engine, worker, shutdown) =
@@ -69,6 +69,10 @@ impl Mediaflow {
             let stopped = stopped.clone();
             async move {
                 let _ended = stopped.drop_guard();
+                if submit_only {
+                    shutdown.drain.cancelled().await;
+                    return Ok(());
+                }
                 let result = engine.run(worker, shutdown).await;
                 if let Err(error) = &result {
                     tracing::error!(%error, "the engine has stopped");
@@ -138,6 +142,23 @@ impl Mediaflow {
     /// `batch.unknown`.
     pub async fn batch(&self, batch: BatchId) -> Result<Option<crate::report::BatchReport>> {
         self.0.engine.batch(batch).await
+    }
+
+    /// Takes no further jobs from the queue, in any process on the same engine, until [`Mediaflow::resume`]. Those that
+    /// run go on, jobs are still accepted, and notifications go out.
+    ///
+    /// # Errors
+    /// The engine's store can not be reached.
+    pub async fn pause(&self) -> Result<()> {
+        self.0.engine.pause().await
+    }
+
+    /// Takes jobs again.
+    ///
+    /// # Errors
+    /// The engine's store can not be reached.
+    pub async fn resume(&self) -> Result<()> {
+        self.0.engine.resume().await
     }
 
     /// All events from now on. The stream ends when its reader falls too far behind.

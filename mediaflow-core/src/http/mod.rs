@@ -161,6 +161,8 @@ impl GuardedClientBuilder {
             reqwest::Client::builder()
                 .user_agent(concat!("mediaflow/", env!("CARGO_PKG_VERSION")))
                 .no_proxy()
+                // Said, because another crate in the program may switch on HTTP/2 in reqwest.
+                .http1_only()
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .referer(false)

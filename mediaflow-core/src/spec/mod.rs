@@ -94,6 +94,14 @@ impl JobSpec {
         self.options = options;
         self
     }
+
+    /// The same job for another run: at once, made anew, and without the idempotency key, which stands for the first.
+    #[must_use]
+    pub fn again(mut self) -> Self {
+        (self.options.idempotency_key, self.options.run_at) = (None, None);
+        self.options.reuse = Some(false);
+        self
+    }
 }
 
 /// What can be submitted: any [`Job`], or a [`JobSpec`] that was read or given options.

@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Timestamp;
+
 /// How a job is run and who is told. All have defaults.
 ///
 /// ```
@@ -29,6 +31,14 @@ pub struct JobOptions {
     #[serde(skip_serializing_if = "Option::is_none", with = "duration")]
     #[schemars(with = "Option<String>")]
     pub deadline: Option<Duration>,
+    /// Not before this moment. Default: at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub run_at: Option<Timestamp>,
+    /// Whether outputs that were made before, from the same bytes by the same steps, may be copied instead of made
+    /// again, by an engine that remembers them. Default: yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<bool>,
     /// How often to try at most. Default: the engine's retry policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
@@ -79,6 +89,18 @@ impl JobOptions {
     /// Time for one attempt.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// Not before this moment.
+    pub fn run_at(mut self, moment: Timestamp) -> Self {
+        self.run_at = Some(moment);
+        self
+    }
+
+    /// Whether outputs that were made before may be copied instead of made again.
+    pub fn reuse(mut self, reuse: bool) -> Self {
+        self.reuse = Some(reuse);
         self
     }
 

@@ -1,17 +1,23 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Staged, Storage, not_found};
+use super::{Staged, Storage, Ticket, check_key, not_found, not_staged, revoked};
 use crate::media::Blob;
 use crate::spec::Key;
 use crate::{Error, Result};
 
 /// Files in memory: for tests and small scripts. Clones share.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryStorage(Arc<RwLock<BTreeMap<Key, Bytes>>>);
+pub struct MemoryStorage(Arc<RwLock<Content>>);
+
+#[derive(Debug, Default)]
+struct Content {
+    files: BTreeMap<Key, Bytes>,
+    staged: BTreeMap<Ticket, Bytes>,
+}
 
 impl MemoryStorage {
     /// Empty.
@@ -19,31 +25,58 @@ impl MemoryStorage {
     pub fn new() -> Self {
         Self::default()
     }
+
+    fn read(&self) -> RwLockReadGuard<'_, Content> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Content> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self, key: &Key, ticket: &Ticket) -> Box<dyn Staged> {
+        let (storage, key, ticket) = (self.clone(), key.clone(), ticket.clone());
+        Box::new(StagedBytes { storage, key, ticket, kept: false })
+    }
 }
 
 #[async_trait]
 impl Storage for MemoryStorage {
     async fn get(&self, key: &Key) -> Result<Blob> {
-        let files = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        files.get(key).cloned().map(Blob::bytes).ok_or_else(|| not_found(key))
+        self.read().files.get(key).cloned().map(Blob::bytes).ok_or_else(|| not_found(key))
     }
 
-    async fn stage(&self, key: &Key, blob: &Blob) -> Result<Box<dyn Staged>> {
+    async fn stage(&self, key: &Key, blob: &Blob, ticket: &Ticket) -> Result<Box<dyn Staged>> {
+        check_key(key)?;
         let blob = blob.clone();
         let bytes = tokio::task::spawn_blocking(move || blob.read(u64::MAX))
             .await
             .map_err(|e| Error::internal("storage.io", "the write was interrupted").because(e))??;
-        Ok(Box::new(StagedBytes { storage: self.clone(), key: key.clone(), bytes }))
+        self.write().staged.insert(ticket.clone(), bytes);
+        Ok(self.waiting(key, ticket))
+    }
+
+    async fn staged(&self, key: &Key, ticket: &Ticket) -> Result<Box<dyn Staged>> {
+        if self.read().staged.contains_key(ticket) {
+            Ok(self.waiting(key, ticket))
+        } else {
+            Err(not_staged(key, ticket))
+        }
+    }
+
+    async fn revoke(&self, job: &str, below: u64) -> Result<()> {
+        self.write().staged.retain(|ticket, _| ticket.job() != job || ticket.fence() >= below);
+        Ok(())
     }
 
     async fn delete(&self, key: &Key) -> Result<()> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.write().files.remove(key);
         Ok(())
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Key>> {
-        let files = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(files.keys().filter(|key| key.as_str().starts_with(prefix)).cloned().collect())
+        let content = self.read();
+        Ok(content.files.keys().filter(|key| key.as_str().starts_with(prefix)).cloned().collect())
     }
 }
 
@@ -51,13 +84,31 @@ impl Storage for MemoryStorage {
 struct StagedBytes {
     storage: MemoryStorage,
     key: Key,
-    bytes: Bytes,
+    ticket: Ticket,
+    /// The bytes outlive this value.
+    kept: bool,
 }
 
 #[async_trait]
 impl Staged for StagedBytes {
     async fn publish(self: Box<Self>) -> Result<()> {
-        self.storage.0.write().unwrap_or_else(PoisonError::into_inner).insert(self.key, self.bytes);
+        let mut content = self.storage.write();
+        let bytes =
+            content.staged.remove(&self.ticket).ok_or_else(|| revoked(&self.key, &self.ticket))?;
+        content.files.insert(self.key.clone(), bytes);
+        drop(content);
         Ok(())
+    }
+
+    fn keep(mut self: Box<Self>) {
+        self.kept = true;
+    }
+}
+
+impl Drop for StagedBytes {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.storage.write().staged.remove(&self.ticket);
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! Where sources come from and results go: memory, the file system, and what others bring.
 //!
-//! A result is never visible before it is whole: [`Storage::stage`] writes it beside its place, and
-//! [`Staged::publish`] moves it there in one act.
+//! A result is never visible before it is whole: [`Storage::stage`] writes it beside its place, under a [`Ticket`], and
+//! [`Staged::publish`] moves it there in one act. By its ticket another process can take up what was staged, and by its
+//! job and fence it can be revoked: then its owner, however late it wakes up, can not publish it any more.
 
 mod fs;
 mod memory;
+mod ticket;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +16,7 @@ use async_trait::async_trait;
 
 pub use fs::FileStorage;
 pub use memory::MemoryStorage;
+pub use ticket::Ticket;
 
 use crate::media::Blob;
 use crate::spec::{Key, Location};
@@ -28,11 +31,25 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// `storage.not_found`, `storage.io`.
     async fn get(&self, key: &Key) -> Result<Blob>;
 
-    /// Writes bytes beside their place, durably but invisibly.
+    /// Writes bytes beside their place, durably but invisibly, over what was staged under the same ticket.
     ///
     /// # Errors
-    /// `storage.io`, for instance because the disk is full; nothing is left behind.
-    async fn stage(&self, key: &Key, blob: &Blob) -> Result<Box<dyn Staged>>;
+    /// `storage.io`, for instance because the disk is full, and `storage.revoked` if the ticket is revoked meanwhile;
+    /// nothing is left behind. `storage.key` for a [reserved](check_key) key.
+    async fn stage(&self, key: &Key, blob: &Blob, ticket: &Ticket) -> Result<Box<dyn Staged>>;
+
+    /// Takes up what was staged under a ticket for this key, by whatever process.
+    ///
+    /// # Errors
+    /// `storage.not_found` if nothing is staged under it (any more), `storage.io`.
+    async fn staged(&self, key: &Key, ticket: &Ticket) -> Result<Box<dyn Staged>>;
+
+    /// Discards everything that is staged for a job under a fence below `below`, also what a killed process has left
+    /// half-written. Once it returns, none of that can be published.
+    ///
+    /// # Errors
+    /// `storage.io`.
+    async fn revoke(&self, job: &str, below: u64) -> Result<()>;
 
     /// Removes a key. Removing what is not there is no error.
     ///
@@ -53,19 +70,28 @@ pub trait Staged: fmt::Debug + Send + Sync {
     /// Moves them to their place in one act, over what was there.
     ///
     /// # Errors
-    /// `storage.io`.
+    /// `storage.revoked` (transient) if they are gone: revoked, or published by somebody else; nothing is published.
+    /// `storage.io`; then they stay staged under their ticket.
     async fn publish(self: Box<Self>) -> Result<()>;
+
+    /// Leaves them for [`Storage::staged`].
+    fn keep(self: Box<Self>);
 }
 
 /// Comfort over [`Storage`]. Nobody implements this.
 #[async_trait]
 pub trait StorageExt: Storage {
-    /// Stages and publishes.
+    /// Stages under a [unique](Ticket::unique) ticket and publishes.
     ///
     /// # Errors
-    /// `storage.io`.
+    /// `storage.io`, `storage.key`; nothing is left behind.
     async fn put(&self, key: &Key, blob: &Blob) -> Result<()> {
-        self.stage(key, blob).await?.publish().await
+        let ticket = Ticket::unique();
+        let published = self.stage(key, blob, &ticket).await?.publish().await;
+        if published.is_err() {
+            self.staged(key, &ticket).await.map(drop).ok();
+        }
+        published
     }
 }
 
@@ -81,20 +107,60 @@ impl Storages {
         self.0.insert(name, storage).is_none()
     }
 
+    /// Each with its name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Arc<dyn Storage>)> {
+        self.0.iter().map(|(name, storage)| (name.as_str(), storage))
+    }
+
     /// The storage of a location.
     ///
     /// # Errors
     /// `storage.unknown`, with the nearest known name.
     pub fn of(&self, location: &Location) -> Result<&Arc<dyn Storage>> {
-        self.0.get(&location.storage).ok_or_else(|| {
-            Error::input("storage.unknown", format!("there is no storage `{}`", location.storage))
-                .with("location", location)
-                .help(crate::registry::did_you_mean(
-                    &location.storage,
-                    self.0.keys().map(String::as_str),
-                ))
+        self.named(&location.storage).map_err(|e| e.with("location", location))
+    }
+
+    /// The storage of this name.
+    ///
+    /// # Errors
+    /// `storage.unknown`, with the nearest known name.
+    pub fn named(&self, name: &str) -> Result<&Arc<dyn Storage>> {
+        self.0.get(name).ok_or_else(|| {
+            Error::input("storage.unknown", format!("there is no storage `{name}`"))
+                .help(crate::registry::did_you_mean(name, self.0.keys().map(String::as_str)))
         })
     }
+}
+
+/// Refuses the keys that no storage takes: those in [`Ticket::FOLDER`], where staged bytes wait.
+///
+/// # Errors
+/// `storage.key`.
+pub fn check_key(key: &Key) -> Result<()> {
+    let first = key.as_str().split('/').next().unwrap_or_default();
+    // Whatever its case: some file systems do not tell it apart.
+    if first.eq_ignore_ascii_case(Ticket::FOLDER) {
+        return Err(Error::input("storage.key", "the folder `.mediaflow` is reserved")
+            .with("key", key)
+            .help("choose another key"));
+    }
+    Ok(())
+}
+
+/// The error of [`Staged::publish`] when the staged bytes are gone.
+#[must_use]
+pub fn revoked(key: &Key, ticket: &Ticket) -> Error {
+    Error::transient("storage.revoked", "the staged bytes are gone: a later attempt took over")
+        .with("key", key)
+        .with("ticket", ticket)
+}
+
+/// The error of [`Storage::staged`] when nothing is staged under the ticket.
+#[must_use]
+pub fn not_staged(key: &Key, ticket: &Ticket) -> Error {
+    Error::input("storage.not_found", "nothing is staged under this ticket")
+        .with("key", key)
+        .with("ticket", ticket)
 }
 
 pub(crate) fn not_found(key: &Key) -> Error {

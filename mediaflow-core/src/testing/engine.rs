@@ -32,6 +32,9 @@ pub async fn exercise_engine<E: Engine>(make: impl AsyncFn() -> E) {
     a_failed_publication_is_repeated(Host::new(make().await).await).await;
     deadlines_end_jobs(Host::new(make().await).await).await;
     urgent_jobs_go_first(Host::new(make().await).await).await;
+    a_job_waits_for_its_moment(Host::new(make().await).await).await;
+    a_pause_holds_jobs_back(Host::new(make().await).await).await;
+    a_job_of_many_outputs_is_one_job(Host::new(make().await).await).await;
     deliveries_are_repeated_with_the_same_id(Host::new(make().await).await).await;
     lost_deliveries_are_told_elsewhere(Host::new(make().await).await).await;
     a_shutdown_hands_back_what_runs(Host::new(make().await).await).await;
@@ -351,6 +354,46 @@ async fn urgent_jobs_go_first(host: Host) {
     host.fake.release();
     host.fake.begun("late", 1).await;
     assert_eq!(host.fake.runs(), ["holds", "urgent", "usual", "late"]);
+    host.done().await;
+}
+
+async fn a_job_waits_for_its_moment(host: Host) {
+    let now = || crate::Timestamp::from(std::time::SystemTime::now());
+    let due = now().plus(Duration::from_millis(400));
+    let later = spec("later").with_options(JobOptions::new().run_at(due));
+    let later = host.media.submit(later).await.expect("submit");
+    let first = host.media.submit(spec("first")).await.expect("submit");
+    soon("end", first.done()).await.expect("success");
+    let report = soon("end", later.done()).await.expect("success");
+    assert!(report.started_at >= Some(due), "{:?} is before {due}", report.started_at);
+    host.done().await;
+}
+
+async fn a_pause_holds_jobs_back(host: Host) {
+    host.media.pause().await.expect("pause");
+    let job = host.media.submit(spec("held")).await.expect("a paused engine accepts jobs");
+    let begun = tokio::time::timeout(Duration::from_millis(300), host.fake.begun("held", 1)).await;
+    assert!(begun.is_err(), "a paused engine takes no jobs");
+    assert_eq!(job.status().await.expect("status").state, JobState::Queued);
+    host.media.resume().await.expect("resume");
+    soon("end", job.done()).await.expect("success");
+    host.done().await;
+}
+
+async fn a_job_of_many_outputs_is_one_job(host: Host) {
+    let many = (0..40).fold(Pipeline::from(dot()), |many, n| {
+        many.output(format!("out/{n}.gif"), |dot| dot.then(FakeWork::new(format!("o{n}"))))
+    });
+    let job = host.media.submit(many.build().expect("valid")).await.expect("submit");
+    let report = soon("end", job.done()).await.expect("success");
+    let published = |output: &&crate::report::OutputReport| output.state == OutputState::Published;
+    assert_eq!(report.outputs.iter().filter(published).count(), 40);
+    assert_eq!((report.state, host.kept().await), (JobState::Succeeded, 40));
+    // Created, started, at least one step, each output, and the end.
+    let told = of_job(&host.first.attempted(44).await, job.id());
+    let ready = told.iter().filter(|kind| **kind == EventKind::OutputReady).count();
+    let ends = told.iter().filter(|kind| kind.is_terminal()).count();
+    assert!(ready <= 40 && ends <= 1, "{told:?}");
     host.done().await;
 }
 

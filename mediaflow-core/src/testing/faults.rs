@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::media::Blob;
 use crate::spec::Key;
-use crate::storage::{Staged, Storage};
+use crate::storage::{Staged, Storage, Ticket};
 use crate::{Error, Result};
 
 /// A storage that fails on demand, as a full disk or a lost network does. Clones share the faults.
@@ -60,10 +60,19 @@ impl Storage for FaultyStorage {
         self.inner.get(key).await
     }
 
-    async fn stage(&self, key: &Key, blob: &Blob) -> Result<Box<dyn Staged>> {
+    async fn stage(&self, key: &Key, blob: &Blob, ticket: &Ticket) -> Result<Box<dyn Staged>> {
         strike(&self.faults.stage, key)?;
-        let inner = self.inner.stage(key, blob).await?;
+        let inner = self.inner.stage(key, blob, ticket).await?;
         Ok(Box::new(FaultyStaged { inner, key: key.clone(), faults: Arc::clone(&self.faults) }))
+    }
+
+    async fn staged(&self, key: &Key, ticket: &Ticket) -> Result<Box<dyn Staged>> {
+        let inner = self.inner.staged(key, ticket).await?;
+        Ok(Box::new(FaultyStaged { inner, key: key.clone(), faults: Arc::clone(&self.faults) }))
+    }
+
+    async fn revoke(&self, job: &str, below: u64) -> Result<()> {
+        self.inner.revoke(job, below).await
     }
 
     async fn delete(&self, key: &Key) -> Result<()> {
@@ -91,8 +100,15 @@ impl fmt::Debug for FaultyStaged {
 #[async_trait]
 impl Staged for FaultyStaged {
     async fn publish(self: Box<Self>) -> Result<()> {
-        strike(&self.faults.publish, &self.key)?;
+        if let Err(error) = strike(&self.faults.publish, &self.key) {
+            self.inner.keep();
+            return Err(error);
+        }
         self.inner.publish().await
+    }
+
+    fn keep(self: Box<Self>) {
+        self.inner.keep();
     }
 }
 

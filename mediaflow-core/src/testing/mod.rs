@@ -43,7 +43,7 @@ pub use notifier::exercise_notifier;
 pub use operation::exercise_operation;
 #[cfg(feature = "http")]
 pub use receiver::{Received, Reply, WebhookReceiver};
-pub use storage::exercise_storage;
+pub use storage::{exercise_shared_storage, exercise_storage};
 
 use crate::media::Scratch;
 use crate::{CancellationToken, CpuPool, RunContext};

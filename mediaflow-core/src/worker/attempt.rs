@@ -1,21 +1,17 @@
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::fetch::Sources;
-use super::{Parts, Worker};
+use super::fetch::{Fetched, Sources};
+use super::run::{Run, probe_all};
+use super::{Finished, PartSpec, Recall, Worker};
+use crate::id::JobId;
 use crate::job::PlanContext;
-use crate::media::{Media, MediaInfo};
-use crate::operation::{Inputs, OpContext, Outputs};
-use crate::plan::Explanation;
-use crate::planner::{self, JobPlan, Unit};
-use crate::report::{OutputReport, SourceReport};
-use crate::spec::{JobSpec, OnError, Pipeline, SOURCE, Source};
-use crate::storage::Staged;
-use crate::{CancellationToken, Error, ErrorKind, Failure, Result, RunContext, Timestamp};
+use crate::media::MediaInfo;
+use crate::planner::{self, JobPlan};
+use crate::spec::{JobSpec, Pipeline, Source};
+use crate::{CancellationToken, Failure, Result, RunContext, Timestamp};
 
-/// One attempt at a job.
+/// One attempt at a job. Clones share what was fetched for it, which is kept as long as one of them lives.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Attempt {
@@ -25,6 +21,14 @@ pub struct Attempt {
     pub cancel: CancellationToken,
     /// Is told what happens meanwhile.
     pub observer: Arc<dyn Observer>,
+    /// The job's name in the [tickets](crate::storage::Ticket) of what is staged. Default: one that nobody else has.
+    pub job: String,
+    /// Which attempt it is, in these tickets: a later one has a higher fence, and revokes what is staged under lower ones
+    /// before it publishes. Default 1.
+    pub fence: u64,
+    /// Knows the results of earlier work. Default: nobody does.
+    pub recall: Option<Arc<dyn Recall>>,
+    pub(super) fetched: Arc<Fetched>,
 }
 
 /// Is told what happens during an attempt. Called from any thread; must not block.
@@ -37,29 +41,28 @@ pub trait Observer: fmt::Debug + Send + Sync + 'static {
 }
 
 impl Attempt {
-    /// An attempt that nobody watches.
+    /// The only attempt at a job that nobody else knows.
     #[must_use]
     pub fn new(spec: JobSpec, cancel: CancellationToken, observer: Arc<dyn Observer>) -> Self {
-        Self { spec, cancel, observer }
+        let (job, fetched) = (JobId::new().to_string(), Arc::default());
+        Self { spec, cancel, observer, job, fence: 1, recall: None, fetched }
     }
-}
 
-/// An attempt whose outputs are made, verified and staged, but not yet visible. Dropping it discards them.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Finished {
-    /// What it was made from.
-    pub source: Option<SourceReport>,
-    /// The outputs; those that failed under the policy `skip` have the state `failed`.
-    pub outputs: Vec<OutputReport>,
-    /// What was done.
-    pub plan: Vec<Explanation>,
-    /// How often a source was decoded.
-    pub decodes: u32,
-    /// What the report should say.
-    pub warnings: Vec<String>,
-    pub(super) staged: Vec<(String, Box<dyn Staged>)>,
-    worker: Worker,
+    /// An attempt at a job that others may have attempted, or may attempt, too: on other workers, and at the same time
+    /// if this one is taken for dead. Every attempt needs a higher fence than those before. The job's name has letters,
+    /// digits, `-` and `_`, at most 80.
+    #[must_use]
+    pub fn fenced(mut self, job: impl Into<String>, fence: u64) -> Self {
+        (self.job, self.fence) = (job.into(), fence);
+        self
+    }
+
+    /// Asks for results of earlier, equal work, and puts [content keys](Recall) into the reports.
+    #[must_use]
+    pub fn recalling(mut self, recall: Arc<dyn Recall>) -> Self {
+        self.recall = Some(recall);
+        self
+    }
 }
 
 impl Worker {
@@ -69,32 +72,48 @@ impl Worker {
     /// # Errors
     /// Why the attempt failed. Nothing is left behind.
     pub async fn attempt(&self, attempt: &Attempt) -> Result<Finished> {
-        let observer = Arc::clone(&attempt.observer);
-        let deadline = attempt.spec.options.deadline.map(|time| self.0.clock.now().plus(time));
-        let cx = self.context(&attempt.cancel, deadline, move |done| observer.progress(done));
-        let sources = Sources::new(&self.0, &cx);
-        let pipeline = self.0.registry.plan_job(&attempt.spec, &PlanContext::new(&sources)).await?;
-        let mut done = Finished {
-            source: None,
-            outputs: Vec::new(),
-            plan: Vec::new(),
-            decodes: 0,
-            warnings: Vec::new(),
-            staged: Vec::new(),
-            worker: self.clone(),
-        };
-        let made = Run { parts: &self.0, cx: &cx, sources: &sources, attempt }
-            .pipeline(pipeline, &mut done)
-            .await;
+        self.make(attempt, None).await
+    }
+
+    /// Makes all outputs, or those of one part.
+    pub(super) async fn make(
+        &self,
+        attempt: &Attempt,
+        part: Option<&PartSpec>,
+    ) -> Result<Finished> {
+        let cx = self.attempt_context(attempt);
+        let sources = Sources::new(&self.0, &cx, &attempt.fetched);
+        let mut pipeline = self.planned(attempt, &sources).await?;
+        let mut done = Finished::new(self, attempt);
+        let mut job = attempt.job.clone();
+        if let Some(part) = part {
+            part.narrow(&mut pipeline)?;
+            job = part.ticket_job(&job);
+            done.part = part.number;
+        }
+        let run = Run { parts: &self.0, cx: &cx, sources: &sources, attempt, job };
+        let made = run.pipeline(pipeline, &mut done).await;
         done.decodes = cx.decodes();
         done.warnings.append(&mut cx.take_warnings());
         made.map(|()| done)
     }
 
+    /// What the job wants to be done, decided once for each attempt.
+    pub(super) async fn planned(
+        &self,
+        attempt: &Attempt,
+        sources: &Sources<'_>,
+    ) -> Result<Pipeline> {
+        let planning =
+            async || self.0.registry.plan_job(&attempt.spec, &PlanContext::new(sources)).await;
+        attempt.fetched.pipeline.get_or_try_init(planning).await.cloned()
+    }
+
     /// Plans a job without running it. Fetches its sources to read their headers.
     pub(crate) async fn plan(&self, spec: &JobSpec) -> Result<JobPlan> {
         let cx = self.context(&CancellationToken::new(), None, |_| {});
-        let sources = Sources::new(&self.0, &cx);
+        let fetched = Fetched::default();
+        let sources = Sources::new(&self.0, &cx, &fetched);
         let pipeline = self.0.registry.plan_job(spec, &PlanContext::new(&sources)).await?;
         let infos = probe_all(&pipeline, &sources)
             .await?
@@ -106,7 +125,13 @@ impl Worker {
 
     pub(crate) async fn probe(&self, source: &Source) -> Result<MediaInfo> {
         let cx = self.context(&CancellationToken::new(), None, |_| {});
-        Sources::new(&self.0, &cx).get(source).await.map(|(_, info)| info)
+        Sources::new(&self.0, &cx, &Fetched::default()).get(source).await.map(|(_, info)| info)
+    }
+
+    pub(super) fn attempt_context(&self, attempt: &Attempt) -> RunContext {
+        let observer = Arc::clone(&attempt.observer);
+        let deadline = attempt.spec.options.deadline.map(|time| self.0.clock.now().plus(time));
+        self.context(&attempt.cancel, deadline, move |done| observer.progress(done))
     }
 
     fn context(
@@ -122,266 +147,4 @@ impl Worker {
             .on_progress(on_progress)
             .build(deadline)
     }
-}
-
-impl Finished {
-    /// Makes the outputs visible, each in one act. If one can not be published, those before it are removed again.
-    ///
-    /// # Errors
-    /// `storage.io`, naming the output.
-    pub async fn publish(&mut self) -> Result<()> {
-        let mut published: Vec<String> = Vec::new();
-        for (place, staged) in std::mem::take(&mut self.staged) {
-            if let Err(error) = staged.publish().await {
-                for place in published {
-                    let removed = self.worker.0.remove(&place).await;
-                    tracing::warn!(output = %place, ?removed, "removed, because a later output could not be published");
-                }
-                return Err(error.with("output", place));
-            }
-            published.push(place);
-        }
-        Ok(())
-    }
-}
-
-impl Parts {
-    async fn remove(&self, place: &str) -> Result<()> {
-        let location = place.parse()?;
-        self.storages.of(&location)?.delete(&location.key).await
-    }
-}
-
-type Shared<T> = Result<T, Arc<Error>>;
-type Probed = BTreeMap<String, (crate::media::MediaFile, MediaInfo)>;
-
-/// What one attempt has at hand.
-pub(super) struct Run<'a> {
-    pub(super) parts: &'a Parts,
-    pub(super) cx: &'a RunContext,
-    sources: &'a Sources<'a>,
-    attempt: &'a Attempt,
-}
-
-/// How long work that was stopped may take to end by itself.
-const MOMENT: Duration = Duration::from_secs(2);
-
-/// The share of an attempt's progress that planning takes, and where verification begins.
-const PLANNED: f32 = 0.05;
-const MADE: f32 = 0.92;
-
-impl Run<'_> {
-    /// Makes every output of the pipeline, or what the policies leave of them.
-    async fn pipeline(&self, mut pipeline: Pipeline, done: &mut Finished) -> Result<()> {
-        // Each round replaces at least one failed step by its fallback, so this ends.
-        loop {
-            let probed = probe_all(&pipeline, self.sources).await?;
-            if let Some((file, info)) = probed.get(SOURCE) {
-                done.source =
-                    Some(SourceReport { name: file.name().to_owned(), info: info.clone() });
-            }
-            let infos =
-                probed.iter().map(|(name, (_, info))| (name.clone(), info.clone())).collect();
-            let plan = planner::plan(&pipeline, &infos, &self.parts.registry, &self.parts.limits)?;
-            done.plan.extend(plan.explain());
-            self.cx.progress(PLANNED);
-            match self.plan(plan, probed, &pipeline, done).await? {
-                Some(again) => pipeline = again,
-                None => break,
-            }
-        }
-        done.outputs.sort_by(|a, b| a.output.cmp(&b.output));
-        Ok(())
-    }
-
-    /// Runs a plan. Gives the pipeline for the outputs that have to be made by a fallback, if any.
-    async fn plan(
-        &self,
-        plan: JobPlan,
-        probed: Probed,
-        pipeline: &Pipeline,
-        done: &mut Finished,
-    ) -> Result<Option<Pipeline>> {
-        let mut media: HashMap<String, Shared<Media>> =
-            probed.into_iter().map(|(name, (file, _))| (name, Ok(Media::File(file)))).collect();
-        let count = plan.units.len().max(1) as f32;
-        for (index, unit) in plan.units.into_iter().enumerate() {
-            let at = |i: usize| PLANNED + (MADE - PLANNED) * i as f32 / count;
-            self.unit(unit, &mut media, &self.cx.part(at(index), at(index + 1))).await?;
-        }
-        let mut again: Option<Pipeline> = None;
-        let total = plan.outputs.len().max(1) as f32;
-        for (index, planned) in plan.outputs.iter().enumerate() {
-            let made = match media.get(&planned.from) {
-                Some(Ok(media)) => self.keep(planned, media.clone()).await.map_err(Arc::new),
-                Some(Err(error)) => Err(Arc::clone(error)),
-                None => Err(Arc::new(Error::internal("plan.no_result", "nothing made an output"))),
-            };
-            match made {
-                Ok((report, staged)) => {
-                    done.outputs.push(report);
-                    done.staged.push((planned.place.to_string(), staged));
-                }
-                Err(error) => {
-                    let place = &*planned.place;
-                    let retry =
-                        self.recover(pipeline, place, &planned.from, error, again.take(), done)?;
-                    again = retry;
-                }
-            }
-            self.cx.progress(MADE + (0.99 - MADE) * (index + 1) as f32 / total);
-        }
-        Ok(again)
-    }
-
-    async fn unit(
-        &self,
-        unit: Unit,
-        media: &mut HashMap<String, Shared<Media>>,
-        cx: &RunContext,
-    ) -> Result<()> {
-        let steps = unit.steps();
-        let estimate = unit.estimate();
-        let (inputs, exits) = match &unit {
-            Unit::Group { inputs, exits, .. } => (inputs.clone(), exits.clone()),
-            Unit::Step { name, inputs, .. } => (inputs.clone(), vec![name.clone()]),
-        };
-        let results: Shared<Outputs> = match gather(&inputs, media) {
-            Ok(inputs) => {
-                let _admitted = self.parts.admit(estimate, cx).await?;
-                stopping(cx, run_unit(unit, inputs, cx)).await.map_err(Arc::new)
-            }
-            Err(error) => Err(error),
-        };
-        let mut failure = None;
-        match results {
-            Ok(mut outputs) => {
-                for exit in exits {
-                    let result = outputs.take(&exit).map_err(|e| Arc::new(e.with("step", &exit)));
-                    if let Err(error) = &result {
-                        stop_if_final(error)?;
-                        failure.get_or_insert_with(|| Failure::from(&**error));
-                    }
-                    media.insert(exit, result);
-                }
-            }
-            Err(error) => {
-                stop_if_final(&error)?;
-                failure = Some(Failure::from(&*error));
-                media.extend(exits.into_iter().map(|exit| (exit, Err(Arc::clone(&error)))));
-            }
-        }
-        self.attempt.observer.steps(&steps, failure.as_ref());
-        Ok(())
-    }
-
-    /// Decides by the failed step's policy what becomes of an output that could not be made.
-    fn recover(
-        &self,
-        pipeline: &Pipeline,
-        place: &str,
-        from: &str,
-        error: Arc<Error>,
-        again: Option<Pipeline>,
-        done: &mut Finished,
-    ) -> Result<Option<Pipeline>> {
-        let named = error.fact("step").filter(|step| pipeline.steps.contains_key(*step));
-        let step = named.unwrap_or(from).to_owned();
-        match pipeline.steps.get(&step).map(|step| &step.on_error) {
-            None | Some(OnError::Fail) => Err(owned(error).with("output", place)),
-            Some(OnError::Skip) => {
-                self.cx.warn(format!("{place} was skipped: {error}"));
-                let mut report = OutputReport::pending(place);
-                report.state = crate::report::OutputState::Failed;
-                report.failure = Some(Failure::from(&*error));
-                done.outputs.push(report);
-                Ok(again)
-            }
-            Some(OnError::Fallback(other)) => {
-                self.cx
-                    .warn(format!("`{step}` failed, so `{other}` was used for {place}: {error}"));
-                let fresh = || {
-                    let mut fresh = pipeline.clone();
-                    fresh.outputs.clear();
-                    fresh
-                };
-                let mut again = again.unwrap_or_else(fresh);
-                again.outputs.insert(place.to_owned(), pipeline.outputs[place].clone());
-                again.replace(&step, other);
-                Ok(Some(again))
-            }
-        }
-    }
-}
-
-impl Pipeline {
-    /// Lets everything that took from `step` take from `other`.
-    fn replace(&mut self, step: &str, other: &str) {
-        let steps = self.steps.values_mut().flat_map(|step| step.from.iter_mut());
-        let all = steps.chain(self.outputs.values_mut().map(|output| &mut output.from));
-        all.filter(|from| *from == step).for_each(|from| other.clone_into(from));
-    }
-}
-
-async fn probe_all(pipeline: &Pipeline, sources: &Sources<'_>) -> Result<Probed> {
-    let mut probed = BTreeMap::new();
-    for name in planner::needed_sources(pipeline) {
-        let source =
-            if name == SOURCE { Some(&pipeline.source) } else { pipeline.inputs.get(&name) };
-        let source = source.ok_or_else(|| {
-            Error::input("spec.reference", format!("there is no step or input `{name}`"))
-        })?;
-        probed.insert(name, sources.get(source).await?);
-    }
-    Ok(probed)
-}
-
-fn gather(names: &[String], media: &HashMap<String, Shared<Media>>) -> Shared<Inputs> {
-    names.iter().try_fold(Inputs::new(), |inputs, name| match media.get(name) {
-        Some(Ok(media)) => Ok(inputs.and(name.clone(), media.clone())),
-        Some(Err(error)) => Err(Arc::clone(error)),
-        None => Err(Arc::new(
-            Error::internal("plan.order", "a step ran before its input").with("input", name),
-        )),
-    })
-}
-
-/// Waits for work, but not for ever: once its job is cancelled or past its deadline, the work has a moment to end by
-/// itself and to clean up; then it is dropped.
-pub(super) async fn stopping<T>(
-    cx: &RunContext,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    let mut work = std::pin::pin!(work);
-    tokio::select! {
-        result = &mut work => result,
-        error = cx.stopped() => tokio::time::timeout(MOMENT, work).await.unwrap_or(Err(error)),
-    }
-}
-
-async fn run_unit(unit: Unit, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {
-    match unit {
-        Unit::Group { plan, .. } => plan.run(inputs, cx).await,
-        Unit::Step { name, op, .. } => {
-            let mut outputs = op.run(inputs, &OpContext::new(cx.clone(), &name)).await?;
-            let result = outputs.take(Outputs::MAIN);
-            Ok(Outputs::new().and(name, result))
-        }
-    }
-}
-
-/// A cancellation or a deadline ends the job, whatever the policies of its steps are.
-fn stop_if_final(error: &Arc<Error>) -> Result<()> {
-    if error.kind() == ErrorKind::Cancelled || error.code() == "job.deadline" {
-        return Err(owned(Arc::clone(error)));
-    }
-    Ok(())
-}
-
-/// The error itself if nobody else holds it, else its copy without the cause.
-fn owned(error: Arc<Error>) -> Error {
-    Arc::try_unwrap(error).unwrap_or_else(|shared| {
-        let retry = shared.retry();
-        Error::from(Failure::from(&*shared)).retrying(retry)
-    })
 }

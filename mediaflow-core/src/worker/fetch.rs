@@ -3,30 +3,40 @@ use std::fmt;
 use std::path::Path;
 
 use async_trait::async_trait;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::Parts;
+use super::outputs::sha256;
 use crate::job::Prober;
 use crate::media::{Blob, MediaFile, MediaInfo};
-use crate::spec::{Location, Source};
+use crate::spec::{Location, Pipeline, Source};
 use crate::{Error, Limits, Result, RunContext};
+
+/// What one attempt knows of its job and its sources.
+#[derive(Debug, Default)]
+pub(crate) struct Fetched {
+    /// What the job wants to be done.
+    pub(super) pipeline: OnceCell<Pipeline>,
+    known: Mutex<HashMap<Source, (MediaFile, MediaInfo)>>,
+    hashes: Mutex<HashMap<Source, String>>,
+}
 
 /// The sources of one attempt: each is fetched and probed once, whoever asks.
 pub(crate) struct Sources<'a> {
     parts: &'a Parts,
     cx: &'a RunContext,
-    known: Mutex<HashMap<Source, (MediaFile, MediaInfo)>>,
+    fetched: &'a Fetched,
 }
 
 impl<'a> Sources<'a> {
-    pub(crate) fn new(parts: &'a Parts, cx: &'a RunContext) -> Self {
-        Self { parts, cx, known: Mutex::default() }
+    pub(crate) fn new(parts: &'a Parts, cx: &'a RunContext, fetched: &'a Fetched) -> Self {
+        Self { parts, cx, fetched }
     }
 
     /// The file, and what its headers say.
     pub(crate) async fn get(&self, source: &Source) -> Result<(MediaFile, MediaInfo)> {
         // Held over the fetch on purpose: a second asker waits for the first's result.
-        let mut known = self.known.lock().await;
+        let mut known = self.fetched.known.lock().await;
         if let Some(found) = known.get(source) {
             return Ok(found.clone());
         }
@@ -41,6 +51,18 @@ impl<'a> Sources<'a> {
         };
         known.insert(source.clone(), found.clone());
         Ok(found)
+    }
+
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub(super) async fn sha256(&self, source: &Source) -> Result<String> {
+        let blob = self.get(source).await?.0.blob().clone();
+        let mut hashes = self.fetched.hashes.lock().await;
+        if let Some(known) = hashes.get(source) {
+            return Ok(known.clone());
+        }
+        let hash = self.cx.cpu(move |cx| sha256(&blob, cx)).await?;
+        hashes.insert(source.clone(), hash.clone());
+        Ok(hash)
     }
 }
 

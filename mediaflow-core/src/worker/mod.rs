@@ -4,8 +4,14 @@
 mod admission;
 mod attempt;
 mod fetch;
+mod finished;
 mod outputs;
+mod parts;
 mod policy;
+mod recall;
+mod run;
+#[cfg(all(test, feature = "testing"))]
+mod tests;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,8 +19,11 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-pub use attempt::{Attempt, Finished, Observer};
+pub use attempt::{Attempt, Observer};
+pub use finished::Finished;
+pub use parts::{Artefact, PartResult, PartSpec};
 pub use policy::{DeliveryPolicy, RetryPolicy};
+pub use recall::Recall;
 
 pub(crate) use admission::MemoryBudget;
 
@@ -22,7 +31,7 @@ use crate::event::Event;
 use crate::media::Scratch;
 use crate::notify::{DeliveryContext, Notifier, NotifyError, Receipt};
 use crate::spec::{JobSpec, Source};
-use crate::storage::Storages;
+use crate::storage::{Storages, check_key};
 use crate::time::Clock;
 use crate::{CpuPool, Error, Limits, Registry, Result};
 
@@ -50,6 +59,7 @@ pub(crate) struct Parts {
     pub(crate) retry: RetryPolicy,
     pub(crate) delivery: DeliveryPolicy,
     pub(crate) concurrency: usize,
+    pub(crate) videos: usize,
 }
 
 /// Where an event goes: a notifier by name, at its own address or at one that the job gave.
@@ -101,8 +111,13 @@ impl Worker {
             .unwrap_or_else(|_| Err(NotifyError::Ambiguous { reason: "no answer in time".into() }))
     }
 
-    /// Checks all that can be checked of a spec before it is stored.
-    pub(crate) fn check(&self, spec: &JobSpec) -> Result<()> {
+    /// Checks all that can be checked of a spec before it is stored, without its source: engines that take specs past
+    /// [`Mediaflow::submit`](crate::Mediaflow::submit) call it first.
+    ///
+    /// # Errors
+    /// The first mistake: what [`Registry::check_spec`] gives, an inline source that is too large, a storage or notifier
+    /// that is not configured, a key or address that it refuses.
+    pub fn check(&self, spec: &JobSpec) -> Result<()> {
         let Some(pipeline) = self.0.registry.check_spec(spec, &self.0.limits)? else {
             return Ok(());
         };
@@ -113,7 +128,12 @@ impl Worker {
             }
         }
         for place in pipeline.outputs.keys() {
-            self.0.storages.of(&place.parse()?).map_err(|e| e.with("output", place))?;
+            let location = place.parse()?;
+            self.0
+                .storages
+                .of(&location)
+                .and_then(|_| check_key(&location.key))
+                .map_err(|e| e.with("output", place))?;
         }
         for target in &spec.options.notify {
             let known = self.0.notifiers.iter().find(|n| n.name() == target.channel);
@@ -162,6 +182,12 @@ impl Worker {
     #[must_use]
     pub fn concurrency(&self) -> usize {
         self.0.concurrency
+    }
+
+    /// How many video pipelines may run at once.
+    #[must_use]
+    pub fn videos(&self) -> usize {
+        self.0.videos
     }
 }
 

@@ -1,7 +1,6 @@
 //! The engine of tests, scripts and hosts that keep a queue of their own: everything is lost with the process.
 
 mod delivery;
-mod jobs;
 mod run;
 mod state;
 
@@ -90,6 +89,10 @@ impl fmt::Debug for MemoryEngine {
 
 #[async_trait]
 impl Engine for MemoryEngine {
+    async fn open(&self, _worker: &Worker) -> Result<()> {
+        Ok(())
+    }
+
     async fn submit(&self, submission: Submission) -> Result<Submitted> {
         let now = self.0.clock.now();
         // Before the state is locked: `settle` locks the outbox first and the state second.
@@ -137,6 +140,17 @@ impl Engine for MemoryEngine {
             .first()
             .copied()
             .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
+    }
+
+    async fn pause(&self) -> Result<()> {
+        self.0.lock().paused = true;
+        Ok(())
+    }
+
+    async fn resume(&self) -> Result<()> {
+        self.0.lock().paused = false;
+        self.0.work.notify_one();
+        Ok(())
     }
 
     fn events(&self) -> BoxStream<'static, Event> {

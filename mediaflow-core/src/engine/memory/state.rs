@@ -1,16 +1,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::Duration;
 
 use super::MemoryEngine;
-use super::jobs::Entry;
-use crate::engine::{Submission, Submitted};
+use crate::engine::{Next, Record, Submission, Submitted};
 use crate::event::{Event, EventData, EventKind};
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobState, JobStatus};
 use crate::spec::JobSpec;
 use crate::worker::{Attempt, Finished, RetryPolicy};
-use crate::{CancellationToken, Error, ErrorKind, Failure, Result, Retry, Timestamp};
+use crate::{CancellationToken, Error, ErrorKind, Failure, Result, Timestamp};
 
 /// All jobs. Every method leaves it consistent, and leaves the events that it has caused in `events`.
 #[derive(Default)]
@@ -25,6 +23,15 @@ pub(super) struct State {
     /// Ended jobs, the oldest first.
     ended: VecDeque<JobId>,
     events: VecDeque<Event>,
+    /// No job is taken while this is set.
+    pub(super) paused: bool,
+}
+
+/// One job, and how to stop it.
+struct Entry {
+    record: Record,
+    /// Cancels the attempt that runs.
+    running: Option<CancellationToken>,
 }
 
 /// Something to do for the loop that takes jobs.
@@ -65,19 +72,22 @@ impl State {
         {
             return *known;
         }
-        let entry = Entry::new(spec, batch, now);
-        let id = entry.id;
-        if let Some(key) = &entry.spec.options.idempotency_key {
+        let record = Record::new(spec, batch, now);
+        let (id, options) = (record.id, &record.spec.options);
+        if let Some(key) = &options.idempotency_key {
             self.keys.insert(key.clone(), id);
         }
-        self.events.push_back(entry.event(EventKind::JobCreated, now, EventData::None));
-        self.ready.insert((Reverse(entry.spec.options.priority), id), ());
-        self.jobs.insert(id, entry);
+        self.events.push_back(record.event(EventKind::JobCreated, now, EventData::None));
+        match options.run_at.filter(|due| *due > now) {
+            Some(due) => self.later.insert((due, id), ()),
+            None => self.ready.insert((Reverse(options.priority), id), ()),
+        };
+        self.jobs.insert(id, Entry { record, running: None });
         id
     }
 
     pub(super) fn status(&self, job: JobId) -> Result<JobStatus> {
-        self.jobs.get(&job).map(Entry::status).ok_or_else(|| unknown(job))
+        self.jobs.get(&job).map(|entry| entry.record.status()).ok_or_else(|| unknown(job))
     }
 
     pub(super) fn batch(&self, batch: BatchId) -> Result<Option<BatchReport>> {
@@ -88,23 +98,23 @@ impl State {
         })?;
         let reports: Option<Vec<_>> = jobs
             .iter()
-            .map(|job| self.jobs.get(job).and_then(|entry| entry.report.clone()))
+            .map(|job| self.jobs.get(job).and_then(|entry| entry.record.report.clone()))
             .collect();
         Ok(reports.map(|reports| BatchReport::new(batch, reports)))
     }
 
     pub(super) fn cancel(&mut self, job: JobId, now: Timestamp) -> Result<()> {
         let entry = self.jobs.get_mut(&job).ok_or_else(|| unknown(job))?;
-        if entry.state.is_terminal() {
+        if entry.record.state.is_terminal() {
             return Ok(());
         }
-        entry.cancelled = true;
+        entry.record.cancelled = true;
         match &entry.running {
             Some(running) => running.cancel(),
             None => {
-                self.ready.remove(&(Reverse(entry.spec.options.priority), job));
+                self.ready.remove(&(Reverse(entry.record.spec.options.priority), job));
                 self.later.retain(|(_, waiting), ()| *waiting != job);
-                self.end(job, JobState::Cancelled, None, now);
+                self.end(job, now, |record| record.end(JobState::Cancelled, None, now));
             }
         }
         Ok(())
@@ -112,57 +122,46 @@ impl State {
 
     pub(super) fn replayable(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobSpec> {
         let entry = self.jobs.get(&job).ok_or_else(|| unknown(job))?;
-        if !entry.state.is_terminal() {
+        if !entry.record.state.is_terminal() {
             return Err(Error::input("job.not_ended", "only a job that has ended can be replayed")
                 .with("job", job)
                 .help("wait for its end, or cancel it"));
         }
-        let mut spec = spec.unwrap_or_else(|| entry.spec.clone());
-        // The old key stands for the old job.
-        spec.options.idempotency_key = None;
-        Ok(spec)
+        Ok(spec.unwrap_or_else(|| entry.record.spec.clone()).again())
     }
 
     /// Takes the most urgent job that is due.
     pub(super) fn take(&mut self, now: Timestamp) -> Option<Taken> {
+        if self.paused {
+            return None;
+        }
         while let Some(entry) = self.later.first_entry().filter(|entry| entry.key().0 <= now) {
             let (_, job) = *entry.key();
             entry.remove();
             if let Some(entry) = self.jobs.get(&job) {
-                self.ready.insert((Reverse(entry.spec.options.priority), job), ());
+                self.ready.insert((Reverse(entry.record.spec.options.priority), job), ());
             }
         }
         let ((_, job), ()) = self.ready.pop_first()?;
         let entry = self.jobs.get_mut(&job)?;
         let cancel = CancellationToken::new();
-        entry.attempts += 1;
-        (entry.state, entry.started_at, entry.running) =
-            (JobState::Running, Some(now), Some(cancel.clone()));
-        self.events.push_back(entry.event(EventKind::JobStarted, now, EventData::None));
-        Some(Taken { job, spec: entry.spec.clone(), cancel })
+        entry.running = Some(cancel.clone());
+        let record = &mut entry.record;
+        record.attempts += 1;
+        (record.state, record.started_at) = (JobState::Running, Some(now));
+        self.events.push_back(record.event(EventKind::JobStarted, now, EventData::None));
+        Some(Taken { job, spec: record.spec.clone(), cancel })
     }
 
     /// When the next job that waits is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.later.first_key_value().map(|((due, _), ())| *due)
+        let first = self.later.first_key_value().filter(|_| !self.paused);
+        first.map(|((due, _), ())| *due)
     }
 
-    /// Notes progress, with an event for each whole percent.
     pub(super) fn progress(&mut self, job: JobId, done: f32, now: Timestamp) {
-        let Some(entry) = self.jobs.get_mut(&job).filter(|entry| entry.state == JobState::Running)
-        else {
-            return;
-        };
-        // Whole percents are enough for anybody, and 1 is kept for success.
-        let done = (done * 100.0).floor().min(99.0) / 100.0;
-        if done > entry.progress {
-            entry.progress = done;
-            self.events.push_back(entry.event(
-                EventKind::JobProgress,
-                now,
-                EventData::Progress(done),
-            ));
-        }
+        let event = self.jobs.get_mut(&job).and_then(|entry| entry.record.advance(done, now));
+        self.events.extend(event);
     }
 
     pub(super) fn steps(
@@ -173,23 +172,12 @@ impl State {
         now: Timestamp,
     ) {
         let Some(entry) = self.jobs.get(&job) else { return };
-        let kind = if failure.is_some() { EventKind::StepFailed } else { EventKind::StepCompleted };
-        let data = EventData::Step { steps: steps.to_vec(), failure: failure.cloned() };
-        self.events.push_back(entry.event(kind, now, data));
+        self.events.push_back(entry.record.stepped(steps.to_vec(), failure.cloned(), now));
     }
 
     /// Ends an attempt that was published.
     pub(super) fn succeeded(&mut self, job: JobId, made: Finished, now: Timestamp) {
-        let whole =
-            made.outputs.iter().all(|output| output.state == crate::report::OutputState::Published);
-        let any =
-            made.outputs.iter().any(|output| output.state == crate::report::OutputState::Published);
-        let state = match (whole, any) {
-            (true, _) => JobState::Succeeded,
-            (false, true) => JobState::Partial,
-            (false, false) => JobState::Failed,
-        };
-        self.end(job, state, Some(made), now);
+        self.end(job, now, |record| record.succeeded(made, now));
     }
 
     /// Ends an attempt that failed: the job waits for the next one, is handed back, or ends.
@@ -203,39 +191,28 @@ impl State {
     ) {
         let Some(entry) = self.jobs.get_mut(&job) else { return };
         entry.running = None;
-        if error.kind() == ErrorKind::Cancelled && handed_back && !entry.cancelled {
+        let record = &mut entry.record;
+        if error.kind() == ErrorKind::Cancelled && handed_back && !record.cancelled {
             // Not the job's fault: the attempt does not count.
-            entry.attempts -= 1;
-            entry.state = JobState::Queued;
-            self.ready.insert((Reverse(entry.spec.options.priority), job), ());
+            record.attempts -= 1;
+            record.state = JobState::Queued;
+            self.ready.insert((Reverse(record.spec.options.priority), job), ());
             return;
         }
-        if entry.cancelled {
-            self.end(job, JobState::Cancelled, None, now);
-            return;
-        }
-        entry.failure = Some(Failure::from(error));
-        let attempts = entry.spec.options.max_attempts.unwrap_or(retry.max_attempts);
-        let wait = match error.retry() {
-            Retry::Never => None,
-            Retry::Backoff => Some(retry.wait(entry.attempts)),
-            Retry::After(asked) => {
-                Some(retry.wait(entry.attempts).max(asked.min(Duration::from_secs(3600))))
-            }
-        };
-        match wait.filter(|_| entry.attempts < attempts) {
-            Some(wait) => {
-                entry.state = JobState::Queued;
+        match record.failed(error, retry) {
+            Next::Retry(wait) => {
+                record.state = JobState::Queued;
                 self.later.insert((now.plus(wait), job), ());
             }
-            None => self.end(job, JobState::Failed, None, now),
+            Next::End(state) => self.end(job, now, |record| record.end(state, None, now)),
         }
     }
 
-    fn end(&mut self, job: JobId, state: JobState, made: Option<Finished>, now: Timestamp) {
+    fn end(&mut self, job: JobId, now: Timestamp, end: impl FnOnce(&mut Record) -> Vec<Event>) {
         let Some(entry) = self.jobs.get_mut(&job) else { return };
-        self.events.extend(entry.end(state, made, now));
-        let batch = entry.batch;
+        entry.running = None;
+        self.events.extend(end(&mut entry.record));
+        let batch = entry.record.batch;
         self.ended.push_back(job);
         if let Some(batch) = batch {
             self.end_batch(batch, now);
@@ -250,7 +227,7 @@ impl State {
             .get(&batch)
             .and_then(|jobs| jobs.first())
             .and_then(|job| self.jobs.get(job));
-        let options = first.map(|entry| entry.spec.options.clone()).unwrap_or_default();
+        let options = first.map(|entry| entry.record.spec.options.clone()).unwrap_or_default();
         let event = Event::new(EventKind::BatchCompleted, now, EventData::Batch(Box::new(report)));
         self.events.push_back(event.about_batch(batch, &options));
     }
@@ -261,10 +238,10 @@ impl State {
             let Some(entry) = self.ended.pop_front().and_then(|job| self.jobs.remove(&job)) else {
                 continue;
             };
-            if let Some(key) = &entry.spec.options.idempotency_key {
+            if let Some(key) = &entry.record.spec.options.idempotency_key {
                 self.keys.remove(key);
             }
-            if let Some(batch) = entry.batch {
+            if let Some(batch) = entry.record.batch {
                 self.batches.remove(&batch);
             }
         }

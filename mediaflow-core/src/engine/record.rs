@@ -1,0 +1,208 @@
+use std::time::Duration;
+
+use crate::event::{Event, EventData, EventKind};
+use crate::id::{BatchId, JobId};
+use crate::report::{JobState, JobStatus, OutputReport, OutputState, Report};
+use crate::spec::{JobSpec, Pipeline};
+use crate::worker::{Finished, RetryPolicy};
+use crate::{Error, Failure, Retry, Timestamp};
+
+/// One job and all that is known of it: the rules of a job's life that every engine shares, without the keeping.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Record {
+    /// The name of the job.
+    pub id: JobId,
+    /// What to do.
+    pub spec: JobSpec,
+    /// The batch that it belongs to.
+    pub batch: Option<BatchId>,
+    /// Where it is in its life.
+    pub state: JobState,
+    /// How far it is, from 0 to 1.
+    pub progress: f32,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What the last attempt failed with.
+    pub failure: Option<Failure>,
+    /// When it was submitted.
+    pub queued_at: Timestamp,
+    /// When the last attempt began.
+    pub started_at: Option<Timestamp>,
+    /// What became of it, once it has ended.
+    pub report: Option<Report>,
+    /// Somebody asked for the end of the job, not only of its attempt.
+    pub cancelled: bool,
+}
+
+/// What follows a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "an engine handles every case")]
+pub enum Next {
+    /// Another attempt after this time.
+    Retry(Duration),
+    /// The end, in this state.
+    End(JobState),
+}
+
+impl Record {
+    /// A job that was just submitted.
+    #[must_use]
+    pub fn new(spec: JobSpec, batch: Option<BatchId>, now: Timestamp) -> Self {
+        Self {
+            id: JobId::new(),
+            spec,
+            batch,
+            state: JobState::Queued,
+            progress: 0.0,
+            attempts: 0,
+            failure: None,
+            queued_at: now,
+            started_at: None,
+            report: None,
+            cancelled: false,
+        }
+    }
+
+    /// An event about it.
+    #[must_use]
+    pub fn event(&self, kind: EventKind, now: Timestamp, data: EventData) -> Event {
+        Event::new(kind, now, data).about(self.id, self.batch, &self.spec.options)
+    }
+
+    /// What to answer to whoever asks.
+    #[must_use]
+    pub fn status(&self) -> JobStatus {
+        let outputs = match &self.report {
+            Some(report) => report.outputs.clone(),
+            None => self.places().into_iter().map(OutputReport::pending).collect(),
+        };
+        JobStatus {
+            job: self.id,
+            batch: self.batch,
+            state: self.state,
+            progress: self.progress,
+            attempts: self.attempts,
+            failure: self.failure.clone(),
+            outputs,
+            report: self.report.clone().map(Box::new),
+        }
+    }
+
+    /// Notes progress, in whole percents: more is of use to nobody. Gives the event if it grew.
+    pub fn advance(&mut self, done: f32, now: Timestamp) -> Option<Event> {
+        // 1 is kept for success.
+        let done = (done * 100.0).floor().min(99.0) / 100.0;
+        if self.state != JobState::Running || done <= self.progress {
+            return None;
+        }
+        self.progress = done;
+        Some(self.event(EventKind::JobProgress, now, EventData::Progress(done)))
+    }
+
+    /// The event of steps that are done, or failed.
+    #[must_use]
+    pub fn stepped(&self, steps: Vec<String>, failure: Option<Failure>, now: Timestamp) -> Event {
+        let kind = if failure.is_some() { EventKind::StepFailed } else { EventKind::StepCompleted };
+        self.event(kind, now, EventData::Step { steps, failure })
+    }
+
+    /// Notes why an attempt failed, and decides what follows.
+    pub fn failed(&mut self, error: &Error, retry: &RetryPolicy) -> Next {
+        if self.cancelled {
+            return Next::End(JobState::Cancelled);
+        }
+        self.failure = Some(Failure::from(error));
+        let attempts = self.spec.options.max_attempts.unwrap_or(retry.max_attempts);
+        let wait = match error.retry() {
+            Retry::Never => None,
+            Retry::Backoff => Some(retry.wait(self.attempts)),
+            Retry::After(asked) => Some(retry.wait(self.attempts).max(asked.min(LONGEST_ASKED))),
+        };
+        wait.filter(|_| self.attempts < attempts).map_or(Next::End(JobState::Failed), Next::Retry)
+    }
+
+    /// Ends the job after an attempt whose outputs were published. Gives the events that tell of it.
+    pub fn succeeded(&mut self, made: Finished, now: Timestamp) -> Vec<Event> {
+        let published = |output: &OutputReport| output.state == OutputState::Published;
+        let whole = made.outputs.iter().all(published);
+        let any = made.outputs.iter().any(published);
+        let state = match (whole, any) {
+            (true, _) => JobState::Succeeded,
+            (false, true) => JobState::Partial,
+            (false, false) => JobState::Failed,
+        };
+        self.end(state, Some(made), now)
+    }
+
+    /// Ends the job in this state. Gives the events that tell of it.
+    pub fn end(&mut self, state: JobState, made: Option<Finished>, now: Timestamp) -> Vec<Event> {
+        let report = self.write_report(state, made, now);
+        let mut events: Vec<_> = report
+            .outputs
+            .iter()
+            .filter(|output| output.state == OutputState::Published)
+            .map(|output| {
+                self.event(EventKind::OutputReady, now, EventData::Output(Box::new(output.clone())))
+            })
+            .collect();
+        let kind = match state {
+            JobState::Failed => EventKind::JobFailed,
+            JobState::Cancelled => EventKind::JobCancelled,
+            JobState::Queued | JobState::Running | JobState::Succeeded | JobState::Partial => {
+                EventKind::JobCompleted
+            }
+        };
+        events.push(self.event(kind, now, EventData::Job(Box::new(report.clone()))));
+        if state == JobState::Succeeded {
+            self.progress = 1.0;
+        }
+        (self.state, self.report) = (state, Some(report));
+        events
+    }
+
+    fn write_report(&self, state: JobState, made: Option<Finished>, now: Timestamp) -> Report {
+        let mut report = Report {
+            job: self.id,
+            state,
+            source: None,
+            outputs: Vec::new(),
+            plan: Vec::new(),
+            decodes: 0,
+            warnings: Vec::new(),
+            failure: self.failure.clone(),
+            attempts: self.attempts,
+            queued_at: self.queued_at,
+            started_at: self.started_at,
+            finished_at: now,
+        };
+        if let Some(made) = made {
+            report.failure = None;
+            report.source = made.source;
+            report.outputs = made.outputs;
+            report.plan = made.plan;
+            report.decodes = made.decodes;
+            report.warnings = made.warnings;
+        } else {
+            let ended = if state == JobState::Cancelled {
+                OutputState::Cancelled
+            } else {
+                OutputState::Failed
+            };
+            report.outputs = self.places().into_iter().map(OutputReport::pending).collect();
+            for output in &mut report.outputs {
+                output.state = ended;
+            }
+        }
+        report
+    }
+
+    /// The places of the outputs, as far as the spec tells them before the plan.
+    fn places(&self) -> Vec<String> {
+        let pipeline = serde_json::from_value::<Pipeline>(self.spec.with.clone());
+        pipeline.map_or_else(|_| Vec::new(), |pipeline| pipeline.outputs.into_keys().collect())
+    }
+}
+
+/// No failure can ask for a longer wait.
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);

@@ -1,0 +1,177 @@
+use std::collections::BTreeSet;
+
+use super::{Artefact, Attempt, PartResult, Worker};
+use crate::plan::Explanation;
+use crate::report::{OutputReport, SourceReport};
+use crate::spec::Location;
+use crate::storage::{Staged, Storage, Ticket};
+use crate::{Error, Result};
+
+/// An attempt whose outputs are made, verified and staged, but not yet visible. Dropping it discards them, unless they
+/// were made as [parts](Worker::assemble): those wait for another try.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Finished {
+    /// What it was made from.
+    pub source: Option<SourceReport>,
+    /// The outputs; those that failed under the policy `skip` have the state `failed`.
+    pub outputs: Vec<OutputReport>,
+    /// What was done.
+    pub plan: Vec<Explanation>,
+    /// How often a source was decoded.
+    pub decodes: u32,
+    /// What the report should say.
+    pub warnings: Vec<String>,
+    pub(super) staged: Vec<Waiting>,
+    /// The number of the part, 0 for a whole job.
+    pub(super) part: u32,
+    job: String,
+    fence: u64,
+    worker: Worker,
+}
+
+impl Finished {
+    pub(super) fn new(worker: &Worker, attempt: &Attempt) -> Self {
+        Self {
+            source: None,
+            outputs: Vec::new(),
+            plan: Vec::new(),
+            decodes: 0,
+            warnings: Vec::new(),
+            staged: Vec::new(),
+            part: 0,
+            job: attempt.job.clone(),
+            fence: attempt.fence,
+            worker: worker.clone(),
+        }
+    }
+
+    /// Makes the outputs visible, each in one act. First all that earlier attempts have staged is revoked, so that none
+    /// of them can publish over these. If an output can not be published, those before it are taken back; if it was
+    /// revoked, they are left, because they belong to the attempt that revoked it.
+    ///
+    /// # Errors
+    /// `storage.io`, or `storage.revoked` if a later attempt has taken over; both name the output.
+    pub async fn publish(&mut self) -> Result<()> {
+        self.revoke_earlier().await?;
+        let mut published: Vec<Waiting> = Vec::new();
+        for mut waiting in std::mem::take(&mut self.staged) {
+            let Some(staged) = waiting.staged.take() else { continue };
+            if let Err(error) = staged.publish().await {
+                // Whoever was revoked takes nothing back. It is asked for again, because the error can be another one.
+                if self.is_still_staged(&waiting).await {
+                    for waiting in &published {
+                        let taken_back = self.take_back(waiting).await;
+                        let output = &waiting.place;
+                        tracing::warn!(%output, ?taken_back, "taken back, because a later output could not be published");
+                    }
+                }
+                return Err(error.with("output", &waiting.place));
+            }
+            published.push(waiting);
+        }
+        Ok(())
+    }
+
+    /// Leaves the outputs staged, for [`Worker::assemble`] on whatever worker.
+    #[must_use]
+    pub fn detach(self) -> PartResult {
+        PartResult {
+            part: self.part,
+            source: self.source,
+            outputs: self.outputs,
+            plan: self.plan,
+            decodes: self.decodes,
+            warnings: self.warnings,
+            artefacts: self.staged.into_iter().map(Waiting::detach).collect(),
+        }
+    }
+
+    async fn revoke_earlier(&self) -> Result<()> {
+        let mut places = BTreeSet::new();
+        for output in &self.outputs {
+            let storage = output.output.parse::<Location>()?.storage;
+            places.insert((storage, self.job.as_str(), self.fence));
+        }
+        for waiting in &self.staged {
+            let (storage, ticket) = (waiting.location()?.storage, &waiting.ticket);
+            places.insert((storage, ticket.job(), ticket.fence()));
+        }
+        for (storage, job, fence) in places.into_iter().filter(|(.., fence)| *fence > 1) {
+            self.worker.0.storages.named(&storage)?.revoke(job, fence).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether an output that could not be published is still this attempt's; discards it then, unless it is kept.
+    async fn is_still_staged(&self, waiting: &Waiting) -> bool {
+        let taken_up = async {
+            let location = waiting.location()?;
+            self.storage(&location)?.staged(&location.key, &waiting.ticket).await
+        };
+        match taken_up.await {
+            Ok(staged) if waiting.kept => staged.keep(),
+            Ok(staged) => drop(staged),
+            Err(_) => return false,
+        }
+        true
+    }
+
+    /// Removes what was published; what is kept is staged again first.
+    async fn take_back(&self, waiting: &Waiting) -> Result<()> {
+        let location = waiting.location()?;
+        let (storage, key) = (self.storage(&location)?, &location.key);
+        if waiting.kept {
+            let blob = storage.get(key).await?;
+            storage.stage(key, &blob, &waiting.ticket).await?.keep();
+        }
+        storage.delete(key).await
+    }
+
+    fn storage(&self, location: &Location) -> Result<&dyn Storage> {
+        self.worker.0.storages.of(location).map(|storage| &**storage)
+    }
+}
+
+/// An output that waits to be published.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    place: String,
+    pub(super) ticket: Ticket,
+    sha256: String,
+    staged: Option<Box<dyn Staged>>,
+    /// It outlives this value.
+    kept: bool,
+}
+
+impl Waiting {
+    pub(super) fn new(report: &OutputReport, ticket: Ticket, staged: Box<dyn Staged>) -> Self {
+        let (place, sha256) = (report.output.clone(), report.sha256.clone());
+        Self { place, ticket, sha256, staged: Some(staged), kept: false }
+    }
+
+    /// An output that a part has left.
+    pub(super) fn taken_up(artefact: Artefact, staged: Box<dyn Staged>) -> Self {
+        let Artefact { place, ticket, sha256 } = artefact;
+        Self { place, ticket, sha256, staged: Some(staged), kept: true }
+    }
+
+    fn detach(mut self) -> Artefact {
+        self.kept = true;
+        let place = std::mem::take(&mut self.place);
+        let sha256 = std::mem::take(&mut self.sha256);
+        Artefact { place, ticket: self.ticket.clone(), sha256 }
+    }
+
+    fn location(&self) -> Result<Location, Error> {
+        self.place.parse()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(staged) = self.staged.take().filter(|_| self.kept) {
+            staged.keep();
+        }
+    }
+}
