@@ -1,7 +1,7 @@
 # Two commands from a fresh clone: `make demo` and `make test`. Each installs what it needs and says so.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench-image fmt docs
+.PHONY: help setup demo test test-faults bench-image bench-jobs fmt docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,8 +15,16 @@ demo: setup ## Process photos and a clip in the background, and watch it
 test: ## Run every check: format, spelling, licences, clippy, documentation, tests
 	@scripts/test.sh
 
+test-faults: ## Kill, freeze and cut off job engines; rounds in MEDIAFLOW_FAULT_ROUNDS=200
+	@scripts/setup.sh jobs
+	@MEDIAFLOW_FAULT_ROUNDS=$${MEDIAFLOW_FAULT_ROUNDS:-200} cargo test --package mediaflow-queue \
+		--features sqlite,postgres,testing --test faults -- --nocapture $(ARGS)
+
 bench-image: ## Compare with sharp, libvips and Pillow; options in ARGS="--rounds 5"
 	@scripts/bench-image.sh $(ARGS)
+
+bench-jobs: ## Measure the engines on SQLite and PostgreSQL beside bare River
+	@scripts/bench-jobs.sh $(ARGS)
 
 fmt: ## Format the code
 	@cargo fmt --all

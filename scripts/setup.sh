@@ -2,7 +2,8 @@
 # Installs what a command of the Makefile needs, and nothing that is there already.
 #
 #   scripts/setup.sh build   a C toolchain for libjpeg-turbo and libwebp; GStreamer with its development files
-#   scripts/setup.sh test    the same, an independent media checker, and the tools that `make test` runs
+#   scripts/setup.sh test    the same, PostgreSQL, an independent media checker, and the tools that `make test` runs
+#   scripts/setup.sh jobs    a C toolchain and PostgreSQL, for `make bench-jobs` and `make test-faults`
 #   scripts/setup.sh bench   a C toolchain and the programs that `make bench-image` compares with
 #
 # System packages come from apt (Debian, Ubuntu; with sudo when not root). Tools with a pinned version go into the
@@ -18,6 +19,7 @@ node=24.19.0 # used where the system has no Node.js that sharp accepts
 typos=1.52.0
 cargo_deny=0.20.2
 packages=
+no_cluster=/etc/postgresql-common/createcluster.d/mediaflow.conf
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { say "$*" >&2; exit 1; }
@@ -37,6 +39,13 @@ command_exists() { command -v "$1"; }
 library() { pkg-config --exists "$@"; }
 elements() { for element; do gst-inspect-1.0 --exists "$element" || return; done; }
 venv_module() { python3 -c 'import ensurepip, venv'; }
+recent_postgres() { # 15 or later, where the tests look for it
+    for program in "$(command -v postgres)" /usr/lib/postgresql/*/bin/postgres; do
+        major=$("$program" --version 2>/dev/null | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+        [ "${major:-0}" -lt 15 ] || return 0
+    done
+    return 1
+}
 recent_node() {
     node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 9) ? 0 : 1)'
 }
@@ -61,6 +70,19 @@ need_gstreamer() {
     need gstreamer1.0-libav elements avdec_h264 avdec_aac avenc_aac
 }
 
+# Debian's package makes a cluster for the whole system and starts it at every boot. The tests start private servers, so
+# that is off while apt works. Who wants the system's cluster later makes it with pg_createcluster.
+without_system_cluster() {
+    case " $packages " in *" postgresql "*) ;; *) "$@"; return ;; esac
+    $as_root mkdir -p "${no_cluster%/*}"
+    echo "create_main_cluster = false" | $as_root tee "$no_cluster" >/dev/null
+    status=0
+    "$@" || status=$?
+    $as_root rm -f "$no_cluster"
+    $as_root rmdir --ignore-fail-on-non-empty "${no_cluster%/*}"
+    return $status
+}
+
 install_packages() {
     [ -n "$packages" ] || return 0
     command -v apt-get >/dev/null ||
@@ -75,8 +97,8 @@ install_packages() {
     # An index that can not be reached is no failure yet: what is at hand may do.
     $as_root apt-get -qq update >"$log" 2>&1 || say "the package lists are not fresh"
     # shellcheck disable=SC2086 # one word per package
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
-        -o DPkg::Lock::Timeout=300 $packages >>"$log" 2>&1 || {
+    without_system_cluster $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes \
+        --no-install-recommends -o DPkg::Lock::Timeout=300 $packages >>"$log" 2>&1 || {
         tail -n 30 "$log" >&2
         fail "apt could not install them (all of it is in $log); on Ubuntu, the universe component must be enabled"
     }
@@ -84,7 +106,12 @@ install_packages() {
 }
 
 target_of() {
-    case $1 in build) echo demo ;; bench) echo bench-image ;; *) echo "$1" ;; esac
+    case $1 in
+        build) echo demo ;;
+        bench) echo bench-image ;;
+        jobs) echo "bench-jobs' or 'make test-faults" ;;
+        *) echo "$1" ;;
+    esac
 }
 
 # python_environment FOLDER REQUIREMENT...: a virtual environment with exactly these; a stamp says it is whole.
@@ -128,11 +155,17 @@ case $group in
     test)
         need_toolchain
         need_gstreamer
+        need postgresql recent_postgres
         need ffmpeg command_exists ffprobe
         need python3 command_exists python3
         need python3-venv venv_module
         install_packages
         install_tools
+        ;;
+    jobs)
+        need_toolchain
+        need postgresql recent_postgres
+        install_packages
         ;;
     bench)
         need_toolchain
@@ -142,5 +175,5 @@ case $group in
         install_packages
         install_peers
         ;;
-    *) fail "unknown group '$group'; one of: build, test, bench" ;;
+    *) fail "unknown group '$group'; one of: build, test, jobs, bench" ;;
 esac

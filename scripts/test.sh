@@ -32,6 +32,12 @@ absent() {
     fi
 }
 
+# The first alone, then the second: what one feature forgets, the other must not bring.
+each_database() {
+    cargo check --package mediaflow-queue --features sqlite "${locked[@]}" &&
+        cargo check --package mediaflow-queue --features postgres "${locked[@]}"
+}
+
 # A third party's crate has a workspace of its own; it takes the versions that are tested here.
 third_party() {
     cp Cargo.lock tests/third_party/Cargo.lock &&
@@ -44,12 +50,14 @@ step "formatting" cargo fmt --all --check
 step "spelling" "$tools/typos"
 step "licences and sources" "$tools/cargo-deny" --workspace --all-features "${locked[@]}" \
     check --hide-inclusion-graph licenses bans sources
-step "default features need no GStreamer" absent '^(gstreamer|glib|gobject)'
+step "default features, no GStreamer and no database" \
+    absent '^(gstreamer|glib|gobject|sqlx|riverqueue|libsqlite3-sys|object_store)'
 step "no features, nothing heavy" absent '^(reqwest|gstreamer|sqlx|image)' --no-default-features
 step "clippy" cargo clippy "${everything[@]}" --all-targets -- --deny warnings
 step "documentation" env RUSTDOCFLAGS=--deny=warnings cargo doc "${everything[@]}" --no-deps
 step "quickstart with default features" cargo run --package mediaflow --example quickstart "${locked[@]}"
-step "images with pure-Rust codecs" cargo test --package mediaflow-image ${locked}
+step "images with pure-Rust codecs" cargo test --package mediaflow-image "${locked[@]}"
+step "each database alone" each_database
 step "a third party's crate" third_party
 step "tests" cargo test "${everything[@]}"
 printf '\n==> all checks passed, %s s\n' $((SECONDS - begin))

@@ -7,6 +7,10 @@ pub use mediaflow_core::*;
 pub use mediaflow_image as image;
 #[cfg(feature = "webhook")]
 pub use mediaflow_notify as notifiers;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use mediaflow_queue as queue;
+#[cfg(feature = "s3")]
+pub use mediaflow_storage as cloud;
 #[cfg(feature = "video")]
 pub use mediaflow_video as video;
 
@@ -28,6 +32,10 @@ pub mod prelude {
     pub use crate::image::{self, ImageSteps};
     #[cfg(feature = "webhook")]
     pub use crate::notifiers::Webhook;
+    #[cfg(feature = "postgres")]
+    pub use crate::queue::Postgres;
+    #[cfg(feature = "sqlite")]
+    pub use crate::queue::Sqlite;
     #[cfg(feature = "video")]
     pub use crate::video::{self, VideoSteps};
 }

@@ -67,7 +67,13 @@ fn the_facade_is_one_file() {
 
 #[test]
 fn crates_know_only_what_they_may() {
-    let satellites = ["mediaflow-image", "mediaflow-video", "mediaflow-notify"];
+    let satellites = [
+        "mediaflow-image",
+        "mediaflow-video",
+        "mediaflow-notify",
+        "mediaflow-queue",
+        "mediaflow-storage",
+    ];
     for name in satellites.iter().chain(&["mediaflow-core"]) {
         let manifest = read(format!("{name}/Cargo.toml"));
         for line in table(&manifest, "dependencies") {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -66,14 +66,68 @@ pub struct DeliveryContext {
     pub now: Timestamp,
     /// The address that the job gave, in place of the notifier's own.
     pub to: Option<String>,
+    answer: Slot,
 }
 
 impl DeliveryContext {
     /// The first attempt, at this moment, to the notifier's own address.
     #[must_use]
     pub fn first(delivery: EventId, now: Timestamp) -> Self {
-        Self { delivery, attempt: 1, now, to: None }
+        Self { delivery, attempt: 1, now, to: None, answer: Slot::default() }
     }
+
+    /// Notes what the receiver answered, for the delivery log: a notifier calls it once it has an answer, good or bad.
+    /// The first 20,000 bytes of the body are kept, as text.
+    pub fn answered(&self, status: u16, body: &[u8]) {
+        *self.answer.lock() = Some(Answer { status, body: excerpt(body) });
+    }
+
+    /// What the receiver answered, if the notifier has noted it. Clones of the context share it.
+    #[must_use]
+    pub fn answer(&self) -> Option<Answer> {
+        self.answer.lock().clone()
+    }
+}
+
+/// What a receiver answered to one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The status that the receiver's protocol gave: 200.
+    pub status: u16,
+    /// The beginning of the body, 20,000 bytes at most. What is no UTF-8, or a NUL, is replaced by U+FFFD.
+    pub body: String,
+}
+
+/// The place for an answer, shared by the clones of a context.
+#[derive(Clone, Debug, Default)]
+struct Slot(Arc<Mutex<Option<Answer>>>);
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Option<Answer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PartialEq for Slot {
+    fn eq(&self, other: &Self) -> bool {
+        // Never two locks at once: both may be the same one.
+        let mine = self.lock().clone();
+        mine == *other.lock()
+    }
+}
+
+impl Eq for Slot {}
+
+/// How many bytes of an answer are kept.
+const KEPT: usize = 20_000;
+
+fn excerpt(body: &[u8]) -> String {
+    // Databases take no NUL in a text.
+    let text = String::from_utf8_lossy(&body[..body.len().min(KEPT)]).replace('\0', "\u{fffd}");
+    let last =
+        text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= KEPT).last();
+    text[..last.unwrap_or(0)].to_owned()
 }
 
 /// What the receiver said to a delivery that arrived.
@@ -111,7 +165,7 @@ pub enum NotifyError {
         /// What happened.
         reason: Cow<'static, str>,
     },
-    /// The receiver is asked too often: the whole channel waits.
+    /// The receiver is asked too often: everything for it waits.
     Throttled {
         /// What the receiver asked for.
         after: Option<Duration>,
@@ -243,5 +297,36 @@ where
 
     async fn notify(&self, event: &Event, _cx: &DeliveryContext) -> Result<Receipt, NotifyError> {
         (self.tell)(event.clone()).await.map(|()| Receipt::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context() -> DeliveryContext {
+        DeliveryContext::first(EventId::new(), Timestamp::from_millis(0))
+    }
+
+    #[test]
+    fn an_answer_is_shared_by_clones_and_cut() {
+        let cx = context();
+        assert_eq!(cx.answer(), None);
+        let clone = cx.clone();
+        clone.answered(500, &b"x".repeat(30_000));
+        let answer = cx.answer().unwrap();
+        assert_eq!((answer.status, answer.body.len()), (500, 20_000));
+        assert_eq!(cx, clone);
+        clone.answered(200, b"");
+        assert_eq!(cx.answer().unwrap().status, 200, "the last one stands");
+    }
+
+    #[test]
+    fn what_is_no_text_is_replaced_within_the_limit() {
+        let cx = context();
+        cx.answered(200, b"a\0b\xff");
+        assert_eq!(cx.answer().unwrap().body, "a\u{fffd}b\u{fffd}");
+        cx.answered(200, &[0xff; 30_000]);
+        assert_eq!(cx.answer().unwrap().body.len(), 19_998, "a replacement has three bytes");
     }
 }

@@ -35,7 +35,11 @@ impl RetryPolicy {
     }
 }
 
-/// How failed attempts at a delivery are repeated.
+/// How deliveries are sent, and failed attempts repeated. A destination is a notifier with an address: its own, or one
+/// that a job gave.
+///
+/// The engine in memory takes all destinations of a channel for one: `concurrency` and the wait of a throttled
+/// receiver hold for the channel as a whole. It has no `rate`, no breaker and no order.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "settings are written as a literal over `default()`")]
 pub struct DeliveryPolicy {
@@ -46,11 +50,27 @@ pub struct DeliveryPolicy {
     pub jitter: f64,
     /// The longest wait that a receiver can ask for with `Retry-After`. Default 24 h.
     pub longest: Duration,
-    /// How many deliveries of one channel are under way at once. Default 8.
+    /// How many deliveries to one destination are under way at once, in each process. Default 8.
     pub concurrency: usize,
+    /// How many deliveries of one channel are under way at once, to all its destinations, in each process. Default 256:
+    /// far more than `concurrency`, so that a few slow destinations do not take the places of all others.
+    pub channel_concurrency: usize,
     /// Time for one attempt, whatever the notifier does. Default 60 s.
     pub timeout: Duration,
+    /// How many attempts a destination gets per second, from all processes together; at least 1. Default: no limit.
+    pub rate: Option<u32>,
+    /// Whether the events of one job reach a destination in their order: each waits until the earlier ones have been
+    /// delivered or given up. Default false.
+    pub ordered: bool,
+    /// How many failures in a row open the breaker of a destination: nothing is sent there for `breaker_pause`, and
+    /// then a single probe. What the receiver refuses by an answer is no such failure. 0 never opens it. Default 5.
+    pub breaker_after: u32,
+    /// How long the breaker stays open, twice as long after each further failed probe, up to 10 minutes. Default 30 s.
+    pub breaker_pause: Duration,
 }
+
+/// No breaker stays open longer, unless `breaker_pause` itself is longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
 impl Default for DeliveryPolicy {
     fn default() -> Self {
@@ -60,7 +80,12 @@ impl Default for DeliveryPolicy {
             jitter: 0.2,
             longest: Duration::from_secs(86_400),
             concurrency: 8,
+            channel_concurrency: 256,
             timeout: Duration::from_secs(60),
+            rate: None,
+            ordered: false,
+            breaker_after: 5,
+            breaker_pause: Duration::from_secs(30),
         }
     }
 }
@@ -77,6 +102,13 @@ impl DeliveryPolicy {
     pub fn wait(&self, attempt: u32, asked: Duration) -> Option<Duration> {
         let planned = self.schedule.get(usize::try_from(attempt).ok()?.checked_sub(1)?)?;
         Some(jittered(*planned, self.jitter).max(asked.min(self.longest)))
+    }
+
+    /// How long the breaker stays open after this many failed probes; 0 when it has just opened.
+    #[must_use]
+    pub fn pause(&self, probes: u32) -> Duration {
+        let doubled = self.breaker_pause.saturating_mul(2_u32.saturating_pow(probes));
+        doubled.min(LONGEST_PAUSE.max(self.breaker_pause))
     }
 }
 
@@ -104,6 +136,15 @@ mod tests {
         assert_eq!(policy.wait(1, Duration::from_secs(60)), Some(Duration::from_secs(60)));
         assert_eq!(policy.wait(9, Duration::ZERO), Some(Duration::from_secs(86_400)));
         assert_eq!(policy.wait(10, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn the_breaker_stays_open_twice_as_long_up_to_ten_minutes() {
+        let policy = DeliveryPolicy::default();
+        let pauses = [0, 1, 4, 5, 99].map(|probes| policy.pause(probes).as_secs());
+        assert_eq!(pauses, [30, 60, 480, 600, 600]);
+        let long = DeliveryPolicy { breaker_pause: Duration::from_secs(3600), ..policy };
+        assert_eq!(long.pause(3), Duration::from_secs(3600));
     }
 
     #[test]

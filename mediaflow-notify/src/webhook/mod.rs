@@ -289,6 +289,9 @@ impl Notifier for WebhookNotifier {
                 self.client.post(url, &headers, body).await
             }
         };
+        if let Ok(response) = &answer {
+            cx.answered(response.status, &response.body);
+        }
         outcome::of(answer)
     }
 }

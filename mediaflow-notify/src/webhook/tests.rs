@@ -141,6 +141,24 @@ async fn the_answer_decides_what_follows() {
 }
 
 #[tokio::test]
+async fn the_answer_is_noted_for_the_log() {
+    let mut receiver = receiver().await;
+    let (event, hook) = (completed(), hook(&receiver).build().unwrap());
+    for (status, body, kept) in [(200, "thanks".to_owned(), 6), (500, "y".repeat(30_000), 20_000)] {
+        receiver.answer([Reply::status(status).body(body)]);
+        let cx = DeliveryContext::first(event.id, NOW);
+        assert_eq!(hook.notify(&event, &cx).await.is_ok(), status == 200);
+        let answer = cx.answer().unwrap();
+        assert_eq!((answer.status, answer.body.len()), (status, kept));
+        receiver.next().await.unwrap();
+    }
+    receiver.stop().await;
+    let cx = DeliveryContext::first(event.id, NOW);
+    hook.notify(&event, &cx).await.unwrap_err();
+    assert_eq!(cx.answer(), None);
+}
+
+#[tokio::test]
 async fn silence_is_ambiguous_and_a_closed_port_is_not() {
     let mut receiver = receiver().await;
     receiver.answer([Reply::hang()]);

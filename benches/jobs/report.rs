@@ -1,0 +1,126 @@
+//! From samples to lines: `figure` for the terminal and for `benches/RESULTS.md`.
+
+use std::path::{Path, PathBuf};
+
+use super::Result;
+use super::site::Site;
+
+/// What a figure should be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goal {
+    AtLeast(f64),
+    AtMost(f64),
+    None,
+}
+
+/// A durable job writes three times what bare River writes.
+pub(crate) const AT_LEAST_HALF: Goal = Goal::AtLeast(0.5);
+
+/// What was measured, in order.
+#[derive(Debug)]
+pub(crate) struct Report {
+    setting: Vec<String>,
+    figures: Vec<String>,
+    missed: Vec<String>,
+}
+
+/// The head of our part of the page; what stands above it is the other benchmark's.
+const HEAD: &str = "# Results of `make bench-jobs`";
+
+impl Report {
+    pub(crate) fn new(rounds: usize) -> Self {
+        let setting = vec![
+            format!("machine {}", machine()),
+            format!("rounds {rounds}, interleaved; every commit is written through to disk"),
+        ];
+        setting.iter().for_each(|line| println!("{line}"));
+        Self { setting, figures: Vec::new(), missed: Vec::new() }
+    }
+
+    /// Prints a figure, and keeps it.
+    pub(crate) fn figure(
+        &mut self,
+        site: &Site,
+        name: &str,
+        value: f64,
+        unit: &str,
+        goal: Goal,
+        note: &str,
+    ) {
+        let what = format!("{} {name}", site.name());
+        let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
+        let line = format!("figure {what} {value:.2}{unit} goal {} ({note})", goal.said());
+        println!("{line}");
+        self.figures.push(line);
+        if let Some(by) = goal.missed_by(value) {
+            self.missed.push(format!("missed {what} by {by:.0} %"));
+        }
+    }
+
+    /// Prints which goals are missed.
+    pub(crate) fn finish(&mut self) {
+        if self.missed.is_empty() {
+            self.missed.push("every goal is met".to_owned());
+        }
+        self.missed.iter().for_each(|line| println!("{line}"));
+    }
+
+    /// Writes our part of the page.
+    pub(crate) fn write(&self) -> Result<PathBuf> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/RESULTS.md");
+        let page = std::fs::read_to_string(&path)?;
+        let above = page.split(HEAD).next().unwrap_or_default().trim_end();
+        let lines = |lines: &[String]| lines.join("\n    ");
+        let ours = include_str!("RESULTS.template.md")
+            .replace("{{setting}}", &lines(&self.setting))
+            .replace("{{figures}}", &lines(&self.figures))
+            .replace("{{goals}}", &lines(&self.missed));
+        std::fs::write(&path, format!("{above}\n\n{HEAD}\n\n{}", ours.trim_start()))?;
+        Ok(path)
+    }
+}
+
+impl Goal {
+    fn said(self) -> String {
+        match self {
+            Self::AtLeast(goal) => format!(">= {goal}"),
+            Self::AtMost(goal) => format!("<= {goal}"),
+            Self::None => "-".to_owned(),
+        }
+    }
+
+    /// In percent of the goal.
+    fn missed_by(self, value: f64) -> Option<f64> {
+        match self {
+            Self::AtLeast(goal) if value < goal => Some((1.0 - value / goal) * 100.0),
+            Self::AtMost(goal) if value > goal => Some((value / goal - 1.0) * 100.0),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn median(values: &[f64]) -> f64 {
+    percentile(values, 50)
+}
+
+/// The smallest value that so many percent are not above.
+pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
+}
+
+pub(crate) fn range(values: &[f64]) -> String {
+    format!("{:.2}..{:.2}", percentile(values, 0), percentile(values, 100))
+}
+
+/// The processor and its cores in general words; nothing that names a host.
+fn machine() -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find(|line| line.starts_with("model name"));
+    let model =
+        model.and_then(|line| line.split_once(": ")).map_or("unknown processor", |(_, name)| name);
+    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
+    format!("{model}, {cores} cores")
+}

@@ -1,0 +1,85 @@
+//! The step of every job here. It makes nothing of its input, and can tell when it begins.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mediaflow::operation::Takes;
+use mediaflow::prelude::*;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use super::Result;
+
+/// Each has its own number, so that no result of another is reused.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {
+    number: u64,
+    /// Goes on until it is cancelled.
+    hold: bool,
+}
+
+#[async_trait]
+impl Operation for Nothing {
+    const KIND: &'static str = "bench.nothing";
+    const TAKES: Takes = Takes::Encoded;
+
+    async fn run(&self, inputs: Inputs, cx: &OpContext) -> mediaflow::Result<Outputs> {
+        if let Some(waiting) = waiting().remove(&self.number) {
+            // Who has stopped waiting does not mind.
+            let _ = waiting.send(Instant::now());
+        }
+        if self.hold {
+            // An encoder asks between two frames.
+            let frame = Duration::from_millis(40);
+            cx.cpu(move |cx| loop {
+                cx.check()?;
+                std::thread::sleep(frame);
+            })
+            .await?;
+        }
+        Ok(Outputs::one(inputs.into_first()?))
+    }
+}
+
+pub(crate) fn operations(registry: &mut mediaflow::Registry) {
+    registry.operation::<Nothing>();
+}
+
+/// A number that no other job of this process has.
+pub(crate) fn number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A job of one output, whose one step does nothing.
+pub(crate) fn job(number: u64) -> Result<Pipeline> {
+    made(number, false)
+}
+
+/// A job that runs until it is cancelled.
+pub(crate) fn endless(number: u64) -> Result<Pipeline> {
+    made(number, true)
+}
+
+fn made(number: u64, hold: bool) -> Result<Pipeline> {
+    let gif = &b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"[..];
+    let place = format!("out/{number}.gif");
+    let pipeline = Pipeline::from(Source::bytes(gif));
+    Ok(pipeline.output(place, |picture| picture.then(Nothing { number, hold })).build()?)
+}
+
+/// When the step of this number begins for the first time from now on, in this process.
+pub(crate) fn begun(number: u64) -> oneshot::Receiver<Instant> {
+    let (tell, told) = oneshot::channel();
+    waiting().insert(number, tell);
+    told
+}
+
+fn waiting() -> std::sync::MutexGuard<'static, HashMap<u64, oneshot::Sender<Instant>>> {
+    static WAITING: LazyLock<Mutex<HashMap<u64, oneshot::Sender<Instant>>>> =
+        LazyLock::new(Mutex::default);
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,174 @@
+//! The database, whichever it is: SQL is written once, with `$1` placeholders, in the dialect that SQLite and
+//! PostgreSQL both understand.
+
+mod error;
+mod migrate;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod river;
+mod row;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod turn;
+mod tx;
+
+use std::time::Duration;
+
+use mediaflow_core::{ErrorKind, Result};
+use sqlx::SqlSafeStr;
+
+pub(crate) use error::failed;
+pub(crate) use river::{Assemble, Part, Run, class_of, classes, failed as river_failed, priority_of};
+pub(crate) use row::{Row, Value, to_json, values};
+pub use tx::HostTransaction;
+pub(crate) use tx::{Transaction, Tx};
+
+/// An open database.
+#[derive(Clone, Debug)]
+pub(crate) enum Db {
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlite::Sqlite),
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::PgPool),
+}
+
+impl Db {
+    #[cfg(feature = "sqlite")]
+    pub(crate) async fn sqlite(path: &std::path::Path) -> Result<Self> {
+        sqlite::Sqlite::open(path).await.map(Self::Sqlite)
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn postgres(url: &str, connections: u32) -> Result<Self> {
+        postgres::connect(url, connections).await.map(Self::Postgres)
+    }
+
+    /// Makes the tables, or brings them to today's version.
+    pub(crate) async fn migrate(&self) -> Result<()> {
+        migrate::run(self).await
+    }
+
+    /// Waits until no other process is changing the tables. The turn ends when the guard is dropped.
+    async fn turn(&self) -> Result<turn::Turn> {
+        turn::take(self).await
+    }
+
+    /// A transaction that may write. Nothing but SQL may be awaited before its end: on SQLite everybody waits for it.
+    pub(crate) async fn begin(&self) -> Result<Transaction> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(db) => riverqueue::database::begin_sqlite_write(&db.write)
+                .await
+                .map(Transaction::Sqlite)
+                .map_err(failed),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => riverqueue::database::begin_postgres(pool)
+                .await
+                .map(Transaction::Postgres)
+                .map_err(failed),
+        }
+    }
+
+    /// What a query finds, outside of any transaction.
+    pub(crate) async fn rows(&self, sql: impl SqlSafeStr, values: &[Value]) -> Result<Vec<Row>> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(db) => row::sqlite(sql, values)
+                .fetch_all(&db.read)
+                .await
+                .map(|rows| rows.into_iter().map(Row::Sqlite).collect())
+                .map_err(failed),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => row::postgres(sql, values)
+                .fetch_all(pool)
+                .await
+                .map(|rows| rows.into_iter().map(Row::Postgres).collect())
+                .map_err(failed),
+        }
+    }
+
+    /// The first row that a query finds.
+    pub(crate) async fn row(&self, sql: impl SqlSafeStr, values: &[Value]) -> Result<Option<Row>> {
+        self.rows(sql, values).await.map(|rows| rows.into_iter().next())
+    }
+
+    /// One write by itself. Gives the number of rows that it touched.
+    pub(crate) async fn run(&self, sql: impl SqlSafeStr, values: &[Value]) -> Result<u64> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(db) => row::sqlite(sql, values)
+                .execute(&db.write)
+                .await
+                .map(|done| done.rows_affected())
+                .map_err(failed),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => row::postgres(sql, values)
+                .execute(pool)
+                .await
+                .map(|done| done.rows_affected())
+                .map_err(failed),
+        }
+    }
+
+    /// What makes a `SELECT` in a transaction take rows that nobody else is taking.
+    pub(crate) fn skip_locked(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// Adds a queue to River's list, unless it is there.
+    pub(crate) fn river_queue(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => {
+                "INSERT INTO river_queue (name, updated_at) VALUES ($1, strftime('%Y-%m-%d %H:%M:%f', 'now')) ON CONFLICT (name) DO NOTHING"
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {
+                "INSERT INTO river_queue (name, updated_at) VALUES ($1, now()) ON CONFLICT (name) DO NOTHING"
+            }
+        }
+    }
+
+    /// Does `work`, a whole transaction, again for as long as the database is away, up to `patience`.
+    pub(crate) async fn patiently<T, F>(
+        &self,
+        patience: Duration,
+        work: impl Fn() -> F + Send + Sync,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send,
+    {
+        let until = tokio::time::Instant::now() + patience;
+        let mut wait = Duration::from_millis(20);
+        loop {
+            match work().await {
+                Err(error)
+                    if error.kind() == ErrorKind::Transient
+                        && tokio::time::Instant::now() < until =>
+                {
+                    tracing::warn!(%error, "the database is away; trying again");
+                    tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64())).await;
+                    wait = (wait * 2).min(Duration::from_secs(2));
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(db) => {
+                db.read.close().await;
+                db.write.close().await;
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+use mediaflow_core::{Error, Result};
+#[cfg(feature = "postgres")]
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::query::Query;
+#[cfg(feature = "sqlite")]
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+use sqlx::{Row as _, SqlSafeStr};
+
+/// A value for a placeholder. Nulls have a type, which PostgreSQL asks for.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Int(Option<i64>),
+    Real(f64),
+    Text(Option<String>),
+}
+
+macro_rules! from {
+    ($($from:ty => |$value:ident| $to:expr,)*) => {
+        $(impl From<$from> for Value {
+            fn from($value: $from) -> Self {
+                $to
+            }
+        })*
+    };
+}
+
+from! {
+    i64 => |value| Self::Int(Some(value)),
+    u32 => |value| Self::Int(Some(value.into())),
+    bool => |value| Self::Int(Some(value.into())),
+    Option<i64> => |value| Self::Int(value),
+    f32 => |value| Self::Real(value.into()),
+    &str => |value| Self::Text(Some(value.to_owned())),
+    &String => |value| Self::Text(Some(value.clone())),
+    String => |value| Self::Text(Some(value)),
+    Option<String> => |value| Self::Text(value),
+    mediaflow_core::JobId => |value| Self::Text(Some(value.to_string())),
+    mediaflow_core::BatchId => |value| Self::Text(Some(value.to_string())),
+    mediaflow_core::EventId => |value| Self::Text(Some(value.to_string())),
+    Option<mediaflow_core::JobId> => |value| Self::Text(value.map(|id| id.to_string())),
+    Option<mediaflow_core::BatchId> => |value| Self::Text(value.map(|id| id.to_string())),
+    mediaflow_core::Timestamp => |value| Self::Int(i64::try_from(value.millis()).ok()),
+    Option<mediaflow_core::Timestamp> => |value| Self::Int(value.and_then(|time| i64::try_from(time.millis()).ok())),
+}
+
+/// The values of a statement.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { &[$($crate::db::Value::from($value)),*] };
+}
+pub(crate) use values;
+
+#[cfg(feature = "sqlite")]
+pub(super) fn sqlite<'q>(
+    sql: impl SqlSafeStr,
+    values: &[Value],
+) -> Query<'q, Sqlite, SqliteArguments> {
+    values.iter().fold(sqlx::query(sql), |query, value| match value.clone() {
+        Value::Int(value) => query.bind(value),
+        Value::Real(value) => query.bind(value),
+        Value::Text(value) => query.bind(value),
+    })
+}
+
+#[cfg(feature = "postgres")]
+pub(super) fn postgres<'q>(
+    sql: impl SqlSafeStr,
+    values: &[Value],
+) -> Query<'q, Postgres, PgArguments> {
+    values.iter().fold(sqlx::query(sql), |query, value| match value.clone() {
+        Value::Int(value) => query.bind(value),
+        Value::Real(value) => query.bind(value),
+        Value::Text(value) => query.bind(value),
+    })
+}
+
+/// What a query found. A column of another type than asked for is a corrupted row.
+pub(crate) enum Row {
+    #[cfg(feature = "sqlite")]
+    Sqlite(SqliteRow),
+    #[cfg(feature = "postgres")]
+    Postgres(PgRow),
+}
+
+macro_rules! get {
+    ($row:expr, $column:expr) => {
+        match $row {
+            #[cfg(feature = "sqlite")]
+            Row::Sqlite(row) => row.try_get($column),
+            #[cfg(feature = "postgres")]
+            Row::Postgres(row) => row.try_get($column),
+        }
+        .map_err(|e: sqlx::Error| corrupt($column).because(e))
+    };
+}
+
+impl Row {
+    pub(crate) fn int(&self, column: &str) -> Result<i64> {
+        get!(self, column)
+    }
+
+    pub(crate) fn opt_int(&self, column: &str) -> Result<Option<i64>> {
+        get!(self, column)
+    }
+
+    pub(crate) fn real(&self, column: &str) -> Result<f64> {
+        get!(self, column)
+    }
+
+    pub(crate) fn text(&self, column: &str) -> Result<String> {
+        get!(self, column)
+    }
+
+    pub(crate) fn opt_text(&self, column: &str) -> Result<Option<String>> {
+        get!(self, column)
+    }
+
+    /// A text that is an id or a name of ours.
+    pub(crate) fn parsed<T: std::str::FromStr>(&self, column: &str) -> Result<T> {
+        self.text(column)?.parse().map_err(|_| corrupt(column))
+    }
+
+    /// A text that is JSON.
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T> {
+        serde_json::from_str(&self.text(column)?).map_err(|e| corrupt(column).because(e))
+    }
+
+    /// A text that is JSON, or nothing.
+    pub(crate) fn opt_json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
+        let text = self.opt_text(column)?;
+        text.map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|e| corrupt(column).because(e))
+    }
+
+    /// A moment, or nothing.
+    pub(crate) fn opt_time(&self, column: &str) -> Result<Option<mediaflow_core::Timestamp>> {
+        let millis = self.opt_int(column)?;
+        Ok(millis.map(|millis| {
+            mediaflow_core::Timestamp::from_millis(u64::try_from(millis).unwrap_or_default())
+        }))
+    }
+
+    /// A moment.
+    pub(crate) fn time(&self, column: &str) -> Result<mediaflow_core::Timestamp> {
+        self.opt_time(column)?.ok_or_else(|| corrupt(column))
+    }
+}
+
+/// What a value is stored as.
+pub(crate) fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|e| Error::internal("queue.json", "a value can not be written as JSON").because(e))
+}
+
+fn corrupt(column: &str) -> Error {
+    Error::backend("queue.corrupt_row", "a stored row can not be read")
+        .with("column", column)
+        .help("it was damaged or written by something else; restore it from a backup, or delete it")
+}

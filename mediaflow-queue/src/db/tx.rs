@@ -1,0 +1,119 @@
+use mediaflow_core::Result;
+use sqlx::SqlSafeStr;
+
+use super::{Row, Value, failed, row};
+
+/// A transaction of ours. Dropping it rolls back.
+pub(crate) enum Transaction {
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl Transaction {
+    pub(crate) fn tx(&mut self) -> Tx<'_, 'static> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(transaction) => Tx::Sqlite(transaction),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(transaction) => Tx::Postgres(transaction),
+        }
+    }
+
+    pub(crate) async fn commit(self) -> Result<()> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(transaction) => transaction.commit().await.map_err(failed),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(transaction) => transaction.commit().await.map_err(failed),
+        }
+    }
+}
+
+/// A transaction, ours or the host's, to work in.
+pub(crate) enum Tx<'a, 't> {
+    #[cfg(feature = "sqlite")]
+    Sqlite(&'a mut sqlx::Transaction<'t, sqlx::Sqlite>),
+    #[cfg(feature = "postgres")]
+    Postgres(&'a mut sqlx::Transaction<'t, sqlx::Postgres>),
+}
+
+impl Tx<'_, '_> {
+    /// What a query finds.
+    pub(crate) async fn rows(&mut self, sql: impl SqlSafeStr, values: &[Value]) -> Result<Vec<Row>> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(tx) => row::sqlite(sql, values)
+                .fetch_all(&mut ***tx)
+                .await
+                .map(|rows| rows.into_iter().map(Row::Sqlite).collect())
+                .map_err(failed),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(tx) => row::postgres(sql, values)
+                .fetch_all(&mut ***tx)
+                .await
+                .map(|rows| rows.into_iter().map(Row::Postgres).collect())
+                .map_err(failed),
+        }
+    }
+
+    /// The first row that a query finds.
+    pub(crate) async fn row(
+        &mut self,
+        sql: impl SqlSafeStr,
+        values: &[Value],
+    ) -> Result<Option<Row>> {
+        self.rows(sql, values).await.map(|rows| rows.into_iter().next())
+    }
+
+    /// Writes. Gives the number of rows that it touched.
+    pub(crate) async fn run(&mut self, sql: impl SqlSafeStr, values: &[Value]) -> Result<u64> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(tx) => row::sqlite(sql, values)
+                .execute(&mut ***tx)
+                .await
+                .map(|done| done.rows_affected())
+                .map_err(failed),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(tx) => row::postgres(sql, values)
+                .execute(&mut ***tx)
+                .await
+                .map(|done| done.rows_affected())
+                .map_err(failed),
+        }
+    }
+}
+
+/// The host's own transaction, in which a job can be submitted together with the host's rows: a `sqlx::Transaction`
+/// on SQLite or PostgreSQL. Nobody else implements this.
+pub trait HostTransaction<'t>: Send + private::Sealed<'t> {}
+
+impl<'t, T: Send + private::Sealed<'t>> HostTransaction<'t> for T {}
+
+pub(crate) mod private {
+    use super::Tx;
+
+    #[expect(unnameable_types, reason = "nobody outside can call or implement it")]
+    pub trait Sealed<'t> {
+        #[expect(private_interfaces, reason = "nobody outside can call it")]
+        fn tx(&mut self) -> Tx<'_, 't>;
+    }
+
+    #[cfg(feature = "sqlite")]
+    impl<'t> Sealed<'t> for sqlx::Transaction<'t, sqlx::Sqlite> {
+        #[expect(private_interfaces, reason = "nobody outside can call it")]
+        fn tx(&mut self) -> Tx<'_, 't> {
+            Tx::Sqlite(self)
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    impl<'t> Sealed<'t> for sqlx::Transaction<'t, sqlx::Postgres> {
+        #[expect(private_interfaces, reason = "nobody outside can call it")]
+        fn tx(&mut self) -> Tx<'_, 't> {
+            Tx::Postgres(self)
+        }
+    }
+}

@@ -1,0 +1,59 @@
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use mediaflow_core::engine::{Engine, Shutdown, Submission, Submitted};
+use mediaflow_core::report::{BatchReport, JobStatus};
+use mediaflow_core::spec::JobSpec;
+use mediaflow_core::worker::Worker;
+use mediaflow_core::{BatchId, Error, Event, JobId, Result};
+
+use crate::{Queue, jobs, work};
+
+#[async_trait]
+impl Engine for Queue {
+    async fn open(&self, worker: &Worker) -> Result<()> {
+        self.connect(worker).await
+    }
+
+    async fn submit(&self, submission: Submission) -> Result<Submitted> {
+        jobs::submit(self.home()?, &submission).await
+    }
+
+    async fn status(&self, job: JobId) -> Result<JobStatus> {
+        jobs::status(self.home()?, job).await
+    }
+
+    async fn batch(&self, batch: BatchId) -> Result<Option<BatchReport>> {
+        jobs::batch(self.home()?, batch).await
+    }
+
+    async fn cancel(&self, job: JobId) -> Result<()> {
+        jobs::cancel(self.home()?, job).await
+    }
+
+    async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId> {
+        let home = self.home()?;
+        let spec = jobs::replayable(home, job, spec).await?;
+        let submitted = jobs::submit(home, &Submission::one(spec)).await?;
+        submitted
+            .jobs
+            .first()
+            .copied()
+            .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
+    }
+
+    async fn pause(&self) -> Result<()> {
+        work::pause(self.home()?, true).await
+    }
+
+    async fn resume(&self) -> Result<()> {
+        work::pause(self.home()?, false).await
+    }
+
+    fn events(&self) -> BoxStream<'static, Event> {
+        self.stream().read()
+    }
+
+    async fn run(&self, _worker: Worker, shutdown: Shutdown) -> Result<()> {
+        work::run(self.home()?, shutdown).await
+    }
+}

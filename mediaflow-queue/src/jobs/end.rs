@@ -1,0 +1,252 @@
+use mediaflow_core::engine::Record;
+use mediaflow_core::event::EventData;
+use mediaflow_core::report::{BatchReport, JobState, OutputState};
+use mediaflow_core::spec::{JobOptions, JobSpec};
+use mediaflow_core::{BatchId, Error, Event, EventKind, Failure, JobId, Result, Timestamp};
+
+use super::row::{Held, state_name};
+use crate::db::{Row, Tx, to_json, values};
+use crate::home::Home;
+use crate::outbox;
+
+/// How River's row ends with the job: in the same transaction, or by what the worker returns to River afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// River runs it at this moment, and it went well.
+    Complete,
+    /// Whoever calls sees to it.
+    Elsewhere,
+}
+
+/// Ends a job: its row, its outputs, its events with their deliveries, its batches and River's row in one transaction.
+///
+/// `record` has reached its end, and `events` tell of it, the steps of the last moment first.
+pub(crate) async fn end(home: &Home, held: &Held, events: Vec<Event>, river: End) -> Result<()> {
+    let mut events = events;
+    let mut transaction = home.db.begin().await?;
+    let mut tx = transaction.tx();
+    crate::workers::failpoint("end.begin");
+    let written = write(&mut tx, held, home.now()).await;
+    let batched = match written {
+        Err(error) if error.code() == "queue.fenced" => {
+            drop(transaction);
+            return told_already(home, held).await;
+        }
+        written => written?,
+    };
+    crate::workers::failpoint("end.row");
+    outputs(&mut tx, &held.record).await?;
+    if batched {
+        events.extend(count_down(&mut tx, held.record.id, home.now()).await?);
+    }
+    crate::workers::failpoint("end.outputs");
+    outbox::record(home, &mut tx, &events).await?;
+    crate::workers::failpoint("end.outbox");
+    if river == End::Complete {
+        tx.complete(&home.river, held.river).await?;
+    }
+    crate::workers::failpoint("end.river");
+    transaction.commit().await?;
+    crate::workers::failpoint("end.commit");
+    home.settled(events);
+    Ok(())
+}
+
+/// Finds out whether it was this very attempt that has ended the job: the connection was lost after the commit, and
+/// before the answer. Then its events are stored, and told here.
+async fn told_already(home: &Home, held: &Held) -> Result<()> {
+    let job = held.record.id;
+    let find = "SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NOT NULL";
+    if home.db.row(find, values![job, held.fence]).await?.is_none() {
+        return Err(fenced(job));
+    }
+    let stored = "SELECT body FROM mediaflow_events WHERE job = $1
+                  OR batch IN (SELECT batch FROM mediaflow_batch_jobs WHERE job = $1) ORDER BY seq";
+    let rows = home.db.rows(stored, values![job]).await?;
+    home.settled(rows.iter().map(|row| row.json("body")).collect::<Result<_>>()?);
+    Ok(())
+}
+
+/// Writes the end of a job, if its token still counts. Says whether a batch waits for it.
+async fn write(tx: &mut Tx<'_, '_>, held: &Held, now: Timestamp) -> Result<bool> {
+    let record = &held.record;
+    let ended = tx
+        .row(
+            "UPDATE mediaflow_jobs SET state = $3, worker = NULL, progress = $4, failure = $5, failure_code = $6,
+             report = $7, ended_at = $8, attempts = $9
+             WHERE id = $1 AND fence = $2 AND ended_at IS NULL RETURNING batched",
+            values![
+                record.id,
+                held.fence,
+                state_name(record.state),
+                record.progress,
+                held.failure()?,
+                record.report.as_ref().and_then(|report| report.failure.as_ref()).map(|failure| failure.code.to_string()),
+                record.report.as_ref().map(to_json).transpose()?,
+                now,
+                record.attempts
+            ],
+        )
+        .await?;
+    ended.ok_or_else(|| fenced(record.id))?.int("batched").map(|batched| batched != 0)
+}
+
+async fn outputs(tx: &mut Tx<'_, '_>, record: &Record) -> Result<()> {
+    let made = record.report.iter().flat_map(|report| &report.outputs);
+    for output in made.filter(|output| output.state == OutputState::Published) {
+        tx.run(
+            "INSERT INTO mediaflow_outputs (job, place, content_key, report) VALUES ($1, $2, $3, $4)",
+            values![record.id, &output.output, &output.content_key, to_json(output)?],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Tells every batch that waits for a job that it has ended. Gives the events of those that waited for nothing else.
+async fn count_down(tx: &mut Tx<'_, '_>, job: JobId, now: Timestamp) -> Result<Vec<Event>> {
+    let done = tx
+        .rows(
+            "UPDATE mediaflow_batches SET jobs_left = jobs_left -
+               (SELECT count(*) FROM mediaflow_batch_jobs j WHERE j.batch = mediaflow_batches.id AND j.job = $1)
+             WHERE ended_at IS NULL AND id IN (SELECT batch FROM mediaflow_batch_jobs WHERE job = $1)
+             RETURNING id, jobs_left",
+            values![job],
+        )
+        .await?;
+    let mut events = Vec::new();
+    for row in done {
+        if row.int("jobs_left")? <= 0 {
+            events.push(batch_ended(tx, row.parsed("id")?, now).await?);
+        }
+    }
+    Ok(events)
+}
+
+/// Ends a batch whose jobs have all ended. Gives its event.
+pub(super) async fn batch_ended(
+    tx: &mut Tx<'_, '_>,
+    batch: BatchId,
+    now: Timestamp,
+) -> Result<Event> {
+    let close = "UPDATE mediaflow_batches SET ended_at = $2 WHERE id = $1 RETURNING options";
+    let row = tx.row(close, values![batch, now]).await?;
+    let options: JobOptions = row.map(|row| row.json("options")).transpose()?.unwrap_or_default();
+    let reports = tx.rows(super::status::REPORTS, values![batch]).await?;
+    let reports = reports.iter().map(|row| row.json("report")).collect::<Result<Vec<_>>>()?;
+    let report = BatchReport::new(batch, reports);
+    let event = Event::new(EventKind::BatchCompleted, now, EventData::Batch(Box::new(report)));
+    Ok(event.about_batch(batch, &options))
+}
+
+/// Puts a job back into the queue after an attempt that failed; it is due after a wait that River keeps.
+pub(crate) async fn retry(home: &Home, held: &Held, due: Timestamp, events: Vec<Event>) -> Result<()> {
+    requeue(home, held, due, events, held.record.attempts).await
+}
+
+/// Puts a job back into the queue as if the attempt had not been.
+pub(crate) async fn give_back(home: &Home, held: &Held, events: Vec<Event>) -> Result<()> {
+    requeue(home, held, home.now(), events, held.record.attempts.saturating_sub(1)).await
+}
+
+async fn requeue(
+    home: &Home,
+    held: &Held,
+    due: Timestamp,
+    events: Vec<Event>,
+    attempts: u32,
+) -> Result<()> {
+    let mut transaction = home.db.begin().await?;
+    let mut tx = transaction.tx();
+    let back = tx
+        .run(
+            "UPDATE mediaflow_jobs SET state = CASE WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END,
+             worker = NULL, progress = $3, failure = $4, due = $5, attempts = $6
+             WHERE id = $1 AND fence = $2 AND ended_at IS NULL",
+            values![held.record.id, held.fence, held.record.progress, held.failure()?, due, attempts],
+        )
+        .await?;
+    if back == 0 {
+        return Err(fenced(held.record.id));
+    }
+    outbox::record(home, &mut tx, &events).await?;
+    crate::workers::failpoint("retry.row");
+    transaction.commit().await?;
+    crate::workers::failpoint("retry.commit");
+    home.settled(events);
+    Ok(())
+}
+
+/// Whether an attempt still counts, and whether somebody has asked for the end of its job.
+pub(crate) async fn asked(home: &Home, held: &Held) -> Result<bool> {
+    let find = "SELECT cancelled FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NULL";
+    let row = home.db.row(find, values![held.record.id, held.fence]).await?;
+    row.ok_or_else(|| fenced(held.record.id))?.int("cancelled").map(|cancelled| cancelled != 0)
+}
+
+/// Notes progress and steps while an attempt runs. Gives false if the attempt does not count any more.
+pub(crate) async fn progress(home: &Home, held: &Held, events: Vec<Event>) -> Result<bool> {
+    let mut transaction = home.db.begin().await?;
+    let mut tx = transaction.tx();
+    let counts = tx
+        .run(
+            "UPDATE mediaflow_jobs SET progress = $3 WHERE id = $1 AND fence = $2 AND ended_at IS NULL",
+            values![held.record.id, held.fence, held.record.progress],
+        )
+        .await?;
+    if counts == 0 {
+        return Ok(false);
+    }
+    outbox::record(home, &mut tx, &events).await?;
+    transaction.commit().await?;
+    home.settled(events);
+    Ok(true)
+}
+
+/// Ends a job whose row can not be read, or whose worker was lost too often: what is readable is used, and the rest
+/// is left as it is. Gives false if it had ended already.
+pub(crate) async fn fail_by_name(
+    home: &Home,
+    tx: &mut Tx<'_, '_>,
+    job: JobId,
+    state: JobState,
+    error: &Error,
+) -> Result<Option<Vec<Event>>> {
+    let find = "SELECT * FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
+    let Some(row) = tx.row(find, values![job]).await? else { return Ok(None) };
+    let now = home.now();
+    let mut held = legible(&row, job, now)?;
+    if state == JobState::Failed {
+        held.record.failure = Some(Failure::from(error));
+    }
+    let mut events = held.record.end(state, None, now);
+    if write(tx, &held, now).await? {
+        events.extend(count_down(tx, job, now).await?);
+    }
+    outbox::record(home, tx, &events).await?;
+    Ok(Some(events))
+}
+
+/// As much of a row as can be read.
+fn legible(row: &Row, job: JobId, now: Timestamp) -> Result<Held> {
+    if let Ok(held) = Held::read(row) {
+        return Ok(held);
+    }
+    let spec = row.json("spec").or_else(|_| JobSpec::from_json(UNREADABLE))?;
+    let mut record = Record::new(spec, None, now);
+    record.id = job;
+    record.attempts = row.int("attempts").ok().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    Ok(Held {
+        record,
+        fence: row.int("fence")?,
+        river: row.int("river")?,
+        class: row.text("class").unwrap_or_default(),
+    })
+}
+
+/// Stands for a spec that was lost.
+const UNREADABLE: &str = r#"{"schema":"mediaflow.job/1","kind":"unreadable","v":1,"with":null}"#;
+
+pub(super) fn fenced(job: JobId) -> Error {
+    Error::backend("queue.fenced", "another worker has taken the job over").with("job", job)
+}

@@ -1,0 +1,72 @@
+use mediaflow_core::engine::Record;
+use mediaflow_core::report::JobState;
+use mediaflow_core::spec::JobSpec;
+use mediaflow_core::{Error, JobId, Result};
+
+use crate::db::{Row, to_json};
+
+/// A job that this process holds: its record, and the token of the attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) record: Record,
+    pub(crate) fence: i64,
+    pub(crate) river: i64,
+    pub(crate) class: String,
+}
+
+/// What [`Held::read`] needs.
+pub(super) const COLUMNS: &str = "id, river, class, state, spec, batch, fence, attempts, progress, cancelled, failure, report, queued_at, started_at";
+
+impl Held {
+    pub(super) fn read(row: &Row) -> Result<Self> {
+        let spec: JobSpec = row.json("spec")?;
+        let batch = row.opt_text("batch")?.map(|batch| batch.parse()).transpose()?;
+        let mut record = Record::new(spec, batch, row.time("queued_at")?);
+        record.id = row.parsed("id")?;
+        record.state = state(&row.text("state")?)?;
+        record.progress = row.real("progress")? as f32;
+        record.attempts = u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX);
+        record.cancelled = row.int("cancelled")? != 0;
+        record.failure = row.opt_json("failure")?;
+        record.report = row.opt_json("report")?;
+        record.started_at = row.opt_time("started_at")?;
+        Ok(Self {
+            record,
+            fence: row.int("fence")?,
+            river: row.int("river")?,
+            class: row.text("class")?,
+        })
+    }
+
+    pub(super) fn failure(&self) -> Result<Option<String>> {
+        self.record.failure.as_ref().map(to_json).transpose()
+    }
+}
+
+/// How a state is stored: as it is written everywhere.
+pub(crate) fn state_name(state: JobState) -> &'static str {
+    match state {
+        JobState::Queued => "queued",
+        JobState::Running => "running",
+        JobState::Succeeded => "succeeded",
+        JobState::Partial => "partial",
+        JobState::Failed => "failed",
+        JobState::Cancelled => "cancelled",
+        _ => "unknown",
+    }
+}
+
+pub(super) fn state(name: &str) -> Result<JobState> {
+    let value = serde_json::Value::String(name.to_owned());
+    serde_json::from_value(value).map_err(|e| {
+        Error::backend("queue.corrupt_row", "a stored job has an unknown state")
+            .with("state", name.escape_debug())
+            .because(e)
+    })
+}
+
+pub(super) fn unknown(job: JobId) -> Error {
+    Error::input("job.unknown", "there is no such job")
+        .with("job", job)
+        .help("ended jobs are forgotten after `Queue::retention`")
+}

@@ -1,0 +1,45 @@
+//! Durable engines of mediaflow: jobs in one SQLite file, or on a PostgreSQL server for many workers.
+//!
+//! Both run on River (`riverqueue`), whose tables they share with ours: the job and its outputs, parts, the outbox and
+//! its deliveries, and a heartbeat for each worker process. River UI and River's other clients read the same tables.
+//!
+//! ```no_run
+//! use mediaflow_core::Mediaflow;
+//! use mediaflow_queue::Sqlite;
+//!
+//! # async fn example() -> mediaflow_core::Result<()> {
+//! let media = Mediaflow::builder()
+//!     .engine(Sqlite::open("jobs.db"))
+//!     .storage("public", "file:///var/media")
+//!     .start()
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
+
+#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+compile_error!("mediaflow-queue needs a database: turn on the feature `sqlite` or `postgres`");
+
+mod db;
+mod engine;
+mod home;
+mod jobs;
+mod outbox;
+mod queue;
+mod stats;
+mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod work;
+mod workers;
+
+pub use db::HostTransaction;
+pub use outbox::{
+    Delivery, DeliveryAttempt, DeliveryFilter, DeliveryOutcome, DeliveryState, Destination,
+};
+#[cfg(feature = "postgres")]
+pub use queue::Postgres;
+pub use queue::Queue;
+#[cfg(feature = "sqlite")]
+pub use queue::Sqlite;
+pub use stats::{Breaker, DestinationStats, JobCounts, Stats, Throughput, WorkerStats};

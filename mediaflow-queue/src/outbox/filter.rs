@@ -1,0 +1,117 @@
+use mediaflow_core::{EventId, EventKind, JobId, Timestamp};
+
+use super::view::DeliveryState;
+use crate::db::Value;
+
+/// Which deliveries: those that everything said here is true of.
+///
+/// ```
+/// use mediaflow_queue::{DeliveryFilter, DeliveryState};
+/// # let yesterday = mediaflow_core::Timestamp::from_millis(0);
+///
+/// let lost = DeliveryFilter::new().state(DeliveryState::Dead).channel("webhook").since(yesterday);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct DeliveryFilter {
+    id: Option<i64>,
+    event: Option<EventId>,
+    state: Option<DeliveryState>,
+    channel: Option<String>,
+    destination: Option<i64>,
+    job: Option<JobId>,
+    kind: Option<EventKind>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    pub(super) limit: Option<u32>,
+}
+
+impl DeliveryFilter {
+    /// All.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The one of this number.
+    pub fn id(mut self, id: i64) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Those of this event.
+    pub fn event(mut self, event: EventId) -> Self {
+        self.event = Some(event);
+        self
+    }
+
+    /// Those in this state.
+    pub fn state(mut self, state: DeliveryState) -> Self {
+        self.state = Some(state);
+        self
+    }
+
+    /// Those through this notifier.
+    pub fn channel(mut self, channel: impl Into<String>) -> Self {
+        self.channel = Some(channel.into());
+        self
+    }
+
+    /// Those to the destination of this number.
+    pub fn destination(mut self, destination: i64) -> Self {
+        self.destination = Some(destination);
+        self
+    }
+
+    /// Those about this job.
+    pub fn job(mut self, job: JobId) -> Self {
+        self.job = Some(job);
+        self
+    }
+
+    /// Those of events of this kind.
+    pub fn kind(mut self, kind: EventKind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// Those that were made at this moment or later.
+    pub fn since(mut self, time: Timestamp) -> Self {
+        self.since = Some(time);
+        self
+    }
+
+    /// Those that were made before this moment.
+    pub fn until(mut self, time: Timestamp) -> Self {
+        self.until = Some(time);
+        self
+    }
+
+    /// No more than so many.
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// As a condition on a delivery `d` and its destination `t`, with its values.
+    pub(super) fn condition(&self) -> (String, Vec<Value>) {
+        let parts: [(&str, Option<Value>); 9] = [
+            ("d.id =", self.id.map(Value::from)),
+            ("d.event =", self.event.map(Value::from)),
+            ("d.state =", self.state.map(|state| state.as_str().into())),
+            ("t.channel =", self.channel.as_ref().map(Value::from)),
+            ("d.destination =", self.destination.map(Value::from)),
+            ("d.job =", self.job.map(Value::from)),
+            ("d.kind =", self.kind.map(|kind| kind.as_str().into())),
+            ("d.created_at >=", self.since.map(Value::from)),
+            ("d.created_at <", self.until.map(Value::from)),
+        ];
+        let (mut sql, mut values) = ("1 = 1".to_owned(), Vec::new());
+        for (part, value) in parts {
+            if let Some(value) = value {
+                values.push(value);
+                sql.push_str(&format!(" AND {part} ${}", values.len()));
+            }
+        }
+        (sql, values)
+    }
+}

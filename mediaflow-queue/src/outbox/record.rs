@@ -1,0 +1,121 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mediaflow_core::{Error, Event, Result};
+use sqlx::AssertSqlSafe;
+
+use crate::db::{Tx, to_json, values};
+use crate::home::Home;
+
+/// The numbers of destinations that are surely stored, by channel and address.
+#[derive(Debug, Default)]
+pub(crate) struct Destinations(Mutex<HashMap<(String, String), i64>>);
+
+/// How many are remembered: jobs can bring addresses without end.
+const REMEMBERED: usize = 10_000;
+
+/// How many rows one statement writes. Each number of rows is a statement of its own, which the database prepares once.
+const TOGETHER: usize = 16;
+
+/// Stores events, and one delivery for each destination of each, in the transaction that causes them. A destination
+/// that is disabled gets none.
+pub(crate) async fn record(home: &Home, tx: &mut Tx<'_, '_>, events: &[Event]) -> Result<()> {
+    for events in events.chunks(TOGETHER) {
+        let mut rows = Vec::with_capacity(events.len() * 7);
+        for event in events {
+            rows.extend_from_slice(values![
+                event.id,
+                event.kind.as_str(),
+                event.job,
+                event.batch,
+                event.time,
+                &home.id,
+                to_json(event)?
+            ]);
+        }
+        let columns = "INSERT INTO mediaflow_events (id, kind, job, batch, at, origin, body) VALUES ";
+        tx.run(AssertSqlSafe(format!("{columns}{}", places(events.len(), 7))), &rows).await?;
+    }
+    let mut rows = Vec::new();
+    for event in events {
+        for destination in home.worker.destinations(event) {
+            let address = destination.to.unwrap_or_default();
+            let destination = number_of(home, tx, destination.channel, address).await?;
+            rows.extend_from_slice(values![
+                event.id,
+                destination,
+                event.job,
+                event.kind.as_str(),
+                event.time
+            ]);
+        }
+    }
+    for rows in rows.chunks(TOGETHER * 5) {
+        // The subquery, and no join, keeps the rows in their order. A job may name the same address twice.
+        let insert = format!(
+            "INSERT INTO mediaflow_deliveries (event, destination, job, kind, state, due, created_at)
+             SELECT column1, column2, column3, column4, 'pending', column5, column5 FROM (VALUES {}) AS new
+             WHERE (SELECT disabled_at FROM mediaflow_destinations WHERE id = column2) IS NULL
+             ON CONFLICT (event, destination) DO NOTHING",
+            places(rows.len() / 5, 5)
+        );
+        tx.run(AssertSqlSafe(insert), rows).await?;
+    }
+    Ok(())
+}
+
+/// Placeholders for so many rows: `($1, $2), ($3, $4)`.
+pub(super) fn places(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let numbers = (1..=columns).map(|column| format!("${}", row * columns + column));
+        format!("({})", numbers.collect::<Vec<_>>().join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+async fn number_of(
+    home: &Home,
+    tx: &mut Tx<'_, '_>,
+    channel: String,
+    address: String,
+) -> Result<i64> {
+    let key = (channel, address);
+    if let Some(known) = home.destinations.lock().get(&key).copied() {
+        return Ok(known);
+    }
+    let find = "SELECT id FROM mediaflow_destinations WHERE channel = $1 AND address = $2";
+    if let Some(found) = tx.row(find, values![&key.0, &key.1]).await? {
+        let number = found.int("id")?;
+        home.destinations.remember(key, number);
+        return Ok(number);
+    }
+    // Not remembered before it is read back in a later transaction: this one may still roll back.
+    let add = "INSERT INTO mediaflow_destinations (channel, address) VALUES ($1, $2)
+               ON CONFLICT (channel, address) DO UPDATE SET channel = excluded.channel RETURNING id";
+    let row = tx.row(add, values![&key.0, &key.1]).await?;
+    row.ok_or_else(|| Error::internal("queue.database", "a row that was written gave nothing back"))?
+        .int("id")
+}
+
+impl Destinations {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, key: (String, String), number: i64) {
+        let mut known = self.lock();
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(key, number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn placeholders_count_on() {
+        assert_eq!(super::places(1, 3), "($1, $2, $3)");
+        assert_eq!(super::places(2, 2), "($1, $2), ($3, $4)");
+    }
+}

@@ -1,0 +1,205 @@
+use std::fmt;
+#[cfg(feature = "sqlite")]
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use mediaflow_core::spec::IntoSpec;
+use mediaflow_core::worker::Worker;
+use mediaflow_core::{Error, JobId, Result};
+
+use crate::HostTransaction;
+use crate::db::Db;
+use crate::home::Home;
+use crate::stream::Stream;
+
+/// Jobs in one file: the durable default, which needs no server and survives the end of the process at any moment.
+#[cfg(feature = "sqlite")]
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Sqlite;
+
+#[cfg(feature = "sqlite")]
+impl Sqlite {
+    /// The queue in this file, which is made if it is missing. Its folder must exist. Several processes of one machine
+    /// can share it; a network drive can not carry it.
+    #[must_use]
+    pub fn open(path: impl Into<PathBuf>) -> Queue {
+        Queue::at(Target::Sqlite(path.into()))
+    }
+}
+
+/// Jobs on a PostgreSQL server, version 15 or newer: for when one machine is not enough.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Postgres;
+
+#[cfg(feature = "postgres")]
+impl Postgres {
+    /// The queue in this database: `postgres://user:password@host:5432/database`. The tables are made if they are
+    /// missing.
+    #[must_use]
+    pub fn connect(url: impl Into<String>) -> Queue {
+        Queue::at(Target::Postgres(url.into()))
+    }
+}
+
+/// A durable [`Engine`](mediaflow_core::engine::Engine). Clones share. It connects when
+/// [`Builder::start`](mediaflow_core::Builder::start) is called; settings come before.
+///
+/// A job is run at least once and reaches one terminal state, with one terminal event, exactly once. Each attempt
+/// holds a token; who holds an old one, because it was paused or cut off and another worker took over, can write
+/// neither the job's row nor its files any more. State, events and one delivery for each destination are one
+/// transaction.
+///
+/// River knows four priorities: `10` and more, `1` to `9`, `0`, and less than `0`; within one the oldest job goes first.
+/// A job with a step `video.*` or `audio.*` waits for one of
+/// [`Builder::videos`](mediaflow_core::Builder::videos) places, any other for one of
+/// [`Builder::concurrency`](mediaflow_core::Builder::concurrency).
+#[derive(Clone)]
+pub struct Queue(Arc<Shared>);
+
+struct Shared {
+    target: Target,
+    settings: Mutex<Settings>,
+    stream: Stream,
+    home: OnceLock<Arc<Home>>,
+}
+
+enum Target {
+    #[cfg(feature = "sqlite")]
+    Sqlite(PathBuf),
+    #[cfg(feature = "postgres")]
+    Postgres(String),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) retention: Duration,
+    pub(crate) idempotency: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) connections: u32,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Queue {
+    fn at(target: Target) -> Self {
+        let settings = Settings {
+            retention: 7 * DAY,
+            idempotency: DAY,
+            lease: Duration::from_secs(12),
+            connections: 10,
+        };
+        Self(Arc::new(Shared {
+            target,
+            settings: Mutex::new(settings),
+            stream: Stream::new(),
+            home: OnceLock::new(),
+        }))
+    }
+
+    /// How long ended jobs, with their reports, events and delivery logs, are kept. Default 7 days.
+    #[must_use]
+    pub fn retention(self, time: Duration) -> Self {
+        self.set(|settings| settings.retention = time)
+    }
+
+    /// How long an idempotency key stands for its job. Default 24 hours, and never longer than the job is kept.
+    #[must_use]
+    pub fn idempotency(self, time: Duration) -> Self {
+        self.set(|settings| settings.idempotency = time)
+    }
+
+    /// A worker process that gives no sign of life for so long is taken for dead, and its jobs are taken over. Default
+    /// 12 s, at least 1 s. On SQLite the end of a process is seen at once in any case.
+    #[must_use]
+    pub fn lease(self, time: Duration) -> Self {
+        self.set(|settings| settings.lease = time.max(Duration::from_secs(1)))
+    }
+
+    /// How many connections to a PostgreSQL server this process may hold, at least 2. Default 10, and two more for
+    /// listening and for the heartbeat.
+    #[must_use]
+    pub fn connections(self, connections: u32) -> Self {
+        self.set(|settings| settings.connections = connections.max(2))
+    }
+
+    fn set(self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.0.settings.lock().unwrap_or_else(PoisonError::into_inner));
+        self
+    }
+
+    /// Submits a job within the host's own transaction: both are there after its commit, and neither after a rollback.
+    ///
+    /// The transaction must be on this queue's database; for SQLite begin it with `BEGIN IMMEDIATE`, as
+    /// `riverqueue::database::begin_sqlite_write` does, or it fails when somebody else wrote meanwhile.
+    ///
+    /// ```no_run
+    /// # use mediaflow_core::{Result, spec::Pipeline};
+    /// # async fn example(queue: mediaflow_queue::Queue, pool: sqlx::SqlitePool) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    /// sqlx::query("INSERT INTO photos (name) VALUES ('cat.jpg')").execute(&mut *tx).await?;
+    /// let copy = Pipeline::from("uploads/cat.jpg").output("public/cat.jpg", |photo| photo).build()?;
+    /// let job = queue.submit_in(&mut tx, copy).await?;
+    /// tx.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Mediaflow::submit`](mediaflow_core::Mediaflow::submit); `queue.closed` before the engine has started. After
+    /// an error roll back: a part may have been written.
+    pub async fn submit_in<'t>(
+        &self,
+        transaction: &mut impl HostTransaction<'t>,
+        job: impl IntoSpec + Send,
+    ) -> Result<JobId> {
+        let home = self.home()?;
+        let spec = job.into_spec()?;
+        home.worker.check(&spec)?;
+        crate::jobs::submit_in(home, &mut transaction.tx(), spec).await
+    }
+
+    pub(crate) async fn connect(&self, worker: &Worker) -> Result<()> {
+        let settings = self.0.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let db = match &self.0.target {
+            #[cfg(feature = "sqlite")]
+            Target::Sqlite(path) => Db::sqlite(path).await?,
+            #[cfg(feature = "postgres")]
+            Target::Postgres(url) => Db::postgres(url, settings.connections).await?,
+        };
+        db.migrate().await?;
+        let home = Home::new(db, worker.clone(), settings, self.0.stream.clone())?;
+        self.0.home.set(home).map_err(|_| {
+            Error::input("queue.open_twice", "this queue belongs to another Mediaflow already")
+                .help("open the database a second time for a second one")
+        })
+    }
+
+    pub(crate) fn home(&self) -> Result<&Arc<Home>> {
+        self.0.home.get().ok_or_else(|| {
+            Error::input("queue.closed", "the queue is not open yet")
+                .help("hand it to `Builder::engine`, and call `start` first")
+        })
+    }
+
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.0.stream
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = f.debug_struct("Queue");
+        match &self.0.target {
+            #[cfg(feature = "sqlite")]
+            Target::Sqlite(path) => f.field("sqlite", path),
+            // The URL has a password in it.
+            #[cfg(feature = "postgres")]
+            Target::Postgres(_) => f.field("postgres", &"[REDACTED]"),
+        };
+        f.finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,166 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mediaflow_core::Result;
+use sqlx::AssertSqlSafe;
+
+use super::{Breaker, DestinationStats, JobCounts, Stats, Throughput, WorkerStats};
+use crate::db::{Row, values};
+use crate::home::Home;
+use crate::workers::clock;
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// Jobs by state and class. Those that wait for their time are not late.
+const LIVE: &str = "SELECT state, class, count(*) AS jobs,
+      min(CASE WHEN state = 'queued' AND due <= $1 THEN due END) AS due
+    FROM mediaflow_jobs WHERE ended_at IS NULL GROUP BY state, class";
+
+const ENDED: &str = "SELECT state, count(*) AS jobs FROM mediaflow_jobs WHERE ended_at IS NOT NULL GROUP BY state";
+
+const LATELY: &str = "SELECT count(*) AS hour,
+      count(CASE WHEN ended_at > $2 THEN 1 END) AS five,
+      count(CASE WHEN ended_at > $3 THEN 1 END) AS minute
+    FROM mediaflow_jobs WHERE ended_at > $1";
+
+const FAILURES: &str = "SELECT coalesce(failure_code, 'unknown') AS code, count(*) AS jobs FROM mediaflow_jobs
+    WHERE ended_at > $1 AND state = 'failed' GROUP BY failure_code";
+
+const DESTINATIONS: &str = "SELECT id, channel, address, failures, blocked_until, disabled_at
+    FROM mediaflow_destinations ORDER BY channel, address";
+
+const DELIVERIES: &str = "SELECT destination, state, count(*) AS deliveries, min(created_at) AS oldest
+    FROM mediaflow_deliveries GROUP BY destination, state";
+
+/// What goes on at this moment.
+pub(crate) async fn gather(home: &Home) -> Result<Stats> {
+    let mut stats = Stats::default();
+    live(home, &mut stats).await?;
+    for row in home.db.rows(ENDED, &[]).await? {
+        *state(&mut stats.jobs, &row.text("state")?) += count(&row, "jobs")?;
+    }
+    stats.throughput = throughput(home).await?;
+    for row in home.db.rows(FAILURES, values![now(home) - DAY]).await? {
+        stats.failures.insert(row.text("code")?, count(&row, "jobs")?);
+    }
+    stats.destinations = destinations(home).await?;
+    stats.workers = workers(home).await?;
+    Ok(stats)
+}
+
+/// What has not ended yet: cheap, however much is stored.
+pub(super) async fn live(home: &Home, stats: &mut Stats) -> Result<()> {
+    let now = now(home);
+    for row in home.db.rows(LIVE, values![now]).await? {
+        let (name, jobs) = (row.text("state")?, count(&row, "jobs")?);
+        *state(&mut stats.jobs, &name) += jobs;
+        if name == "running" {
+            let class = row.text("class")?;
+            let class = class.strip_prefix("mediaflow_").unwrap_or(&class).to_owned();
+            *stats.running.entry(class).or_default() += jobs;
+        }
+        let waits = row.opt_int("due")?.map(|due| millis(now - due));
+        stats.oldest_queued = stats.oldest_queued.max(waits);
+    }
+    Ok(())
+}
+
+async fn throughput(home: &Home) -> Result<Throughput> {
+    let now = now(home);
+    let since = values![now - HOUR, now - 5 * MINUTE, now - MINUTE];
+    let Some(row) = home.db.row(LATELY, since).await? else { return Ok(Throughput::default()) };
+    let per_minute =
+        |column, minutes| count(&row, column).map(|ended| ended as f64 / minutes);
+    Ok(Throughput {
+        last_minute: per_minute("minute", 1.0)?,
+        last_5_minutes: per_minute("five", 5.0)?,
+        last_hour: per_minute("hour", 60.0)?,
+    })
+}
+
+async fn destinations(home: &Home) -> Result<Vec<DestinationStats>> {
+    let (now, after) = (now(home), i64::from(home.worker.delivery().breaker_after));
+    let mut found = BTreeMap::new();
+    for row in home.db.rows(DESTINATIONS, &[]).await? {
+        let blocked = row.int("blocked_until")?;
+        let breaker = if row.opt_int("disabled_at")?.is_some() {
+            Breaker::Disabled
+        } else if blocked > now {
+            Breaker::Open(millis(blocked - now))
+        } else if row.int("failures")? >= after {
+            Breaker::HalfOpen
+        } else {
+            Breaker::Closed
+        };
+        let destination = DestinationStats {
+            channel: row.text("channel")?,
+            address: row.text("address")?,
+            pending: 0,
+            delivered: 0,
+            dead: 0,
+            breaker,
+            oldest_pending: None,
+        };
+        found.insert(row.int("id")?, destination);
+    }
+    for row in home.db.rows(DELIVERIES, &[]).await? {
+        let Some(destination) = found.get_mut(&row.int("destination")?) else { continue };
+        let deliveries = count(&row, "deliveries")?;
+        match row.text("state")?.as_str() {
+            "delivered" => destination.delivered += deliveries,
+            "dead" => destination.dead += deliveries,
+            _ => {
+                destination.pending += deliveries;
+                let oldest = Some(millis(now - row.int("oldest")?));
+                destination.oldest_pending = destination.oldest_pending.max(oldest);
+            }
+        }
+    }
+    let mut destinations: Vec<_> = found.into_values().collect();
+    destinations.sort_by(|a, b| (&a.channel, &a.address).cmp(&(&b.channel, &b.address)));
+    Ok(destinations)
+}
+
+async fn workers(home: &Home) -> Result<Vec<WorkerStats>> {
+    let clock = clock(&home.db);
+    let find = format!(
+        "SELECT id, host, pid, {clock} - started_at AS uptime, {clock} - beat_at AS beat
+         FROM mediaflow_workers ORDER BY id"
+    );
+    let rows = home.db.rows(AssertSqlSafe(find), &[]).await?;
+    let worker = |row: &Row| {
+        Ok(WorkerStats {
+            id: row.text("id")?,
+            host: row.text("host")?,
+            pid: u32::try_from(row.int("pid")?).unwrap_or_default(),
+            uptime: millis(row.int("uptime")?),
+            beat: millis(row.int("beat")?),
+        })
+    };
+    rows.iter().map(worker).collect()
+}
+
+fn state<'a>(jobs: &'a mut JobCounts, name: &str) -> &'a mut u64 {
+    match name {
+        "queued" => &mut jobs.queued,
+        "running" => &mut jobs.running,
+        "succeeded" => &mut jobs.succeeded,
+        "partial" => &mut jobs.partial,
+        "cancelled" => &mut jobs.cancelled,
+        _ => &mut jobs.failed,
+    }
+}
+
+fn now(home: &Home) -> i64 {
+    i64::try_from(home.now().millis()).unwrap_or(i64::MAX)
+}
+
+fn count(row: &Row, column: &str) -> Result<u64> {
+    row.int(column).map(|count| u64::try_from(count).unwrap_or_default())
+}
+
+fn millis(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+}

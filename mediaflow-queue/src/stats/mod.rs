@@ -1,0 +1,145 @@
+//! What goes on in a queue: numbers to look at, and metrics to watch.
+
+mod gather;
+mod metrics;
+mod table;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mediaflow_core::Result;
+
+pub(crate) use metrics::{count, delivery, describe, gauge};
+
+use crate::Queue;
+
+impl Queue {
+    /// What goes on in the queue, in all processes together.
+    ///
+    /// The same is there to watch for whatever is installed for the crate `metrics`, such as a Prometheus exporter. Each
+    /// process counts what it does itself, and each worker shows the same gauges, refreshed every 15 seconds:
+    ///
+    /// | metric | kind | labels | meaning |
+    /// |---|---|---|---|
+    /// | `mediaflow_jobs_total` | counter | `state` | jobs that have ended |
+    /// | `mediaflow_job_seconds` | histogram | `state` | from the start of a job's last attempt to its end |
+    /// | `mediaflow_job_wait_seconds` | histogram | | from submission to the start of a job that ran once |
+    /// | `mediaflow_deliveries_total` | counter | `channel`, `outcome` | attempts at deliveries: `delivered`, `failed`, `dead` |
+    /// | `mediaflow_jobs` | gauge | `state` | jobs that are queued or running |
+    /// | `mediaflow_oldest_queued_seconds` | gauge | | how long the oldest job waits that could run; 0 if none does |
+    /// | `mediaflow_deliveries_pending` | gauge | | deliveries that have not ended |
+    ///
+    /// ```no_run
+    /// # async fn example(queue: mediaflow_queue::Queue) -> mediaflow_core::Result<()> {
+    /// let stats = queue.stats().await?;
+    /// println!("{stats}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `queue.closed` before the engine has started; the database can not be reached.
+    pub async fn stats(&self) -> Result<Stats> {
+        gather::gather(self.home()?).await
+    }
+}
+
+/// What goes on in a queue at one moment. `Display` writes it as a table.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Jobs that are stored, by state.
+    pub jobs: JobCounts,
+    /// How long the oldest job has been waiting that could run now; `None` if nothing waits.
+    pub oldest_queued: Option<Duration>,
+    /// Jobs that are running, by class: `image`, `video`.
+    pub running: BTreeMap<String, u64>,
+    /// How many jobs end.
+    pub throughput: Throughput,
+    /// Jobs that failed within the last 24 hours, by the code of their failure.
+    pub failures: BTreeMap<String, u64>,
+    /// Where events go, by channel and address.
+    pub destinations: Vec<DestinationStats>,
+    /// The processes that work on jobs, the oldest first.
+    pub workers: Vec<WorkerStats>,
+}
+
+/// Numbers of jobs. Those that have ended are counted until [`Queue::retention`](crate::Queue::retention) is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobCounts {
+    /// Wait for their turn, their time or their next attempt.
+    pub queued: u64,
+    /// Are being worked on.
+    pub running: u64,
+    /// Ended with every output published.
+    pub succeeded: u64,
+    /// Ended with some outputs published.
+    pub partial: u64,
+    /// Ended without an output.
+    pub failed: u64,
+    /// Were cancelled.
+    pub cancelled: u64,
+}
+
+/// How many jobs ended, per minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Throughput {
+    /// Within the last minute.
+    pub last_minute: f64,
+    /// On average over the last 5 minutes.
+    pub last_5_minutes: f64,
+    /// On average over the last hour.
+    pub last_hour: f64,
+}
+
+/// What goes to one destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DestinationStats {
+    /// The name of the notifier.
+    pub channel: String,
+    /// The address that jobs gave; empty for the notifier's own.
+    pub address: String,
+    /// Deliveries that are due, under way, or wait for their next attempt.
+    pub pending: u64,
+    /// Deliveries that arrived and are still stored.
+    pub delivered: u64,
+    /// Deliveries that were given up and are still stored.
+    pub dead: u64,
+    /// Whether it is being tried.
+    pub breaker: Breaker,
+    /// The age of the oldest pending delivery.
+    pub oldest_pending: Option<Duration>,
+}
+
+/// Whether deliveries to a destination are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Breaker {
+    /// They are.
+    Closed,
+    /// Not for this time: it failed too often in a row.
+    Open(Duration),
+    /// One is tried, and decides.
+    HalfOpen,
+    /// Not any more: the receiver does not want them.
+    Disabled,
+}
+
+/// A process that works on jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerStats {
+    /// Its name; another one with each start.
+    pub id: String,
+    /// The machine.
+    pub host: String,
+    /// Its number on that machine.
+    pub pid: u32,
+    /// How long it has been at work.
+    pub uptime: Duration,
+    /// How long ago it gave its last sign of life. One every quarter of [`Queue::lease`](crate::Queue::lease) is due.
+    pub beat: Duration,
+}

@@ -1,0 +1,69 @@
+use std::sync::Arc;
+
+use mediaflow_core::Result;
+use mediaflow_core::worker::{Attempt, Finished};
+use riverqueue::{WorkContext, WorkOutcome};
+use tracing::Instrument as _;
+
+use super::attempt::{Working, ended, failed, isolated, publish, told, unreadable};
+use super::scribe::Scribe;
+use super::{LATER, PATIENCE, Told};
+use crate::db::Assemble;
+use crate::home::Home;
+use crate::jobs::{self, End, Held, Start};
+use crate::workers::failpoint;
+
+/// Puts the parts of a job together, publishes what they made, and ends the job.
+pub(super) async fn run(
+    home: &Arc<Home>,
+    context: &WorkContext,
+    job: &riverqueue::Job<Assemble>,
+) -> Told {
+    let id = job.args.job;
+    let mut held = match jobs::start_assembly(home, id).await {
+        Ok(Start::Go(held)) => *held,
+        Ok(Start::Nothing) => return Ok(WorkOutcome::Complete),
+        Ok(Start::Foreign | Start::Held) => return Ok(WorkOutcome::Snooze(LATER)),
+        Err(error) => return unreadable(home, id, &error).await,
+    };
+    let span = tracing::info_span!("assembly", job = %id);
+    assemble(home, context, &mut held).instrument(span).await
+}
+
+async fn assemble(home: &Arc<Home>, context: &WorkContext, held: &mut Held) -> Told {
+    let working = Working::begin(home, held.river, context);
+    let (observer, mut scribe) = Scribe::new();
+    let attempt = Attempt::new(held.record.spec.clone(), working.stop.clone(), observer)
+        .fenced(held.record.id.to_string(), u64::try_from(held.fence).unwrap_or_default());
+    match isolated(make(Arc::clone(home), held.clone(), attempt)).await {
+        Ok((made, parts)) => {
+            let mut events = scribe.rest(&mut held.record, home);
+            events.extend(held.record.succeeded(made, home.now()));
+            let told = ended(home, held, events, End::Complete).await;
+            home.worker.discard(&held.record.id.to_string(), parts).await;
+            told
+        }
+        Err(error) if error.code() == "part.lost" => {
+            let part = error.fact("part").and_then(|part| part.parse().ok()).unwrap_or(1);
+            tracing::warn!(part, "a result of a part is gone: it is made again");
+            let held = &*held;
+            let again = home.db.patiently(PATIENCE, move || jobs::remake(home, held, part)).await;
+            told(again, WorkOutcome::Complete)
+        }
+        Err(error) => {
+            // The attempts of a job that was split are those at its assembly.
+            held.record.attempts += 1;
+            failed(home, held, &error, Vec::new()).await
+        }
+    }
+}
+
+async fn make(home: Arc<Home>, held: Held, attempt: Attempt) -> Result<(Finished, u32)> {
+    let results = jobs::results(&home, held.record.id).await?;
+    let parts = u32::try_from(results.len()).unwrap_or(u32::MAX);
+    let mut made = home.worker.assemble(&attempt, results).await?;
+    failpoint("assembly.made");
+    publish(&home, &held, &attempt, &mut made).await?;
+    failpoint("assembly.published");
+    Ok((made, parts))
+}

@@ -1,0 +1,233 @@
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mediaflow_core::engine::Next;
+use mediaflow_core::report::{JobState, OutputReport};
+use mediaflow_core::worker::{Attempt, Finished, PartSpec, Recall};
+use mediaflow_core::{CancellationToken, Error, ErrorKind, Event, JobId, Result};
+use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
+
+use super::scribe::Scribe;
+use super::{LATER, PATIENCE, Told};
+use crate::db::{Run, values};
+use crate::home::{Active, Home};
+use crate::jobs::{self, End, Held, Start};
+use crate::workers::failpoint;
+
+/// Runs a job that River handed out: one attempt, or its split into parts.
+pub(super) async fn run(home: &Arc<Home>, context: &WorkContext, job: &riverqueue::Job<Run>) -> Told {
+    let id = job.args.job;
+    let mut held = match jobs::start(home, id).await {
+        Ok(Start::Go(held)) => *held,
+        Ok(Start::Nothing) => return Ok(WorkOutcome::Complete),
+        Ok(Start::Foreign | Start::Held) => return Ok(WorkOutcome::Snooze(LATER)),
+        Err(error) => return unreadable(home, id, &error).await,
+    };
+    failpoint("job.started");
+    let span = tracing::info_span!("job", job = %id, attempt = held.record.attempts, class = %held.class);
+    attempt(home, context, &mut held).instrument(span).await
+}
+
+/// What an attempt came to.
+enum Made {
+    Whole(Box<Finished>),
+    Parts(Vec<PartSpec>),
+}
+
+async fn attempt(home: &Arc<Home>, context: &WorkContext, held: &mut Held) -> Told {
+    let working = Working::begin(home, held.river, context);
+    let (observer, mut scribe) = Scribe::new();
+    let attempt = Attempt::new(held.record.spec.clone(), working.stop.clone(), observer)
+        .fenced(held.record.id.to_string(), u64::try_from(held.fence).unwrap_or_default())
+        .recalling(Arc::new(Recollection(Arc::clone(home))));
+    let work = isolated(make(Arc::clone(home), held.clone(), attempt));
+    let (fence, river, class) = (held.fence, held.river, held.class.clone());
+    let write = |record, _, events| {
+        let held = Held { record, fence, river, class: class.clone() };
+        async move { jobs::progress(home, &held, events).await }
+    };
+    let made = scribe.during(home, &mut held.record, &working.stop, work, write).await;
+    let mut events = scribe.rest(&mut held.record, home);
+    match made {
+        Ok(Made::Whole(made)) => {
+            events.extend(held.record.succeeded(*made, home.now()));
+            ended(home, held, events, End::Complete).await
+        }
+        Ok(Made::Parts(parts)) => {
+            let (held, parts) = (&*held, &parts);
+            let split = home.db.patiently(PATIENCE, move || jobs::split(home, held, parts)).await;
+            told(split, WorkOutcome::Complete)
+        }
+        Err(error) => failed(home, held, &error, events).await,
+    }
+}
+
+async fn make(home: Arc<Home>, held: Held, attempt: Attempt) -> Result<Made> {
+    let worker = &home.worker;
+    let parts = worker.split(&attempt).await?;
+    if !parts.is_empty() {
+        return Ok(Made::Parts(parts));
+    }
+    let mut made = worker.attempt(&attempt).await?;
+    failpoint("job.made");
+    publish(&home, &held, &attempt, &mut made).await?;
+    failpoint("job.published");
+    Ok(Made::Whole(Box::new(made)))
+}
+
+/// Publishes what was made, if the attempt still counts and nobody has asked for its end.
+pub(super) async fn publish(
+    home: &Home,
+    held: &Held,
+    attempt: &Attempt,
+    made: &mut Finished,
+) -> Result<()> {
+    let asked = home.db.patiently(PATIENCE, move || jobs::asked(home, held)).await?;
+    if asked || attempt.cancel.is_cancelled() {
+        return Err(Error::cancelled());
+    }
+    failpoint("publish.asked");
+    made.publish().await
+}
+
+/// Writes the end of a job.
+pub(super) async fn ended(home: &Home, held: &Held, events: Vec<Event>, river: End) -> Told {
+    let outcome = match held.record.state {
+        JobState::Cancelled => WorkOutcome::Cancel,
+        JobState::Failed if river == End::Elsewhere => WorkOutcome::Discard,
+        _ => WorkOutcome::Complete,
+    };
+    let events = &events;
+    let ended = home
+        .db
+        .patiently(PATIENCE, move || jobs::end(home, held, events.clone(), river))
+        .await;
+    told(ended, outcome)
+}
+
+/// Decides what follows a failed attempt, and writes it.
+pub(super) async fn failed(home: &Home, held: &mut Held, error: &Error, mut events: Vec<Event>) -> Told {
+    let asked = {
+        let held = &*held;
+        home.db.patiently(PATIENCE, move || jobs::asked(home, held)).await
+    };
+    match asked {
+        Ok(asked) => held.record.cancelled = asked,
+        Err(error) => return told(Err(error), WorkOutcome::Complete),
+    }
+    if error.kind() == ErrorKind::Cancelled && !held.record.cancelled {
+        if home.halting() {
+            let (held, events) = (&*held, &events);
+            let back = home
+                .db
+                .patiently(PATIENCE, move || jobs::give_back(home, held, events.clone()))
+                .await;
+            // River makes it available again when it hears that the work was interrupted.
+            return told(back, WorkOutcome::Complete).and(Err(WorkCancelled));
+        }
+        // Cancelled through River itself: an operator in River UI.
+        held.record.cancelled = true;
+    }
+    tracing::warn!(%error, "an attempt failed");
+    match held.record.failed(error, home.worker.retry()) {
+        Next::Retry(wait) => {
+            let (held, events, due) = (&*held, &events, home.now().plus(wait));
+            let back = home
+                .db
+                .patiently(PATIENCE, move || jobs::retry(home, held, due, events.clone()))
+                .await;
+            told(back, WorkOutcome::Snooze(wait))
+        }
+        Next::End(state) => {
+            events.extend(held.record.end(state, None, home.now()));
+            ended(home, held, events, End::Elsewhere).await
+        }
+    }
+}
+
+/// What River is told after something was written, or could not be.
+pub(super) fn told(written: Result<()>, outcome: WorkOutcome) -> Told {
+    match written {
+        Ok(()) => Ok(outcome),
+        Err(error) if error.code() == "queue.fenced" => {
+            tracing::warn!(%error, "this attempt does not count any more");
+            Ok(WorkOutcome::Complete)
+        }
+        Err(error) => {
+            tracing::error!(%error, "the end of an attempt could not be written; it is done again later");
+            Ok(WorkOutcome::Snooze(LATER))
+        }
+    }
+}
+
+/// A job whose row can not be read fails; anything else that is in the way of a start may pass.
+pub(super) async fn unreadable(home: &Home, job: JobId, error: &Error) -> Told {
+    if error.code() != "queue.corrupt_row" {
+        tracing::warn!(%job, %error, "a job could not be started; trying again");
+        return Ok(WorkOutcome::Snooze(LATER));
+    }
+    let fail = async || {
+        let mut transaction = home.db.begin().await?;
+        let ended =
+            jobs::fail_by_name(home, &mut transaction.tx(), job, JobState::Failed, error).await?;
+        transaction.commit().await?;
+        home.settled(ended.unwrap_or_default());
+        Ok(())
+    };
+    told(fail().await, WorkOutcome::Discard)
+}
+
+/// Runs work in a task of its own, so that a panic in it ends the attempt and not the engine.
+pub(super) async fn isolated<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let task = tokio::spawn(work.instrument(tracing::Span::current()));
+    AbortOnDropHandle::new(task).await.unwrap_or_else(|e| {
+        Err(Error::internal("job.panicked", "the job panicked")
+            .help("this is a defect: please report it")
+            .because(e))
+    })
+}
+
+/// Something under way here, for as long as this lives.
+pub(super) struct Working<'a> {
+    home: &'a Home,
+    river: i64,
+    /// Ends the attempt: because River says so, or because this process does.
+    pub(super) stop: CancellationToken,
+}
+
+impl<'a> Working<'a> {
+    pub(super) fn begin(home: &'a Home, river: i64, context: &WorkContext) -> Self {
+        let stop = context.cancellation_token().child_token();
+        home.active().insert(river, Active { stop: stop.clone() });
+        Self { home, river, stop }
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.home.active().remove(&self.river);
+    }
+}
+
+/// Remembers outputs by what they were made from and how.
+pub(super) struct Recollection(pub(super) Arc<Home>);
+
+#[async_trait]
+impl Recall for Recollection {
+    async fn recall(&self, key: &str) -> Result<Option<OutputReport>> {
+        let find = "SELECT report FROM mediaflow_outputs WHERE content_key = $1 LIMIT 1";
+        let row = self.0.db.row(find, values![key]).await?;
+        row.map(|row| row.json("report")).transpose()
+    }
+}
+
+impl fmt::Debug for Recollection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recollection").finish_non_exhaustive()
+    }
+}

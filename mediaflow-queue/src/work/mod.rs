@@ -1,0 +1,181 @@
+//! Working on jobs: River hands out what is due, and this runs it.
+
+mod assembly;
+mod attempt;
+mod part;
+mod scribe;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mediaflow_core::engine::Shutdown;
+use mediaflow_core::worker::Worker;
+use mediaflow_core::{Error, Result};
+use riverqueue::{
+    Client, MaintenanceConfig, QueueConfig, QueueSelector, WorkCancelled, WorkOutcome, Workers,
+};
+
+use crate::db::{Assemble, Db, Part, Run, classes, river_failed};
+use crate::home::{Door, Home};
+use crate::{outbox, workers};
+
+/// What River is told about something that it handed out.
+type Told = std::result::Result<WorkOutcome, WorkCancelled>;
+
+/// How often River looks by itself for work that nobody has told it of.
+const POLL: Duration = Duration::from_secs(1);
+
+/// After something was given back untouched, somebody else shall have the first look at it.
+const LATER: Duration = Duration::from_secs(5);
+
+/// How long the end of an attempt is tried to be written while the database is away.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// River's client: submits, and works once it is started.
+pub(crate) fn client(door: &Door, db: &Db, worker: &Worker, id: &str) -> Result<Client> {
+    let builder = match db {
+        #[cfg(feature = "sqlite")]
+        Db::Sqlite(db) => Client::builder(db.write.clone()),
+        #[cfg(feature = "postgres")]
+        Db::Postgres(pool) => Client::builder(pool.clone()),
+    };
+    let maintenance = MaintenanceConfig::default().with_scheduler_interval(POLL);
+    let builder = builder
+        .id(id)
+        .workers(kinds(door).map_err(river_failed)?)
+        .fetch_only_known_kinds(true)
+        // Deadlines are ours, and so is the takeover of what a dead worker held.
+        .without_job_timeout()
+        .maintenance(maintenance);
+    classes()
+        .into_iter()
+        .fold(builder, |builder, class| builder.queue(class, places(worker, class, POLL)))
+        .build()
+        .map_err(river_failed)
+}
+
+fn kinds(door: &Door) -> std::result::Result<Workers, riverqueue::Error> {
+    let mut workers = Workers::new();
+    let open = Arc::clone(door);
+    workers.add_fn(move |context, job: riverqueue::Job<Run>| {
+        let home = open.get().and_then(std::sync::Weak::upgrade);
+        async move {
+            match home {
+                Some(home) => attempt::run(&home, &context, &job).await,
+                None => Err(WorkCancelled),
+            }
+        }
+    })?;
+    let open = Arc::clone(door);
+    workers.add_fn(move |context, job: riverqueue::Job<Part>| {
+        let home = open.get().and_then(std::sync::Weak::upgrade);
+        async move {
+            match home {
+                Some(home) => part::run(&home, &context, &job).await,
+                None => Err(WorkCancelled),
+            }
+        }
+    })?;
+    let open = Arc::clone(door);
+    workers.add_fn(move |context, job: riverqueue::Job<Assemble>| {
+        let home = open.get().and_then(std::sync::Weak::upgrade);
+        async move {
+            match home {
+                Some(home) => assembly::run(&home, &context, &job).await,
+                None => Err(WorkCancelled),
+            }
+        }
+    })?;
+    Ok(workers)
+}
+
+/// How many of a class run at once here.
+fn places(worker: &Worker, class: &str, poll: Duration) -> QueueConfig {
+    let [image, _] = classes();
+    let places = if class == image { worker.concurrency() } else { worker.videos() };
+    QueueConfig::new(places.clamp(1, riverqueue::QUEUE_NUM_WORKERS_MAX))
+        .with_fetch_cooldown(Duration::from_millis(4))
+        .with_fetch_poll_interval(poll)
+}
+
+/// Lets River look for work now. It looks whenever the configuration of a queue changes, and is given one that differs
+/// by a millisecond.
+pub(crate) fn wake(home: &Home) {
+    let odd = fastrand::u64(..64);
+    for class in classes() {
+        let config = places(&home.worker, class, POLL + Duration::from_millis(odd));
+        if let Err(error) = home.river.local_queues().update(class, config) {
+            tracing::debug!(%error, class, "River can not be woken; it will look by itself");
+        }
+    }
+}
+
+/// Stops what this process does for a job, if anything. Another process learns of it from River.
+pub(crate) fn stop(home: &Home, river: i64) {
+    if let Some(active) = home.active().get(&river) {
+        active.stop.cancel();
+    }
+}
+
+/// Lets no process take jobs, or lets all take them again.
+pub(crate) async fn pause(home: &Home, paused: bool) -> Result<()> {
+    for class in classes() {
+        home.river_queue(class).await?;
+        let queues = home.river.queues();
+        let selector = QueueSelector::from(class);
+        let done = if paused { queues.pause(selector).await } else { queues.resume(selector).await };
+        done.map_err(river_failed)?;
+    }
+    Ok(())
+}
+
+/// Works on jobs and deliveries until it is told to stop.
+pub(crate) async fn run(home: &Arc<Home>, shutdown: Shutdown) -> Result<()> {
+    let _ = home.halt.set(shutdown.now.clone());
+    let life = workers::Life::begin(home).await?;
+    let sweeping = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(workers::sweep(
+        Arc::clone(home),
+        shutdown.now.child_token(),
+    )));
+    // The outbox drains last: jobs that end during the shutdown have something to tell.
+    let deliver = Shutdown::new();
+    let delivering = tokio::spawn({
+        let (home, deliver) = (Arc::clone(home), deliver.clone());
+        async move { outbox::run(&home, &deliver).await }
+    });
+    let mut river = home.river.start().map_err(river_failed)?;
+    let stopper = river.stopper();
+    let ended = {
+        let mut waiting = std::pin::pin!(river.wait());
+        let mut stage = 0;
+        loop {
+            tokio::select! {
+                ended = &mut waiting => break ended,
+                () = shutdown.drain.cancelled(), if stage == 0 => {
+                    stage = 1;
+                    stopper.stop();
+                }
+                () = shutdown.now.cancelled(), if stage < 2 => {
+                    stage = 2;
+                    stopper.stop_and_cancel();
+                    home.active().values().for_each(|active| active.stop.cancel());
+                }
+            }
+        }
+    };
+    deliver.drain.cancel();
+    let mut delivering = delivering;
+    let delivered = tokio::select! {
+        delivered = &mut delivering => delivered,
+        () = shutdown.now.cancelled() => {
+            deliver.now.cancel();
+            delivering.await
+        }
+    };
+    drop(sweeping);
+    life.end().await;
+    ended.map_err(river_failed)?;
+    delivered.map_err(|e| {
+        Error::internal("engine.panicked", "the dispatcher of deliveries panicked").because(e)
+    })?
+}

@@ -1,0 +1,115 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mediaflow_core::engine::Record;
+use mediaflow_core::worker::Observer;
+use mediaflow_core::{CancellationToken, Event, Failure, Result};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::home::Home;
+
+/// What an attempt tells while it runs.
+#[derive(Debug)]
+enum Said {
+    Progress(f32),
+    Steps(Vec<String>, Option<Failure>),
+}
+
+/// The attempt's end of the line: never blocks.
+struct Mouth(mpsc::UnboundedSender<Said>);
+
+impl Observer for Mouth {
+    fn progress(&self, done: f32) {
+        // Nobody listening any more is no error.
+        let _ = self.0.send(Said::Progress(done));
+    }
+
+    fn steps(&self, steps: &[String], failure: Option<&Failure>) {
+        let _ = self.0.send(Said::Steps(steps.to_vec(), failure.cloned()));
+    }
+}
+
+impl fmt::Debug for Mouth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mouth").finish_non_exhaustive()
+    }
+}
+
+/// Writes down what an attempt tells, not more often than four times a second: one row for many percents.
+pub(super) struct Scribe {
+    said: mpsc::UnboundedReceiver<Said>,
+    /// Steps in order; progress as of the last word.
+    steps: Vec<Event>,
+    progress: Option<f32>,
+}
+
+const EVERY: Duration = Duration::from_millis(250);
+
+impl Scribe {
+    pub(super) fn new() -> (Arc<dyn Observer>, Self) {
+        let (mouth, said) = mpsc::unbounded_channel();
+        (Arc::new(Mouth(mouth)), Self { said, steps: Vec::new(), progress: None })
+    }
+
+    /// Writes for as long as `work` runs. An attempt that does not count any more is stopped.
+    pub(super) async fn during<T, W>(
+        &mut self,
+        home: &Home,
+        record: &mut Record,
+        stop: &CancellationToken,
+        work: impl Future<Output = T>,
+        write: impl Fn(Record, Option<f32>, Vec<Event>) -> W,
+    ) -> T
+    where
+        W: Future<Output = Result<bool>>,
+    {
+        let mut work = std::pin::pin!(work);
+        let mut next = Instant::now() + EVERY;
+        loop {
+            let pending = self.progress.is_some() || !self.steps.is_empty();
+            tokio::select! {
+                biased;
+                ended = &mut work => return ended,
+                Some(said) = self.said.recv() => self.note(said, record, home),
+                () = tokio::time::sleep_until(next), if pending => {
+                    next = Instant::now() + EVERY;
+                    let (progress, events) = self.take(record, home);
+                    match write(record.clone(), progress, events.clone()).await {
+                        Ok(true) => {}
+                        Ok(false) => stop.cancel(),
+                        Err(error) => {
+                            tracing::debug!(%error, "progress can not be written; it is tried again");
+                            self.steps = events;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What was told and not written yet.
+    pub(super) fn rest(&mut self, record: &mut Record, home: &Home) -> Vec<Event> {
+        while let Ok(said) = self.said.try_recv() {
+            self.note(said, record, home);
+        }
+        self.take(record, home).1
+    }
+
+    fn note(&mut self, said: Said, record: &Record, home: &Home) {
+        match said {
+            Said::Progress(done) => self.progress = Some(done),
+            Said::Steps(steps, failure) => {
+                self.steps.push(record.stepped(steps, failure, home.now()));
+            }
+        }
+    }
+
+    fn take(&mut self, record: &mut Record, home: &Home) -> (Option<f32>, Vec<Event>) {
+        let progress = self.progress.take();
+        let mut events = std::mem::take(&mut self.steps);
+        events.extend(progress.and_then(|done| record.advance(done, home.now())));
+        (progress, events)
+    }
+}

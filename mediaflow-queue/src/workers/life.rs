@@ -1,0 +1,189 @@
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use mediaflow_core::{CancellationToken, Error, Result};
+use sqlx::AssertSqlSafe;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::words;
+use crate::db::{Db, values};
+use crate::home::Home;
+
+/// This process among the workers: a row, and a heart that beats on a thread of its own, with a connection of its own.
+/// Neither a busy runtime nor a busy pool can stop it. Dropping it ends both.
+pub(crate) struct Life {
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How long the end of a life may take to be written while the database is away.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+impl Life {
+    /// Registers this process. Others take over what it holds when the beat stops for [`Queue::lease`].
+    ///
+    /// [`Queue::lease`]: crate::Queue::lease
+    pub(crate) async fn begin(home: &Arc<Home>) -> Result<Self> {
+        let stop = CancellationToken::new();
+        let heart = Heart {
+            shared: home.db.clone(),
+            home: Arc::downgrade(home),
+            id: home.id.clone(),
+            lease: home.settings.lease,
+            #[cfg(feature = "sqlite")]
+            lock: None,
+        };
+        let (begun, beginning) = oneshot::channel();
+        let until = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name("mediaflow-heart".into())
+            .spawn(move || heart.live(begun, &until))
+            .map_err(no_thread)?;
+        let life = Self { stop, thread: Some(thread) };
+        // Nobody tells when the thread has ended before its beginning.
+        beginning.await.unwrap_or_else(|_| Err(silent()))?;
+        Ok(life)
+    }
+
+    /// Takes this process from the workers.
+    pub(crate) async fn end(mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            // A panic there was reported by then.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Life {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Life").finish_non_exhaustive()
+    }
+}
+
+struct Heart {
+    /// Where the others work; only its address is used.
+    shared: Db,
+    home: Weak<Home>,
+    id: String,
+    lease: Duration,
+    #[cfg(feature = "sqlite")]
+    lock: Option<super::lock::Lock>,
+}
+
+impl Heart {
+    fn live(self, begun: oneshot::Sender<Result<()>>, stop: &CancellationToken) {
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(self.beat(begun, stop)),
+            Err(e) => drop(begun.send(Err(no_thread(e)))),
+        }
+    }
+
+    async fn beat(mut self, begun: oneshot::Sender<Result<()>>, stop: &CancellationToken) {
+        let rhythm = self.lease / 4;
+        let mut db = self.connection();
+        let registered = self.register(&db).await;
+        let failed = registered.is_err();
+        if begun.send(registered).is_err() || failed {
+            return;
+        }
+        let mut wait = rhythm;
+        while stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
+            let beaten = timeout(self.lease / 2, self.once(&db)).await;
+            wait = rhythm;
+            if let Err(error) = beaten.unwrap_or_else(|_| Err(silent())) {
+                tracing::warn!(%error, worker = self.id, "this worker could not give a sign of life");
+                // Of a connection that was cut, nothing more may be heard for a quarter of an hour.
+                db = self.connection();
+                wait = (rhythm / 4).min(Duration::from_secs(1));
+            }
+        }
+        let leave = async {
+            db.run("DELETE FROM mediaflow_workers WHERE id = $1", values![&self.id]).await
+        };
+        if !matches!(timeout(FAREWELL, leave).await, Ok(Ok(_))) {
+            tracing::debug!(worker = self.id, "the end of this worker was not written; the others will notice");
+        }
+        db.close().await;
+    }
+
+    async fn once(&mut self, db: &Db) -> Result<()> {
+        let beat = format!(
+            "UPDATE mediaflow_workers SET beat_at = {} WHERE id = $1",
+            words::clock(db)
+        );
+        if db.run(AssertSqlSafe(beat), values![&self.id]).await? > 0 {
+            return Ok(());
+        }
+        tracing::warn!(
+            worker = self.id,
+            "this worker was silent for too long, and what it held was taken over: it stops its attempts"
+        );
+        if let Some(home) = self.home.upgrade() {
+            home.active().values().for_each(|active| active.stop.cancel());
+        }
+        self.register(db).await
+    }
+
+    async fn register(&mut self, db: &Db) -> Result<()> {
+        #[cfg(feature = "sqlite")]
+        if let Db::Sqlite(db) = db {
+            // Before there is a row: without its lock, a worker counts as dead.
+            self.lock = None;
+            self.lock = Some(super::lock::Lock::hold(&db.path, &self.id)?);
+        }
+        let now = words::clock(db);
+        let add = format!(
+            "INSERT INTO mediaflow_workers (id, host, pid, started_at, beat_at) VALUES ($1, $2, $3, {now}, {now})
+             ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at"
+        );
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        db.run(AssertSqlSafe(add), values![&self.id, host, std::process::id()]).await.map(drop)
+    }
+
+    /// One connection, which is opened at the first beat.
+    fn connection(&self) -> Db {
+        let mut db = self.shared.clone();
+        match &mut db {
+            #[cfg(feature = "sqlite")]
+            Db::Sqlite(db) => {
+                let options = (*db.write.connect_options())
+                    .clone()
+                    .busy_timeout(self.lease / 4)
+                    // A beat that a power cut takes away is missed by nobody.
+                    .synchronous(sqlx::sqlite::SqliteSynchronous::Normal);
+                let one = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+                db.write = one.idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
+                db.read = db.write.clone();
+            }
+            #[cfg(feature = "postgres")]
+            Db::Postgres(pool) => {
+                let one = sqlx::postgres::PgPoolOptions::new().max_connections(1);
+                let options = (*pool.connect_options()).clone();
+                *pool = one.idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
+            }
+        }
+        db
+    }
+}
+
+fn silent() -> Error {
+    Error::transient("queue.unavailable", "the database does not answer")
+        .help("is it running, and reachable from here? Work goes on when it is back")
+}
+
+fn no_thread(e: std::io::Error) -> Error {
+    Error::internal("queue.thread", "no thread can be started for the signs of life").because(e)
+}

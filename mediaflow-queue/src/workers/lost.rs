@@ -1,0 +1,180 @@
+//! What fell between River's tables and ours: claims of nobody, attempts whose end was not written, jobs that River
+//! does not know any more.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use mediaflow_core::report::JobState;
+use mediaflow_core::{Error, JobId, Result};
+use sqlx::AssertSqlSafe;
+use tokio::time::Instant;
+
+use super::takeover::{self, After};
+use super::words;
+use crate::db::{Row, classes, values};
+use crate::home::Home;
+
+/// How long River's row may have ended before a job that seems to run: its end may be on its way.
+const GRACE: u64 = 60;
+
+/// River keeps what an operator discarded for so long.
+const KEPT: Duration = Duration::from_secs(8 * 86_400);
+
+/// How many waiting jobs of a class are looked at in one turn.
+const PAGE: i64 = 500;
+
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    /// Workers that hold something without being registered, since.
+    unknown: HashMap<String, Instant>,
+    /// What this process holds by River's number without working on it, since.
+    idle: HashMap<i64, Instant>,
+    /// When ends in River were looked for.
+    looked: Option<Instant>,
+    /// How far the waiting jobs of each class were looked at, by due and id.
+    pages: HashMap<&'static str, (i64, String)>,
+}
+
+impl Lost {
+    /// Forgets what was seen: the database was away, and everybody may just be catching up.
+    pub(super) fn doubt(&mut self) {
+        self.unknown.clear();
+        self.idle.clear();
+    }
+
+    /// Looks for what is held by workers that are not registered, or by this process without its knowing.
+    pub(super) async fn holders(&mut self, home: &Home, registered: &HashSet<String>) -> Result<()> {
+        let find = format!(
+            "SELECT id AS river, {} AS worker FROM river_job WHERE state = 'running' AND kind LIKE 'mediaflow.%'
+             UNION SELECT river, worker FROM mediaflow_jobs WHERE worker IS NOT NULL
+             UNION SELECT river, worker FROM mediaflow_parts WHERE worker IS NOT NULL",
+            words::holder(&home.db)
+        );
+        let (mut unknown, mut idle) = (HashSet::new(), HashSet::new());
+        for row in home.db.rows(AssertSqlSafe(find), &[]).await? {
+            match row.opt_text("worker")? {
+                Some(worker) if worker == home.id => drop(idle.insert(row.int("river")?)),
+                Some(worker) if !registered.contains(&worker) => drop(unknown.insert(worker)),
+                _ => {}
+            }
+        }
+        idle.retain(|river| !home.active().contains_key(river));
+        let lease = home.settings.lease;
+        for worker in since(&mut self.unknown, unknown, lease) {
+            takeover::from_worker(home, &worker, None).await?;
+        }
+        for river in since(&mut self.idle, idle, lease * 5 / 2) {
+            takeover::from_ourselves(home, river).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends jobs that River will never run: an operator has cancelled or deleted its row.
+    pub(super) async fn jobs(&mut self, home: &Home) -> Result<()> {
+        let began = Instant::now();
+        let since = self.looked.map_or(KEPT, |looked| looked.elapsed() + Duration::from_secs(GRACE));
+        let ago = |seconds| words::ago(&home.db, seconds);
+        let waiting = format!(
+            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM river_job r JOIN mediaflow_jobs j ON j.river = r.id
+             WHERE r.state IN ('cancelled', 'discarded') AND r.finalized_at >= {}
+               AND j.ended_at IS NULL AND j.state = 'queued' LIMIT {PAGE}",
+            ago(since.as_secs())
+        );
+        let running = format!(
+            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
+             WHERE j.ended_at IS NULL AND j.state = 'running' AND coalesce(j.parts_left, 0) = 0
+               AND (r.id IS NULL OR r.finalized_at < {}) LIMIT {PAGE}",
+            ago(GRACE)
+        );
+        let parts = format!(
+            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM mediaflow_jobs j
+             JOIN mediaflow_parts p ON p.job = j.id LEFT JOIN river_job r ON r.id = p.river
+             WHERE j.ended_at IS NULL AND j.state = 'running' AND j.parts_left > 0
+               AND (p.state = 'queued' AND (r.id IS NULL OR r.finalized_at IS NOT NULL)
+                 OR p.state = 'running' AND (r.id IS NULL OR r.finalized_at < {})) LIMIT {PAGE}",
+            ago(GRACE)
+        );
+        for find in [waiting, running, parts] {
+            for row in home.db.rows(AssertSqlSafe(find), &[]).await? {
+                end(home, &row).await?;
+            }
+        }
+        self.looked = Some(began);
+        for class in classes() {
+            self.page(home, class).await?;
+        }
+        Ok(())
+    }
+
+    /// The waiting jobs by turns: there can be many.
+    async fn page(&mut self, home: &Home, class: &'static str) -> Result<()> {
+        let (due, id) = self.pages.remove(class).unwrap_or((i64::MIN, String::new()));
+        let find = "SELECT j.id, j.due, CAST(r.state AS TEXT) AS river,
+               CASE WHEN r.id IS NULL OR r.finalized_at IS NOT NULL THEN 1 ELSE 0 END AS lost
+             FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
+             WHERE j.ended_at IS NULL AND j.state = 'queued' AND j.class = $1 AND (j.due, j.id) > ($2, $3)
+             ORDER BY j.due, j.id LIMIT $4";
+        let rows = home.db.rows(find, values![class, due, id, PAGE]).await?;
+        if rows.len() as i64 == PAGE
+            && let Some(last) = rows.last()
+        {
+            self.pages.insert(class, (last.int("due")?, last.text("id")?));
+        }
+        for row in rows {
+            // Numbers are of 32 bits on PostgreSQL, and of 64 on SQLite: only texts are the same.
+            if row.int("lost").unwrap_or(0) != 0 {
+                end(home, &row).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ends a job whose row in River has ended, unless something has changed since it was found.
+async fn end(home: &Home, row: &Row) -> Result<()> {
+    let Ok(job) = row.parsed::<JobId>("id") else { return Ok(()) };
+    let mut transaction = home.db.begin().await?;
+    let mut tx = transaction.tx();
+    let find = "SELECT 1 AS one FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
+         WHERE j.id = $1 AND j.ended_at IS NULL
+           AND (r.id IS NULL OR r.finalized_at IS NOT NULL OR j.parts_left > 0)";
+    if tx.row(find, values![job]).await?.is_none() {
+        return Ok(());
+    }
+    let (state, error) = match row.opt_text("river")?.as_deref() {
+        Some("cancelled") => (JobState::Cancelled, Error::cancelled()),
+        river => (JobState::Failed, lost(river.unwrap_or("deleted"))),
+    };
+    let mut after = After::default();
+    match takeover::end(home, &mut tx, job, state, &error, &mut after).await {
+        Ok(()) => transaction.commit().await?,
+        Err(error) if matches!(error.code(), "queue.fenced" | "queue.corrupt_row") => {
+            tracing::error!(%job, %error, "a job that River does not know any more can not be ended");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    }
+    tracing::warn!(%job, %error, "a job was ended");
+    after.settle(home).await;
+    Ok(())
+}
+
+fn lost(river: &str) -> Error {
+    Error::internal("job.lost", "the job's row in River has ended without the job")
+        .with("river", river)
+        .help("somebody has ended or deleted it in River; replay the job")
+}
+
+/// Notes since when each of these was seen without a gap. Gives those that were seen for so long.
+fn since<T: Clone + Eq + std::hash::Hash>(
+    seen: &mut HashMap<T, Instant>,
+    now: HashSet<T>,
+    patience: Duration,
+) -> Vec<T> {
+    seen.retain(|known, _| now.contains(known));
+    for new in now {
+        seen.entry(new).or_insert_with(Instant::now);
+    }
+    let long = seen.iter().filter(|(_, since)| since.elapsed() > patience);
+    long.map(|(known, _)| known.clone()).collect()
+}

@@ -1,0 +1,16 @@
+//! Worker processes: signs of life, takeover of what a dead one left behind, and the cleaning up.
+
+mod failpoint;
+mod life;
+#[cfg(feature = "sqlite")]
+mod lock;
+mod lost;
+mod retention;
+mod sweep;
+mod takeover;
+mod words;
+
+pub(crate) use failpoint::failpoint;
+pub(crate) use life::Life;
+pub(crate) use sweep::sweep;
+pub(crate) use words::clock;

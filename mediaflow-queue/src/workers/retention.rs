@@ -1,0 +1,80 @@
+//! What has ended long ago is deleted, a little at a time.
+
+use std::time::Duration;
+
+use mediaflow_core::Result;
+use tokio::time::Instant;
+
+use crate::db::values;
+use crate::home::Home;
+
+/// How long the past progress of jobs is kept.
+const PROGRESS: Duration = Duration::from_secs(3600);
+
+/// How long one turn may take: others want to write as well.
+const TURN: Duration = Duration::from_secs(1);
+
+const BATCHES: &str = "DELETE FROM mediaflow_batches WHERE id IN (
+    SELECT id FROM mediaflow_batches WHERE ended_at < $1 ORDER BY id LIMIT 200)";
+
+/// Not while somebody is to be told of them, nor while a batch is there that counts them.
+const JOBS: &str = "DELETE FROM mediaflow_jobs WHERE id IN (
+    SELECT j.id FROM mediaflow_jobs j WHERE j.ended_at < $1
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_deliveries d WHERE d.job = j.id AND d.state IN ('pending', 'sending'))
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_batch_jobs b WHERE b.job = j.id)
+    ORDER BY j.ended_at LIMIT 200)";
+
+/// Those of jobs go after their job.
+const EVENTS: &str = "DELETE FROM mediaflow_events WHERE id IN (
+    SELECT e.id FROM mediaflow_events e WHERE e.at < $1
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_jobs j WHERE j.id = e.job)
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_deliveries d WHERE d.event = e.id AND d.state IN ('pending', 'sending'))
+    ORDER BY e.at LIMIT 500)";
+
+/// The next page of events, as far as it is old enough.
+const PAGE: &str = "SELECT max(CASE WHEN at < $2 THEN seq END) AS upto FROM (
+    SELECT seq, at FROM mediaflow_events WHERE seq > $1 ORDER BY seq LIMIT 2000) AS page";
+
+const PAST_PROGRESS: &str = "DELETE FROM mediaflow_events
+    WHERE seq > $1 AND seq <= $2 AND at < $3 AND kind = 'job.progress'
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_deliveries d
+        WHERE d.event = mediaflow_events.id AND d.state IN ('pending', 'sending'))";
+
+#[derive(Debug, Default)]
+pub(super) struct Retention {
+    /// Progress was deleted up to this event.
+    progress: i64,
+}
+
+impl Retention {
+    /// Deletes for a moment. Gives true if there is more to delete.
+    pub(super) async fn turn(&mut self, home: &Home) -> Result<bool> {
+        let began = Instant::now();
+        while self.step(home).await? {
+            if began.elapsed() > TURN {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn step(&mut self, home: &Home) -> Result<bool> {
+        let past = |time: Duration| {
+            let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            i64::try_from(home.now().millis().saturating_sub(time)).unwrap_or(i64::MAX)
+        };
+        let (db, until) = (&home.db, past(home.settings.retention));
+        let mut deleted = 0;
+        for sql in [BATCHES, JOBS, EVENTS] {
+            deleted += db.run(sql, values![until]).await?;
+        }
+        let until = past(PROGRESS);
+        let page = db.row(PAGE, values![self.progress, until]).await?;
+        let upto = page.map(|row| row.opt_int("upto")).transpose()?.flatten();
+        if let Some(upto) = upto {
+            db.run(PAST_PROGRESS, values![self.progress, upto, until]).await?;
+            self.progress = upto;
+        }
+        Ok(deleted > 0 || upto.is_some())
+    }
+}

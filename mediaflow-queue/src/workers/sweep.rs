@@ -1,0 +1,125 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mediaflow_core::{CancellationToken, Result};
+use sqlx::AssertSqlSafe;
+use tokio::time::Instant;
+
+use super::lost::Lost;
+use super::retention::Retention;
+use super::{takeover, words};
+use crate::db::Db;
+use crate::home::Home;
+
+/// How often the gauges are refreshed.
+const GAUGES: Duration = Duration::from_secs(15);
+
+/// The longest wait while the database is away.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Takes over what dead workers held, and cleans up, until `stop`. While nothing is wrong it only reads.
+pub(crate) async fn sweep(home: Arc<Home>, stop: CancellationToken) {
+    crate::stats::describe();
+    let mut sweeper = Sweeper::default();
+    let every = match &home.db {
+        // A look at a few locks.
+        #[cfg(feature = "sqlite")]
+        Db::Sqlite(_) => Duration::from_secs(1),
+        #[cfg(feature = "postgres")]
+        Db::Postgres(_) => home.settings.lease / 4,
+    };
+    let mut away = Duration::ZERO;
+    loop {
+        match stop.run_until_cancelled(sweeper.turn(&home)).await {
+            None => return,
+            Some(Ok(())) => away = Duration::ZERO,
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the workers can not be looked after; trying again");
+                sweeper.doubt();
+                away = (away * 2).clamp(Duration::from_millis(500), LONGEST);
+            }
+        }
+        let wait = every.max(away).mul_f64(0.9 + 0.2 * fastrand::f64());
+        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+            return;
+        }
+    }
+}
+
+#[derive(Default)]
+struct Sweeper {
+    /// Since when this worker's own signs of life arrive. While they do not, those of others need not either: it is
+    /// not they who are dead.
+    trusted: Option<Instant>,
+    lost: Lost,
+    retention: Retention,
+    searched: Option<Instant>,
+    gauged: Option<Instant>,
+}
+
+impl Sweeper {
+    fn doubt(&mut self) {
+        self.trusted = None;
+        self.lost.doubt();
+    }
+
+    async fn turn(&mut self, home: &Home) -> Result<()> {
+        let lease = home.settings.lease;
+        let find = format!(
+            "SELECT id, beat_at, {} - beat_at AS age FROM mediaflow_workers ORDER BY id",
+            words::clock(&home.db)
+        );
+        let rows = home.db.rows(AssertSqlSafe(find), &[]).await?;
+        let workers = rows
+            .iter()
+            .map(|row| Ok((row.text("id")?, row.int("beat_at")?, row.int("age")?)))
+            .collect::<Result<Vec<_>>>()?;
+        let longer = |age: i64, than: Duration| u128::try_from(age).is_ok_and(|age| age > than.as_millis());
+        let ours = workers.iter().find(|(id, ..)| *id == home.id);
+        if ours.is_some_and(|(.., age)| !longer(*age, lease / 2)) {
+            self.trusted.get_or_insert_with(Instant::now);
+        } else {
+            self.doubt();
+        }
+        // Whoever was cut off together with us gets the time to come back.
+        let trusted = self.trusted.is_some_and(|since| since.elapsed() >= lease / 2);
+        for (id, beat, age) in workers.iter().filter(|(id, ..)| *id != home.id) {
+            if ended(home, id) || trusted && longer(*age, lease) {
+                takeover::from_worker(home, id, Some(*beat)).await?;
+            }
+        }
+        if due(self.searched, lease.min(Duration::from_secs(15))) {
+            let registered = workers.iter().map(|(id, ..)| id.clone()).collect::<HashSet<_>>();
+            self.lost.holders(home, &registered).await?;
+            // One is enough for what concerns all: the oldest, whose name is the first.
+            let first = workers.first().is_some_and(|(id, ..)| *id == home.id);
+            let mut more = false;
+            if first {
+                self.lost.jobs(home).await?;
+                more = self.retention.turn(home).await?;
+            }
+            self.searched = Some(Instant::now()).filter(|_| !more);
+        }
+        if due(self.gauged, GAUGES) {
+            crate::stats::gauge(home).await?;
+            self.gauged = Some(Instant::now());
+        }
+        Ok(())
+    }
+}
+
+fn due(last: Option<Instant>, every: Duration) -> bool {
+    last.is_none_or(|last| last.elapsed() >= every)
+}
+
+/// Whether a worker's process is known to have ended, without waiting for its lease.
+#[cfg_attr(not(feature = "sqlite"), expect(unused_variables, reason = "only a file has locks"))]
+fn ended(home: &Home, worker: &str) -> bool {
+    match &home.db {
+        #[cfg(feature = "sqlite")]
+        Db::Sqlite(db) => !super::lock::is_held(&db.path, worker),
+        #[cfg(feature = "postgres")]
+        Db::Postgres(_) => false,
+    }
+}

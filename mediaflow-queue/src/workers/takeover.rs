@@ -1,0 +1,226 @@
+//! What somebody held who does not hold it any more goes back into the queue, or ends: one transaction.
+
+use mediaflow_core::report::JobState;
+use mediaflow_core::{Error, Event, JobId, Result};
+use sqlx::AssertSqlSafe;
+
+use super::words;
+use crate::db::{Part, Tx, values};
+use crate::home::Home;
+use crate::{jobs, outbox};
+
+/// Takes over all that a dead worker held. `beat` is its last sign of life, as it was seen; without one it is not
+/// registered any more. Gives false if somebody else was faster, or it lives after all.
+pub(super) async fn from_worker(home: &Home, worker: &str, beat: Option<i64>) -> Result<bool> {
+    let mut transaction = home.db.begin().await?;
+    let mut tx = transaction.tx();
+    let dead = match beat {
+        Some(beat) => {
+            let remove = "DELETE FROM mediaflow_workers WHERE id = $1 AND beat_at = $2";
+            tx.run(remove, values![worker, beat]).await? > 0
+        }
+        None => {
+            let find = "SELECT 1 AS one FROM mediaflow_workers WHERE id = $1";
+            tx.row(find, values![worker]).await?.is_none()
+        }
+    };
+    if !dead {
+        return Ok(false);
+    }
+    let mut after = After::default();
+    let taken = Taking { home, worker, only: None }.all(&mut tx, &mut after).await?;
+    outbox::release(home, &mut tx, worker).await?;
+    #[cfg(feature = "sqlite")]
+    if let crate::db::Db::Sqlite(db) = &home.db {
+        // While the database is locked: a worker that comes back makes its lock again after this.
+        super::lock::remove(&db.path, worker);
+    }
+    transaction.commit().await?;
+    tracing::warn!(worker, taken, "a worker is gone: what it held was taken over");
+    after.settle(home).await;
+    Ok(true)
+}
+
+/// Takes back what this process seems to hold under River's number, although nobody here works on it: its end could
+/// not be written.
+pub(super) async fn from_ourselves(home: &Home, river: i64) -> Result<()> {
+    let mut transaction = home.db.begin().await?;
+    let mut after = After::default();
+    let taking = Taking { home, worker: &home.id, only: Some(river) };
+    let taken = taking.all(&mut transaction.tx(), &mut after).await?;
+    transaction.commit().await?;
+    if taken > 0 {
+        tracing::warn!(river, "the end of an attempt was not written: it is done again");
+    }
+    after.settle(home).await;
+    Ok(())
+}
+
+/// What follows a transaction.
+#[derive(Default)]
+pub(super) struct After {
+    events: Vec<Event>,
+    /// River's numbers of attempts that this process may be at, and that nobody needs any more.
+    stop: Vec<i64>,
+    /// Jobs that have ended, and into how many parts they were split.
+    ended: Vec<(JobId, u32)>,
+}
+
+impl After {
+    pub(super) async fn settle(self, home: &Home) {
+        home.settled(self.events);
+        home.queued();
+        self.stop.into_iter().for_each(|river| crate::work::stop(home, river));
+        for (job, parts) in self.ended {
+            home.worker.discard(&job.to_string(), parts).await;
+        }
+    }
+}
+
+/// Ends a job that nobody holds, in our tables and in River's.
+pub(super) async fn end(
+    home: &Home,
+    tx: &mut Tx<'_, '_>,
+    job: JobId,
+    state: JobState,
+    error: &Error,
+    after: &mut After,
+) -> Result<()> {
+    let find = "SELECT river, (SELECT count(*) FROM mediaflow_parts WHERE job = mediaflow_jobs.id) AS parts
+                FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
+    let Some(row) = tx.row(find, values![job]).await? else { return Ok(()) };
+    after.stop.extend(jobs::stop_parts(home, tx, job).await?);
+    tx.cancel(&home.river, row.int("river")?).await?;
+    let events = jobs::fail_by_name(home, tx, job, state, error).await?;
+    after.events.extend(events.unwrap_or_default());
+    after.ended.push((job, u32::try_from(row.int("parts")?).unwrap_or(u32::MAX)));
+    Ok(())
+}
+
+/// Whose work is taken.
+struct Taking<'a> {
+    home: &'a Home,
+    worker: &'a str,
+    /// Nothing but what has this number of River's. Its worker lives, so that no attempt is held against it.
+    only: Option<i64>,
+}
+
+/// How a job ends that nobody will try again.
+enum Verdict {
+    Lost,
+    Cancelled,
+}
+
+impl Taking<'_> {
+    /// Gives the number of jobs and parts.
+    async fn all(&self, tx: &mut Tx<'_, '_>, after: &mut After) -> Result<usize> {
+        let mut ends = Vec::new();
+        let taken = self.jobs(tx, &mut ends).await? + self.parts(tx, &mut ends).await?;
+        self.river(tx).await?;
+        for (job, verdict) in ends {
+            let (state, error) = match verdict {
+                Verdict::Lost => (JobState::Failed, worker_lost(self.worker)),
+                Verdict::Cancelled => (JobState::Cancelled, Error::cancelled()),
+            };
+            match end(self.home, tx, job, state, &error, after).await {
+                // A damaged row shall not keep all others from being taken over.
+                Err(error) if error.code() == "queue.corrupt_row" => {
+                    tracing::error!(%job, %error, "a job can not be ended");
+                }
+                ended => ended?,
+            }
+        }
+        Ok(taken)
+    }
+
+    async fn jobs(&self, tx: &mut Tx<'_, '_>, ends: &mut Vec<(JobId, Verdict)>) -> Result<usize> {
+        // The attempts of a job that was split are those at its assembly, which are counted when they fail.
+        let take = "UPDATE mediaflow_jobs SET fence = fence + 1, worker = NULL,
+               state = CASE WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END,
+               attempts = CASE WHEN parts_left IS NULL THEN attempts ELSE attempts + 1 END
+             WHERE worker = $1 AND ended_at IS NULL AND ($2 = 0 OR river = $2)
+             RETURNING id, attempts, cancelled, spec";
+        let rows = tx.rows(take, values![self.worker, self.only.unwrap_or(0)]).await?;
+        for row in &rows {
+            let (Ok(job), Ok(attempts)) = (row.parsed("id"), row.int("attempts")) else { continue };
+            if row.int("cancelled").unwrap_or(0) != 0 {
+                ends.push((job, Verdict::Cancelled));
+            } else if self.used_up(attempts, row.text("spec").ok().as_deref()) {
+                ends.push((job, Verdict::Lost));
+            }
+        }
+        Ok(rows.len())
+    }
+
+    async fn parts(&self, tx: &mut Tx<'_, '_>, ends: &mut Vec<(JobId, Verdict)>) -> Result<usize> {
+        let take = "UPDATE mediaflow_parts SET fence = fence + 1, worker = NULL, state = 'queued'
+             WHERE worker = $1 AND state = 'running' AND ($2 = 0 OR river = $2)
+             RETURNING job, number, attempts";
+        let rows = tx.rows(take, values![self.worker, self.only.unwrap_or(0)]).await?;
+        for row in &rows {
+            let Ok(job) = row.parsed::<JobId>("job") else { continue };
+            let find = "SELECT spec, cancelled FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
+            let end = match tx.row(find, values![job]).await? {
+                None => Some("cancelled"),
+                Some(of) if of.int("cancelled").unwrap_or(0) != 0 => {
+                    ends.push((job, Verdict::Cancelled));
+                    Some("cancelled")
+                }
+                Some(of) if self.used_up(row.int("attempts")?, of.text("spec").ok().as_deref()) => {
+                    ends.push((job, Verdict::Lost));
+                    Some("failed")
+                }
+                Some(_) => None,
+            };
+            if let Some(state) = end {
+                let end = "UPDATE mediaflow_parts SET state = $3 WHERE job = $1 AND number = $2";
+                tx.run(end, values![job, row.int("number")?, state]).await?;
+            }
+        }
+        Ok(rows.len())
+    }
+
+    /// What River gave to this worker goes back into its queue, under a new number: whatever the old holder still has
+    /// to tell River about it finds nothing, and can not end its successor's attempt.
+    async fn river(&self, tx: &mut Tx<'_, '_>) -> Result<()> {
+        let db = &self.home.db;
+        let find = format!(
+            "SELECT id, {} AS args FROM river_job
+             WHERE state = 'running' AND kind LIKE 'mediaflow.%' AND {} = $1 AND ($2 = 0 OR id = $2){}",
+            words::args(db),
+            words::holder(db),
+            db.skip_locked()
+        );
+        let held = values![self.worker, self.only.unwrap_or(0)];
+        for row in tx.rows(AssertSqlSafe(find), held).await? {
+            let old = row.int("id")?;
+            let again = "INSERT INTO river_job (args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags)
+                 SELECT args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags
+                 FROM river_job WHERE id = $1 RETURNING id";
+            let Some(new) = tx.row(again, values![old]).await? else { continue };
+            let new = new.int("id")?;
+            tx.run("DELETE FROM river_job WHERE id = $1", values![old]).await?;
+            let follow = "UPDATE mediaflow_jobs SET river = $2 WHERE river = $1";
+            tx.run(follow, values![old, new]).await?;
+            if let Ok(Some(part)) = row.opt_json::<Part>("args") {
+                let follow = "UPDATE mediaflow_parts SET river = $4 WHERE job = $1 AND number = $2 AND river = $3";
+                tx.run(follow, values![part.job, part.part, old, new]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a job that was tried so often is not tried again.
+    fn used_up(&self, attempts: i64, spec: Option<&str>) -> bool {
+        let spec = spec.and_then(|spec| serde_json::from_str::<serde_json::Value>(spec).ok());
+        let asked = spec.and_then(|spec| spec.pointer("/options/max_attempts")?.as_i64());
+        let most = asked.unwrap_or_else(|| self.home.worker.retry().max_attempts.into());
+        self.only.is_none() && attempts >= most
+    }
+}
+
+fn worker_lost(worker: &str) -> Error {
+    Error::backend("job.worker_lost", "the worker process died, and no attempt is left")
+        .with("worker", worker)
+        .help("look at why it died: often the memory was used up; then replay the job")
+}

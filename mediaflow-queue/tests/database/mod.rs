@@ -1,0 +1,238 @@
+//! A database of either kind, as an operator sees it: with SQL, past the engine.
+#![allow(dead_code, reason = "each test program uses another part of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mediaflow_core::spec::{IntoSpec as _, JobOptions, JobSpec, Pipeline};
+use mediaflow_core::testing::{FakeBackend, FakeWork, dot, soon};
+use mediaflow_core::{Builder, JobId, Mediaflow};
+use mediaflow_queue::Queue;
+use sqlx::AssertSqlSafe;
+
+pub enum Database {
+    #[cfg(feature = "sqlite")]
+    Sqlite { path: PathBuf, pool: sqlx::SqlitePool, _folder: Option<tempfile::TempDir> },
+    #[cfg(feature = "postgres")]
+    Postgres { url: String, pool: sqlx::PgPool },
+}
+
+/// The words of the two databases for the same.
+pub struct Words {
+    pub now: &'static str,
+    pub long_ago: &'static str,
+}
+
+impl Database {
+    #[cfg(feature = "sqlite")]
+    pub async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.db");
+        Self::sqlite_at(path, Some(folder)).await
+    }
+
+    #[cfg(feature = "sqlite")]
+    async fn sqlite_at(path: PathBuf, folder: Option<tempfile::TempDir>) -> Self {
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
+            .busy_timeout(Duration::from_secs(10));
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        Self::Sqlite { path, pool, _folder: folder }
+    }
+
+    #[cfg(all(feature = "postgres", feature = "testing"))]
+    pub async fn postgres(name: &str) -> Self {
+        let server = mediaflow_queue::testing::PrivatePostgres::shared().await.unwrap();
+        Self::postgres_at(server.database(name).await.unwrap()).await
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn postgres_at(url: String) -> Self {
+        let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&url).await.unwrap();
+        Self::Postgres { url, pool }
+    }
+
+    /// What another process needs to open it.
+    pub fn address(&self) -> String {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { path, .. } => path.to_str().unwrap().to_owned(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { url, .. } => url.clone(),
+        }
+    }
+
+    /// The queue at such an address.
+    pub fn queue_at(address: &str) -> Queue {
+        #[cfg(feature = "postgres")]
+        if address.starts_with("postgres:") {
+            return mediaflow_queue::Postgres::connect(address);
+        }
+        mediaflow_queue::Sqlite::open(address)
+    }
+
+    pub fn queue(&self) -> Queue {
+        Self::queue_at(&self.address()).lease(Duration::from_secs(1))
+    }
+
+    pub fn words(&self) -> Words {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { .. } => Words {
+                now: "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+                long_ago: "strftime('%Y-%m-%d %H:%M:%f', 'now', '-300 seconds')",
+            },
+            #[cfg(feature = "postgres")]
+            Self::Postgres { .. } => Words { now: "now()", long_ago: "now() - interval '300 seconds'" },
+        }
+    }
+
+    pub async fn run(&self, sql: &str) -> u64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { pool, .. } => sqlx::query(sql).execute(pool).await.unwrap().rows_affected(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { pool, .. } => sqlx::query(sql).execute(pool).await.unwrap().rows_affected(),
+        }
+    }
+
+    pub async fn int(&self, sql: &str) -> i64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { pool, .. } => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { pool, .. } => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
+        }
+    }
+
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { pool, .. } => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { pool, .. } => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
+        }
+    }
+
+    /// Whether an engine has made its tables.
+    pub async fn has_tables(&self) -> bool {
+        let workers = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { .. } => "SELECT count(*) FROM sqlite_master WHERE name = 'mediaflow_workers'",
+            #[cfg(feature = "postgres")]
+            Self::Postgres { .. } => "SELECT count(*) FROM pg_tables WHERE tablename = 'mediaflow_workers'",
+        };
+        self.int(workers).await > 0
+    }
+
+    /// Waits until a query gives this number.
+    pub async fn until(&self, sql: &str, number: i64) {
+        let reached = async {
+            while self.int(sql).await != number {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        soon(&format!("{number} from {sql}"), reached).await;
+    }
+
+    /// How many events tell the end of a job.
+    pub async fn ends(&self, job: JobId) -> i64 {
+        self.int(&format!(
+            "SELECT count(*) FROM mediaflow_events WHERE job = '{job}'
+             AND kind IN ('job.completed', 'job.failed', 'job.cancelled')"
+        ))
+        .await
+    }
+
+    /// Leaves a job as a process of this name would that died while it was at work on it.
+    pub async fn abandon(&self, job: JobId, worker: &str) {
+        let now = self.words().now;
+        let worker_list = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { .. } => format!("jsonb('[\"{worker}\"]')"),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { .. } => format!("ARRAY['{worker}']"),
+        };
+        self.run(&format!(
+            "UPDATE mediaflow_jobs SET state = 'running', worker = '{worker}', fence = 1, attempts = 1,
+             started_at = queued_at WHERE id = '{job}'"
+        ))
+        .await;
+        self.run(&format!(
+            "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = {now}, attempted_by = {worker_list}
+             WHERE id = (SELECT river FROM mediaflow_jobs WHERE id = '{job}')"
+        ))
+        .await;
+    }
+
+    /// Registers a worker whose last sign of life was long ago.
+    pub async fn register_dead(&self, worker: &str) {
+        self.run(&format!(
+            "INSERT INTO mediaflow_workers (id, host, pid, started_at, beat_at) VALUES ('{worker}', 'gone', 1, 0, 0)"
+        ))
+        .await;
+    }
+}
+
+pub fn builder(queue: Queue, fake: &FakeBackend) -> Builder {
+    Mediaflow::builder().engine(queue).with(fake.operations())
+}
+
+/// A job with one step and one output.
+pub fn work(name: &str) -> JobSpec {
+    Pipeline::from(dot())
+        .output(format!("out/{name}.gif"), |dot| dot.then(FakeWork::new(name)))
+        .build()
+        .and_then(mediaflow_core::spec::IntoSpec::into_spec)
+        .unwrap()
+}
+
+/// A job with so many outputs, the steps of which are named by numbers: `00`, `01`.
+pub fn many(outputs: usize) -> JobSpec {
+    let first = Pipeline::from(dot());
+    let all = (0..outputs).fold(first, |pipeline, number| {
+        let name = format!("{number:02}");
+        pipeline.output(format!("out/{name}.gif"), |dot| dot.then(FakeWork::new(name)))
+    });
+    all.build().unwrap().into_spec().unwrap()
+}
+
+pub fn once(spec: JobSpec) -> JobSpec {
+    spec.with_options(JobOptions::new().max_attempts(1))
+}
+
+pub async fn shut(media: Mediaflow) {
+    soon("shutdown", media.shutdown(Duration::from_secs(5))).await.unwrap();
+}
+
+/// A test on SQLite and on PostgreSQL.
+#[macro_export]
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(
+                #[cfg(feature = "sqlite")]
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    super::$name($crate::database::Database::sqlite().await).await;
+                }
+            )*
+        }
+
+        mod postgres {
+            $(
+                #[cfg(all(feature = "postgres", feature = "testing"))]
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    super::$name($crate::database::Database::postgres(stringify!($name)).await).await;
+                }
+            )*
+        }
+    };
+}

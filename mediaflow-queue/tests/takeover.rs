@@ -1,0 +1,350 @@
+//! What a worker leaves behind that is dead, paused or cut off is done by another one; what River lost is ended.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+mod database;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use database::{Database, builder, many, once, shut, work};
+use mediaflow_core::report::{JobState, JobStatus};
+use mediaflow_core::storage::MemoryStorage;
+use mediaflow_core::testing::{Behaviour, FakeBackend, RecordingNotifier, soon};
+use mediaflow_core::{JobId, Mediaflow};
+use rustix::process::Signal;
+
+on_both! {
+    a_job_of_a_dead_worker_is_done_again
+    a_job_of_an_unregistered_worker_is_done_again
+    the_last_attempt_of_a_dead_worker_is_a_failure
+    a_cancelled_job_of_a_dead_worker_ends_cancelled
+    an_attempt_whose_end_was_not_written_is_done_again
+    what_river_does_not_know_any_more_is_ended
+    what_has_ended_is_kept_until_everybody_was_told
+    a_killed_process_loses_nothing
+    a_restart_makes_only_the_missing_parts
+    a_paused_process_can_not_end_its_job
+}
+
+const DEAD: &str = "mediaflow-dead";
+
+async fn submitter(database: &Database) -> Mediaflow {
+    builder(database.queue(), &FakeBackend::new())
+        .storage_with("out", MemoryStorage::new())
+        .submit_only()
+        .start()
+        .await
+        .unwrap()
+}
+
+async fn worker(database: &Database, fake: &FakeBackend) -> Mediaflow {
+    builder(database.queue(), fake).storage_with("out", MemoryStorage::new()).start().await.unwrap()
+}
+
+async fn end(media: &Mediaflow, job: JobId) -> JobStatus {
+    soon("end", media.job(job).ended()).await.unwrap()
+}
+
+async fn a_job_of_a_dead_worker_is_done_again(database: Database) {
+    let client = submitter(&database).await;
+    let job = client.submit(work("left")).await.unwrap().id();
+    database.register_dead(DEAD).await;
+    database.abandon(job, DEAD).await;
+
+    let media = worker(&database, &FakeBackend::new()).await;
+    let status = end(&media, job).await;
+    assert_eq!((status.state, status.attempts), (JobState::Succeeded, 2));
+    assert_eq!(database.ends(job).await, 1);
+    let dead = format!("SELECT count(*) FROM mediaflow_workers WHERE id = '{DEAD}'");
+    assert_eq!(database.int(&dead).await, 0);
+    // What the dead one may still tell River about its row finds nothing.
+    let rows = "SELECT CAST(state AS TEXT) FROM river_job";
+    assert_eq!(database.texts(rows).await, ["completed"]);
+    shut(client).await;
+    shut(media).await;
+}
+
+async fn a_job_of_an_unregistered_worker_is_done_again(database: Database) {
+    let client = submitter(&database).await;
+    let job = client.submit(work("left")).await.unwrap().id();
+    database.abandon(job, DEAD).await;
+    let media = worker(&database, &FakeBackend::new()).await;
+    assert_eq!(end(&media, job).await.state, JobState::Succeeded);
+    shut(client).await;
+    shut(media).await;
+}
+
+async fn the_last_attempt_of_a_dead_worker_is_a_failure(database: Database) {
+    let client = submitter(&database).await;
+    let job = client.submit(once(work("left"))).await.unwrap().id();
+    database.register_dead(DEAD).await;
+    database.abandon(job, DEAD).await;
+
+    let fake = FakeBackend::new();
+    let media = worker(&database, &fake).await;
+    let status = end(&media, job).await;
+    let failure = status.failure.expect("a failure");
+    assert_eq!((status.state, failure.code.as_str()), (JobState::Failed, "job.worker_lost"));
+    assert!(failure.help.is_some());
+    assert_eq!(database.ends(job).await, 1);
+    assert_eq!(fake.runs(), Vec::<String>::new());
+    shut(client).await;
+    shut(media).await;
+}
+
+async fn a_cancelled_job_of_a_dead_worker_ends_cancelled(database: Database) {
+    let client = submitter(&database).await;
+    let job = client.submit(work("left")).await.unwrap().id();
+    database.register_dead(DEAD).await;
+    database.abandon(job, DEAD).await;
+    client.job(job).cancel().await.unwrap();
+
+    let fake = FakeBackend::new();
+    let media = worker(&database, &fake).await;
+    assert_eq!(end(&media, job).await.state, JobState::Cancelled);
+    assert_eq!((database.ends(job).await, fake.runs().len()), (1, 0));
+    shut(client).await;
+    shut(media).await;
+}
+
+async fn an_attempt_whose_end_was_not_written_is_done_again(database: Database) {
+    let media = worker(&database, &FakeBackend::new()).await;
+    database.until("SELECT count(*) FROM mediaflow_workers", 1).await;
+    let itself = database.texts("SELECT id FROM mediaflow_workers").await.remove(0);
+    media.pause().await.unwrap();
+    let job = media.submit(once(work("unwritten"))).await.unwrap().id();
+    database.abandon(job, &itself).await;
+    media.resume().await.unwrap();
+    // It is no fault of the job, so that it does not cost its only attempt.
+    assert_eq!(end(&media, job).await.state, JobState::Succeeded);
+    assert_eq!(database.ends(job).await, 1);
+    shut(media).await;
+}
+
+async fn what_river_does_not_know_any_more_is_ended(database: Database) {
+    let client = submitter(&database).await;
+    let mut jobs = Vec::new();
+    for name in ["cancelled", "discarded", "completed", "deleted", "running", "fine"] {
+        jobs.push(client.submit(work(name)).await.unwrap().id());
+    }
+    let [cancelled, discarded, completed, deleted, running, fine] = jobs[..] else { panic!("six") };
+    let long_ago = database.words().long_ago;
+    for (job, state) in [
+        (cancelled, "cancelled"),
+        (discarded, "discarded"),
+        (completed, "completed"),
+        (running, "cancelled"),
+    ] {
+        let end = format!(
+            "UPDATE river_job SET state = '{state}', finalized_at = {long_ago}
+             WHERE id = (SELECT river FROM mediaflow_jobs WHERE id = '{job}')"
+        );
+        assert_eq!(database.run(&end).await, 1);
+    }
+    database
+        .run(&format!(
+            "DELETE FROM river_job WHERE id = (SELECT river FROM mediaflow_jobs WHERE id = '{deleted}')"
+        ))
+        .await;
+    database.run(&format!("UPDATE mediaflow_jobs SET state = 'running' WHERE id = '{running}'")).await;
+
+    let media = worker(&database, &FakeBackend::new()).await;
+    for job in [discarded, completed, deleted] {
+        let status = end(&media, job).await;
+        assert_eq!(status.state, JobState::Failed);
+        assert_eq!(status.failure.expect("a failure").code, "job.lost");
+    }
+    assert_eq!(end(&media, cancelled).await.state, JobState::Cancelled);
+    assert_eq!(end(&media, running).await.state, JobState::Cancelled);
+    assert_eq!(end(&media, fine).await.state, JobState::Succeeded);
+    for job in jobs {
+        assert_eq!(database.ends(job).await, 1);
+    }
+    shut(client).await;
+    shut(media).await;
+}
+
+async fn what_has_ended_is_kept_until_everybody_was_told(database: Database) {
+    let told = RecordingNotifier::new("told");
+    let queue = database.queue().retention(Duration::ZERO);
+    let media = builder(queue, &FakeBackend::new())
+        .storage_with("out", MemoryStorage::new())
+        .notify(told.clone())
+        .start()
+        .await
+        .unwrap();
+    let job = media.submit(work("told")).await.unwrap().id();
+    let gone = format!("SELECT count(*) FROM mediaflow_jobs WHERE id = '{job}'");
+    database.until(&gone, 0).await;
+    let events = format!("SELECT count(*) FROM mediaflow_events WHERE job = '{job}'");
+    database.until(&events, 0).await;
+    for table in ["mediaflow_outputs", "mediaflow_deliveries", "mediaflow_attempts"] {
+        assert_eq!(database.int(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
+    }
+    let ends = told.attempts().into_iter().filter(|(event, _)| event.kind.is_terminal());
+    assert_eq!(ends.count(), 1);
+    shut(media).await;
+
+    // Somebody was not told: it stays, whatever its age.
+    let client = submitter(&database).await;
+    let kept = client.submit(work("kept")).await.unwrap().id();
+    database
+        .run(&format!("UPDATE mediaflow_jobs SET state = 'failed', ended_at = 1 WHERE id = '{kept}'"))
+        .await;
+    database
+        .run("INSERT INTO mediaflow_destinations (channel, address) VALUES ('absent', 'somebody')")
+        .await;
+    database
+        .run(&format!(
+            "INSERT INTO mediaflow_deliveries (event, destination, job, kind, state, due, created_at)
+             SELECT e.id, d.id, e.job, e.kind, 'pending', 4102444800000, 1
+             FROM mediaflow_events e, mediaflow_destinations d WHERE e.job = '{kept}' AND d.channel = 'absent'"
+        ))
+        .await;
+    let gone = client.submit(work("gone")).await.unwrap().id();
+    database
+        .run(&format!("UPDATE mediaflow_jobs SET state = 'failed', ended_at = 2 WHERE id = '{gone}'"))
+        .await;
+    let queue = database.queue().retention(Duration::ZERO);
+    let media =
+        builder(queue, &FakeBackend::new()).storage_with("out", MemoryStorage::new()).start().await.unwrap();
+    database.until(&format!("SELECT count(*) FROM mediaflow_jobs WHERE id = '{gone}'"), 0).await;
+    assert_eq!(database.int(&format!("SELECT count(*) FROM mediaflow_jobs WHERE id = '{kept}'")).await, 1);
+    shut(client).await;
+    shut(media).await;
+}
+
+async fn a_killed_process_loses_nothing(database: Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let other = Other::start(&database, folder.path(), "held").await;
+    let client = submitter(&database).await;
+    let job = client.submit(work("held")).await.unwrap().id();
+    database.until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'running'", 1).await;
+    other.kill().await;
+
+    let fake = FakeBackend::new();
+    let restarted = Instant::now();
+    let media = shared(&database, &fake, folder.path()).await;
+    fake.begun("held", 1).await;
+    // At once on SQLite, and after the lease and what it takes to trust in one's own signs of life on PostgreSQL.
+    let goal = Duration::from_secs(if database.address().contains("jobs.db") { 2 } else { 4 });
+    assert!(restarted.elapsed() < goal, "{:?}", restarted.elapsed());
+    let status = end(&media, job).await;
+    assert_eq!((status.state, status.attempts), (JobState::Succeeded, 2));
+    assert_eq!(database.ends(job).await, 1);
+    shut(client).await;
+    shut(media).await;
+    database.until("SELECT count(*) FROM mediaflow_workers", 0).await;
+}
+
+async fn a_restart_makes_only_the_missing_parts(database: Database) {
+    let folder = tempfile::tempdir().unwrap();
+    // Of 24 outputs, which are three parts, the other process can not make the last ones.
+    let other = Other::start(&database, folder.path(), "20").await;
+    let client = submitter(&database).await;
+    let job = client.submit(many(24)).await.unwrap().id();
+    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'done'", 2).await;
+    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'running'", 1).await;
+    other.kill().await;
+
+    let fake = FakeBackend::new();
+    let media = shared(&database, &fake, folder.path()).await;
+    let status = end(&media, job).await;
+    assert_eq!(status.state, JobState::Succeeded);
+    assert_eq!(status.outputs.len(), 24);
+    let mut runs = fake.runs();
+    runs.sort();
+    assert_eq!(runs, ["16", "17", "18", "19", "20", "21", "22", "23"]);
+    assert_eq!(database.ends(job).await, 1);
+    shut(client).await;
+    shut(media).await;
+}
+
+async fn a_paused_process_can_not_end_its_job(database: Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let other = Other::start(&database, folder.path(), "held").await;
+    let client = submitter(&database).await;
+    let job = client.submit(work("held")).await.unwrap().id();
+    database.until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'running'", 1).await;
+    let name = database.texts("SELECT id FROM mediaflow_workers").await.remove(0);
+    other.signal(Signal::STOP);
+
+    let media = shared(&database, &FakeBackend::new(), folder.path()).await;
+    let status = end(&media, job).await;
+    assert_eq!((status.state, status.attempts), (JobState::Succeeded, 2));
+    other.signal(Signal::CONT);
+    // It finds that it was taken for dead, stops what it does, and is a worker again.
+    let back = format!("SELECT count(*) FROM mediaflow_workers WHERE id = '{name}'");
+    database.until(&back, 1).await;
+    assert_eq!(end(&media, job).await.attempts, 2);
+    assert_eq!(database.ends(job).await, 1);
+    other.kill().await;
+    shut(client).await;
+    shut(media).await;
+}
+
+async fn shared(database: &Database, fake: &FakeBackend, folder: &Path) -> Mediaflow {
+    let storage = format!("file://{}", folder.display());
+    builder(database.queue(), fake).storage("out", &storage).start().await.unwrap()
+}
+
+/// Another process at work on the same database.
+struct Other(tokio::process::Child);
+
+const DATABASE: &str = "MEDIAFLOW_TAKEOVER_DATABASE";
+const FOLDER: &str = "MEDIAFLOW_TAKEOVER_FOLDER";
+const HOLDS: &str = "MEDIAFLOW_TAKEOVER_HOLDS";
+
+impl Other {
+    /// Starts it, and waits until it is a worker. It never gets past the step of this name.
+    async fn start(database: &Database, folder: &Path, holds: &str) -> Self {
+        let child = tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "the_other_process"])
+            .env(DATABASE, database.address())
+            .env(FOLDER, folder)
+            .env(HOLDS, holds)
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let registered = async {
+            let there = "SELECT count(*) FROM mediaflow_workers";
+            while !database.has_tables().await || database.int(there).await == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        soon("worker in another process", registered).await;
+        Self(child)
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = self.0.id().and_then(|pid| i32::try_from(pid).ok());
+        let pid = pid.and_then(rustix::process::Pid::from_raw).expect("a running process");
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    async fn kill(mut self) {
+        self.0.kill().await.unwrap();
+    }
+}
+
+/// Nothing but what [`Other`] starts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_other_process() {
+    let Ok(database) = std::env::var(DATABASE) else { return };
+    let fake = FakeBackend::new();
+    fake.script(std::env::var(HOLDS).unwrap(), [Behaviour::Block]);
+    let storage = format!("file://{}", std::env::var(FOLDER).unwrap());
+    let _media = builder(Database::queue_at(&database).lease(Duration::from_secs(1)), &fake)
+        .storage("out", &storage)
+        .concurrency(1)
+        .start()
+        .await
+        .unwrap();
+    // Until it is killed, or the test is gone.
+    let parent = std::os::unix::process::parent_id();
+    while std::os::unix::process::parent_id() == parent {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

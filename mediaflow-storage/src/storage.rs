@@ -1,0 +1,246 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use mediaflow_core::media::{Blob, Scratch};
+use mediaflow_core::spec::{Key, Source};
+use mediaflow_core::storage::{Staged, Storage, Ticket, check_key, not_staged};
+use mediaflow_core::{CancellationToken, Error, Result};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _};
+
+use crate::failure::{failed, interrupted, is_missing};
+use crate::staged::{Discards, StagedObject};
+use crate::transfer::{content_type, download, upload};
+
+/// A [`Storage`] in an object store: S3, or any other [`ObjectStore`]. Clones share.
+///
+/// Runs on tokio. Small objects are read into memory; larger ones into a temporary file, in one version even if the
+/// object is replaced meanwhile.
+#[derive(Clone)]
+pub struct ObjectStorage {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    root: Path,
+    scratch: Scratch,
+    pub(crate) discards: Discards,
+    /// Objects above this many bytes are published through this process.
+    pub(crate) copy_limit: u64,
+}
+
+/// S3 copies no larger object in one request.
+const COPY_LIMIT: u64 = 5 << 30;
+
+impl ObjectStorage {
+    /// Everything below `prefix` (empty: everything) of a store, which overwrites by default and copies in one act.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use mediaflow_storage::ObjectStorage;
+    /// use mediaflow_storage::object_store::memory::InMemory;
+    ///
+    /// let storage = ObjectStorage::new(Arc::new(InMemory::new()), "media/public")?;
+    /// # Ok::<_, mediaflow_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `storage.prefix` if a part of the prefix is empty, `.`, `..` or has a control character.
+    pub fn new(store: Arc<dyn ObjectStore>, prefix: &str) -> Result<Self> {
+        let root = Path::parse(prefix).map_err(|_| {
+            Error::input("storage.prefix", "this can not be the prefix of objects")
+                .with("prefix", prefix.escape_debug())
+                .help("use parts with `/` between them, such as `media/public`")
+        })?;
+        Ok(Self {
+            store,
+            root,
+            scratch: Scratch::in_folder(std::env::temp_dir()),
+            discards: Discards::default(),
+            copy_limit: COPY_LIMIT,
+        })
+    }
+
+    /// `s3://bucket/prefix`, reached as the environment says: see [`S3`](crate::S3).
+    ///
+    /// # Errors
+    /// `storage.url` if it has another form, or this build has no such storage; those of `S3::build`.
+    pub fn from_url(url: &str) -> Result<Self> {
+        let help = "write `s3://bucket/prefix`; how to get there is said by AWS_REGION, AWS_ENDPOINT_URL and so on";
+        let wrong = |what: &str| {
+            let shown = Source::Url(url.to_owned());
+            Error::unsupported("storage.url", what).with("url", shown).help(help)
+        };
+        match url.strip_prefix("s3://") {
+            Some(place) if !url.contains(['?', '#', '@']) => {
+                let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+                let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+                if bucket.is_empty() || !bucket.chars().all(valid) {
+                    return Err(wrong("this is no name of a bucket"));
+                }
+                s3(bucket, prefix)
+            }
+            Some(_) => Err(wrong("a storage's URL has nothing but a bucket and a prefix")),
+            None => Err(wrong("no cloud storage has such a URL")),
+        }
+    }
+
+    /// Where large objects lie while they are worked on. Default: the system's folder for temporary files.
+    #[must_use]
+    pub fn scratch(self, folder: impl Into<PathBuf>) -> Self {
+        Self { scratch: Scratch::in_folder(folder), ..self }
+    }
+
+    /// Where the object of a key lies.
+    fn place(&self, key: &Key) -> Result<Path> {
+        check_key(key)?;
+        self.below(key.as_str()).map_err(|_| {
+            Error::input("storage.key", "the key can not name an object").with("key", key)
+        })
+    }
+
+    /// One folder for each job, so that revoking lists nothing else.
+    fn waiting_room(&self, job: &str) -> Result<Path> {
+        self.below(&format!("{}/{job}", Ticket::FOLDER)).map_err(|_| {
+            Error::input("storage.ticket", "a job of this name can have staged nothing")
+                .with("job", job)
+        })
+    }
+
+    fn below(&self, name: &str) -> Result<Path, object_store::path::Error> {
+        match self.root.as_ref() {
+            "" => Path::parse(name),
+            root => Path::parse(format!("{root}/{name}")),
+        }
+    }
+
+    /// What stands for the staged object of a ticket, whether it is there yet or not.
+    async fn waiting(&self, key: &Key, ticket: &Ticket, len: u64) -> Result<StagedObject> {
+        let place = self.place(key)?;
+        let beside = self.waiting_room(ticket.job())?.join(ticket.to_string());
+        self.discards.settled(&beside).await;
+        Ok(StagedObject::new(self.clone(), key.clone(), ticket.clone(), beside, place, len))
+    }
+
+    /// The key of a listed object, if it is one.
+    fn key(&self, place: &Path) -> Option<Key> {
+        let name = match self.root.as_ref() {
+            "" => place.as_ref(),
+            root => place.as_ref().strip_prefix(root)?.strip_prefix('/')?,
+        };
+        name.parse().ok().filter(|key| check_key(key).is_ok())
+    }
+}
+
+#[cfg(feature = "s3")]
+fn s3(bucket: &str, prefix: &str) -> Result<ObjectStorage> {
+    crate::S3::bucket(bucket).prefix(prefix).build()
+}
+
+#[cfg(not(feature = "s3"))]
+fn s3(_bucket: &str, _prefix: &str) -> Result<ObjectStorage> {
+    Err(Error::unsupported("storage.url", "this build has no S3")
+        .help("switch on the feature `s3`"))
+}
+
+#[async_trait]
+impl Storage for ObjectStorage {
+    async fn get(&self, key: &Key) -> Result<Blob> {
+        let object = self.store.get(&self.place(key)?).await.map_err(|e| match is_missing(&e) {
+            true => not_found(key),
+            false => failed("the object can not be read", &e).with("key", key),
+        })?;
+        download(object, &self.scratch, key.extension()).await.map_err(|e| e.with("key", key))
+    }
+
+    async fn stage(&self, key: &Key, blob: &Blob, ticket: &Ticket) -> Result<Box<dyn Staged>> {
+        let staged = self.waiting(key, ticket, blob.len()).await?;
+        let (store, blob, kind) = (Arc::clone(&self.store), blob.clone(), content_type(key));
+        let given_up = CancellationToken::new();
+        let _when_dropped = given_up.clone().drop_guard();
+        // A task of its own, because aborting an upload takes requests, which a dropped future can not make.
+        let task = tokio::spawn(async move {
+            upload(store.as_ref(), &staged.beside, blob, kind, &given_up).await?;
+            Ok::<_, Error>(staged)
+        });
+        let staged = task.await.map_err(interrupted)?.map_err(|e| e.with("key", key))?;
+        Ok(Box::new(staged))
+    }
+
+    async fn staged(&self, key: &Key, ticket: &Ticket) -> Result<Box<dyn Staged>> {
+        if check_key(key).is_err() {
+            return Err(not_staged(key, ticket));
+        }
+        let mut staged = self.waiting(key, ticket, 0).await?;
+        // Until it is known to be there it is not ours to discard.
+        staged.kept = true;
+        let object = self.store.head(&staged.beside).await.map_err(|e| match is_missing(&e) {
+            true => not_staged(key, ticket),
+            false => failed("the staged object can not be seen", &e).with("key", key),
+        })?;
+        (staged.len, staged.kept) = (object.size, false);
+        Ok(Box::new(staged))
+    }
+
+    async fn revoke(&self, job: &str, below: u64) -> Result<()> {
+        let room = self.waiting_room(job)?;
+        let failed = |e| failed("staged objects can not be revoked", &e).with("job", job);
+        let old = self.store.list(Some(&room)).try_filter_map(|object| {
+            let fence = object.location.filename().and_then(|name| Ticket::fence_of(job, name));
+            let old = fence.is_some_and(|fence| fence < below);
+            std::future::ready(Ok(old.then_some(object.location)))
+        });
+        // Listed to the end before anything goes: pages of a listing that shrinks could skip some.
+        let old: Vec<Path> = old.try_collect().await.map_err(failed)?;
+        let mut deletions = self.store.delete_stream(stream::iter(old).map(Ok).boxed());
+        while let Some(deleted) = deletions.next().await {
+            match deleted {
+                Err(e) if !is_missing(&e) => return Err(failed(e)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, key: &Key) -> Result<()> {
+        match self.store.delete(&self.place(key)?).await {
+            Err(e) if !is_missing(&e) => {
+                Err(failed("the object can not be removed", &e).with("key", key))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Key>> {
+        // Stores list by whole folders.
+        let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let Ok(folder) = self.below(folder) else { return Ok(Vec::new()) };
+        let objects: Vec<_> = self
+            .store
+            .list(Some(&folder))
+            .map_ok(|object| object.location)
+            .try_collect()
+            .await
+            .map_err(|e| failed("the objects can not be listed", &e).with("prefix", prefix))?;
+        let mut keys: Vec<Key> = objects
+            .iter()
+            .filter_map(|place| self.key(place))
+            .filter(|key| key.as_str().starts_with(prefix))
+            .collect();
+        keys.sort();
+        Ok(keys)
+    }
+}
+
+fn not_found(key: &Key) -> Error {
+    Error::input("storage.not_found", "there is nothing under this key")
+        .with("key", key)
+        .help("was it uploaded, and not removed yet?")
+}
+
+impl fmt::Debug for ObjectStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObjectStorage({}, {:?})", self.store, self.root.as_ref())
+    }
+}
