@@ -77,14 +77,19 @@ pub(crate) async fn serve(place: &str) -> Result<()> {
             println!("begun");
         }
     });
-    let mut commands = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(command) = commands.next_line().await? {
-        match command.as_str() {
+    // On a thread of its own: the runtime's are for the work.
+    tokio::task::spawn_blocking(obey).await??;
+    host::stop(media).await
+}
+
+fn obey() -> Result<()> {
+    for command in std::io::stdin().lines() {
+        match command?.as_str() {
             "cpu" => println!("{}", used()),
             other => return Err(format!("unknown command {other}").into()),
         }
     }
-    host::stop(media).await
+    Ok(())
 }
 
 fn used() -> f64 {

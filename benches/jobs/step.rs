@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mediaflow::operation::Takes;
+use mediaflow::Takes;
 use mediaflow::prelude::*;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;

@@ -51,7 +51,7 @@ async fn large_files_travel_in_parts_and_stay_out_of_memory() {
         *counts.lock().unwrap().entry(kind).or_default() += 1;
         Fault::None
     });
-    let (place, film) = (key("films/long.mp4"), film(20_000_001));
+    let (place, film) = (key("films/long.mp4"), film(17_000_001));
     let source = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(source.path(), &film).unwrap();
     storage.put(&place, &Blob::file(source.path()).unwrap()).await.unwrap();
@@ -76,7 +76,7 @@ async fn a_failed_upload_leaves_nothing_behind() {
         false => Fault::None,
     });
     let ticket = Ticket::new("job", 1, "film").unwrap();
-    let (place, film) = (key("film.mp4"), Blob::from(film(20_000_001)));
+    let (place, film) = (key("film.mp4"), Blob::from(film(17_000_001)));
     let error = storage.stage(&place, &film, &ticket).await.unwrap_err();
     assert_eq!((error.code(), error.retry()), ("storage.refused", Retry::Never));
     assert_eq!(error.fact("code"), Some("InvalidRequest"));
@@ -97,7 +97,7 @@ async fn an_upload_that_is_given_up_leaves_nothing_behind() {
         if line.contains("partNumber=2") { Fault::Hangs } else { Fault::None }
     });
     let ticket = Ticket::new("job", 1, "film").unwrap();
-    let (place, film) = (key("film.mp4"), Blob::from(film(20_000_001)));
+    let (place, film) = (key("film.mp4"), Blob::from(film(17_000_001)));
     {
         let staging = storage.stage(&place, &film, &ticket);
         let second_part = async { while !told.recv().await.unwrap().contains("partNumber=2") {} };

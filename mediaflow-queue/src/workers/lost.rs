@@ -110,7 +110,7 @@ impl Lost {
     async fn page(&mut self, home: &Home, class: &'static str) -> Result<()> {
         let (due, id) = self.pages.remove(class).unwrap_or((i64::MIN, String::new()));
         let find = "SELECT j.id, j.due, CAST(r.state AS TEXT) AS river,
-               CASE WHEN r.id IS NULL OR r.finalized_at IS NOT NULL THEN 1 ELSE 0 END AS lost
+               CAST(CASE WHEN r.id IS NULL OR r.finalized_at IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS lost
              FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
              WHERE j.ended_at IS NULL AND j.state = 'queued' AND j.class = $1 AND (j.due, j.id) > ($2, $3)
              ORDER BY j.due, j.id LIMIT $4";
@@ -121,8 +121,7 @@ impl Lost {
             self.pages.insert(class, (last.int("due")?, last.text("id")?));
         }
         for row in rows {
-            // Numbers are of 32 bits on PostgreSQL, and of 64 on SQLite: only texts are the same.
-            if row.int("lost").unwrap_or(0) != 0 {
+            if row.int("lost")? != 0 {
                 end(home, &row).await?;
             }
         }

@@ -9,6 +9,7 @@
 
 mod audit;
 mod child;
+mod diary;
 mod disk;
 mod kills;
 mod lock;

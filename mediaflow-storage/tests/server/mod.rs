@@ -15,7 +15,7 @@ use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock};
 use tokio::task::JoinHandle;
 
 pub(crate) const BUCKET: &str = "media";
@@ -48,6 +48,8 @@ struct Peer {
     service: S3Service,
     wire: Arc<Mutex<Wire>>,
     gate: Arc<Notify>,
+    /// S3 copies in one act; this server copies byte after byte.
+    copies: Arc<RwLock<()>>,
 }
 
 /// Stops when it is dropped.
@@ -71,6 +73,7 @@ impl Server {
             service: service.build(),
             wire: Arc::new(Mutex::new(Box::new(|_| Fault::None))),
             gate: Arc::new(Notify::new()),
+            copies: Arc::default(),
         };
         let task = tokio::spawn(serve(listener, peer.clone()));
         Self { address, folder, peer, task }
@@ -144,6 +147,10 @@ async fn answer(request: Request<Incoming>, peer: Peer) -> Result<Answer, String
         Fault::Waits => peer.gate.notified().await,
         Fault::None | Fault::AnswerLost | Fault::AnswerCut => {}
     }
+    let (_alone, _among_others) = match request.headers().contains_key("x-amz-copy-source") {
+        true => (Some(peer.copies.write().await), None),
+        false => (None, Some(peer.copies.read().await)),
+    };
     let (head, body) = peer
         .service
         .call(request.map(s3s::Body::from))

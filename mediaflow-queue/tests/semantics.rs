@@ -1,0 +1,252 @@
+//! What the durable engines promise beyond the suite of all engines, on both databases and between processes.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use mediaflow_core::report::JobState;
+use mediaflow_core::spec::{IntoSpec as _, JobOptions, JobSpec, Pipeline, Source};
+use mediaflow_core::storage::{MemoryStorage, StorageExt as _};
+use mediaflow_core::testing::{Behaviour, FakeBackend, FakeWork, dot, soon};
+use mediaflow_core::{
+    Builder, EventKind, Inputs, Mediaflow, OpContext, Operation, Outputs, Result, async_trait,
+};
+use mediaflow_queue::Queue;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A database, and how another process would open it.
+struct Database(Box<dyn Fn() -> Queue>);
+
+impl Database {
+    fn open(&self) -> Queue {
+        (self.0)()
+    }
+}
+
+macro_rules! on_both_databases {
+    ($($test:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("jobs.db");
+                super::$test(super::Database(Box::new(move || mediaflow_queue::Sqlite::open(&path)))).await;
+            })*
+        }
+
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                let server = mediaflow_queue::testing::PrivatePostgres::shared().await.unwrap();
+                let url = server.database(stringify!($test)).await.unwrap();
+                super::$test(super::Database(Box::new(move || mediaflow_queue::Postgres::connect(url.clone())))).await;
+            })*
+        }
+    };
+}
+
+on_both_databases! {
+    a_key_has_its_time,
+    equal_work_is_done_once,
+    a_worker_leaves_what_it_does_not_know,
+    an_old_spec_is_brought_up_to_date,
+    a_submitter_sees_what_workers_do,
+    a_running_job_is_cancelled_from_elsewhere,
+    a_batch_waits_for_jobs_that_were_known_before,
+}
+
+/// A process: what it works with, around one database.
+struct Process {
+    fake: FakeBackend,
+    storage: MemoryStorage,
+}
+
+impl Process {
+    fn new() -> Self {
+        Self { fake: FakeBackend::new(), storage: MemoryStorage::new() }
+    }
+
+    fn builder(&self, queue: Queue) -> Builder {
+        Mediaflow::builder()
+            .engine(queue)
+            .with(self.fake.operations())
+            .storage_with("out", self.storage.clone())
+            .storage_with("uploads", self.storage.clone())
+    }
+
+    async fn start(&self, queue: Queue) -> Mediaflow {
+        self.builder(queue).start().await.unwrap()
+    }
+}
+
+fn work(name: &str) -> JobSpec {
+    let dot = Pipeline::from(dot());
+    let pipeline = dot.output(format!("out/{name}.gif"), |dot| dot.then(FakeWork::new(name)));
+    pipeline.build().unwrap().into_spec().unwrap()
+}
+
+async fn succeeded(media: &Mediaflow, spec: JobSpec) -> mediaflow_core::report::Report {
+    let job = media.submit(spec).await.unwrap();
+    soon("success", job.done()).await.unwrap()
+}
+
+async fn end(media: Mediaflow) {
+    soon("shutdown", media.shutdown(Duration::from_secs(5))).await.unwrap();
+}
+
+async fn a_key_has_its_time(database: Database) {
+    let time = Duration::from_millis(700);
+    let media = Process::new().start(database.open().idempotency(time)).await;
+    let keyed = || work("keyed").with_options(JobOptions::new().idempotency_key("upload-1"));
+    let first = media.submit(keyed()).await.unwrap();
+    let second = media.submit(keyed()).await.unwrap();
+    assert_eq!(first.id(), second.id());
+    let queued = soon("success", first.done()).await.unwrap().queued_at;
+    let clock = mediaflow_core::SystemClock::default();
+    mediaflow_core::Clock::sleep_until(&clock, queued.plus(time)).await;
+    let third = media.submit(keyed()).await.unwrap();
+    assert_ne!(first.id(), third.id(), "its time is over");
+    soon("success", third.done()).await.unwrap();
+    end(media).await;
+}
+
+async fn equal_work_is_done_once(database: Database) {
+    let process = Process::new();
+    let media = process.start(database.open()).await;
+    let at = |place: &str| {
+        let pipeline = Pipeline::from(dot()).output(place, |dot| dot.then(FakeWork::new("made")));
+        pipeline.build().unwrap().into_spec().unwrap()
+    };
+    let first = succeeded(&media, at("out/first.gif")).await;
+    let second = succeeded(&media, at("out/second.gif")).await;
+    assert_eq!(process.fake.runs(), ["made"], "the second is a copy");
+    assert!(!first.outputs[0].reused && second.outputs[0].reused);
+    assert_eq!(first.outputs[0].sha256, second.outputs[0].sha256);
+    let anew = at("out/third.gif").with_options(JobOptions::new().reuse(false));
+    succeeded(&media, anew).await;
+    let again = media.replay(second.job, None).await.unwrap();
+    soon("success", again.done()).await.unwrap();
+    assert_eq!(process.fake.runs(), ["made"; 3], "who asks for it gets new work");
+    end(media).await;
+}
+
+async fn a_worker_leaves_what_it_does_not_know(database: Database) {
+    let ignorant = Mediaflow::builder()
+        .engine(database.open())
+        .storage_with("out", MemoryStorage::new())
+        .start()
+        .await
+        .unwrap();
+    let process = Process::new();
+    let submitter = process.builder(database.open()).submit_only().start().await.unwrap();
+    let job = submitter.submit(work("known-elsewhere")).await.unwrap();
+    // Something else that it knows goes through while the job waits.
+    let copy = Pipeline::from(dot()).output("out/copy.gif", |dot| dot).build().unwrap();
+    soon("success", ignorant.submit(copy).await.unwrap().done()).await.unwrap();
+    let status = job.status().await.unwrap();
+    assert_eq!((status.state, status.attempts), (JobState::Queued, 0), "no attempt is burnt");
+    let knowing = process.start(database.open()).await;
+    let report = soon("success", job.done()).await.unwrap();
+    assert_eq!(report.attempts, 1);
+    for media in [ignorant, submitter, knowing] {
+        end(media).await;
+    }
+}
+
+/// Version 1 had a strength from 0 to 10, version 2 has one from 0 to 1.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tint {
+    opacity: f64,
+}
+
+#[async_trait]
+impl Operation for Tint {
+    const KIND: &'static str = "test.tint";
+    const VERSION: u32 = 2;
+    const TAKES: mediaflow_core::Takes = mediaflow_core::Takes::Encoded;
+
+    async fn run(&self, inputs: Inputs, _cx: &OpContext) -> Result<Outputs> {
+        assert!((self.opacity - 0.7).abs() < 1e-9, "{}", self.opacity);
+        Ok(Outputs::one(inputs.into_first()?))
+    }
+
+    fn upgrade(from: u32, with: Value) -> Result<Value> {
+        assert_eq!(from, 1);
+        let strength = with["strength"].as_f64().unwrap_or_default();
+        Ok(serde_json::json!({ "opacity": strength / 10.0 }))
+    }
+}
+
+async fn an_old_spec_is_brought_up_to_date(database: Database) {
+    let process = Process::new();
+    process.storage.put(&"dot.gif".parse().unwrap(), &dot_bytes()).await.unwrap();
+    let tints = |builder: Builder| {
+        builder.with(|registry| {
+            registry.operation::<Tint>();
+        })
+    };
+    let media = tints(process.builder(database.open())).start().await.unwrap();
+    let stored = JobSpec::from_json(include_str!("specs/tint-1.json")).unwrap();
+    assert_eq!(succeeded(&media, stored).await.state, JobState::Succeeded);
+    end(media).await;
+}
+
+fn dot_bytes() -> mediaflow_core::media::Blob {
+    match dot() {
+        Source::Bytes(bytes) => mediaflow_core::media::Blob::bytes(bytes),
+        other => panic!("{other}"),
+    }
+}
+
+async fn a_submitter_sees_what_workers_do(database: Database) {
+    let process = Process::new();
+    process.fake.script("steps", [Behaviour::Progress(vec![0.2, 0.4, 0.8]), Behaviour::Succeed]);
+    let submitter = process.builder(database.open()).submit_only().start().await.unwrap();
+    let mut events = submitter.events();
+    let job = submitter.submit(work("steps")).await.unwrap();
+    let worker = process.start(database.open()).await;
+    let mut seen = Vec::new();
+    while seen.last() != Some(&EventKind::JobCompleted) {
+        seen.push(soon("event", events.next()).await.unwrap().kind);
+    }
+    assert!(seen.contains(&EventKind::JobCreated) && seen.contains(&EventKind::JobStarted), "{seen:?}");
+    soon("success", job.done()).await.unwrap();
+    for media in [submitter, worker] {
+        end(media).await;
+    }
+}
+
+async fn a_running_job_is_cancelled_from_elsewhere(database: Database) {
+    let process = Process::new();
+    process.fake.script("encode", [Behaviour::Block]);
+    let worker = process.start(database.open()).await;
+    let submitter = process.builder(database.open()).submit_only().start().await.unwrap();
+    let job = submitter.submit(work("encode")).await.unwrap();
+    soon("start", process.fake.begun("encode", 1)).await;
+    job.cancel().await.unwrap();
+    let status = soon("end", job.ended()).await.unwrap();
+    assert_eq!(status.state, JobState::Cancelled);
+    for media in [submitter, worker] {
+        end(media).await;
+    }
+}
+
+async fn a_batch_waits_for_jobs_that_were_known_before(database: Database) {
+    let process = Process::new();
+    process.fake.script("known", [Behaviour::Block]);
+    let media = process.start(database.open()).await;
+    let known = || work("known").with_options(JobOptions::new().idempotency_key("known"));
+    let first = media.submit(known()).await.unwrap();
+    soon("start", process.fake.begun("known", 1)).await;
+    let batch = media.eager([known(), work("new")]).await.unwrap();
+    process.fake.release();
+    let report = soon("batch", batch.done()).await.unwrap();
+    assert_eq!(report.state, JobState::Succeeded);
+    assert_eq!(report.jobs[0].job, first.id());
+    // A batch of nothing but ended jobs has ended.
+    let batch = media.eager([known()]).await.unwrap();
+    soon("batch", batch.done()).await.unwrap();
+    end(media).await;
+}
