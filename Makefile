@@ -9,8 +9,8 @@ help: ## List the targets
 setup: ## Install what building needs: GStreamer and a C toolchain (Debian, Ubuntu)
 	@scripts/setup.sh build
 
-demo: setup ## Process photos and a clip in the background, and watch it
-	@cargo run --features full --example upload_backend
+demo: setup ## Process photos and a clip in the background, kill the worker, and watch it go on
+	@cargo run --features turbo,video,sqlite --example upload_backend
 
 test: ## Run every check: format, spelling, licences, clippy, documentation, tests
 	@scripts/test.sh

@@ -21,6 +21,7 @@ pub(crate) fn prepare(folder: &Path) -> Anyhow<()> {
     }
     let uploads = folder.join("uploads");
     fs::create_dir_all(&uploads)?;
+    fs::create_dir_all(folder.join("scratch"))?; // here, what a killed worker leaves is found and removed
     for name in PHOTOS.iter().chain(&[CLIP, "logo.png"]) {
         fs::copy(Path::new("examples/media").join(name), uploads.join(name))?;
     }

@@ -2,8 +2,8 @@
 //! is killed and replaced. At the end the database and the receiver of the webhooks are asked what was lost.
 //!
 //! `cargo run --example workers --features postgres,webhook,testing`, and `-- 42` behind it repeats the choices of
-//! seed 42. It takes the database at `DATABASE_URL`, or starts a private server (`scripts/setup.sh jobs` installs
-//! PostgreSQL). It ends with 1 if anything is missing.
+//! seed 42. It works in the database at `DATABASE_URL`, which should be its own, or starts a private server
+//! (`scripts/setup.sh jobs` installs PostgreSQL). It ends with 1 if anything is missing.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its reader")]
 
 mod backend;
@@ -17,13 +17,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use mediaflow::queue::testing::PrivatePostgres;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout_at};
 
 use backend::Place;
 use crew::Crew;
 use ledger::Ledger;
 use receiver::Receiver;
-use uploads::Submitted;
 
 type Anyhow<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -41,53 +40,77 @@ async fn main() -> Anyhow<ExitCode> {
 }
 
 async fn story(seed: u64) -> Anyhow<ExitCode> {
-    let server = if std::env::var_os("DATABASE_URL").is_none() {
-        Some(PrivatePostgres::start().await?)
-    } else {
-        None
-    };
-    let url = match &server {
-        Some(server) => server.database("workers").await?,
-        None => std::env::var("DATABASE_URL")?,
-    };
+    let (database, server) = database().await?;
     let receiver = Receiver::start().await?;
-    let place = Place::new(url, receiver.address())?;
-    let whose = if server.is_some() { "a private server" } else { "the server at DATABASE_URL" };
-    println!("PostgreSQL on {whose}; webhooks to {}; seed {seed}", receiver.address());
+    let place = Place::new(&database, receiver.address())?;
+    let whose = if server.is_some() { "a private server" } else { "DATABASE_URL" };
+    println!("PostgreSQL: {whose}; webhooks go to {}; seed {seed}", receiver.address());
 
-    // Whoever starts first makes the tables.
+    // The submitter starts first, and makes the tables.
     let media = backend::builder(&place).submit_only().start().await?;
-    let ledger = Ledger::open(&place.database).await?;
-    let mut scene = Scene {
-        crew: Crew::hire(WORKERS, place, seed)?,
-        ledger,
-        receiver,
-        submitted: Submitted::default(),
-        begin: Instant::now(),
-    };
-    println!("{WORKERS} workers started; from now on one of them is killed every second");
+    let ledger = Ledger::open(&database).await?;
+    let mut crew = Crew::hire(WORKERS, place, seed)?;
+    println!("{WORKERS} workers started; one of them is killed every second until all jobs have ended\n");
+    let scene = Scene { ledger, receiver, begin: Instant::now() };
 
-    let submitted = scene.while_workers_die(uploads::submit(&media)).await??;
-    scene.submitted = submitted;
-    scene.say(&format!("submitted {}", scene.submitted)).await?;
-    let quiet = timeout(DEADLINE, scene.until_quiet(&media)).await;
-    if let Ok(quiet) = quiet {
-        quiet?;
-    } else {
-        println!("not quiet after {DEADLINE:?}");
-    }
+    let submitted = scene.while_workers_die(&mut crew, uploads::submit(&media)).await??;
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    let jobs_end = scene.while_workers_die(&mut crew, submitted.ended(&media));
+    let on_time = match timeout_at(deadline, jobs_end).await {
+        Ok(ended) => {
+            ended??;
+            timeout_at(deadline, scene.receiver.verified(submitted.webhooks())).await.is_ok()
+        }
+        Err(_) => false,
+    };
     let took = scene.begin.elapsed();
-    let left = scene.crew.dismiss().await?;
-    let table = table::Table::read(&scene, took).await?;
+    if !on_time {
+        println!("not quiet within {DEADLINE:?}");
+    }
+    crew.dismiss().await?;
+    let table = table::Table::read(&scene, &crew, &submitted, took).await?;
     println!("\n{table}");
-    Ok(if table.is_whole() && left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if table.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Everything that plays a part.
+/// The URL of the database, and the server if it is ours: it ends with the value.
+async fn database() -> Anyhow<(String, Option<PrivatePostgres>)> {
+    if let Ok(url) = std::env::var("DATABASE_URL") {
+        return Ok((url, None));
+    }
+    let server = PrivatePostgres::start().await?;
+    Ok((server.database("workers").await?, Some(server)))
+}
+
+/// What can be seen from outside of the workers.
 pub(crate) struct Scene {
-    pub(crate) crew: Crew,
     pub(crate) ledger: Ledger,
     pub(crate) receiver: Receiver,
-    pub(crate) submitted: Submitted,
     begin: Instant,
+}
+
+impl Scene {
+    /// Lets something go on while a worker is killed every second or so, and another one started.
+    async fn while_workers_die<T>(
+        &self,
+        crew: &mut Crew,
+        work: impl Future<Output = T>,
+    ) -> Anyhow<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = sleep(crew.pause()) => {
+                    let what = crew.replace_one().await?;
+                    println!("{:5.1} s  {what}  {}", self.begin.elapsed().as_secs_f64(), self.progress().await?);
+                }
+            }
+        }
+    }
+
+    async fn progress(&self) -> Anyhow<String> {
+        let [ended, jobs, done, parts] = self.ledger.progress().await?;
+        let webhooks = self.receiver.distinct();
+        Ok(format!("jobs {ended:3} of {jobs}, parts {done:2} of {parts}, webhooks {webhooks:3}"))
+    }
 }

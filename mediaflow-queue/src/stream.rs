@@ -5,7 +5,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
-use mediaflow_core::{CancellationToken, Event, Result};
+use mediaflow_core::{CancellationToken, Event, Result, Timestamp};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
@@ -86,8 +86,8 @@ impl Tail {
         let Some(from) = self.from else {
             // The first reader has just come. What was written in the last moment may be news to it.
             let newest = "SELECT coalesce(max(seq), 0) AS seq FROM mediaflow_events WHERE at < $1";
-            let since = home.now().millis().saturating_sub(LATE.as_millis() as u64);
-            let row = home.db.row(newest, values![i64::try_from(since).unwrap_or(i64::MAX)]).await?;
+            let since = home.now().since(Timestamp::default().plus(LATE));
+            let row = home.db.row(newest, values![Timestamp::default().plus(since)]).await?;
             self.from = row.map(|row| row.int("seq")).transpose()?;
             self.told.clear();
             self.marks.clear();

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A database, and how another process would open it.
-struct Database(Box<dyn Fn() -> Queue>);
+struct Database(Box<dyn Fn() -> Queue + Send + Sync>);
 
 impl Database {
     fn open(&self) -> Queue {

@@ -147,7 +147,9 @@ async fn what_river_does_not_know_any_more_is_ended(database: Database) {
             "DELETE FROM river_job WHERE id = (SELECT river FROM mediaflow_jobs WHERE id = '{deleted}')"
         ))
         .await;
-    database.run(&format!("UPDATE mediaflow_jobs SET state = 'running' WHERE id = '{running}'")).await;
+    database
+        .run(&format!("UPDATE mediaflow_jobs SET state = 'running' WHERE id = '{running}'"))
+        .await;
 
     let media = worker(&database, &FakeBackend::new()).await;
     for job in [discarded, completed, deleted] {
@@ -190,7 +192,9 @@ async fn what_has_ended_is_kept_until_everybody_was_told(database: Database) {
     let client = submitter(&database).await;
     let kept = client.submit(work("kept")).await.unwrap().id();
     database
-        .run(&format!("UPDATE mediaflow_jobs SET state = 'failed', ended_at = 1 WHERE id = '{kept}'"))
+        .run(&format!(
+            "UPDATE mediaflow_jobs SET state = 'failed', ended_at = 1 WHERE id = '{kept}'"
+        ))
         .await;
     database
         .run("INSERT INTO mediaflow_destinations (channel, address) VALUES ('absent', 'somebody')")
@@ -204,13 +208,21 @@ async fn what_has_ended_is_kept_until_everybody_was_told(database: Database) {
         .await;
     let gone = client.submit(work("gone")).await.unwrap().id();
     database
-        .run(&format!("UPDATE mediaflow_jobs SET state = 'failed', ended_at = 2 WHERE id = '{gone}'"))
+        .run(&format!(
+            "UPDATE mediaflow_jobs SET state = 'failed', ended_at = 2 WHERE id = '{gone}'"
+        ))
         .await;
     let queue = database.queue().retention(Duration::ZERO);
-    let media =
-        builder(queue, &FakeBackend::new()).storage_with("out", MemoryStorage::new()).start().await.unwrap();
+    let media = builder(queue, &FakeBackend::new())
+        .storage_with("out", MemoryStorage::new())
+        .start()
+        .await
+        .unwrap();
     database.until(&format!("SELECT count(*) FROM mediaflow_jobs WHERE id = '{gone}'"), 0).await;
-    assert_eq!(database.int(&format!("SELECT count(*) FROM mediaflow_jobs WHERE id = '{kept}'")).await, 1);
+    assert_eq!(
+        database.int(&format!("SELECT count(*) FROM mediaflow_jobs WHERE id = '{kept}'")).await,
+        1
+    );
     shut(client).await;
     shut(media).await;
 }
@@ -310,7 +322,8 @@ impl Other {
             .unwrap();
         let registered = async {
             let there = "SELECT count(*) FROM mediaflow_workers";
-            while !database.has_tables().await || database.int(there).await == 0 {
+            let made = "mediaflow_workers".to_owned();
+            while !database.tables().await.contains(&made) || database.int(there).await == 0 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

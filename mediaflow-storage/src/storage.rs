@@ -62,7 +62,7 @@ impl ObjectStorage {
         })
     }
 
-    /// `s3://bucket/prefix`, reached as the environment says: see [`S3`](crate::S3).
+    /// `s3://bucket/prefix`, reached as the environment says: see `S3`.
     ///
     /// # Errors
     /// `storage.url` if it has another form, or this build has no such storage; those of `S3::build`.

@@ -102,8 +102,11 @@ impl Row {
         get!(self, column)
     }
 
-    pub(crate) fn real(&self, column: &str) -> Result<f64> {
-        get!(self, column)
+    /// A share from 0 to 1.
+    #[expect(clippy::cast_possible_truncation, reason = "percents are all that is asked of it")]
+    pub(crate) fn share(&self, column: &str) -> Result<f32> {
+        let share: Result<f64> = get!(self, column);
+        share.map(|share| share as f32)
     }
 
     pub(crate) fn text(&self, column: &str) -> Result<String> {

@@ -81,7 +81,7 @@ async fn write(tx: &mut Tx<'_, '_>, held: &Held, now: Timestamp) -> Result<bool>
                 state_name(record.state),
                 record.progress,
                 held.failure()?,
-                record.report.as_ref().and_then(|report| report.failure.as_ref()).map(|failure| failure.code.to_string()),
+                record.report.as_ref().and_then(|report| report.failure.as_ref()).map(|failure| failure.code.clone()),
                 record.report.as_ref().map(to_json).transpose()?,
                 now,
                 record.attempts

@@ -12,7 +12,7 @@ use crate::home::Home;
 use crate::outbox;
 
 /// The share of a job's progress that its parts make; the rest is the assembly.
-const PARTS: f64 = 0.95;
+const PARTS: f32 = 0.95;
 
 /// A part that this process holds, and its job.
 #[derive(Clone, Debug)]
@@ -135,7 +135,7 @@ async fn advance(home: &Home, tx: &mut Tx<'_, '_>, part: &PartRow) -> Result<Opt
     let Some(row) = tx.row(mean, values![job]).await? else { return Ok(None) };
     let mut record = part.job.record.clone();
     record.progress = 0.0;
-    let event = record.advance((row.real("done")? * PARTS) as f32, home.now());
+    let event = record.advance(row.share("done")? * PARTS, home.now());
     let grown = tx
         .run(
             "UPDATE mediaflow_jobs SET progress = $2 WHERE id = $1 AND progress < $2",

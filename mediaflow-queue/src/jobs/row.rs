@@ -24,7 +24,7 @@ impl Held {
         let mut record = Record::new(spec, batch, row.time("queued_at")?);
         record.id = row.parsed("id")?;
         record.state = state(&row.text("state")?)?;
-        record.progress = row.real("progress")? as f32;
+        record.progress = row.share("progress")?;
         record.attempts = u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX);
         record.cancelled = row.int("cancelled")? != 0;
         record.failure = row.opt_json("failure")?;

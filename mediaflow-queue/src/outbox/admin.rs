@@ -55,7 +55,10 @@ impl Queue {
     pub async fn redeliver(&self, filter: &DeliveryFilter) -> Result<u64> {
         let home = self.home()?;
         let (condition, mut values) = filter.condition();
-        values.extend([Value::from(filter.limit.map_or(i64::MAX, i64::from)), Value::from(home.now())]);
+        values.extend([
+            Value::from(filter.limit.map_or(i64::MAX, i64::from)),
+            Value::from(home.now()),
+        ]);
         let (limit, now) = (values.len() - 1, values.len());
         let again = format!(
             "UPDATE mediaflow_deliveries

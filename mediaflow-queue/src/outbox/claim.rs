@@ -37,7 +37,8 @@ pub(super) async fn claim(
     let rate = policy.rate.map(Rate::new);
     if let Some(rate) = rate {
         let paid = rate.paid(line.paid_until, now, room.rows);
-        let pay = "UPDATE mediaflow_destinations SET paid_until = $3 WHERE id = $1 AND paid_until = $2";
+        let pay =
+            "UPDATE mediaflow_destinations SET paid_until = $3 WHERE id = $1 AND paid_until = $2";
         if tx.run(pay, values![line.id, line.paid_until, paid]).await? == 0 {
             // Another process was first.
             return Ok(Vec::new());
@@ -57,7 +58,8 @@ pub(super) async fn claim(
         line.paid_until = paid;
     }
     if room.probe && rows.is_empty() {
-        let none = "UPDATE mediaflow_destinations SET probe_until = 0 WHERE id = $1 AND probe_until = $2";
+        let none =
+            "UPDATE mediaflow_destinations SET probe_until = 0 WHERE id = $1 AND probe_until = $2";
         tx.run(none, values![line.id, lease]).await?;
     }
     let mut claimed = rows.iter().map(|row| read(row, line, room)).collect::<Result<Vec<_>>>()?;

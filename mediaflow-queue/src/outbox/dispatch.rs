@@ -167,7 +167,8 @@ impl Dispatcher {
         let now = home.now();
         let mut ready = self.lines.ready(home.worker.delivery(), now);
         // What failed may have closed the line: not before that is known.
-        let failed: HashSet<_> = self.done.iter().filter(|sent| sent.result.is_err()).map(line_of).collect();
+        let failed: HashSet<_> =
+            self.done.iter().filter(|sent| sent.result.is_err()).map(line_of).collect();
         ready.retain(|(line, _)| !failed.contains(&line.id));
         if self.done.is_empty() && ready.is_empty() {
             return Ok(());
@@ -258,7 +259,9 @@ impl Dispatcher {
             }
         });
         if written.await.is_err() {
-            tracing::warn!("deliveries under way could not be given back; they are sent again later");
+            tracing::warn!(
+                "deliveries under way could not be given back; they are sent again later"
+            );
         }
     }
 

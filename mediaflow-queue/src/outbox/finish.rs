@@ -206,7 +206,8 @@ impl Verdict {
     ) -> Result<bool> {
         let mut changed = false;
         if self.works {
-            let works = "UPDATE mediaflow_destinations SET failures = 0, probes = 0, probe_until = 0
+            let works =
+                "UPDATE mediaflow_destinations SET failures = 0, probes = 0, probe_until = 0
                          WHERE id = $1 AND failures > 0";
             changed |= tx.run(works, values![line]).await? > 0;
         }
@@ -236,7 +237,9 @@ impl Verdict {
         now: Timestamp,
     ) -> Result<bool> {
         let count = "UPDATE mediaflow_destinations SET failures = failures + $2 WHERE id = $1 RETURNING failures, probes";
-        let Some(row) = tx.row(count, values![line, self.failures]).await? else { return Ok(false) };
+        let Some(row) = tx.row(count, values![line, self.failures]).await? else {
+            return Ok(false);
+        };
         let (failures, limit) = (row.int("failures")?, i64::from(policy.breaker_after));
         if limit == 0 || failures < limit {
             return Ok(true);
@@ -244,7 +247,8 @@ impl Verdict {
         if self.probe == Some(false) {
             let probes = row.int("probes")? + 1;
             let until = now.plus(policy.pause(u32::try_from(probes).unwrap_or(u32::MAX)));
-            let again = "UPDATE mediaflow_destinations SET probes = $2, probe_until = 0 WHERE id = $1";
+            let again =
+                "UPDATE mediaflow_destinations SET probes = $2, probe_until = 0 WHERE id = $1";
             tx.run(again, values![line, probes]).await?;
             block(tx, line, until).await?;
         } else if failures - i64::from(self.failures) < limit {
@@ -256,6 +260,7 @@ impl Verdict {
 }
 
 async fn block(tx: &mut Tx<'_, '_>, line: i64, until: Timestamp) -> Result<()> {
-    let block = "UPDATE mediaflow_destinations SET blocked_until = $2 WHERE id = $1 AND blocked_until < $2";
+    let block =
+        "UPDATE mediaflow_destinations SET blocked_until = $2 WHERE id = $1 AND blocked_until < $2";
     tx.run(block, values![line, until]).await.map(drop)
 }

@@ -91,7 +91,8 @@ impl Line {
     fn room(&self, policy: &DeliveryPolicy, free: usize, now: Timestamp) -> Option<Room> {
         let ready = self.ready_at(policy).is_some_and(|at| at <= now);
         let probe = self.open(policy);
-        let paid = policy.rate.map_or(usize::MAX, |rate| Rate::new(rate).left(self.paid_until, now));
+        let paid =
+            policy.rate.map_or(usize::MAX, |rate| Rate::new(rate).left(self.paid_until, now));
         let rows = free.min(paid).min(if probe { 1 } else { usize::MAX });
         (ready && (rows > 0 || self.disabled)).then_some(Room { rows, probe })
     }
@@ -104,7 +105,9 @@ impl Lines {
         self.known.clear();
         for row in rows {
             match Line::read(&row) {
-                Ok(line) if channels.contains(&line.channel) => drop(self.known.insert(line.id, line)),
+                Ok(line) if channels.contains(&line.channel) => {
+                    drop(self.known.insert(line.id, line))
+                }
                 Ok(_) => {}
                 Err(error) => tracing::error!(%error, "a destination is left out"),
             }
@@ -122,7 +125,8 @@ impl Lines {
         let mut fits = Vec::new();
         for (line, mut room) in ready {
             let taken = taken.entry(&line.channel).or_default();
-            let left = policy.channel_concurrency.max(1).saturating_sub(self.in_channel(line) + *taken);
+            let left =
+                policy.channel_concurrency.max(1).saturating_sub(self.in_channel(line) + *taken);
             room.rows = room.rows.min(left);
             *taken += room.rows;
             if room.rows > 0 || line.disabled {

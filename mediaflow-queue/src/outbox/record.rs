@@ -33,7 +33,8 @@ pub(crate) async fn record(home: &Home, tx: &mut Tx<'_, '_>, events: &[Event]) -
                 to_json(event)?
             ]);
         }
-        let columns = "INSERT INTO mediaflow_events (id, kind, job, batch, at, origin, body) VALUES ";
+        let columns =
+            "INSERT INTO mediaflow_events (id, kind, job, batch, at, origin, body) VALUES ";
         tx.run(AssertSqlSafe(format!("{columns}{}", places(events.len(), 7))), &rows).await?;
     }
     let mut rows = Vec::new();
@@ -93,8 +94,10 @@ async fn number_of(
     let add = "INSERT INTO mediaflow_destinations (channel, address) VALUES ($1, $2)
                ON CONFLICT (channel, address) DO UPDATE SET channel = excluded.channel RETURNING id";
     let row = tx.row(add, values![&key.0, &key.1]).await?;
-    row.ok_or_else(|| Error::internal("queue.database", "a row that was written gave nothing back"))?
-        .int("id")
+    row.ok_or_else(|| {
+        Error::internal("queue.database", "a row that was written gave nothing back")
+    })?
+    .int("id")
 }
 
 impl Destinations {

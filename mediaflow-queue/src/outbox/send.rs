@@ -43,7 +43,8 @@ pub(super) async fn send(worker: Worker, claimed: Claimed) -> Attempted {
     );
     let sent = async {
         let sent = AssertUnwindSafe(worker.deliver(event, &claimed.channel, &cx)).catch_unwind();
-        let result = sent.await.unwrap_or_else(|_| Err(NotifyError::retryable("the notifier panicked")));
+        let result =
+            sent.await.unwrap_or_else(|_| Err(NotifyError::retryable("the notifier panicked")));
         match &result {
             Ok(receipt) => tracing::debug!(status = receipt.status, "delivered"),
             Err(error) => tracing::warn!(%error, "a delivery failed"),

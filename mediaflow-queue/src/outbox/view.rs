@@ -150,7 +150,8 @@ pub struct Destination {
 
 impl Delivery {
     /// The columns of a delivery `d` and its destination `t`.
-    pub(super) const COLUMNS: &str = "d.id, d.event, d.kind, d.job, d.destination, t.channel, t.address, d.state,
+    pub(super) const COLUMNS: &str =
+        "d.id, d.event, d.kind, d.job, d.destination, t.channel, t.address, d.state,
         d.attempts, d.due, d.status, d.error, d.created_at, d.ended_at";
 
     pub(super) fn read(row: &Row) -> Result<Self> {
@@ -200,7 +201,9 @@ impl Destination {
         let breaker = match (disabled_at, blocked_until) {
             (Some(_), _) => Breaker::Disabled,
             (None, Some(until)) => Breaker::Open(until.since(now)),
-            (None, None) if policy.breaker_after > 0 && failures >= policy.breaker_after => Breaker::HalfOpen,
+            (None, None) if policy.breaker_after > 0 && failures >= policy.breaker_after => {
+                Breaker::HalfOpen
+            }
             (None, None) => Breaker::Closed,
         };
         Ok(Self {

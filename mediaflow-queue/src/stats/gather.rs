@@ -18,20 +18,23 @@ const LIVE: &str = "SELECT state, class, count(*) AS jobs,
       min(CASE WHEN state = 'queued' AND due <= $1 THEN due END) AS due
     FROM mediaflow_jobs WHERE ended_at IS NULL GROUP BY state, class";
 
-const ENDED: &str = "SELECT state, count(*) AS jobs FROM mediaflow_jobs WHERE ended_at IS NOT NULL GROUP BY state";
+const ENDED: &str =
+    "SELECT state, count(*) AS jobs FROM mediaflow_jobs WHERE ended_at IS NOT NULL GROUP BY state";
 
 const LATELY: &str = "SELECT count(*) AS hour,
       count(CASE WHEN ended_at > $2 THEN 1 END) AS five,
       count(CASE WHEN ended_at > $3 THEN 1 END) AS minute
     FROM mediaflow_jobs WHERE ended_at > $1";
 
-const FAILURES: &str = "SELECT coalesce(failure_code, 'unknown') AS code, count(*) AS jobs FROM mediaflow_jobs
+const FAILURES: &str =
+    "SELECT coalesce(failure_code, 'unknown') AS code, count(*) AS jobs FROM mediaflow_jobs
     WHERE ended_at > $1 AND state = 'failed' GROUP BY failure_code";
 
 const DESTINATIONS: &str = "SELECT id, channel, address, failures, blocked_until, disabled_at
     FROM mediaflow_destinations ORDER BY channel, address";
 
-const DELIVERIES: &str = "SELECT destination, state, count(*) AS deliveries, min(created_at) AS oldest
+const DELIVERIES: &str =
+    "SELECT destination, state, count(*) AS deliveries, min(created_at) AS oldest
     FROM mediaflow_deliveries GROUP BY destination, state";
 
 /// What goes on at this moment.
@@ -71,8 +74,7 @@ async fn throughput(home: &Home) -> Result<Throughput> {
     let now = now(home);
     let since = values![now - HOUR, now - 5 * MINUTE, now - MINUTE];
     let Some(row) = home.db.row(LATELY, since).await? else { return Ok(Throughput::default()) };
-    let per_minute =
-        |column, minutes| count(&row, column).map(|ended| ended as f64 / minutes);
+    let per_minute = |column, minutes| count(&row, column).map(|ended| ended as f64 / minutes);
     Ok(Throughput {
         last_minute: per_minute("minute", 1.0)?,
         last_5_minutes: per_minute("five", 5.0)?,

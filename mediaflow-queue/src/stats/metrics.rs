@@ -33,13 +33,21 @@ pub(crate) fn describe() {
         Unit::Count,
         "Attempts at deliveries by this process, by channel and outcome"
     );
-    metrics::describe_gauge!(DEPTH, Unit::Count, "Jobs of the whole queue that have not ended, by state");
+    metrics::describe_gauge!(
+        DEPTH,
+        Unit::Count,
+        "Jobs of the whole queue that have not ended, by state"
+    );
     metrics::describe_gauge!(
         OLDEST,
         Unit::Seconds,
         "How long the oldest job has been waiting that could run now; 0 if nothing waits"
     );
-    metrics::describe_gauge!(PENDING, Unit::Count, "Deliveries of the whole queue that have not ended");
+    metrics::describe_gauge!(
+        PENDING,
+        Unit::Count,
+        "Deliveries of the whole queue that have not ended"
+    );
 }
 
 /// Counts what events tell that this process has caused.

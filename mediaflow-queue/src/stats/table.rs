@@ -22,7 +22,11 @@ impl fmt::Display for Stats {
             "ended per min {:.1} (1 min), {:.1} (5 min), {:.1} (60 min)",
             throughput.last_minute, throughput.last_5_minutes, throughput.last_hour
         )?;
-        line(f, "failures 24 h", self.failures.iter().map(|(code, jobs)| format!("{code} {jobs}")))?;
+        line(
+            f,
+            "failures 24 h",
+            self.failures.iter().map(|(code, jobs)| format!("{code} {jobs}")),
+        )?;
         for to in &self.destinations {
             let oldest = to.oldest_pending.map(|age| format!(" (oldest {})", short(age)));
             writeln!(

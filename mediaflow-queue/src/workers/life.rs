@@ -114,16 +114,17 @@ impl Heart {
             db.run("DELETE FROM mediaflow_workers WHERE id = $1", values![&self.id]).await
         };
         if !matches!(timeout(FAREWELL, leave).await, Ok(Ok(_))) {
-            tracing::debug!(worker = self.id, "the end of this worker was not written; the others will notice");
+            tracing::debug!(
+                worker = self.id,
+                "the end of this worker was not written; the others will notice"
+            );
         }
         db.close().await;
     }
 
     async fn once(&mut self, db: &Db) -> Result<()> {
-        let beat = format!(
-            "UPDATE mediaflow_workers SET beat_at = {} WHERE id = $1",
-            words::clock(db)
-        );
+        let beat =
+            format!("UPDATE mediaflow_workers SET beat_at = {} WHERE id = $1", words::clock(db));
         if db.run(AssertSqlSafe(beat), values![&self.id]).await? > 0 {
             return Ok(());
         }

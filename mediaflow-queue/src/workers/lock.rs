@@ -43,7 +43,9 @@ impl Drop for Lock {
 /// Whether that worker lives. If it can not be known, it does.
 pub(super) fn is_held(database: &Path, worker: &str) -> bool {
     match File::options().append(true).open(place(database, worker)) {
-        Ok(file) => matches!(file.try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_))),
+        Ok(file) => {
+            matches!(file.try_lock(), Err(TryLockError::WouldBlock | TryLockError::Error(_)))
+        }
         Err(e) => e.kind() != io::ErrorKind::NotFound,
     }
 }

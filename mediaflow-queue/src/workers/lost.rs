@@ -43,7 +43,11 @@ impl Lost {
     }
 
     /// Looks for what is held by workers that are not registered, or by this process without its knowing.
-    pub(super) async fn holders(&mut self, home: &Home, registered: &HashSet<String>) -> Result<()> {
+    pub(super) async fn holders(
+        &mut self,
+        home: &Home,
+        registered: &HashSet<String>,
+    ) -> Result<()> {
         let find = format!(
             "SELECT id AS river, {} AS worker FROM river_job WHERE state = 'running' AND kind LIKE 'mediaflow.%'
              UNION SELECT river, worker FROM mediaflow_jobs WHERE worker IS NOT NULL
@@ -72,7 +76,8 @@ impl Lost {
     /// Ends jobs that River will never run: an operator has cancelled or deleted its row.
     pub(super) async fn jobs(&mut self, home: &Home) -> Result<()> {
         let began = Instant::now();
-        let since = self.looked.map_or(KEPT, |looked| looked.elapsed() + Duration::from_secs(GRACE));
+        let since =
+            self.looked.map_or(KEPT, |looked| looked.elapsed() + Duration::from_secs(GRACE));
         let ago = |seconds| words::ago(&home.db, seconds);
         let waiting = format!(
             "SELECT j.id, CAST(r.state AS TEXT) AS river FROM river_job r JOIN mediaflow_jobs j ON j.river = r.id

@@ -75,7 +75,8 @@ impl Sweeper {
             .iter()
             .map(|row| Ok((row.text("id")?, row.int("beat_at")?, row.int("age")?)))
             .collect::<Result<Vec<_>>>()?;
-        let longer = |age: i64, than: Duration| u128::try_from(age).is_ok_and(|age| age > than.as_millis());
+        let longer =
+            |age: i64, than: Duration| u128::try_from(age).is_ok_and(|age| age > than.as_millis());
         let ours = workers.iter().find(|(id, ..)| *id == home.id);
         if ours.is_some_and(|(.., age)| !longer(*age, lease / 2)) {
             self.trusted.get_or_insert_with(Instant::now);

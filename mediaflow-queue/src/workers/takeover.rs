@@ -159,7 +159,8 @@ impl Taking<'_> {
         let rows = tx.rows(take, values![self.worker, self.only.unwrap_or(0)]).await?;
         for row in &rows {
             let Ok(job) = row.parsed::<JobId>("job") else { continue };
-            let find = "SELECT spec, cancelled FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
+            let find =
+                "SELECT spec, cancelled FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
             let end = match tx.row(find, values![job]).await? {
                 None => Some("cancelled"),
                 Some(of) if of.int("cancelled").unwrap_or(0) != 0 => {

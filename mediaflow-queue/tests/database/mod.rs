@@ -11,7 +11,7 @@ use mediaflow_core::{Builder, JobId, Mediaflow};
 use mediaflow_queue::Queue;
 use sqlx::AssertSqlSafe;
 
-pub enum Database {
+pub(crate) enum Database {
     #[cfg(feature = "sqlite")]
     Sqlite { path: PathBuf, pool: sqlx::SqlitePool, _folder: Option<tempfile::TempDir> },
     #[cfg(feature = "postgres")]
@@ -19,14 +19,14 @@ pub enum Database {
 }
 
 /// The words of the two databases for the same.
-pub struct Words {
-    pub now: &'static str,
-    pub long_ago: &'static str,
+pub(crate) struct Words {
+    pub(crate) now: &'static str,
+    pub(crate) long_ago: &'static str,
 }
 
 impl Database {
     #[cfg(feature = "sqlite")]
-    pub async fn sqlite() -> Self {
+    pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jobs.db");
         Self::sqlite_at(path, Some(folder)).await
@@ -44,19 +44,20 @@ impl Database {
     }
 
     #[cfg(all(feature = "postgres", feature = "testing"))]
-    pub async fn postgres(name: &str) -> Self {
+    pub(crate) async fn postgres(name: &str) -> Self {
         let server = mediaflow_queue::testing::PrivatePostgres::shared().await.unwrap();
         Self::postgres_at(server.database(name).await.unwrap()).await
     }
 
     #[cfg(feature = "postgres")]
     async fn postgres_at(url: String) -> Self {
-        let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&url).await.unwrap();
+        let pool =
+            sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&url).await.unwrap();
         Self::Postgres { url, pool }
     }
 
     /// What another process needs to open it.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite { path, .. } => path.to_str().unwrap().to_owned(),
@@ -66,7 +67,7 @@ impl Database {
     }
 
     /// The queue at such an address.
-    pub fn queue_at(address: &str) -> Queue {
+    pub(crate) fn queue_at(address: &str) -> Queue {
         #[cfg(feature = "postgres")]
         if address.starts_with("postgres:") {
             return mediaflow_queue::Postgres::connect(address);
@@ -74,11 +75,11 @@ impl Database {
         mediaflow_queue::Sqlite::open(address)
     }
 
-    pub fn queue(&self) -> Queue {
+    pub(crate) fn queue(&self) -> Queue {
         Self::queue_at(&self.address()).lease(Duration::from_secs(1))
     }
 
-    pub fn words(&self) -> Words {
+    pub(crate) fn words(&self) -> Words {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite { .. } => Words {
@@ -86,21 +87,27 @@ impl Database {
                 long_ago: "strftime('%Y-%m-%d %H:%M:%f', 'now', '-300 seconds')",
             },
             #[cfg(feature = "postgres")]
-            Self::Postgres { .. } => Words { now: "now()", long_ago: "now() - interval '300 seconds'" },
+            Self::Postgres { .. } => {
+                Words { now: "now()", long_ago: "now() - interval '300 seconds'" }
+            }
         }
     }
 
-    pub async fn run(&self, sql: &str) -> u64 {
+    pub(crate) async fn run(&self, sql: &str) -> u64 {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite { pool, .. } => sqlx::query(sql).execute(pool).await.unwrap().rows_affected(),
+            Self::Sqlite { pool, .. } => {
+                sqlx::query(sql).execute(pool).await.unwrap().rows_affected()
+            }
             #[cfg(feature = "postgres")]
-            Self::Postgres { pool, .. } => sqlx::query(sql).execute(pool).await.unwrap().rows_affected(),
+            Self::Postgres { pool, .. } => {
+                sqlx::query(sql).execute(pool).await.unwrap().rows_affected()
+            }
         }
     }
 
-    pub async fn int(&self, sql: &str) -> i64 {
+    pub(crate) async fn int(&self, sql: &str) -> i64 {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
             #[cfg(feature = "sqlite")]
@@ -110,7 +117,7 @@ impl Database {
         }
     }
 
-    pub async fn texts(&self, sql: &str) -> Vec<String> {
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
             #[cfg(feature = "sqlite")]
@@ -120,19 +127,23 @@ impl Database {
         }
     }
 
-    /// Whether an engine has made its tables.
-    pub async fn has_tables(&self) -> bool {
-        let workers = match self {
+    /// The tables that there are.
+    pub(crate) async fn tables(&self) -> Vec<String> {
+        let tables = match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite { .. } => "SELECT count(*) FROM sqlite_master WHERE name = 'mediaflow_workers'",
+            Self::Sqlite { .. } => {
+                "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+            }
             #[cfg(feature = "postgres")]
-            Self::Postgres { .. } => "SELECT count(*) FROM pg_tables WHERE tablename = 'mediaflow_workers'",
+            Self::Postgres { .. } => {
+                "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+            }
         };
-        self.int(workers).await > 0
+        self.texts(tables).await
     }
 
     /// Waits until a query gives this number.
-    pub async fn until(&self, sql: &str, number: i64) {
+    pub(crate) async fn until(&self, sql: &str, number: i64) {
         let reached = async {
             while self.int(sql).await != number {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -142,7 +153,7 @@ impl Database {
     }
 
     /// How many events tell the end of a job.
-    pub async fn ends(&self, job: JobId) -> i64 {
+    pub(crate) async fn ends(&self, job: JobId) -> i64 {
         self.int(&format!(
             "SELECT count(*) FROM mediaflow_events WHERE job = '{job}'
              AND kind IN ('job.completed', 'job.failed', 'job.cancelled')"
@@ -151,7 +162,7 @@ impl Database {
     }
 
     /// Leaves a job as a process of this name would that died while it was at work on it.
-    pub async fn abandon(&self, job: JobId, worker: &str) {
+    pub(crate) async fn abandon(&self, job: JobId, worker: &str) {
         let now = self.words().now;
         let worker_list = match self {
             #[cfg(feature = "sqlite")]
@@ -172,7 +183,7 @@ impl Database {
     }
 
     /// Registers a worker whose last sign of life was long ago.
-    pub async fn register_dead(&self, worker: &str) {
+    pub(crate) async fn register_dead(&self, worker: &str) {
         self.run(&format!(
             "INSERT INTO mediaflow_workers (id, host, pid, started_at, beat_at) VALUES ('{worker}', 'gone', 1, 0, 0)"
         ))
@@ -180,12 +191,12 @@ impl Database {
     }
 }
 
-pub fn builder(queue: Queue, fake: &FakeBackend) -> Builder {
+pub(crate) fn builder(queue: Queue, fake: &FakeBackend) -> Builder {
     Mediaflow::builder().engine(queue).with(fake.operations())
 }
 
 /// A job with one step and one output.
-pub fn work(name: &str) -> JobSpec {
+pub(crate) fn work(name: &str) -> JobSpec {
     Pipeline::from(dot())
         .output(format!("out/{name}.gif"), |dot| dot.then(FakeWork::new(name)))
         .build()
@@ -194,7 +205,7 @@ pub fn work(name: &str) -> JobSpec {
 }
 
 /// A job with so many outputs, the steps of which are named by numbers: `00`, `01`.
-pub fn many(outputs: usize) -> JobSpec {
+pub(crate) fn many(outputs: usize) -> JobSpec {
     let first = Pipeline::from(dot());
     let all = (0..outputs).fold(first, |pipeline, number| {
         let name = format!("{number:02}");
@@ -203,11 +214,11 @@ pub fn many(outputs: usize) -> JobSpec {
     all.build().unwrap().into_spec().unwrap()
 }
 
-pub fn once(spec: JobSpec) -> JobSpec {
+pub(crate) fn once(spec: JobSpec) -> JobSpec {
     spec.with_options(JobOptions::new().max_attempts(1))
 }
 
-pub async fn shut(media: Mediaflow) {
+pub(crate) async fn shut(media: Mediaflow) {
     soon("shutdown", media.shutdown(Duration::from_secs(5))).await.unwrap();
 }
 

@@ -78,7 +78,7 @@ impl World {
 
     pub(super) async fn batch(&mut self, specs: Vec<JobSpec>) {
         let batch = self.media.eager(specs).await.unwrap();
-        self.jobs.extend(batch.jobs().iter().map(mediaflow_core::JobHandle::id));
+        self.jobs.extend(batch.jobs().map(|job| job.id()));
     }
 
     pub(super) async fn state(&self, job: JobId) -> String {

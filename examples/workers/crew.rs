@@ -1,0 +1,101 @@
+//! The worker processes.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::Anyhow;
+use crate::backend::{DATABASE, Place, RECEIVER};
+
+pub(crate) struct Crew {
+    place: Place,
+    random: fastrand::Rng,
+    workers: Vec<Worker>,
+    hired: usize,
+    killed: usize,
+    /// Workers that ended although nobody killed them.
+    failed: usize,
+}
+
+struct Worker {
+    number: usize,
+    process: Child,
+}
+
+impl Crew {
+    pub(crate) fn hire(workers: usize, place: Place, seed: u64) -> Anyhow<Self> {
+        let random = fastrand::Rng::with_seed(seed);
+        let mut crew = Self { place, random, workers: Vec::new(), hired: 0, killed: 0, failed: 0 };
+        for _ in 0..workers {
+            let worker = crew.another()?;
+            crew.workers.push(worker);
+        }
+        Ok(crew)
+    }
+
+    /// How many were killed.
+    pub(crate) fn killed(&self) -> usize {
+        self.killed
+    }
+
+    /// How many ended by themselves.
+    pub(crate) fn failed(&self) -> usize {
+        self.failed
+    }
+
+    /// The folder of everything.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.place.folder
+    }
+
+    /// The time until the next one is killed.
+    pub(crate) fn pause(&mut self) -> Duration {
+        Duration::from_millis(self.random.u64(700..1300))
+    }
+
+    /// Kills one without a chance to say goodbye, and starts another. Says which.
+    pub(crate) async fn replace_one(&mut self) -> Anyhow<String> {
+        let unlucky = self.random.usize(..self.workers.len());
+        let new = self.another()?;
+        let mut old = std::mem::replace(&mut self.workers[unlucky], new);
+        let how = if let Some(status) = old.process.try_wait()? {
+            self.failed += 1;
+            format!("ended by itself, {status}")
+        } else {
+            old.process.kill().await?; // SIGKILL
+            self.killed += 1;
+            "killed".to_owned()
+        };
+        Ok(format!("worker {:2} {how}, worker {:2} started", old.number, self.hired))
+    }
+
+    /// Lets the last ones finish what they have in hand.
+    pub(crate) async fn dismiss(&mut self) -> Anyhow<()> {
+        for worker in &mut self.workers {
+            drop(worker.process.stdin.take());
+        }
+        for mut worker in self.workers.drain(..) {
+            let ended = timeout(Duration::from_secs(10), worker.process.wait()).await;
+            if !matches!(ended, Ok(Ok(status)) if status.success()) {
+                println!("worker {} did not end well: {ended:?}", worker.number);
+                self.failed += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn another(&mut self) -> Anyhow<Worker> {
+        self.hired += 1;
+        let process = Command::new(std::env::current_exe()?)
+            .arg("work")
+            .env(DATABASE, &self.place.database)
+            .env(RECEIVER, &self.place.receiver)
+            .stdin(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Worker { number: self.hired, process })
+    }
+}

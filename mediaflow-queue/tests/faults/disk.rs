@@ -1,0 +1,94 @@
+//! The disk is full while a result is written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use mediaflow_core::spec::JobOptions;
+use mediaflow_core::storage::FileStorage;
+use mediaflow_core::testing::FaultyStorage;
+
+use super::work::{self, Toil};
+use super::world::World;
+use super::{Home, eventually, figure};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A disk of one megabyte, for as long as it lives.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// Needs the right to mount.
+    fn mount(at: &Path) -> Result<Self, String> {
+        fs::create_dir_all(at).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
+        match mounted {
+            Ok(told) if told.status.success() => Ok(Self(at.to_owned())),
+            Ok(told) => Err(String::from_utf8_lossy(&told.stderr).trim().to_owned()),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+pub(super) async fn run(home: Home) {
+    let mut world = World::new(home, Duration::from_secs(2)).await;
+    let folder = world.folder().join("small");
+    let disk = Disk::mount(&folder);
+    let files = FileStorage::new(&folder).unwrap();
+    let storage = FaultyStorage::new(files);
+    let ballast = folder.join(".mediaflow/ballast");
+    match &disk {
+        Ok(_) => {
+            fs::create_dir_all(ballast.parent().unwrap()).unwrap();
+            fs::write(&ballast, vec![1; 700_000]).unwrap();
+        }
+        Err(why) => {
+            println!("disk.{}: no disk can be mounted ({why}): a storage fails in its place", home.name());
+            storage.fail_stages(u32::MAX);
+        }
+    }
+    let free = || match &disk {
+        Ok(_) => fs::remove_file(&ballast).unwrap(),
+        Err(_) => storage.fail_stages(0),
+    };
+
+    let mut setup = world.part("disk");
+    setup.concurrency = 1;
+    let worker = setup.builder().storage_with("small", storage.clone()).start().await.unwrap();
+    // The first output fits, the second does not: neither may be seen.
+    let spec = Toil { bytes: 250_000, ..Toil::new(&world.folder(), "full") }.job(2);
+    let spec = serde_json::to_string(&spec).unwrap().replace("\"out/", "\"small/");
+    let spec = mediaflow_core::spec::JobSpec::from_json(&spec).unwrap();
+    let spec = spec.with_options(JobOptions::new().max_attempts(10_000));
+    let handle = worker.submit(spec).await.unwrap();
+    world.jobs.push(handle.id());
+    let failure = eventually("second attempt", LIMIT, async || {
+        let status = handle.status().await.unwrap();
+        status.failure.filter(|_| status.attempts >= 2)
+    })
+    .await;
+    figure("disk.error", home, &failure.code, "storage.io");
+    assert_eq!(failure.code, "storage.io", "{failure:?}");
+    println!("disk.{}: {failure:?}", home.name());
+    assert!(!folder.join("full").exists(), "nothing is published while one output is missing");
+
+    free();
+    let report = tokio::time::timeout(LIMIT, handle.done()).await.unwrap().unwrap();
+    for output in &report.outputs {
+        let found = fs::read(folder.join(output.output.trim_start_matches("small/"))).unwrap();
+        assert_eq!(work::sha256(&found), output.sha256);
+        assert!(work::is_whole(&found));
+    }
+    let left = fs::read_dir(folder.join(".mediaflow")).unwrap().count();
+    figure("disk.partial_files_left", home, left, "0");
+    assert_eq!((left, report.outputs.len()), (0, 2));
+    println!("disk.{}: succeeded at attempt {} after space was freed", home.name(), report.attempts);
+    worker.shutdown(Duration::from_secs(5)).await.unwrap();
+}
