@@ -70,30 +70,34 @@ impl Mode {
     }
 }
 
-impl Options {
-    fn wants(&self, site: &Site, what: &str) -> bool {
-        let name = format!("{} {what}", site.name());
-        self.only.as_ref().is_none_or(|words| words.split(' ').all(|word| name.contains(word)))
-    }
-}
-
 /// A missed goal is told, and no failure.
 async fn bench(options: &Options) -> Result<()> {
     let mut report = Report::new(options.rounds);
-    for site in [Site::sqlite()?, Site::postgres().await?] {
-        if options.wants(&site, "life") {
+    for kind in ["sqlite", "postgres"] {
+        let wants = |what: &str| {
+            let name = format!("{kind} {what}");
+            options
+                .only
+                .as_ref()
+                .is_none_or(|words| words.split(' ').all(|word| name.contains(word)))
+        };
+        if !["life", "latency", "kill", "cancel", "idle"].into_iter().any(wants) {
+            continue;
+        }
+        let site = if kind == "sqlite" { Site::sqlite()? } else { Site::postgres().await? };
+        if wants("life") {
             life::measure(&site, options.rounds, &mut report).await?;
         }
-        if options.wants(&site, "latency") {
+        if wants("latency") {
             latency::measure(&site, &mut report).await?;
         }
-        if options.wants(&site, "kill") {
+        if wants("kill") {
             kill::measure(&site, &mut report).await?;
         }
-        if options.wants(&site, "cancel") {
+        if wants("cancel") {
             cancel::measure(&site, &mut report).await?;
         }
-        if options.wants(&site, "idle") {
+        if wants("idle") {
             idle::measure(&site, &mut report).await?;
         }
     }

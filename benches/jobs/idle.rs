@@ -56,7 +56,8 @@ fn server(site: &Site) -> Result<f64> {
             parents.insert(pid, (parent, user + system));
         }
     }
-    let ours = parents.iter().filter(|(pid, (parent, _))| **pid == first || *parent == u64::from(first));
+    let ours =
+        parents.iter().filter(|(pid, (parent, _))| **pid == first || *parent == u64::from(first));
     let ticks: u64 = ours.map(|(_, (_, ticks))| ticks).sum();
     // Linux counts there in hundredths of a second, on every machine.
     Ok(ticks as f64 * 10.0)

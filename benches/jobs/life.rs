@@ -14,7 +14,7 @@ use super::{Result, host, soon, step};
 
 const SUBMITTERS: usize = 4;
 /// Jobs of one round, on each side.
-const JOBS: usize = 800;
+const JOBS: usize = 400;
 
 /// Jobs per second, of one round each.
 #[derive(Debug, Default)]
@@ -58,7 +58,8 @@ pub(crate) async fn measure(site: &Site, rounds: usize, report: &mut Report) -> 
 fn tell(site: &Site, rates: &Rates, report: &mut Report) {
     let bare = median(&rates.bare);
     for (name, ours) in [("life-ratio", &rates.silent), ("life-ratio-told", &rates.telling)] {
-        let ratios: Vec<f64> = ours.iter().zip(&rates.bare).map(|(ours, bare)| ours / bare).collect();
+        let ratios: Vec<f64> =
+            ours.iter().zip(&rates.bare).map(|(ours, bare)| ours / bare).collect();
         let note = format!(
             "{:.0} jobs/s, bare River {bare:.0} jobs/s; ratios {}",
             median(ours),

@@ -8,8 +8,8 @@ use riverqueue::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use riverqueue::{
-    Client, ClientBuilder, EventKind, EventReceiver, Job, JobArgs, MaintenanceConfig, QueueConfig, RunHandle,
-    WorkOutcome, Workers,
+    Client, ClientBuilder, EventKind, EventReceiver, Job, JobArgs, MaintenanceConfig, QueueConfig,
+    RunHandle, WorkOutcome, Workers,
 };
 use serde::{Deserialize, Serialize};
 

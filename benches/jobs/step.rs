@@ -34,9 +34,11 @@ impl Operation for Nothing {
         if self.hold {
             // An encoder asks between two frames.
             let frame = Duration::from_millis(40);
-            cx.cpu(move |cx| loop {
-                cx.check()?;
-                std::thread::sleep(frame);
+            cx.cpu(move |cx| {
+                loop {
+                    cx.check()?;
+                    std::thread::sleep(frame);
+                }
             })
             .await?;
         }

@@ -15,7 +15,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use mediaflow::JobHandle;
-use mediaflow::prelude::*;
 use mediaflow::report::{JobState, JobStatus};
 
 use bars::Bars;

@@ -10,6 +10,9 @@ use tokio::time::timeout;
 use crate::Anyhow;
 use crate::backend::{DATABASE, Place, RECEIVER};
 
+/// Then the rest of the work gets its peace, on a slow machine too.
+pub(crate) const KILLS: usize = 25;
+
 pub(crate) struct Crew {
     place: Place,
     random: fastrand::Rng,
@@ -51,13 +54,22 @@ impl Crew {
         &self.place.folder
     }
 
-    /// The time until the next one is killed.
+    /// The time until the next one is killed, or not.
     pub(crate) fn pause(&mut self) -> Duration {
         Duration::from_millis(self.random.u64(700..1300))
     }
 
+    /// Kills one, unless enough have died. Says what was done.
+    pub(crate) async fn strike(&mut self) -> Anyhow<String> {
+        if self.killed < KILLS {
+            self.replace_one().await
+        } else {
+            Ok("no more are killed".to_owned())
+        }
+    }
+
     /// Kills one without a chance to say goodbye, and starts another. Says which.
-    pub(crate) async fn replace_one(&mut self) -> Anyhow<String> {
+    async fn replace_one(&mut self) -> Anyhow<String> {
         let unlucky = self.random.usize(..self.workers.len());
         let new = self.another()?;
         let mut old = std::mem::replace(&mut self.workers[unlucky], new);

@@ -19,7 +19,8 @@ pub(crate) const ENDED_TWICE: &str = "SELECT count(*) FROM (
 pub(crate) const ATTEMPTS: &str = "SELECT coalesce(sum(attempts), 0)::BIGINT FROM (
        SELECT attempts FROM mediaflow_jobs WHERE id = ANY($1)
        UNION ALL SELECT attempts FROM mediaflow_parts WHERE job = ANY($1)) AS runs";
-pub(crate) const REPEATED: &str = "SELECT coalesce(sum(greatest(attempts - 1, 0)), 0)::BIGINT FROM (
+pub(crate) const REPEATED: &str =
+    "SELECT coalesce(sum(greatest(attempts - 1, 0)), 0)::BIGINT FROM (
        SELECT attempts FROM mediaflow_jobs WHERE id = ANY($1)
        UNION ALL SELECT attempts FROM mediaflow_parts WHERE job = ANY($1)) AS runs";
 /// Each attempt takes the next token, and so does each takeover. The assembly of a job takes one more.

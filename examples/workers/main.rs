@@ -1,5 +1,5 @@
 //! Many workers: one process submits photos, four others work on them over PostgreSQL, and every second one of the four
-//! is killed and replaced. At the end the database and the receiver of the webhooks are asked what was lost.
+//! is killed with SIGKILL and replaced. At the end the database and the receiver of the webhooks are asked what was lost.
 //!
 //! `cargo run --example workers --features postgres,webhook,testing`, and `-- 42` behind it repeats the choices of
 //! seed 42. It works in the database at `DATABASE_URL`, which should be its own, or starts a private server
@@ -20,13 +20,13 @@ use mediaflow::queue::testing::PrivatePostgres;
 use tokio::time::{sleep, timeout_at};
 
 use backend::Place;
-use crew::Crew;
+use crew::{Crew, KILLS};
 use ledger::Ledger;
 use receiver::Receiver;
 
 type Anyhow<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// When all must be quiet.
+/// How long it may take until all is quiet. It takes less than a minute on two cores that have nothing else to do.
 const DEADLINE: Duration = Duration::from_secs(180);
 const WORKERS: usize = 4;
 
@@ -50,7 +50,7 @@ async fn story(seed: u64) -> Anyhow<ExitCode> {
     let media = backend::builder(&place).submit_only().start().await?;
     let ledger = Ledger::open(&database).await?;
     let mut crew = Crew::hire(WORKERS, place, seed)?;
-    println!("{WORKERS} workers started; one of them is killed every second until all jobs have ended\n");
+    println!("{WORKERS} workers started; every second one of them is killed, {KILLS} in all\n");
     let scene = Scene { ledger, receiver, begin: Instant::now() };
 
     let submitted = scene.while_workers_die(&mut crew, uploads::submit(&media)).await??;
@@ -101,8 +101,8 @@ impl Scene {
             tokio::select! {
                 done = &mut work => return Ok(done),
                 () = sleep(crew.pause()) => {
-                    let what = crew.replace_one().await?;
-                    println!("{:5.1} s  {what}  {}", self.begin.elapsed().as_secs_f64(), self.progress().await?);
+                    let what = crew.strike().await?;
+                    println!("{:5.1} s  {what:35}  {}", self.begin.elapsed().as_secs_f64(), self.progress().await?);
                 }
             }
         }

@@ -35,8 +35,7 @@ impl Receiver {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (note, seen) = watch::channel(Seen::default());
-        let routes =
-            Router::new().route("/hooks/media", post(receive)).with_state(Arc::new(note));
+        let routes = Router::new().route("/hooks/media", post(receive)).with_state(Arc::new(note));
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Ok(Self { address, seen })
     }

@@ -104,19 +104,39 @@ fn is_whole(folder: &Path, output: &OutputReport) -> bool {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = [
-            ("jobs submitted", self.submitted, format!("one of them split into {} parts", self.parts)),
+            (
+                "jobs submitted",
+                self.submitted,
+                format!("one of them split into {} parts", self.parts),
+            ),
             ("     succeeded", self.succeeded, String::new()),
             ("     lost", self.lost, String::new()),
             ("     ended twice", self.ended_twice, String::new()),
-            ("attempts", self.attempts, format!("at jobs and parts, {} of them repeated", self.repeated)),
-            ("takeovers", self.taken_over, format!("of jobs and parts, from {} killed workers", self.killed)),
+            (
+                "attempts",
+                self.attempts,
+                format!("at jobs and parts, {} of them repeated", self.repeated),
+            ),
+            (
+                "takeovers",
+                self.taken_over,
+                format!("of jobs and parts, from {} killed workers", self.killed),
+            ),
             ("outputs published", self.outputs, String::new()),
             ("        damaged", self.damaged, String::new()),
             ("        left unpublished", self.leftovers, String::new()),
             ("webhooks expected", self.expected, String::new()),
-            ("         delivered", self.delivered, format!("with a true signature, {} with a wrong one", self.refused)),
+            (
+                "         delivered",
+                self.delivered,
+                format!("with a true signature, {} with a wrong one", self.refused),
+            ),
             ("         recorded", self.recorded, "as delivered, in the database".to_owned()),
-            ("         duplicates", self.duplicates, "under the webhook-id of the first".to_owned()),
+            (
+                "         duplicates",
+                self.duplicates,
+                "under the webhook-id of the first".to_owned(),
+            ),
             ("workers failed", self.failed, "by themselves".to_owned()),
         ];
         for (name, number, note) in rows {

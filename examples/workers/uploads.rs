@@ -5,8 +5,7 @@ use mediaflow::{BatchId, JobId};
 
 use crate::Anyhow;
 
-const PHOTOS: [&str; 5] =
-    ["mountains.jpg", "spaniels.jpg", "fig.jpg", "dandelions.jpg", "coffee.png"];
+const PHOTOS: [&str; 3] = ["spaniels.jpg", "fig.jpg", "coffee.png"];
 const SINGLE: u32 = 200;
 const BATCH: u32 = 40;
 const SHEET: u32 = 300;
@@ -55,14 +54,14 @@ impl Submitted {
 
 /// Three renditions from one decode. No two jobs wish for the same, so that every one is made.
 fn photo(number: u32) -> mediaflow::Result<Pipeline> {
-    let (size, place) = (120 + number, format!("public/{number:03}"));
+    let (size, place) = (60 + number, format!("public/{number:03}"));
     let name = PHOTOS[number as usize % PHOTOS.len()];
     Pipeline::from(format!("uploads/{name}"))
         .output(format!("{place}/large.webp"), |photo| {
-            photo.resize(3 * size, 3 * size, Fit::Inside).webp(80)
+            photo.resize(2 * size, 2 * size, Fit::Inside).webp(80)
         })
         .output(format!("{place}/card.jpg"), |photo| {
-            photo.resize(2 * size, size, Fit::Cover).jpeg(80)
+            photo.resize(size + size / 2, size, Fit::Cover).jpeg(80)
         })
         .output(format!("{place}/thumb.png"), |photo| photo.resize(size, size, Fit::Cover).png())
         .build()

@@ -7,6 +7,7 @@ use mediaflow_core::{CancellationToken, Event, Result, Timestamp};
 use tokio::sync::Notify;
 
 use crate::db::{Db, values};
+use crate::jobs::Lines;
 use crate::outbox::Destinations;
 use crate::queue::Settings;
 use crate::stream::Stream;
@@ -21,6 +22,7 @@ pub(crate) struct Home {
     pub(crate) river: riverqueue::Client,
     pub(crate) stream: Stream,
     pub(crate) destinations: Destinations,
+    pub(crate) lines: Lines,
     /// Wakes the dispatcher of deliveries.
     pub(crate) deliver: Notify,
     active: Mutex<HashMap<i64, Active>>,
@@ -59,6 +61,7 @@ impl Home {
             river,
             stream,
             destinations: Destinations::default(),
+            lines: Lines::default(),
             deliver: Notify::new(),
             active: Mutex::default(),
             halt: OnceLock::new(),

@@ -168,7 +168,9 @@ impl Queue {
             #[cfg(feature = "sqlite")]
             Target::Sqlite(path) => Db::sqlite(path).await?,
             #[cfg(feature = "postgres")]
-            Target::Postgres(url) => Db::postgres(url, settings.connections).await?,
+            Target::Postgres(url) => {
+                Db::postgres(url, settings.connections, settings.lease).await?
+            }
         };
         db.migrate().await?;
         let home = Home::new(db, worker.clone(), settings, self.0.stream.clone())?;

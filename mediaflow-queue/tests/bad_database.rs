@@ -68,8 +68,6 @@ async fn a_damaged_row_fails_its_job_only(database: Database) {
     shut(client).await;
     shut(media).await;
 }
-
-#[cfg(feature = "sqlite")]
 mod sqlite_files {
     use super::*;
 
@@ -145,8 +143,6 @@ mod sqlite_files {
         assert!(error.to_string().contains("the right to write"), "{error}");
     }
 }
-
-#[cfg(all(feature = "postgres", feature = "testing"))]
 mod postgres_servers {
     use super::*;
     use mediaflow_queue::Postgres;

@@ -24,7 +24,9 @@ async fn postgres_is_an_engine() {
     let count = AtomicUsize::new(0);
     exercise_engine(async || {
         let number = count.fetch_add(1, Ordering::Relaxed);
-        mediaflow_queue::Postgres::connect(server.database(&format!("conformance_{number}")).await.unwrap())
+        mediaflow_queue::Postgres::connect(
+            server.database(&format!("conformance_{number}")).await.unwrap(),
+        )
     })
     .await;
 }

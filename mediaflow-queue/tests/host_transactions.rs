@@ -66,10 +66,11 @@ macro_rules! host_transactions {
         succeeds(&media, second.id()).await;
 
         for (table, expected) in [("photos", 1), ("mediaflow_jobs", 2), ("river_job", 2)] {
-            let count: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
-                .fetch_one(&pool)
-                .await
-                .unwrap();
+            let count: i64 =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
+                    .fetch_one(&pool)
+                    .await
+                    .unwrap();
             assert_eq!(count, expected, "{table}");
         }
         soon("shutdown", media.shutdown(std::time::Duration::from_secs(5))).await.unwrap();

@@ -211,7 +211,10 @@ async fn a_submitter_sees_what_workers_do(database: Database) {
     while seen.last() != Some(&EventKind::JobCompleted) {
         seen.push(soon("event", events.next()).await.unwrap().kind);
     }
-    assert!(seen.contains(&EventKind::JobCreated) && seen.contains(&EventKind::JobStarted), "{seen:?}");
+    assert!(
+        seen.contains(&EventKind::JobCreated) && seen.contains(&EventKind::JobStarted),
+        "{seen:?}"
+    );
     soon("success", job.done()).await.unwrap();
     for media in [submitter, worker] {
         end(media).await;

@@ -99,7 +99,7 @@ impl Metrics {
     fn installed() -> Self {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            metrics::set_global_recorder(METRICS.clone()).expect("the only recorder")
+            metrics::set_global_recorder(METRICS.clone()).expect("the only recorder");
         });
         METRICS.clone()
     }

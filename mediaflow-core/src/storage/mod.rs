@@ -174,8 +174,9 @@ pub(crate) fn from_url(url: &str) -> Result<Arc<dyn Storage>> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(MemoryStorage::new())),
         Some(("file", path)) => Ok(Arc::new(FileStorage::new(path.strip_prefix("//").unwrap_or(path))?)),
+        // No more of it than the scheme: a URL may hold a secret.
         _ => Err(Error::unsupported("storage.url", "no storage has such a URL")
-            .with("url", url.split(['?', '@']).next().unwrap_or_default())
-            .help("use `memory:` or `file:///folder`, or hand a `Storage` of your own to `storage_with`")),
+            .with("scheme", url.split(':').next().filter(|scheme| scheme.len() < 10).unwrap_or("none"))
+            .help("use `memory:` or `file:///folder`; for `s3:` hand an `ObjectStorage` of mediaflow-storage to `storage_with`")),
     }
 }

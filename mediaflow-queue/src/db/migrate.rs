@@ -11,10 +11,13 @@ pub(super) async fn run(db: &Db) -> Result<()> {
     let stored = version(db).await?;
     let today = MIGRATIONS.len() as i64;
     if stored > today {
-        return Err(Error::unsupported("queue.newer_schema", "a newer mediaflow has made these tables")
-            .with("found", stored)
-            .with("understood", today)
-            .help("update this process; nothing was changed"));
+        return Err(Error::unsupported(
+            "queue.newer_schema",
+            "a newer mediaflow has made these tables",
+        )
+        .with("found", stored)
+        .with("understood", today)
+        .help("update this process; nothing was changed"));
     }
     let _turn = db.turn().await?;
     river(db).await?;
@@ -26,15 +29,19 @@ pub(super) async fn run(db: &Db) -> Result<()> {
     )
     .await?;
     // Looked at again: another process may have had its turn meanwhile.
-    let stored = tx.row("SELECT coalesce(max(version), 0) AS version FROM mediaflow_schema", &[]).await?;
+    let stored =
+        tx.row("SELECT coalesce(max(version), 0) AS version FROM mediaflow_schema", &[]).await?;
     let stored = stored.map(|row| row.int("version")).transpose()?.unwrap_or(0);
     for (number, migration) in (1..).zip(MIGRATIONS).skip_while(|(number, _)| *number <= stored) {
         for statement in statements(migration, &tx) {
             tx.run(AssertSqlSafe(statement), &[]).await?;
         }
         let now = mediaflow_core::Timestamp::from(std::time::SystemTime::now());
-        tx.run("INSERT INTO mediaflow_schema (version, applied_at) VALUES ($1, $2)", values![number, now])
-            .await?;
+        tx.run(
+            "INSERT INTO mediaflow_schema (version, applied_at) VALUES ($1, $2)",
+            values![number, now],
+        )
+        .await?;
     }
     transaction.commit().await
 }
@@ -56,7 +63,8 @@ async fn version(db: &Db) -> Result<i64> {
     if !there {
         return Ok(0);
     }
-    let row = db.row("SELECT coalesce(max(version), 0) AS version FROM mediaflow_schema", &[]).await?;
+    let row =
+        db.row("SELECT coalesce(max(version), 0) AS version FROM mediaflow_schema", &[]).await?;
     row.map_or(Ok(0), |row| row.int("version"))
 }
 
@@ -73,8 +81,10 @@ async fn river(db: &Db) -> Result<()> {
     };
     migrated.map(drop).map_err(|e| match e {
         riverqueue::migrate::Error::Database(e) => super::failed(e),
-        e => Error::internal("queue.schema", "River's tables can not be brought to today's version")
-            .because(e),
+        e => {
+            Error::internal("queue.schema", "River's tables can not be brought to today's version")
+                .because(e)
+        }
     })
 }
 

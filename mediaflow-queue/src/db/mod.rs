@@ -18,8 +18,10 @@ use mediaflow_core::{ErrorKind, Result};
 use sqlx::SqlSafeStr;
 
 pub(crate) use error::failed;
-pub(crate) use river::{Assemble, Part, Run, class_of, classes, failed as river_failed, priority_of};
-pub(crate) use row::{Row, Value, to_json, values};
+pub(crate) use river::{
+    Assemble, Part, Run, class_of, classes, failed as river_failed, priority_of,
+};
+pub(crate) use row::{Row, Value, places, to_json, values};
 pub use tx::HostTransaction;
 pub(crate) use tx::{Transaction, Tx};
 
@@ -39,8 +41,8 @@ impl Db {
     }
 
     #[cfg(feature = "postgres")]
-    pub(crate) async fn postgres(url: &str, connections: u32) -> Result<Self> {
-        postgres::connect(url, connections).await.map(Self::Postgres)
+    pub(crate) async fn postgres(url: &str, connections: u32, lease: Duration) -> Result<Self> {
+        postgres::connect(url, connections, lease).await.map(Self::Postgres)
     }
 
     /// Makes the tables, or brings them to today's version.

@@ -2,21 +2,29 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use mediaflow_core::{Error, Result};
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 
 use super::failed;
 
 /// Connects to a server. The URL is not repeated in errors: it has a password in it.
-pub(super) async fn connect(url: &str, connections: u32) -> Result<PgPool> {
+///
+/// A process that is stopped, or cut off, in the middle of a transaction loses it after `lease`, and with it the locks
+/// on its rows: until then nobody could take them over.
+pub(super) async fn connect(url: &str, connections: u32, lease: Duration) -> Result<PgPool> {
     let options = PgConnectOptions::from_str(url).map_err(|_| {
         Error::input("queue.url", "this is no URL of a PostgreSQL database")
             .help("write postgres://user:password@host:5432/database")
     })?;
     let (host, port) = (options.get_host().to_owned(), options.get_port());
     let options = options.application_name("mediaflow").statement_cache_capacity(200);
+    let lose = format!("SET idle_in_transaction_session_timeout = {}", lease.as_millis());
     PgPoolOptions::new()
         .max_connections(connections)
+        .after_connect(move |connection, _| {
+            let lose = AssertSqlSafe(lose.clone());
+            Box::pin(async move { connection.execute(lose).await.map(drop) })
+        })
         .acquire_timeout(Duration::from_secs(10))
         .connect_with(options)
         .await

@@ -2,8 +2,9 @@ use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{Error, JobId, Result, Timestamp};
 use riverqueue::{Client, InsertOpts, JobArgs};
 use serde::{Deserialize, Serialize};
+use sqlx::AssertSqlSafe;
 
-use super::Tx;
+use super::{Tx, Value};
 
 /// Runs a job. River knows only its name.
 #[derive(Clone, Debug, Serialize, Deserialize, JobArgs)]
@@ -82,23 +83,26 @@ impl Tx<'_, '_> {
         inserted.map(|inserted| inserted.id()).map_err(failed)
     }
 
-    /// Marks what River runs as done, together with everything else in the transaction. Our rows decide who may end a
-    /// job: that River has given its row to somebody else, or has lost it, changes nothing.
-    pub(crate) async fn complete(&mut self, client: &Client, river: i64) -> Result<()> {
-        let request = client.jobs().complete(river);
-        let done = match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(tx) => request.tx(&mut **tx).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(tx) => request.tx(&mut **tx).await,
-        };
-        match done {
-            Ok(_)
-            | Err(riverqueue::Error::JobNotRunning { .. } | riverqueue::Error::NotFound(_)) => {
-                Ok(())
-            }
-            Err(e) => Err(failed(e)),
+    /// Marks what River runs as done, together with everything else in the transaction: as River's own
+    /// `Jobs::complete`, for many at once. Our rows decide who may end a job: that River has given its row to somebody
+    /// else, or has lost it, changes nothing.
+    pub(crate) async fn complete(&mut self, rivers: &[i64]) -> Result<()> {
+        if rivers.is_empty() {
+            return Ok(());
         }
+        let now = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "now()",
+        };
+        let done = format!(
+            "UPDATE river_job SET state = 'completed', finalized_at = {now}
+             WHERE id IN {} AND state = 'running'",
+            super::places(1, rivers.len())
+        );
+        let rivers: Vec<Value> = rivers.iter().copied().map(Value::from).collect();
+        self.run(AssertSqlSafe(done), &rivers).await.map(drop)
     }
 
     /// Cancels what waits, or asks whoever runs it to stop.

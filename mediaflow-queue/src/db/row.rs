@@ -128,7 +128,10 @@ impl Row {
     }
 
     /// A text that is JSON, or nothing.
-    pub(crate) fn opt_json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
+    pub(crate) fn opt_json<T: serde::de::DeserializeOwned>(
+        &self,
+        column: &str,
+    ) -> Result<Option<T>> {
         let text = self.opt_text(column)?;
         text.map(|text| serde_json::from_str(&text))
             .transpose()
@@ -159,4 +162,22 @@ fn corrupt(column: &str) -> Error {
     Error::backend("queue.corrupt_row", "a stored row can not be read")
         .with("column", column)
         .help("it was damaged or written by something else; restore it from a backup, or delete it")
+}
+
+/// Placeholders for so many rows: `($1, $2), ($3, $4)`.
+pub(crate) fn places(rows: usize, columns: usize) -> String {
+    let row = |row: usize| {
+        let numbers = (1..=columns).map(|column| format!("${}", row * columns + column));
+        format!("({})", numbers.collect::<Vec<_>>().join(", "))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn placeholders_count_on() {
+        assert_eq!(super::places(1, 3), "($1, $2, $3)");
+        assert_eq!(super::places(2, 2), "($1, $2), ($3, $4)");
+    }
 }

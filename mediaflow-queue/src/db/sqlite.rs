@@ -3,9 +3,7 @@ use std::time::Duration;
 
 use mediaflow_core::{Error, Result};
 use sqlx::SqlitePool;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::failed;
 
@@ -34,7 +32,10 @@ impl Sqlite {
             .busy_timeout(BUSY)
             .statement_cache_capacity(200);
         let forever = |pool: SqlitePoolOptions| {
-            pool.idle_timeout(None).max_lifetime(None).test_before_acquire(false).acquire_timeout(2 * BUSY)
+            pool.idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(false)
+                .acquire_timeout(2 * BUSY)
         };
         let write = forever(SqlitePoolOptions::new().max_connections(1))
             .connect_with(options.clone())

@@ -1,6 +1,6 @@
-use mediaflow_core::{Error, Result};
+use mediaflow_core::Result;
 
-use super::{Db, row::values};
+use super::Db;
 
 /// The right to change the tables, for one process at a time.
 pub(super) enum Turn {
@@ -25,17 +25,25 @@ pub(super) async fn take(db: &Db) -> Result<Turn> {
             });
             let file = locked.await.map_err(std::io::Error::other).and_then(|file| file);
             file.map(Turn::Sqlite).map_err(|e| {
-                Error::input("queue.open", "the lock file beside the database can not be used")
-                    .with("file", db.path.with_added_extension("lock").display())
-                    .help("the process must have the right to write in the folder of the database")
-                    .because(e)
+                mediaflow_core::Error::input(
+                    "queue.open",
+                    "the lock file beside the database can not be used",
+                )
+                .with("file", db.path.with_added_extension("lock").display())
+                .help("the process must have the right to write in the folder of the database")
+                .because(e)
             })
         }
         #[cfg(feature = "postgres")]
         Db::Postgres(_) => {
             let mut transaction = db.begin().await?;
+            // It does nothing while the tables are changed, for as long as that takes.
+            transaction.tx().run("SET LOCAL idle_in_transaction_session_timeout = 0", &[]).await?;
             // A transaction's lock goes with it, whatever happens to this process.
-            transaction.tx().rows("SELECT 1 AS one FROM pg_advisory_xact_lock($1)", values![LOCK]).await?;
+            transaction
+                .tx()
+                .rows("SELECT 1 AS one FROM pg_advisory_xact_lock($1)", super::row::values![LOCK])
+                .await?;
             Ok(Turn::Postgres(transaction))
         }
     }

@@ -41,7 +41,11 @@ pub(crate) enum Tx<'a, 't> {
 
 impl Tx<'_, '_> {
     /// What a query finds.
-    pub(crate) async fn rows(&mut self, sql: impl SqlSafeStr, values: &[Value]) -> Result<Vec<Row>> {
+    pub(crate) async fn rows(
+        &mut self,
+        sql: impl SqlSafeStr,
+        values: &[Value],
+    ) -> Result<Vec<Row>> {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(tx) => row::sqlite(sql, values)

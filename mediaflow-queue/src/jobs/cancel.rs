@@ -12,7 +12,8 @@ pub(crate) async fn cancel(home: &Home, job: JobId) -> Result<()> {
     let note = "UPDATE mediaflow_jobs SET cancelled = 1 WHERE id = $1 AND ended_at IS NULL
                 RETURNING river, state, parts_left, worker";
     let Some(row) = tx.row(note, values![job]).await? else {
-        let there = tx.row("SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1", values![job]).await?;
+        let there =
+            tx.row("SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1", values![job]).await?;
         return there.map(drop).ok_or_else(|| unknown(job));
     };
     let parts = super::parts::stop(home, &mut tx, job).await?;

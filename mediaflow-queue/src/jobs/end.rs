@@ -1,11 +1,15 @@
+use std::sync::Arc;
+
 use mediaflow_core::engine::Record;
 use mediaflow_core::event::EventData;
 use mediaflow_core::report::{BatchReport, JobState, OutputState};
 use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::{BatchId, Error, Event, EventKind, Failure, JobId, Result, Timestamp};
+use sqlx::AssertSqlSafe;
 
 use super::row::{Held, state_name};
-use crate::db::{Row, Tx, to_json, values};
+use super::together::{Line, Together, together};
+use crate::db::{Row, Tx, places, to_json, values};
 use crate::home::Home;
 use crate::outbox;
 
@@ -21,42 +25,68 @@ pub(crate) enum End {
 /// Ends a job: its row, its outputs, its events with their deliveries, its batches and River's row in one transaction.
 ///
 /// `record` has reached its end, and `events` tell of it, the steps of the last moment first.
-pub(crate) async fn end(home: &Home, held: &Held, events: Vec<Event>, river: End) -> Result<()> {
-    let mut events = events;
-    let mut transaction = home.db.begin().await?;
-    let mut tx = transaction.tx();
-    crate::workers::failpoint("end.begin");
-    let written = write(&mut tx, held, home.now()).await;
-    let batched = match written {
-        Err(error) if error.code() == "queue.fenced" => {
-            drop(transaction);
-            return told_already(home, held).await;
+pub(crate) async fn end(
+    home: &Arc<Home>,
+    held: &Held,
+    events: Vec<Event>,
+    river: End,
+) -> Result<()> {
+    together(home, Ended { held: held.clone(), events, river }).await
+}
+
+/// A job that has reached its end.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    held: Held,
+    events: Vec<Event>,
+    river: End,
+}
+
+impl Together for Ended {
+    type Done = ();
+
+    fn line(home: &Home) -> &Line<Self> {
+        &home.lines.end
+    }
+
+    async fn all(home: &Home, items: &[Self]) -> Result<Vec<()>> {
+        let mut transaction = home.db.begin().await?;
+        let mut tx = transaction.tx();
+        crate::workers::failpoint("end.begin");
+        let (now, mut events) = (home.now(), Vec::new());
+        let jobs: Vec<_> = items.iter().map(|item| &item.held).collect();
+        let batched = match (write(&mut tx, &jobs, now).await, &*jobs) {
+            (Err(error), [held]) if error.code() == "queue.fenced" => {
+                drop(transaction);
+                return told_already(home, held).await.map(|()| vec![()]);
+            }
+            (written, _) => written?,
+        };
+        items.iter().for_each(|item| events.extend_from_slice(&item.events));
+        crate::workers::failpoint("end.row");
+        outputs(&mut tx, items).await?;
+        for job in batched {
+            events.extend(count_down(&mut tx, job, now).await?);
         }
-        written => written?,
-    };
-    crate::workers::failpoint("end.row");
-    outputs(&mut tx, &held.record).await?;
-    if batched {
-        events.extend(count_down(&mut tx, held.record.id, home.now()).await?);
+        crate::workers::failpoint("end.outputs");
+        outbox::record(home, &mut tx, &events).await?;
+        crate::workers::failpoint("end.outbox");
+        let complete = items.iter().filter(|item| item.river == End::Complete);
+        tx.complete(&complete.map(|item| item.held.river).collect::<Vec<_>>()).await?;
+        crate::workers::failpoint("end.river");
+        transaction.commit().await?;
+        crate::workers::failpoint("end.commit");
+        home.settled(events);
+        Ok(vec![(); items.len()])
     }
-    crate::workers::failpoint("end.outputs");
-    outbox::record(home, &mut tx, &events).await?;
-    crate::workers::failpoint("end.outbox");
-    if river == End::Complete {
-        tx.complete(&home.river, held.river).await?;
-    }
-    crate::workers::failpoint("end.river");
-    transaction.commit().await?;
-    crate::workers::failpoint("end.commit");
-    home.settled(events);
-    Ok(())
 }
 
 /// Finds out whether it was this very attempt that has ended the job: the connection was lost after the commit, and
 /// before the answer. Then its events are stored, and told here.
 async fn told_already(home: &Home, held: &Held) -> Result<()> {
     let job = held.record.id;
-    let find = "SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NOT NULL";
+    let find =
+        "SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NOT NULL";
     if home.db.row(find, values![job, held.fence]).await?.is_none() {
         return Err(fenced(job));
     }
@@ -67,38 +97,51 @@ async fn told_already(home: &Home, held: &Held) -> Result<()> {
     Ok(())
 }
 
-/// Writes the end of a job, if its token still counts. Says whether a batch waits for it.
-async fn write(tx: &mut Tx<'_, '_>, held: &Held, now: Timestamp) -> Result<bool> {
-    let record = &held.record;
-    let ended = tx
-        .row(
-            "UPDATE mediaflow_jobs SET state = $3, worker = NULL, progress = $4, failure = $5, failure_code = $6,
-             report = $7, ended_at = $8, attempts = $9
-             WHERE id = $1 AND fence = $2 AND ended_at IS NULL RETURNING batched",
-            values![
-                record.id,
-                held.fence,
-                state_name(record.state),
-                record.progress,
-                held.failure()?,
-                record.report.as_ref().and_then(|report| report.failure.as_ref()).map(|failure| failure.code.clone()),
-                record.report.as_ref().map(to_json).transpose()?,
-                now,
-                record.attempts
-            ],
-        )
-        .await?;
-    ended.ok_or_else(|| fenced(record.id))?.int("batched").map(|batched| batched != 0)
+/// Writes the ends of jobs, if the tokens of all still count. Gives those that a batch waits for.
+async fn write(tx: &mut Tx<'_, '_>, jobs: &[&Held], now: Timestamp) -> Result<Vec<JobId>> {
+    let mut rows = Vec::with_capacity(jobs.len() * 9);
+    for held in jobs {
+        let record = &held.record;
+        let failure = record.report.as_ref().and_then(|report| report.failure.as_ref());
+        rows.extend_from_slice(values![
+            record.id,
+            held.fence,
+            state_name(record.state),
+            record.progress,
+            held.failure()?,
+            failure.map(|failure| failure.code.clone()),
+            record.report.as_ref().map(to_json).transpose()?,
+            now,
+            record.attempts
+        ]);
+    }
+    let end = format!(
+        "UPDATE mediaflow_jobs SET state = column3, worker = NULL, progress = column4, failure = column5,
+         failure_code = column6, report = column7, ended_at = column8, attempts = column9
+         FROM (VALUES {}) AS ended
+         WHERE id = column1 AND fence = column2 AND ended_at IS NULL RETURNING id, batched",
+        places(jobs.len(), 9)
+    );
+    let ended = tx.rows(AssertSqlSafe(end), &rows).await?;
+    if let (false, Some(held)) = (ended.len() == jobs.len(), jobs.first()) {
+        return Err(fenced(held.record.id));
+    }
+    let batched = ended.iter().filter(|row| row.int("batched").is_ok_and(|batched| batched != 0));
+    batched.map(|row| row.parsed("id")).collect()
 }
 
-async fn outputs(tx: &mut Tx<'_, '_>, record: &Record) -> Result<()> {
-    let made = record.report.iter().flat_map(|report| &report.outputs);
-    for output in made.filter(|output| output.state == OutputState::Published) {
-        tx.run(
-            "INSERT INTO mediaflow_outputs (job, place, content_key, report) VALUES ($1, $2, $3, $4)",
-            values![record.id, &output.output, &output.content_key, to_json(output)?],
-        )
-        .await?;
+async fn outputs(tx: &mut Tx<'_, '_>, ended: &[Ended]) -> Result<()> {
+    let mut rows = Vec::new();
+    for record in ended.iter().map(|ended| &ended.held.record) {
+        let made = record.report.iter().flat_map(|report| &report.outputs);
+        for output in made.filter(|output| output.state == OutputState::Published) {
+            let report = to_json(output)?;
+            rows.extend_from_slice(values![record.id, &output.output, &output.content_key, report]);
+        }
+    }
+    for rows in rows.chunks(16 * 4) {
+        let columns = "INSERT INTO mediaflow_outputs (job, place, content_key, report) VALUES ";
+        tx.run(AssertSqlSafe(format!("{columns}{}", places(rows.len() / 4, 4))), rows).await?;
     }
     Ok(())
 }
@@ -140,7 +183,12 @@ pub(super) async fn batch_ended(
 }
 
 /// Puts a job back into the queue after an attempt that failed; it is due after a wait that River keeps.
-pub(crate) async fn retry(home: &Home, held: &Held, due: Timestamp, events: Vec<Event>) -> Result<()> {
+pub(crate) async fn retry(
+    home: &Home,
+    held: &Held,
+    due: Timestamp,
+    events: Vec<Event>,
+) -> Result<()> {
     requeue(home, held, due, events, held.record.attempts).await
 }
 
@@ -179,7 +227,8 @@ async fn requeue(
 
 /// Whether an attempt still counts, and whether somebody has asked for the end of its job.
 pub(crate) async fn asked(home: &Home, held: &Held) -> Result<bool> {
-    let find = "SELECT cancelled FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NULL";
+    let find =
+        "SELECT cancelled FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NULL";
     let row = home.db.row(find, values![held.record.id, held.fence]).await?;
     row.ok_or_else(|| fenced(held.record.id))?.int("cancelled").map(|cancelled| cancelled != 0)
 }
@@ -220,8 +269,8 @@ pub(crate) async fn fail_by_name(
         held.record.failure = Some(Failure::from(error));
     }
     let mut events = held.record.end(state, None, now);
-    if write(tx, &held, now).await? {
-        events.extend(count_down(tx, job, now).await?);
+    for batched in write(tx, &[&held], now).await? {
+        events.extend(count_down(tx, batched, now).await?);
     }
     outbox::record(home, tx, &events).await?;
     Ok(Some(events))

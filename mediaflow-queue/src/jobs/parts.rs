@@ -48,7 +48,7 @@ pub(crate) async fn split(home: &Home, held: &Held, parts: &[PartSpec]) -> Resul
         )
         .await?;
     }
-    tx.complete(&home.river, held.river).await?;
+    tx.complete(&[held.river]).await?;
     crate::workers::failpoint("split.rows");
     transaction.commit().await?;
     crate::workers::failpoint("split.commit");
@@ -60,7 +60,9 @@ pub(crate) async fn split(home: &Home, held: &Held, parts: &[PartSpec]) -> Resul
 pub(crate) async fn start_part(home: &Home, job: JobId, part: u32) -> Result<Option<PartRow>> {
     let mut transaction = home.db.begin().await?;
     let mut tx = transaction.tx();
-    let find = format!("SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL AND cancelled = 0");
+    let find = format!(
+        "SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL AND cancelled = 0"
+    );
     let Some(row) = tx.row(AssertSqlSafe(find), values![job]).await? else { return Ok(None) };
     let held = Held::read(&row)?;
     let taken = tx
@@ -115,11 +117,12 @@ pub(crate) async fn part_done(
             let priority = priority_of(&part.job.record.spec);
             let river =
                 tx.enqueue(&home.river, Assemble { job }, &part.job.class, priority, None).await?;
-            tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river]).await?;
+            tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river])
+                .await?;
         }
     }
     outbox::record(home, &mut tx, &events).await?;
-    tx.complete(&home.river, part.river).await?;
+    tx.complete(&[part.river]).await?;
     crate::workers::failpoint("part.river");
     transaction.commit().await?;
     crate::workers::failpoint("part.commit");
@@ -146,7 +149,12 @@ async fn advance(home: &Home, tx: &mut Tx<'_, '_>, part: &PartRow) -> Result<Opt
 }
 
 /// Notes how far a part is. Gives false if the attempt does not count any more.
-pub(crate) async fn part_progress(home: &Home, part: &PartRow, done: f32, events: Vec<Event>) -> Result<bool> {
+pub(crate) async fn part_progress(
+    home: &Home,
+    part: &PartRow,
+    done: f32,
+    events: Vec<Event>,
+) -> Result<bool> {
     let mut transaction = home.db.begin().await?;
     let mut tx = transaction.tx();
     let counts = tx
@@ -254,8 +262,7 @@ pub(crate) async fn remake(home: &Home, held: &Held, part: u32) -> Result<()> {
     let mut tx = transaction.tx();
     let record = &held.record;
     let args = Part { job: record.id, part };
-    let river =
-        tx.enqueue(&home.river, args, &held.class, priority_of(&record.spec), None).await?;
+    let river = tx.enqueue(&home.river, args, &held.class, priority_of(&record.spec), None).await?;
     tx.run(
         "UPDATE mediaflow_parts SET state = 'queued', river = $3, result = NULL, progress = 0 WHERE job = $1 AND number = $2",
         values![record.id, part, river],
@@ -270,7 +277,7 @@ pub(crate) async fn remake(home: &Home, held: &Held, part: u32) -> Result<()> {
     if waits == 0 {
         return Err(fenced(record.id));
     }
-    tx.complete(&home.river, held.river).await?;
+    tx.complete(&[held.river]).await?;
     transaction.commit().await?;
     home.queued();
     Ok(())

@@ -1,10 +1,14 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use mediaflow_core::event::EventData;
 use mediaflow_core::report::JobState;
-use mediaflow_core::{EventKind, JobId, Result};
+use mediaflow_core::{Error, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::row::{COLUMNS, Held};
-use crate::db::values;
+use super::together::{Line, Together, together};
+use crate::db::{Row, Tx, places, values};
 use crate::home::Home;
 use crate::outbox;
 
@@ -22,46 +26,95 @@ pub(crate) enum Start {
 }
 
 /// Begins an attempt at a job, with a new token.
-pub(crate) async fn start(home: &Home, job: JobId) -> Result<Start> {
-    begin(home, job, "state = 'queued'").await
+pub(crate) async fn start(home: &Arc<Home>, job: JobId) -> Result<Start> {
+    together(home, Begun(job)).await
 }
 
 /// Begins to put the parts of a job together, with a new token.
 pub(crate) async fn start_assembly(home: &Home, job: JobId) -> Result<Start> {
-    begin(home, job, "state = 'running' AND parts_left = 0 AND worker IS NULL").await
+    let starts = begin(home, &[job], true).await?;
+    Ok(starts.into_iter().next().unwrap_or(Start::Nothing))
 }
 
-async fn begin(home: &Home, job: JobId, ready: &str) -> Result<Start> {
-    let assembly = ready.contains("parts_left");
-    let counted = if assembly { "" } else { "attempts = attempts + 1, started_at = $3, " };
+/// An attempt that is to begin.
+#[derive(Debug)]
+pub(crate) struct Begun(JobId);
+
+impl Together for Begun {
+    type Done = Start;
+
+    fn line(home: &Home) -> &Line<Self> {
+        &home.lines.start
+    }
+
+    async fn all(home: &Home, items: &[Self]) -> Result<Vec<Start>> {
+        begin(home, &items.iter().map(|item| item.0).collect::<Vec<_>>(), false).await
+    }
+}
+
+async fn begin(home: &Home, jobs: &[JobId], assembly: bool) -> Result<Vec<Start>> {
     let mut transaction = home.db.begin().await?;
     let mut tx = transaction.tx();
-    let now = home.now();
-    let take = format!(
-        "UPDATE mediaflow_jobs SET {counted}state = 'running', fence = fence + 1, worker = $2
-         WHERE id = $1 AND {ready} AND $3 > 0 RETURNING {COLUMNS}"
-    );
-    let taken = tx.row(AssertSqlSafe(take), values![job, &home.id, now]).await?;
-    let Some(row) = taken else {
-        let find = "SELECT state, parts_left FROM mediaflow_jobs WHERE id = $1";
-        let found = tx.row(find, values![job]).await?;
-        let Some(found) = found else { return Ok(Start::Nothing) };
-        let running = found.text("state")? == "running";
-        let waits_for_parts = found.opt_int("parts_left")?.is_some() && !assembly;
-        return Ok(if running && !waits_for_parts { Start::Held } else { Start::Nothing });
-    };
-    let mut held = Held::read(&row)?;
-    if !home.worker.registry().knows(&held.record.spec) {
-        return Ok(Start::Foreign);
+    let (now, mut events) = (home.now(), Vec::new());
+    let mut taken = take(home, &mut tx, jobs, assembly, now).await?;
+    let mut starts = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let Some(row) = taken.remove(&job.to_string()) else {
+            starts.push(missed(&mut tx, *job, assembly).await?);
+            continue;
+        };
+        let mut held = Held::read(&row)?;
+        if !home.worker.registry().knows(&held.record.spec) {
+            // Its row stays untouched, and so does every other one here.
+            drop(transaction);
+            return if jobs.len() == 1 { Ok(vec![Start::Foreign]) } else { Err(foreign(*job)) };
+        }
+        held.record.state = JobState::Running;
+        if !assembly {
+            events.push(held.record.event(EventKind::JobStarted, now, EventData::None));
+        }
+        starts.push(Start::Go(Box::new(held)));
     }
     crate::workers::failpoint(if assembly { "assembly.row" } else { "start.row" });
-    held.record.state = JobState::Running;
-    let mut events = Vec::new();
-    if !assembly {
-        events.push(held.record.event(EventKind::JobStarted, now, EventData::None));
-        outbox::record(home, &mut tx, &events).await?;
-    }
+    outbox::record(home, &mut tx, &events).await?;
     transaction.commit().await?;
     home.settled(events);
-    Ok(Start::Go(Box::new(held)))
+    Ok(starts)
+}
+
+/// Takes those that are ready. Gives their rows by their names.
+async fn take(
+    home: &Home,
+    tx: &mut Tx<'_, '_>,
+    jobs: &[JobId],
+    assembly: bool,
+    now: Timestamp,
+) -> Result<HashMap<String, Row>> {
+    let (ready, counted) = if assembly {
+        ("state = 'running' AND parts_left = 0 AND worker IS NULL", "")
+    } else {
+        ("state = 'queued'", "attempts = attempts + 1, started_at = column3, ")
+    };
+    let mut rows = Vec::with_capacity(jobs.len() * 3);
+    jobs.iter().for_each(|job| rows.extend_from_slice(values![*job, &home.id, now]));
+    let take = format!(
+        "UPDATE mediaflow_jobs SET {counted}state = 'running', fence = fence + 1, worker = column2
+         FROM (VALUES {}) AS taken WHERE id = column1 AND {ready} RETURNING {COLUMNS}",
+        places(jobs.len(), 3)
+    );
+    let taken = tx.rows(AssertSqlSafe(take), &rows).await?;
+    taken.into_iter().map(|row| Ok((row.text("id")?, row))).collect()
+}
+
+/// What is to be done about a job that was not ready.
+async fn missed(tx: &mut Tx<'_, '_>, job: JobId, assembly: bool) -> Result<Start> {
+    let find = "SELECT state, parts_left FROM mediaflow_jobs WHERE id = $1";
+    let Some(found) = tx.row(find, values![job]).await? else { return Ok(Start::Nothing) };
+    let running = found.text("state")? == "running";
+    let waits_for_parts = found.opt_int("parts_left")?.is_some() && !assembly;
+    Ok(if running && !waits_for_parts { Start::Held } else { Start::Nothing })
+}
+
+fn foreign(job: JobId) -> Error {
+    Error::unsupported("queue.foreign", "a job is for a worker that knows more").with("job", job)
 }

@@ -8,7 +8,8 @@ use crate::db::values;
 use crate::home::Home;
 
 /// The reports of a batch, in the order of submission.
-pub(super) const REPORTS: &str = "SELECT j.report FROM mediaflow_batch_jobs b JOIN mediaflow_jobs j ON j.id = b.job
+pub(super) const REPORTS: &str =
+    "SELECT j.report FROM mediaflow_batch_jobs b JOIN mediaflow_jobs j ON j.id = b.job
      WHERE b.batch = $1 ORDER BY b.position";
 
 async fn find(home: &Home, job: JobId) -> Result<Held> {

@@ -1,14 +1,52 @@
+use std::sync::Arc;
+
 use mediaflow_core::engine::{Record, Submission, Submitted};
 use mediaflow_core::event::EventData;
+use mediaflow_core::report::JobState;
 use mediaflow_core::spec::JobSpec;
-use mediaflow_core::{BatchId, Event, EventKind, JobId, Result, Timestamp};
+use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
+use sqlx::AssertSqlSafe;
 
-use crate::db::{Run, Tx, class_of, priority_of, to_json, values};
+use super::row::state_name;
+use super::together::{Line, Together, together};
+use crate::db::{Run, Transaction, Tx, Value, class_of, places, priority_of, to_json, values};
 use crate::home::Home;
 use crate::outbox;
 
 /// Takes jobs, all or none.
-pub(crate) async fn submit(home: &Home, submission: &Submission) -> Result<Submitted> {
+pub(crate) async fn submit(home: &Arc<Home>, submission: &Submission) -> Result<Submitted> {
+    match &*submission.jobs {
+        [spec] if !submission.batch => {
+            let job = together(home, Taken(spec.clone())).await?;
+            Ok(Submitted::new(vec![job], None))
+        }
+        _ => several(home, submission).await,
+    }
+}
+
+/// A job that is to be taken, by itself.
+#[derive(Debug)]
+pub(crate) struct Taken(JobSpec);
+
+impl Together for Taken {
+    type Done = JobId;
+
+    fn line(home: &Home) -> &Line<Self> {
+        &home.lines.submit
+    }
+
+    async fn all(home: &Home, items: &[Self]) -> Result<Vec<JobId>> {
+        let mut transaction = home.db.begin().await?;
+        let mut tx = transaction.tx();
+        let (now, mut events) = (home.now(), Vec::new());
+        let specs = items.iter().map(|Self(spec)| spec);
+        let jobs = take(home, &mut tx, specs, None, now, &mut events).await?;
+        store(home, transaction, events).await?;
+        Ok(jobs)
+    }
+}
+
+async fn several(home: &Home, submission: &Submission) -> Result<Submitted> {
     let mut transaction = home.db.begin().await?;
     let mut tx = transaction.tx();
     let (now, mut events) = (home.now(), Vec::new());
@@ -20,79 +58,130 @@ pub(crate) async fn submit(home: &Home, submission: &Submission) -> Result<Submi
         )
         .await?;
     }
-    let mut jobs = Vec::with_capacity(submission.jobs.len());
-    for spec in &submission.jobs {
-        jobs.push(one(home, &mut tx, spec, batch, now, &mut events).await?);
-    }
+    let jobs = take(home, &mut tx, submission.jobs.iter(), batch, now, &mut events).await?;
     if let Some(batch) = batch {
         events.extend(fill(&mut tx, batch, &jobs, now).await?);
     }
+    store(home, transaction, events).await?;
+    Ok(Submitted::new(jobs, batch))
+}
+
+/// Stores what was taken, and tells of it.
+async fn store(home: &Home, mut transaction: Transaction, events: Vec<Event>) -> Result<()> {
     crate::workers::failpoint("submit.rows");
-    outbox::record(home, &mut tx, &events).await?;
+    outbox::record(home, &mut transaction.tx(), &events).await?;
     crate::workers::failpoint("submit.outbox");
     transaction.commit().await?;
     crate::workers::failpoint("submit.commit");
     home.settled(events);
     home.queued();
-    Ok(Submitted::new(jobs, batch))
+    Ok(())
 }
 
 /// Takes a job within the host's transaction. Nobody is told before the host commits: the tail finds it then.
 pub(crate) async fn submit_in(home: &Home, tx: &mut Tx<'_, '_>, spec: JobSpec) -> Result<JobId> {
     let mut events = Vec::new();
-    let job = one(home, tx, &spec, None, home.now(), &mut events).await?;
+    let jobs = take(home, tx, std::iter::once(&spec), None, home.now(), &mut events).await?;
     outbox::record(home, tx, &events).await?;
+    jobs.first()
+        .copied()
+        .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
+}
+
+/// Takes jobs one after the other. What has no key is stored many at a time.
+async fn take<'s>(
+    home: &Home,
+    tx: &mut Tx<'_, '_>,
+    specs: impl Iterator<Item = &'s JobSpec>,
+    batch: Option<BatchId>,
+    now: Timestamp,
+    events: &mut Vec<Event>,
+) -> Result<Vec<JobId>> {
+    let (mut jobs, mut rows) = (Vec::new(), Vec::new());
+    for spec in specs {
+        let Some(key) = &spec.options.idempotency_key else {
+            let (job, row) = enqueue(home, tx, spec, batch, now, events).await?;
+            jobs.push(job);
+            rows.extend(row);
+            continue;
+        };
+        jobs.push(one(home, tx, spec, key, batch, now, events).await?);
+    }
+    for rows in rows.chunks(TOGETHER * COLUMNS) {
+        tx.run(AssertSqlSafe(insert(rows)), rows).await?;
+    }
+    Ok(jobs)
+}
+
+/// Takes a job that has a key.
+async fn one(
+    home: &Home,
+    tx: &mut Tx<'_, '_>,
+    spec: &JobSpec,
+    key: &str,
+    batch: Option<BatchId>,
+    now: Timestamp,
+    events: &mut Vec<Event>,
+) -> Result<JobId> {
+    if let Some(known) = known(tx, key, now).await? {
+        return Ok(known);
+    }
+    let (job, row) = enqueue(home, tx, spec, batch, now, events).await?;
+    let unless = "ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING";
+    let stored = tx.run(AssertSqlSafe(format!("{} {unless}", insert(&row))), &row).await?;
+    if stored == 0
+        && let Some(known) = known(tx, key, now).await?
+    {
+        // Somebody else was first, a moment ago.
+        let [_, river, ..] = row;
+        tx.run("DELETE FROM river_job WHERE id = $1", &[river]).await?;
+        events.pop();
+        return Ok(known);
+    }
     Ok(job)
 }
 
-async fn one(
+/// Columns of a new row, and how many rows one statement writes.
+const COLUMNS: usize = 11;
+const TOGETHER: usize = 16;
+
+fn insert(rows: &[Value]) -> String {
+    format!(
+        "INSERT INTO mediaflow_jobs
+         (id, river, class, state, spec, batch, batched, idempotency_key, key_until, queued_at, due) VALUES {}",
+        places(rows.len() / COLUMNS, COLUMNS)
+    )
+}
+
+/// Puts a job into River's queue. Gives the row that is to be stored.
+async fn enqueue(
     home: &Home,
     tx: &mut Tx<'_, '_>,
     spec: &JobSpec,
     batch: Option<BatchId>,
     now: Timestamp,
     events: &mut Vec<Event>,
-) -> Result<JobId> {
-    let key = spec.options.idempotency_key.as_ref();
-    if let Some(key) = key
-        && let Some(known) = known(tx, key, now).await?
-    {
-        return Ok(known);
-    }
+) -> Result<(JobId, [Value; COLUMNS])> {
     let record = Record::new(spec.clone(), batch, now);
     let (id, class) = (record.id, class_of(spec));
     let due = spec.options.run_at.filter(|due| *due > now);
     let river = tx.enqueue(&home.river, Run { job: id }, class, priority_of(spec), due).await?;
-    let stored = tx
-        .run(
-            "INSERT INTO mediaflow_jobs
-             (id, river, class, state, spec, batch, batched, idempotency_key, key_until, queued_at, due)
-             VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10)
-             ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING",
-            values![
-                id,
-                river,
-                class,
-                to_json(spec)?,
-                batch,
-                batch.is_some(),
-                key.cloned(),
-                key.map(|_| now.plus(home.settings.idempotency)),
-                now,
-                due.unwrap_or(now)
-            ],
-        )
-        .await?;
-    if stored == 0
-        && let Some(key) = key
-        && let Some(known) = known(tx, key, now).await?
-    {
-        // Somebody else was first, a moment ago.
-        tx.run("DELETE FROM river_job WHERE id = $1", values![river]).await?;
-        return Ok(known);
-    }
     events.push(record.event(EventKind::JobCreated, now, EventData::None));
-    Ok(id)
+    let key = spec.options.idempotency_key.as_ref();
+    let row: &[Value; COLUMNS] = values![
+        id,
+        river,
+        class,
+        state_name(JobState::Queued),
+        to_json(spec)?,
+        batch,
+        batch.is_some(),
+        key.cloned(),
+        key.map(|_| now.plus(home.settings.idempotency)),
+        now,
+        due.unwrap_or(now)
+    ];
+    Ok((id, row.clone()))
 }
 
 /// The job that a key stands for, if its time is not over.
@@ -125,7 +214,8 @@ async fn fill(
             )
             .await? as i64;
     }
-    tx.run("UPDATE mediaflow_batches SET jobs_left = $2 WHERE id = $1", values![batch, left]).await?;
+    tx.run("UPDATE mediaflow_batches SET jobs_left = $2 WHERE id = $1", values![batch, left])
+        .await?;
     if left > 0 {
         return Ok(Vec::new());
     }

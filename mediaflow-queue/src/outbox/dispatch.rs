@@ -150,8 +150,9 @@ impl Dispatcher {
         let began = Instant::now();
         self.lines.look(&self.home, &self.channels).await?;
         self.looked = Instant::now();
-        self.gap = GAP.max((self.looked - began) * SHARE);
-        self.look_at = self.looked + EVERY.max(self.gap);
+        // A single slow look, on a busy machine, is no reason to wait longer than without being told.
+        self.gap = ((self.looked - began) * SHARE).clamp(GAP, EVERY);
+        self.look_at = self.looked + EVERY;
         self.fresh = true;
         Ok(())
     }

@@ -7,9 +7,8 @@ use mediaflow_core::worker::DeliveryPolicy;
 use mediaflow_core::{Event, EventKind, NotifyError, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::record::places;
 use super::send::Attempted;
-use crate::db::{Tx, values};
+use crate::db::{Tx, places, values};
 use crate::home::Home;
 
 /// What was written down.

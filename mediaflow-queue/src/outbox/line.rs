@@ -106,7 +106,7 @@ impl Lines {
         for row in rows {
             match Line::read(&row) {
                 Ok(line) if channels.contains(&line.channel) => {
-                    drop(self.known.insert(line.id, line))
+                    self.known.insert(line.id, line);
                 }
                 Ok(_) => {}
                 Err(error) => tracing::error!(%error, "a destination is left out"),

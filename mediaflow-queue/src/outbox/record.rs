@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use mediaflow_core::{Error, Event, Result};
 use sqlx::AssertSqlSafe;
 
-use crate::db::{Tx, to_json, values};
+use crate::db::{Tx, places, to_json, values};
 use crate::home::Home;
 
 /// The numbers of destinations that are surely stored, by channel and address.
@@ -65,15 +65,6 @@ pub(crate) async fn record(home: &Home, tx: &mut Tx<'_, '_>, events: &[Event]) -
     Ok(())
 }
 
-/// Placeholders for so many rows: `($1, $2), ($3, $4)`.
-pub(super) fn places(rows: usize, columns: usize) -> String {
-    let row = |row: usize| {
-        let numbers = (1..=columns).map(|column| format!("${}", row * columns + column));
-        format!("({})", numbers.collect::<Vec<_>>().join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
-}
-
 async fn number_of(
     home: &Home,
     tx: &mut Tx<'_, '_>,
@@ -111,14 +102,5 @@ impl Destinations {
             known.clear();
         }
         known.insert(key, number);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn placeholders_count_on() {
-        assert_eq!(super::places(1, 3), "($1, $2, $3)");
-        assert_eq!(super::places(2, 2), "($1, $2), ($3, $4)");
     }
 }

@@ -18,7 +18,11 @@ use crate::jobs::{self, End, Held, Start};
 use crate::workers::failpoint;
 
 /// Runs a job that River handed out: one attempt, or its split into parts.
-pub(super) async fn run(home: &Arc<Home>, context: &WorkContext, job: &riverqueue::Job<Run>) -> Told {
+pub(super) async fn run(
+    home: &Arc<Home>,
+    context: &WorkContext,
+    job: &riverqueue::Job<Run>,
+) -> Told {
     let id = job.args.job;
     let mut held = match jobs::start(home, id).await {
         Ok(Start::Go(held)) => *held,
@@ -27,7 +31,8 @@ pub(super) async fn run(home: &Arc<Home>, context: &WorkContext, job: &riverqueu
         Err(error) => return unreadable(home, id, &error).await,
     };
     failpoint("job.started");
-    let span = tracing::info_span!("job", job = %id, attempt = held.record.attempts, class = %held.class);
+    let span =
+        tracing::info_span!("job", job = %id, attempt = held.record.attempts, class = %held.class);
     attempt(home, context, &mut held).instrument(span).await
 }
 
@@ -94,22 +99,25 @@ pub(super) async fn publish(
 }
 
 /// Writes the end of a job.
-pub(super) async fn ended(home: &Home, held: &Held, events: Vec<Event>, river: End) -> Told {
+pub(super) async fn ended(home: &Arc<Home>, held: &Held, events: Vec<Event>, river: End) -> Told {
     let outcome = match held.record.state {
         JobState::Cancelled => WorkOutcome::Cancel,
         JobState::Failed if river == End::Elsewhere => WorkOutcome::Discard,
         _ => WorkOutcome::Complete,
     };
     let events = &events;
-    let ended = home
-        .db
-        .patiently(PATIENCE, move || jobs::end(home, held, events.clone(), river))
-        .await;
+    let ended =
+        home.db.patiently(PATIENCE, move || jobs::end(home, held, events.clone(), river)).await;
     told(ended, outcome)
 }
 
 /// Decides what follows a failed attempt, and writes it.
-pub(super) async fn failed(home: &Home, held: &mut Held, error: &Error, mut events: Vec<Event>) -> Told {
+pub(super) async fn failed(
+    home: &Arc<Home>,
+    held: &mut Held,
+    error: &Error,
+    mut events: Vec<Event>,
+) -> Told {
     let asked = {
         let held = &*held;
         home.db.patiently(PATIENCE, move || jobs::asked(home, held)).await

@@ -6,6 +6,7 @@ mod part;
 mod scribe;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mediaflow_core::engine::Shutdown;
@@ -24,6 +25,9 @@ type Told = std::result::Result<WorkOutcome, WorkCancelled>;
 
 /// How often River looks by itself for work that nobody has told it of.
 const POLL: Duration = Duration::from_secs(1);
+
+/// How soon River may look again.
+const COOLDOWN: Duration = Duration::from_millis(4);
 
 /// After something was given back untouched, somebody else shall have the first look at it.
 const LATER: Duration = Duration::from_secs(5);
@@ -44,6 +48,8 @@ pub(crate) fn client(door: &Door, db: &Db, worker: &Worker, id: &str) -> Result<
         .id(id)
         .workers(kinds(door).map_err(river_failed)?)
         .fetch_only_known_kinds(true)
+        // River tells other processes of a new job at most this often, and what it does not tell waits for their poll.
+        .fetch_cooldown(COOLDOWN)
         // Deadlines are ours, and so is the takeover of what a dead worker held.
         .without_job_timeout()
         .maintenance(maintenance);
@@ -94,14 +100,15 @@ fn places(worker: &Worker, class: &str, poll: Duration) -> QueueConfig {
     let [image, _] = classes();
     let places = if class == image { worker.concurrency() } else { worker.videos() };
     QueueConfig::new(places.clamp(1, riverqueue::QUEUE_NUM_WORKERS_MAX))
-        .with_fetch_cooldown(Duration::from_millis(4))
+        .with_fetch_cooldown(COOLDOWN)
         .with_fetch_poll_interval(poll)
 }
 
 /// Lets River look for work now. It looks whenever the configuration of a queue changes, and is given one that differs
-/// by a millisecond.
+/// by a millisecond from the last ones.
 pub(crate) fn wake(home: &Home) {
-    let odd = fastrand::u64(..64);
+    static TURN: AtomicU64 = AtomicU64::new(0);
+    let odd = TURN.fetch_add(1, Ordering::Relaxed) % 64;
     for class in classes() {
         let config = places(&home.worker, class, POLL + Duration::from_millis(odd));
         if let Err(error) = home.river.local_queues().update(class, config) {
@@ -123,7 +130,8 @@ pub(crate) async fn pause(home: &Home, paused: bool) -> Result<()> {
         home.river_queue(class).await?;
         let queues = home.river.queues();
         let selector = QueueSelector::from(class);
-        let done = if paused { queues.pause(selector).await } else { queues.resume(selector).await };
+        let done =
+            if paused { queues.pause(selector).await } else { queues.resume(selector).await };
         done.map_err(river_failed)?;
     }
     Ok(())

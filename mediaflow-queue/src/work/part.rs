@@ -16,7 +16,11 @@ use crate::jobs::{self, PartRow};
 use crate::workers::failpoint;
 
 /// Makes a part that River handed out.
-pub(super) async fn run(home: &Arc<Home>, context: &WorkContext, job: &riverqueue::Job<Part>) -> Told {
+pub(super) async fn run(
+    home: &Arc<Home>,
+    context: &WorkContext,
+    job: &riverqueue::Job<Part>,
+) -> Told {
     let (id, number) = (job.args.job, job.args.part);
     let part = match jobs::start_part(home, id, number).await {
         Ok(Some(part)) => part,

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
@@ -8,6 +9,7 @@ use sqlx::AssertSqlSafe;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::lock::Lock;
 use super::words;
 use crate::db::{Db, values};
 use crate::home::Home;
@@ -33,7 +35,6 @@ impl Life {
             home: Arc::downgrade(home),
             id: home.id.clone(),
             lease: home.settings.lease,
-            #[cfg(feature = "sqlite")]
             lock: None,
         };
         let (begun, beginning) = oneshot::channel();
@@ -79,8 +80,7 @@ struct Heart {
     home: Weak<Home>,
     id: String,
     lease: Duration,
-    #[cfg(feature = "sqlite")]
-    lock: Option<super::lock::Lock>,
+    lock: Option<Lock>,
 }
 
 impl Heart {
@@ -133,17 +133,30 @@ impl Heart {
             "this worker was silent for too long, and what it held was taken over: it stops its attempts"
         );
         if let Some(home) = self.home.upgrade() {
-            home.active().values().for_each(|active| active.stop.cancel());
+            self.stop_lost(&home, db).await?;
         }
         self.register(db).await
     }
 
+    /// Stops the attempts that were taken over, and not those that were begun since.
+    async fn stop_lost(&self, home: &Home, db: &Db) -> Result<()> {
+        // First this: what begins between the two is not in it.
+        let begun: Vec<_> = home.active().keys().copied().collect();
+        let find = "SELECT river FROM mediaflow_jobs WHERE worker = $1
+                    UNION SELECT river FROM mediaflow_parts WHERE worker = $1";
+        let rows = db.rows(find, values![&self.id]).await?;
+        let held = rows.iter().map(|row| row.int("river")).collect::<Result<HashSet<_>>>()?;
+        let active = home.active();
+        let lost = begun.iter().filter(|river| !held.contains(river));
+        lost.filter_map(|river| active.get(river)).for_each(|active| active.stop.cancel());
+        Ok(())
+    }
+
     async fn register(&mut self, db: &Db) -> Result<()> {
-        #[cfg(feature = "sqlite")]
-        if let Db::Sqlite(db) = db {
+        if let Some(file) = words::file(db) {
             // Before there is a row: without its lock, a worker counts as dead.
             self.lock = None;
-            self.lock = Some(super::lock::Lock::hold(&db.path, &self.id)?);
+            self.lock = Some(Lock::hold(file, &self.id)?);
         }
         let now = words::clock(db);
         let add = format!(

@@ -2,7 +2,6 @@
 
 mod failpoint;
 mod life;
-#[cfg(feature = "sqlite")]
 mod lock;
 mod lost;
 mod retention;

@@ -115,12 +115,6 @@ fn due(last: Option<Instant>, every: Duration) -> bool {
 }
 
 /// Whether a worker's process is known to have ended, without waiting for its lease.
-#[cfg_attr(not(feature = "sqlite"), expect(unused_variables, reason = "only a file has locks"))]
 fn ended(home: &Home, worker: &str) -> bool {
-    match &home.db {
-        #[cfg(feature = "sqlite")]
-        Db::Sqlite(db) => !super::lock::is_held(&db.path, worker),
-        #[cfg(feature = "postgres")]
-        Db::Postgres(_) => false,
-    }
+    words::file(&home.db).is_some_and(|file| !super::lock::is_held(file, worker))
 }

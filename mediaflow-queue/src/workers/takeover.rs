@@ -30,10 +30,9 @@ pub(super) async fn from_worker(home: &Home, worker: &str, beat: Option<i64>) ->
     let mut after = After::default();
     let taken = Taking { home, worker, only: None }.all(&mut tx, &mut after).await?;
     outbox::release(home, &mut tx, worker).await?;
-    #[cfg(feature = "sqlite")]
-    if let crate::db::Db::Sqlite(db) = &home.db {
+    if let Some(file) = words::file(&home.db) {
         // While the database is locked: a worker that comes back makes its lock again after this.
-        super::lock::remove(&db.path, worker);
+        super::lock::remove(file, worker);
     }
     transaction.commit().await?;
     tracing::warn!(worker, taken, "a worker is gone: what it held was taken over");

@@ -12,9 +12,7 @@ use mediaflow_queue::Queue;
 use sqlx::AssertSqlSafe;
 
 pub(crate) enum Database {
-    #[cfg(feature = "sqlite")]
     Sqlite { path: PathBuf, pool: sqlx::SqlitePool, _folder: Option<tempfile::TempDir> },
-    #[cfg(feature = "postgres")]
     Postgres { url: String, pool: sqlx::PgPool },
 }
 
@@ -25,14 +23,11 @@ pub(crate) struct Words {
 }
 
 impl Database {
-    #[cfg(feature = "sqlite")]
     pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jobs.db");
         Self::sqlite_at(path, Some(folder)).await
     }
-
-    #[cfg(feature = "sqlite")]
     async fn sqlite_at(path: PathBuf, folder: Option<tempfile::TempDir>) -> Self {
         let options = sqlx::sqlite::SqliteConnectOptions::new()
             .filename(&path)
@@ -42,14 +37,10 @@ impl Database {
         let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
         Self::Sqlite { path, pool, _folder: folder }
     }
-
-    #[cfg(all(feature = "postgres", feature = "testing"))]
     pub(crate) async fn postgres(name: &str) -> Self {
         let server = mediaflow_queue::testing::PrivatePostgres::shared().await.unwrap();
         Self::postgres_at(server.database(name).await.unwrap()).await
     }
-
-    #[cfg(feature = "postgres")]
     async fn postgres_at(url: String) -> Self {
         let pool =
             sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&url).await.unwrap();
@@ -59,20 +50,18 @@ impl Database {
     /// What another process needs to open it.
     pub(crate) fn address(&self) -> String {
         match self {
-            #[cfg(feature = "sqlite")]
             Self::Sqlite { path, .. } => path.to_str().unwrap().to_owned(),
-            #[cfg(feature = "postgres")]
             Self::Postgres { url, .. } => url.clone(),
         }
     }
 
     /// The queue at such an address.
     pub(crate) fn queue_at(address: &str) -> Queue {
-        #[cfg(feature = "postgres")]
         if address.starts_with("postgres:") {
-            return mediaflow_queue::Postgres::connect(address);
+            mediaflow_queue::Postgres::connect(address)
+        } else {
+            mediaflow_queue::Sqlite::open(address)
         }
-        mediaflow_queue::Sqlite::open(address)
     }
 
     pub(crate) fn queue(&self) -> Queue {
@@ -81,12 +70,10 @@ impl Database {
 
     pub(crate) fn words(&self) -> Words {
         match self {
-            #[cfg(feature = "sqlite")]
             Self::Sqlite { .. } => Words {
                 now: "strftime('%Y-%m-%d %H:%M:%f', 'now')",
                 long_ago: "strftime('%Y-%m-%d %H:%M:%f', 'now', '-300 seconds')",
             },
-            #[cfg(feature = "postgres")]
             Self::Postgres { .. } => {
                 Words { now: "now()", long_ago: "now() - interval '300 seconds'" }
             }
@@ -96,11 +83,9 @@ impl Database {
     pub(crate) async fn run(&self, sql: &str) -> u64 {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
-            #[cfg(feature = "sqlite")]
             Self::Sqlite { pool, .. } => {
                 sqlx::query(sql).execute(pool).await.unwrap().rows_affected()
             }
-            #[cfg(feature = "postgres")]
             Self::Postgres { pool, .. } => {
                 sqlx::query(sql).execute(pool).await.unwrap().rows_affected()
             }
@@ -110,9 +95,7 @@ impl Database {
     pub(crate) async fn int(&self, sql: &str) -> i64 {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
-            #[cfg(feature = "sqlite")]
             Self::Sqlite { pool, .. } => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
-            #[cfg(feature = "postgres")]
             Self::Postgres { pool, .. } => sqlx::query_scalar(sql).fetch_one(pool).await.unwrap(),
         }
     }
@@ -120,9 +103,7 @@ impl Database {
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
-            #[cfg(feature = "sqlite")]
             Self::Sqlite { pool, .. } => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
-            #[cfg(feature = "postgres")]
             Self::Postgres { pool, .. } => sqlx::query_scalar(sql).fetch_all(pool).await.unwrap(),
         }
     }
@@ -130,11 +111,9 @@ impl Database {
     /// The tables that there are.
     pub(crate) async fn tables(&self) -> Vec<String> {
         let tables = match self {
-            #[cfg(feature = "sqlite")]
             Self::Sqlite { .. } => {
                 "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
             }
-            #[cfg(feature = "postgres")]
             Self::Postgres { .. } => {
                 "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
             }
@@ -165,9 +144,7 @@ impl Database {
     pub(crate) async fn abandon(&self, job: JobId, worker: &str) {
         let now = self.words().now;
         let worker_list = match self {
-            #[cfg(feature = "sqlite")]
             Self::Sqlite { .. } => format!("jsonb('[\"{worker}\"]')"),
-            #[cfg(feature = "postgres")]
             Self::Postgres { .. } => format!("ARRAY['{worker}']"),
         };
         self.run(&format!(
@@ -228,7 +205,6 @@ macro_rules! on_both {
     ($($name:ident)*) => {
         mod sqlite {
             $(
-                #[cfg(feature = "sqlite")]
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
                     super::$name($crate::database::Database::sqlite().await).await;
@@ -238,7 +214,6 @@ macro_rules! on_both {
 
         mod postgres {
             $(
-                #[cfg(all(feature = "postgres", feature = "testing"))]
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $name() {
                     super::$name($crate::database::Database::postgres(stringify!($name)).await).await;

@@ -34,7 +34,8 @@ pub(super) async fn audit(world: &World, scenario: &str) {
     batches(world, &mut faults).await;
     results(world, &mut faults).await;
     notifications(world, &mut faults).await;
-    let tell = |name: &str, value: usize| figure(&format!("{scenario}.{name}"), world.home, value, "0");
+    let tell =
+        |name: &str, value: usize| figure(&format!("{scenario}.{name}"), world.home, value, "0");
     tell("lost_jobs", faults.lost);
     tell("jobs_without_one_terminal_state", faults.not_terminal);
     tell("missing_terminal_events", faults.missing_events);
@@ -128,7 +129,8 @@ async fn batches(world: &World, faults: &mut Faults) {
 
 async fn results(world: &World, faults: &mut Faults) {
     let out = world.folder().join("out");
-    let reports = world.look.texts("SELECT report FROM mediaflow_jobs WHERE report IS NOT NULL").await;
+    let reports =
+        world.look.texts("SELECT report FROM mediaflow_jobs WHERE report IS NOT NULL").await;
     let mut places = BTreeSet::new();
     for report in reports {
         let report: Report = serde_json::from_str(&report).unwrap();

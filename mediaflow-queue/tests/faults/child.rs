@@ -93,7 +93,12 @@ impl Setup {
                 longest: Duration::from_millis(200),
                 ..RetryPolicy::default()
             })
-            .delivery(DeliveryPolicy { schedule, breaker_pause, timeout, ..DeliveryPolicy::default() })
+            .delivery(DeliveryPolicy {
+                schedule,
+                breaker_pause,
+                timeout,
+                ..DeliveryPolicy::default()
+            })
             .concurrency(self.concurrency)
     }
 }
@@ -116,11 +121,12 @@ pub(super) fn run() {
         std::process::exit(0);
     });
     diary::keep(&setup.folder, &setup.stamp);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.unwrap().block_on(async {
         let media = setup.builder().start().await.unwrap();
         if setup.submits {
-            let key = JobOptions::new().idempotency_key(&*setup.stamp);
+            let key = JobOptions::new().idempotency_key(&*setup.stamp).max_attempts(10_000);
             let spec = work::copy(&format!("own-{}", setup.stamp)).with_options(key);
             let job = media.submit(spec).await.unwrap();
             note(&setup.folder, "accepted", &job.id().to_string());
@@ -235,7 +241,6 @@ impl Notifier for Telling {
 #[derive(Debug)]
 pub(super) struct Child {
     process: std::process::Child,
-    pub(super) stamp: String,
 }
 
 impl Child {
@@ -257,7 +262,7 @@ impl Child {
             Some(failpoint) => command.env("MEDIAFLOW_FAILPOINT", failpoint),
             None => command.env_remove("MEDIAFLOW_FAILPOINT"),
         };
-        Self { process: command.spawn().unwrap(), stamp: setup.stamp.clone() }
+        Self { process: command.spawn().unwrap() }
     }
 
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {

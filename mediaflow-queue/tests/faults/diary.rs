@@ -27,12 +27,16 @@ pub(super) fn tail(folder: &Path) -> String {
     let output = std::fs::read_to_string(folder.join("output")).unwrap_or_default();
     let lines: Vec<_> = diary.lines().collect();
     let last = lines[lines.len().saturating_sub(40)..].join("\n");
-    format!("the diary ends:\n{last}\nthe output ends:\n{}", &output[output.len().saturating_sub(2000)..])
+    format!(
+        "the diary ends:\n{last}\nthe output ends:\n{}",
+        &output[output.len().saturating_sub(2000)..]
+    )
 }
 
 impl Subscriber for Diary {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let ours = ["mediaflow", "riverqueue"].iter().any(|name| metadata.target().starts_with(name));
+        let ours =
+            ["mediaflow", "riverqueue"].iter().any(|name| metadata.target().starts_with(name));
         metadata.is_event() && ours && *metadata.level() <= Level::WARN
     }
 
@@ -46,7 +50,8 @@ impl Subscriber for Diary {
 
     fn event(&self, event: &Event<'_>) {
         let millis = mediaflow_core::Timestamp::from(std::time::SystemTime::now()).millis();
-        let mut line = Line(format!("{} {} {}", millis % 1_000_000, self.stamp, event.metadata().level()));
+        let mut line =
+            Line(format!("{} {} {}", millis % 1_000_000, self.stamp, event.metadata().level()));
         event.record(&mut line);
         line.0.push('\n');
         let _ = self.file.lock().unwrap().write_all(line.0.as_bytes());

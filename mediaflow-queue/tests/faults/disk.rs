@@ -22,7 +22,8 @@ impl Disk {
     /// Needs the right to mount.
     fn mount(at: &Path) -> Result<Self, String> {
         fs::create_dir_all(at).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
         match mounted {
             Ok(told) if told.status.success() => Ok(Self(at.to_owned())),
             Ok(told) => Err(String::from_utf8_lossy(&told.stderr).trim().to_owned()),
@@ -50,7 +51,10 @@ pub(super) async fn run(home: Home) {
             fs::write(&ballast, vec![1; 700_000]).unwrap();
         }
         Err(why) => {
-            println!("disk.{}: no disk can be mounted ({why}): a storage fails in its place", home.name());
+            println!(
+                "disk.{}: no disk can be mounted ({why}): a storage fails in its place",
+                home.name()
+            );
             storage.fail_stages(u32::MAX);
         }
     }
@@ -89,6 +93,10 @@ pub(super) async fn run(home: Home) {
     let left = fs::read_dir(folder.join(".mediaflow")).unwrap().count();
     figure("disk.partial_files_left", home, left, "0");
     assert_eq!((left, report.outputs.len()), (0, 2));
-    println!("disk.{}: succeeded at attempt {} after space was freed", home.name(), report.attempts);
+    println!(
+        "disk.{}: succeeded at attempt {} after space was freed",
+        home.name(),
+        report.attempts
+    );
     worker.shutdown(Duration::from_secs(5)).await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! Workers are killed at random moments, and between the steps of each transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -9,7 +10,7 @@ use super::audit::audit;
 use super::child::Child;
 use super::work::{Fails, Toil, copy};
 use super::world::World;
-use super::{Home, figure, rounds, seed, thorough};
+use super::{Home, diary, figure, rounds, seed, thorough};
 
 /// Every place in the engine at which a process can be told to die.
 const FAILPOINTS: [&str; 26] = [
@@ -45,74 +46,118 @@ const FAILPOINTS: [&str; 26] = [
 const CAMPAIGN: usize = 50;
 
 pub(super) async fn run(home: Home) {
-    let (begin, mut killed, mut died) = (Instant::now(), 0, BTreeMap::new());
-    let mut next = fastrand::usize(..FAILPOINTS.len());
-    if thorough() {
-        next = 0;
-    }
+    let (begin, mut killed, mut deaths) = (Instant::now(), 0, Deaths::new());
     while killed < rounds() {
-        let deaths = CAMPAIGN.min(rounds() - killed);
-        campaign(home, killed, deaths, &mut next, &mut died).await;
-        killed += deaths;
+        let more = CAMPAIGN.min(rounds() - killed);
+        campaign(home, killed, more, &mut deaths).await;
+        killed += more;
     }
-    let at_failpoints: usize = died.values().sum();
     figure("kills.processes_killed", home, killed, &format!(">= {}", rounds()));
-    figure("kills.at_failpoints", home, at_failpoints, "any");
-    let missed: Vec<_> = FAILPOINTS.iter().filter(|name| !died.contains_key(**name)).collect();
+    figure("kills.at_failpoints", home, deaths.died.values().sum::<usize>(), "any");
+    let missed: Vec<_> =
+        FAILPOINTS.iter().filter(|name| !deaths.died.contains_key(**name)).collect();
     if thorough() {
         figure("kills.failpoints_never_reached", home, missed.len(), "0");
         assert!(missed.is_empty(), "nobody died at {missed:?}");
     }
-    println!("kills.{}: {died:?} in {:.0?}", home.name(), begin.elapsed());
+    println!("kills.{}: {:?} in {:.0?}", home.name(), deaths.died, begin.elapsed());
+}
+
+/// Who dies where.
+struct Deaths {
+    /// The places that are next; those where nobody died come again.
+    next: VecDeque<&'static str>,
+    died: BTreeMap<&'static str, usize>,
+}
+
+impl Deaths {
+    /// All places in their order, from a random one if there is no time for all.
+    fn new() -> Self {
+        let mut next = VecDeque::from(FAILPOINTS);
+        if !thorough() {
+            next.rotate_left(fastrand::Rng::with_seed(seed()).usize(..FAILPOINTS.len()));
+        }
+        Self { next, died: BTreeMap::new() }
+    }
+
+    fn take(&mut self) -> Option<&'static str> {
+        if self.next.is_empty() {
+            self.next.extend(FAILPOINTS);
+        }
+        self.next.pop_front()
+    }
 }
 
 /// One of the two places for workers.
 struct Slot {
     child: Child,
     failpoint: Option<&'static str>,
-    dies: Instant,
-    seed: u64,
+    born: Instant,
+    life: Duration,
+    /// It had its own work to die at.
+    fed: bool,
 }
 
-async fn campaign(
-    home: Home,
-    first: usize,
-    deaths: usize,
-    next: &mut usize,
-    died: &mut BTreeMap<&'static str, usize>,
-) {
+impl Slot {
+    /// Every second worker has a place to die at; all others, and those that do not get there, die at a random moment.
+    fn born(world: &World, round: usize, deaths: &mut Deaths) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed().wrapping_add(round as u64));
+        let failpoint = round.is_multiple_of(2).then(|| deaths.take()).flatten();
+        let life = match (failpoint, random.u8(..8)) {
+            (Some(_), _) => 2000,
+            // Long enough to take over what the others have left.
+            (None, 0) => random.u64(1000..2500),
+            (None, _) => random.u64(50..300),
+        };
+        let mut part = world.part(format!("{round}-{}", seed()));
+        part.submits = failpoint.is_none_or(|name| name.starts_with("submit"));
+        let at = failpoint.map(|name| {
+            let often = ["submit", "split", "retry", "assembly"];
+            let rare = often.iter().any(|step| name.starts_with(step));
+            format!("{name}:{}", if rare { 1 } else { random.u8(1..3) })
+        });
+        let child = Child::start(&part, at.as_deref());
+        let life = Duration::from_millis(life);
+        Self { child, failpoint, born: Instant::now(), life, fed: failpoint.is_none() }
+    }
+}
+
+async fn campaign(home: Home, first: usize, more: usize, deaths: &mut Deaths) {
     let mut world = World::new(home, Duration::from_secs(1)).await;
     let mut count = 0;
     load(&mut world, &mut count, None).await;
-    let mut slots = Vec::new();
-    for slot in 0..2 {
-        slots.push(born(&world, first + slot, next));
-    }
+    let mut slots = [0, 1].map(|slot| Slot::born(&world, first + slot, deaths));
     let mut round = first;
-    while round < first + deaths {
+    while round < first + more {
         sleep(Duration::from_millis(3)).await;
         for slot in &mut slots {
             let by_itself = slot.child.ended();
-            if by_itself.is_none() && Instant::now() < slot.dies {
+            let age = slot.born.elapsed();
+            if by_itself.is_none() && age < slot.life {
+                if !slot.fed && age > Duration::from_millis(200) {
+                    slot.fed = true;
+                    load(&mut world, &mut count, slot.failpoint).await;
+                }
                 continue;
             }
             slot.child.kill();
             let how = match (by_itself, slot.failpoint) {
-                (Some(status), Some(name)) => {
-                    use std::os::unix::process::ExitStatusExt as _;
-                    assert_eq!(status.signal(), Some(9), "{}", super::diary::tail(&world.folder()));
-                    *died.entry(name).or_default() += 1;
+                (Some(status), Some(name)) if status.signal() == Some(9) => {
+                    *deaths.died.entry(name).or_default() += 1;
                     format!("at {name}")
                 }
-                (Some(status), None) => {
-                    panic!("a worker has ended with {status}: {}", super::diary::tail(&world.folder()))
+                (Some(status), _) => {
+                    panic!("a worker has ended: {status}\n{}", diary::tail(&world.folder()))
                 }
-                (None, _) => "at a random moment".to_owned(),
+                (None, missed) => {
+                    deaths.next.extend(missed);
+                    "at a random moment".to_owned()
+                }
             };
-            println!("round {round} {} seed {} killed {how}", home.name(), slot.seed);
+            println!("round {round} {} seed {} killed {how}", home.name(), seed());
             round += 1;
-            load(&mut world, &mut count, FAILPOINTS.get(*next % FAILPOINTS.len()).copied()).await;
-            *slot = born(&world, round + 1, next);
+            load(&mut world, &mut count, None).await;
+            *slot = Slot::born(&world, round + 1, deaths);
         }
     }
     drop(slots);
@@ -120,35 +165,10 @@ async fn campaign(
     world.settles(Duration::from_secs(90)).await;
     drop(healthy);
     audit(&world, "kills").await;
-    let wrong = world
-        .look
-        .count("mediaflow_jobs WHERE state <> 'succeeded' AND spec NOT LIKE '%\"Always\"%' AND cancelled = 0")
-        .await;
-    assert_eq!(wrong, 0, "jobs that must succeed");
-}
-
-/// Every second worker has a place to die at; all others, and those that do not get there, die at a random moment.
-fn born(world: &World, round: usize, next: &mut usize) -> Slot {
-    let seed = seed().wrapping_add(round as u64);
-    let mut random = fastrand::Rng::with_seed(seed);
-    let failpoint = (round % 2 == 0).then(|| {
-        *next += 1;
-        FAILPOINTS[(*next - 1) % FAILPOINTS.len()]
-    });
-    let life = match (failpoint, random.u8(..8)) {
-        (Some(_), _) => 1200,
-        // Long enough to take over what the others have left.
-        (None, 0) => random.u64(1000..2500),
-        (None, _) => random.u64(50..300),
-    };
-    let mut part = world.part(format!("{round}-{seed}"));
-    part.submits = failpoint.is_none_or(|name| name.starts_with("submit"));
-    let at = failpoint.map(|name| {
-        let passage = if name.starts_with("submit") { 1 } else { random.u8(1..3) };
-        format!("{name}:{passage}")
-    });
-    let child = Child::start(&part, at.as_deref());
-    Slot { child, failpoint, dies: Instant::now() + Duration::from_millis(life), seed }
+    let wrong = "SELECT id FROM mediaflow_jobs
+                 WHERE state <> 'succeeded' AND spec NOT LIKE '%\"Always\"%' AND cancelled = 0";
+    let wrong = world.look.texts(wrong).await;
+    assert!(wrong.is_empty(), "{wrong:?} must have succeeded\n{}", diary::tail(&world.folder()));
 }
 
 /// Some of each, and what leads to the failpoint.

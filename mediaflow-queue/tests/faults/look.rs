@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::Home;
 
@@ -40,7 +40,8 @@ impl Look {
                     .await?
                     .iter()
                     .map(|row| {
-                        let text = |i| row.try_get::<Option<String>, _>(i).map(Option::unwrap_or_default);
+                        let text =
+                            |i| row.try_get::<Option<String>, _>(i).map(Option::unwrap_or_default);
                         (0..row.len()).map(text).collect()
                     })
                     .collect()
@@ -56,7 +57,9 @@ impl Look {
     pub(super) async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         super::eventually("answer of the database", PATIENCE, async || match self.once(sql).await {
             Ok(rows) => Some(rows),
-            Err(sqlx::Error::Database(e)) if e.code().is_some_and(|c| c.starts_with("42") || c == "1") => {
+            Err(sqlx::Error::Database(e))
+                if e.code().is_some_and(|c| c.starts_with("42") || c == "1") =>
+            {
                 panic!("{sql}: {e}")
             }
             Err(_) => None,
@@ -74,10 +77,13 @@ impl Look {
         self.texts(&sql).await[0].parse().unwrap()
     }
 
-    pub(super) async fn close(&self) {
-        match self {
-            Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => pool.close().await,
-        }
+    /// Whether somebody holds the lock of the SQLite file, and keeps it.
+    pub(super) async fn is_locked(&self) -> bool {
+        let Self::Sqlite(pool) = self else { return false };
+        let options = (*pool.connect_options()).clone().busy_timeout(Duration::from_millis(500));
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        let taken = sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await;
+        connection.close().await.unwrap();
+        taken.is_err()
     }
 }

@@ -22,6 +22,7 @@ mod receivers;
 mod work;
 mod world;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
@@ -57,10 +58,13 @@ fn thorough() -> bool {
     rounds() >= 100
 }
 
-/// Where chance begins.
+/// Where chance begins: the same in all scenarios of a run.
 fn seed() -> u64 {
-    let asked = std::env::var("MEDIAFLOW_FAULT_SEED").ok();
-    asked.and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..1_000_000))
+    static SEED: LazyLock<u64> = LazyLock::new(|| {
+        let asked = std::env::var("MEDIAFLOW_FAULT_SEED").ok();
+        asked.and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..1_000_000))
+    });
+    *SEED
 }
 
 fn figure(scenario: &str, home: Home, value: impl std::fmt::Display, goal: &str) {

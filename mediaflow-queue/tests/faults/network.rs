@@ -26,7 +26,8 @@ pub(super) async fn run(home: Home) {
 async fn insist(world: &mut World, toil: &Toil) {
     let key = JobOptions::new().idempotency_key(&*toil.name).max_attempts(10_000);
     let spec = toil.job(1).with_options(key);
-    let accepted = eventually("acceptance", LIMIT, async || world.media.submit(spec.clone()).await.ok());
+    let accepted =
+        eventually("acceptance", LIMIT, async || world.media.submit(spec.clone()).await.ok());
     let job = accepted.await.id();
     world.jobs.push(job);
 }
@@ -39,9 +40,10 @@ async fn restarts(home: Home, server: &PrivatePostgres) {
     let folder = world.folder();
     let mut n = 0;
     for restart in 0..2 {
-        for _ in 0..60 {
+        for _ in 0..40 {
             n += 1;
-            insist(&mut world, &Toil { millis: 40, ..Toil::new(&folder, format!("job-{n}")) }).await;
+            insist(&mut world, &Toil { millis: 40, ..Toil::new(&folder, format!("job-{n}")) })
+                .await;
         }
         // One as an administrator does it, one as a crash does.
         let down = async {
@@ -63,7 +65,10 @@ async fn restarts(home: Home, server: &PrivatePostgres) {
     }
     let began = Instant::now();
     world.settles(LIMIT).await;
-    println!("network.postgres: after the second restart all was done within {:.1?}", began.elapsed());
+    println!(
+        "network.postgres: after the second restart all was done within {:.1?}",
+        began.elapsed()
+    );
     live(&mut workers, &world, "network.restarts");
     audit(&world, "network.restarts").await;
 }
@@ -77,7 +82,7 @@ fn live(workers: &mut [Child], world: &World, scenario: &str) {
 /// One of two workers is cut off: its connections break, or say nothing any more.
 async fn gone(home: Home, server: &PrivatePostgres, silent: bool) {
     let scenario = if silent { "network.silent" } else { "network.cut" };
-    let time = Duration::from_secs(if thorough() { 20 } else { 4 });
+    let time = Duration::from_secs(if thorough() { 20 } else { 3 });
     let url = server.database("gone").await.unwrap();
     let network = Proxy::start(server.addr()).await.unwrap();
     let mut world = World::at(home, Some(url.clone()), Duration::from_secs(2)).await;
@@ -93,7 +98,7 @@ async fn gone(home: Home, server: &PrivatePostgres, silent: bool) {
             insist(world, &Toil { millis, ..Toil::new(&folder, name) }).await;
         }
     };
-    load(&mut world, 60, 60).await;
+    load(&mut world, 30, 60).await;
     if silent {
         network.hold();
     } else {
@@ -119,6 +124,9 @@ async fn gone(home: Home, server: &PrivatePostgres, silent: bool) {
     let back = Instant::now();
     load(&mut world, 10, 5).await;
     world.settles(LIMIT).await;
-    println!("{scenario}: the far worker was done {:.1?} after the network was back", back.elapsed());
+    println!(
+        "{scenario}: the far worker was done {:.1?} after the network was back",
+        back.elapsed()
+    );
     audit(&world, scenario).await;
 }

@@ -6,23 +6,32 @@ use super::audit::audit;
 use super::child::{Child, Place};
 use super::work::{self, Toil};
 use super::world::World;
-use super::{Home, diary, eventually, figure};
+use super::{Home, diary, eventually, figure, thorough};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(home: Home) {
-    let mut places = vec![Place::Step, Place::Staged, Place::Allowed, Place::Published];
+    let mut places = vec![Place::Step, Place::Allowed];
+    if thorough() {
+        places.extend([Place::Staged, Place::Published]);
+    }
     if home == Home::Postgres {
-        // On SQLite the transaction would lock out everybody, which no lease can help.
+        // On SQLite the transaction would lock out everybody.
         places.push(Place::Ending);
     }
     for place in &places {
-        paused_at(home, *place).await;
+        let mut tries = 1;
+        while !paused_at(home, *place).await {
+            tries += 1;
+            assert!(tries < 20, "the worker is stopped in a transaction each time");
+        }
     }
     figure("pauses.zombies_rejected", home, places.len(), &format!("{}", places.len()));
 }
 
-async fn paused_at(home: Home, place: Place) {
+/// Gives false if it was stopped while another of its threads was writing to the SQLite file: then the file is locked
+/// for everybody, which no lease can help.
+async fn paused_at(home: Home, place: Place) -> bool {
     let mut world = World::new(home, Duration::from_secs(1)).await;
     let folder = world.folder();
     let mut toil = Toil::new(&folder, "paused");
@@ -38,6 +47,11 @@ async fn paused_at(home: Home, place: Place) {
     let job = world.submit(toil.job(2)).await;
     let mut zombie = Child::start(&part, None);
     eventually("stopped worker", LIMIT, async || zombie.is_stopped().then_some(())).await;
+
+    if world.look.is_locked().await {
+        println!("pauses.{}: stopped within a transaction, once more", home.name());
+        return false;
+    }
 
     let mut successor = world.worker("successor");
     let state = world.ends(job, LIMIT).await;
@@ -59,6 +73,7 @@ async fn paused_at(home: Home, place: Place) {
     }
     println!("pauses.{}: a worker that was stopped at {place:?} was rejected", home.name());
     audit(&world, &format!("pauses.{place:?}").to_lowercase()).await;
+    true
 }
 
 async fn reported(world: &World, job: mediaflow_core::JobId) -> Vec<String> {

@@ -18,7 +18,7 @@ pub(super) struct Heard {
     pub(super) id: String,
     /// In milliseconds since 1970.
     pub(super) at: u64,
-    /// Answered with 200, and in time.
+    /// Answered with 200.
     pub(super) accepted: bool,
 }
 
@@ -37,14 +37,20 @@ impl Receiver {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let receiver =
-            Self { address, heard: Arc::clone(&heard), percent: Arc::clone(&percent), stop: stop.clone() };
+        let receiver = Self {
+            address,
+            heard: Arc::clone(&heard),
+            percent: Arc::clone(&percent),
+            stop: stop.clone(),
+        };
         let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(seed)));
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).unwrap();
-                while let Some(Ok((stream, _))) = stop.run_until_cancelled(listener.accept()).await {
+                while let Some(Ok((stream, _))) = stop.run_until_cancelled(listener.accept()).await
+                {
                     let talk = Talk {
                         heard: Arc::clone(&heard),
                         percent: Arc::clone(&percent),
@@ -88,16 +94,23 @@ impl Talk {
         let mut stream = BufReader::new(stream);
         // An error is the end of the connection, which the other side wanted.
         while let Ok(Some((path, id))) = request(&mut stream).await {
-            let fails = self.random.lock().unwrap().u64(..100) < self.percent.load(Ordering::SeqCst);
+            let fails =
+                self.random.lock().unwrap().u64(..100) < self.percent.load(Ordering::SeqCst);
             let way = if fails { path.as_str() } else { "" };
-            let accepted = !matches!(way, "/errors" | "/timeouts" | "/resets" | "/slow");
+            // Where the status decides, a body that never ends does not matter.
+            let slow_but_fine = self.random.lock().unwrap().bool();
+            let accepted = match way {
+                "/errors" | "/timeouts" | "/resets" => false,
+                "/slow" => slow_but_fine,
+                _ => true,
+            };
             let at = Timestamp::from(SystemTime::now()).millis();
             self.heard.lock().unwrap().push(Heard { path: path.clone(), id, at, accepted });
             let told = match way {
                 "/errors" => stream.write_all(BROKEN).await,
                 "/timeouts" => return tokio::time::sleep(Duration::from_secs(5)).await,
                 "/resets" => return drop(stream.get_ref().set_zero_linger()),
-                "/slow" => return dribble(stream).await,
+                "/slow" => return dribble(stream, accepted).await,
                 _ => stream.write_all(FINE).await,
             };
             if told.is_err() {
@@ -108,9 +121,10 @@ impl Talk {
 }
 
 /// A body that never comes to its end.
-async fn dribble(mut stream: BufReader<TcpStream>) {
-    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
-    let mut told = stream.write_all(head).await;
+async fn dribble(mut stream: BufReader<TcpStream>, fine: bool) {
+    let status = if fine { "200 OK" } else { "503 Service Unavailable" };
+    let head = format!("HTTP/1.1 {status}\r\ncontent-length: 100000\r\n\r\n");
+    let mut told = stream.write_all(head.as_bytes()).await;
     while told.is_ok() {
         tokio::time::sleep(Duration::from_millis(20)).await;
         told = stream.write_all(b".").await;

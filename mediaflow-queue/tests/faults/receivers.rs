@@ -21,8 +21,8 @@ const KINDS: [EventKind; 4] =
 const DELIVERIES: usize = KINDS.len() * (BAD.len() + 1);
 
 /// Jobs of a round, and the time between two.
-const JOBS: usize = 50;
-const PACE: Duration = Duration::from_millis(40);
+const JOBS: usize = 25;
+const PACE: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(home: Home) {
     let world = World::new(home, Duration::from_secs(12)).await;
@@ -31,10 +31,10 @@ pub(super) async fn run(home: Home) {
     let receiver = Receiver::start(seed);
     let media = start(&world, &receiver).await;
     // Undisturbed and disturbed by turns, so that both see the same machine.
-    let deliveries = if thorough() { 10_000 } else { 1000 };
+    let deliveries = if thorough() { 10_000 } else { 500 };
     let turns = (deliveries / DELIVERIES).div_ceil(JOBS).max(1);
     let mut jobs = 0;
-    let mut waits: BTreeMap<bool, Vec<u64>> = BTreeMap::new();
+    let mut waits: BTreeMap<bool, Vec<Vec<u64>>> = BTreeMap::new();
     // What is done for the first time takes longer.
     load(&media, &mut jobs, JOBS / 5).await;
     world.settles(Duration::from_secs(60)).await;
@@ -44,10 +44,14 @@ pub(super) async fn run(home: Home) {
         let since = last_event(&world).await;
         load(&media, &mut jobs, JOBS).await;
         world.settles(Duration::from_secs(180)).await;
-        waits.entry(disturbed).or_default().extend(arrivals(&world, &receiver, since).await);
+        waits.entry(disturbed).or_default().push(arrivals(&world, &receiver, since).await);
     }
     let [calm, storm] = [false, true].map(|disturbed| waits.remove(&disturbed).unwrap());
-    let ratio = p99(&storm) as f64 / p99(&calm).max(1) as f64;
+    // Of each turn and the one before it, so that a moment in which the machine was busy with something else counts once.
+    let mut ratios: Vec<_> =
+        calm.iter().zip(&storm).map(|(calm, storm)| ratio(calm, storm)).collect();
+    ratios.sort_by(f64::total_cmp);
+    let (calm, storm) = (calm.concat(), storm.concat());
 
     let lost = lost(&world, &receiver).await;
     let tried = receiver.heard();
@@ -58,7 +62,10 @@ pub(super) async fn run(home: Home) {
     figure("receivers.lost", home, lost, "0");
     figure("receivers.healthy_p99_ms_undisturbed", home, p99(&calm), "any");
     figure("receivers.healthy_p99_ms_disturbed", home, p99(&storm), "any");
-    figure("receivers.healthy_p99_ratio", home, format_args!("{ratio:.2}"), "<= 1.2");
+    let all = format!("{:.2}", ratio(&calm, &storm));
+    figure("receivers.healthy_p99_ratio", home, all, "<= 1.2");
+    let median = format!("{:.2}", ratios[ratios.len() / 2]);
+    figure("receivers.healthy_p99_ratio_median_of_turns", home, median, "<= 1.2");
     println!(
         "receivers.{}: {jobs} jobs, {events} events, {} requests, {refused} of them failed; medians {} and {} ms",
         home.name(),
@@ -142,6 +149,10 @@ async fn lost(world: &World, receiver: &Receiver) -> usize {
         events.difference(accepted.get(&format!("/{name}")).unwrap_or(&empty)).count()
     };
     BAD.into_iter().chain(["healthy"]).map(missing).sum()
+}
+
+fn ratio(calm: &[u64], storm: &[u64]) -> f64 {
+    p99(storm) as f64 / p99(calm).max(1) as f64
 }
 
 fn p99(waits: &[u64]) -> u64 {

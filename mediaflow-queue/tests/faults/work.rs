@@ -54,7 +54,7 @@ impl Toil {
             let place = format!("out/{}/{number}.gif", self.name);
             pipeline = pipeline.output(place, |source| source.then(step));
         }
-        spec(pipeline.build().unwrap())
+        spec(&pipeline.build().unwrap())
     }
 
     fn note(&self) -> std::io::Result<()> {
@@ -98,11 +98,11 @@ impl Operation for Toil {
 /// A job that copies, as many others do: its result is reused.
 pub(super) fn copy(name: &str) -> JobSpec {
     let place = format!("out/{name}/0.gif");
-    spec(Pipeline::from(dot()).output(place, |source| source).build().unwrap())
+    spec(&Pipeline::from(dot()).output(place, |source| source).build().unwrap())
 }
 
-fn spec(pipeline: Pipeline) -> JobSpec {
-    JobSpec::new(&pipeline).unwrap().with_options(JobOptions::new().max_attempts(10_000))
+fn spec(pipeline: &Pipeline) -> JobSpec {
+    JobSpec::new(pipeline).unwrap().with_options(JobOptions::new().max_attempts(10_000))
 }
 
 const HEAD: &[u8] = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;";

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{JobId, Mediaflow};
 use mediaflow_queue::testing::PrivatePostgres;
+use tokio::sync::OnceCell;
 
 use super::child::{Child, Setup};
 use super::look::Look;
@@ -28,7 +29,10 @@ impl World {
         let url = match home {
             Home::Sqlite => None,
             Home::Postgres => {
-                let server = PrivatePostgres::shared().await.unwrap();
+                // Where only workers die, the server needs no disk.
+                static SERVER: OnceCell<PrivatePostgres> = OnceCell::const_new();
+                let start = async || PrivatePostgres::builder().set("fsync", "off").start().await;
+                let server = SERVER.get_or_try_init(start).await.unwrap();
                 Some(server.database("faults").await.unwrap())
             }
         };
@@ -87,11 +91,16 @@ impl World {
     }
 
     pub(super) async fn ends(&self, job: JobId, limit: Duration) -> String {
-        super::eventually("end of a job", limit, async || {
+        let until = tokio::time::Instant::now() + limit;
+        loop {
             let state = self.state(job).await;
-            (!matches!(&*state, "queued" | "running")).then_some(state)
-        })
-        .await
+            if !matches!(&*state, "queued" | "running") {
+                return state;
+            }
+            let late = tokio::time::Instant::now() > until;
+            assert!(!late, "after {limit:?} {job} is {state}\n{}", diary::tail(&self.folder()));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// The workers that are registered: id and when they began.
