@@ -72,7 +72,7 @@ impl Mode {
 
 /// A missed goal is told, and no failure.
 async fn bench(options: &Options) -> Result<()> {
-    let mut report = Report::new(options.rounds);
+    let mut report = Report::new(options.rounds)?;
     for kind in ["sqlite", "postgres"] {
         let wants = |what: &str| {
             let name = format!("{kind} {what}");

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 
 use super::site::Place;
-use super::{Result, host, soon, step};
+use super::{Result, cpu, host, soon, step};
 
 /// The number of the job that does not end by itself. No other process has it for another job.
 pub(crate) const ENDLESS: u64 = 0;
@@ -85,14 +85,9 @@ pub(crate) async fn serve(place: &str) -> Result<()> {
 fn obey() -> Result<()> {
     for command in std::io::stdin().lines() {
         match command?.as_str() {
-            "cpu" => println!("{}", used()),
+            "cpu" => println!("{}", cpu::here()),
             other => return Err(format!("unknown command {other}").into()),
         }
     }
     Ok(())
-}
-
-fn used() -> f64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
 }

@@ -10,43 +10,48 @@ use tokio::task::JoinSet;
 use super::report::{AT_LEAST_HALF, Report, median, range};
 use super::river::{Nothing, River};
 use super::site::Site;
-use super::{Result, host, soon, step};
+use super::{Result, cpu, host, soon, step};
 
 const SUBMITTERS: usize = 4;
 /// Jobs of one round, on each side.
 const JOBS: usize = 400;
 
-/// Jobs per second, of one round each.
+/// The rounds of one side.
 #[derive(Debug, Default)]
-struct Rates {
-    bare: Vec<f64>,
-    silent: Vec<f64>,
-    telling: Vec<f64>,
+struct Side {
+    /// Jobs per second.
+    rates: Vec<f64>,
+    /// Milliseconds of processor time per job, the server's included: what a busy machine distorts least.
+    costs: Vec<f64>,
 }
 
 pub(crate) async fn measure(site: &Site, rounds: usize, report: &mut Report) -> Result<()> {
     let river = Arc::new(River::start(&site.fresh().await?).await?);
     let silent = host::worker(&site.fresh().await?).await?;
     let (telling, told) = host::telling(&site.fresh().await?).await?;
-    let mut rates = Rates::default();
+    let mut sides: [Side; 3] = Default::default();
     for round in 0..=rounds {
-        let mut sample = (0.0, 0.0, 0.0);
         // Whoever comes first finds another cache and clock than whoever comes last: take turns.
         for turn in 0..3 {
-            match (round + turn) % 3 {
-                0 => sample.0 = soon("a round of River", bare(&river)).await??,
-                1 => sample.1 = soon("a round", ours(&silent, None)).await??,
-                _ => sample.2 = soon("a round", ours(&telling, Some(told.clone()))).await??,
+            let side = (round + turn) % 3;
+            let before = cpu::here() + cpu::server(site)?;
+            let begin = Instant::now();
+            match side {
+                0 => soon("a round of River", bare(&river)).await??,
+                1 => soon("a round", ours(&silent, None)).await??,
+                _ => soon("a round", ours(&telling, Some(told.clone()))).await??,
+            }
+            let (took, used) = (begin.elapsed(), cpu::here() + cpu::server(site)? - before);
+            // The first one warms up.
+            if round > 0 {
+                sides[side].rates.push(JOBS as f64 / took.as_secs_f64());
+                sides[side].costs.push(used / JOBS as f64);
             }
         }
-        // The first one warms up.
-        if round > 0 {
-            rates.bare.push(sample.0);
-            rates.silent.push(sample.1);
-            rates.telling.push(sample.2);
-        }
     }
-    tell(site, &rates, report);
+    let [bare, silent_side, telling_side] = &sides;
+    tell(site, report, "life-ratio", silent_side, bare);
+    tell(site, report, "life-ratio-told", telling_side, bare);
     host::stop(silent).await?;
     host::stop(telling).await?;
     match Arc::into_inner(river) {
@@ -55,25 +60,20 @@ pub(crate) async fn measure(site: &Site, rounds: usize, report: &mut Report) -> 
     }
 }
 
-fn tell(site: &Site, rates: &Rates, report: &mut Report) {
-    let bare = median(&rates.bare);
-    for (name, ours) in [("life-ratio", &rates.silent), ("life-ratio-told", &rates.telling)] {
-        let ratios: Vec<f64> =
-            ours.iter().zip(&rates.bare).map(|(ours, bare)| ours / bare).collect();
-        let note = format!(
-            "{:.0} jobs/s, bare River {bare:.0} jobs/s; ratios {}",
-            median(ours),
-            range(&ratios)
-        );
-        report.figure(site, name, median(&ratios), "", AT_LEAST_HALF, &note);
-    }
+fn tell(site: &Site, report: &mut Report, name: &str, ours: &Side, bare: &Side) {
+    let pairs = ours.rates.iter().zip(&bare.rates);
+    let ratios: Vec<f64> = pairs.map(|(ours, bare)| ours / bare).collect();
+    let said = |side: &Side| {
+        format!("{:.0} jobs/s and {:.2} ms CPU a job", median(&side.rates), median(&side.costs))
+    };
+    let note = format!("{}, bare River {}; ratios {}", said(ours), said(bare), range(&ratios));
+    report.figure(site, name, median(&ratios), "", AT_LEAST_HALF, &note);
 }
 
 /// From the first submission until all have ended, and until all their ends are told.
-async fn ours(media: &Mediaflow, told: Option<watch::Receiver<usize>>) -> Result<f64> {
+async fn ours(media: &Mediaflow, told: Option<watch::Receiver<usize>>) -> Result<()> {
     let before = told.as_ref().map_or(0, |told| *told.borrow());
     let ended = host::ended(media, JOBS);
-    let begin = Instant::now();
     let mut submitters = JoinSet::new();
     for _ in 0..SUBMITTERS {
         let media = media.clone();
@@ -89,12 +89,11 @@ async fn ours(media: &Mediaflow, told: Option<watch::Receiver<usize>>) -> Result
     if let Some(mut told) = told {
         told.wait_for(|told| told - before >= JOBS).await?;
     }
-    Ok(JOBS as f64 / begin.elapsed().as_secs_f64())
+    Ok(())
 }
 
-async fn bare(river: &Arc<River>) -> Result<f64> {
+async fn bare(river: &Arc<River>) -> Result<()> {
     let mut completed = river.completed()?;
-    let begin = Instant::now();
     let mut submitters = JoinSet::new();
     for _ in 0..SUBMITTERS {
         let river = Arc::clone(river);
@@ -114,8 +113,7 @@ async fn bare(river: &Arc<River>) -> Result<f64> {
         Ok::<_, super::Error>(())
     };
     let (submitted, counted) = tokio::join!(joined(submitters), counted);
-    submitted.and(counted)?;
-    Ok(JOBS as f64 / begin.elapsed().as_secs_f64())
+    submitted.and(counted)
 }
 
 async fn joined(mut tasks: JoinSet<Result<()>>) -> Result<()> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod cancel;
 pub(crate) mod child;
+pub(crate) mod cpu;
 pub(crate) mod host;
 pub(crate) mod idle;
 pub(crate) mod kill;

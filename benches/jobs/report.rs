@@ -1,6 +1,8 @@
 //! From samples to lines: `figure` for the terminal and for `benches/RESULTS.md`.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::Result;
 use super::site::Site;
@@ -28,13 +30,18 @@ pub(crate) struct Report {
 const HEAD: &str = "# Results of `make bench-jobs`";
 
 impl Report {
-    pub(crate) fn new(rounds: usize) -> Self {
+    pub(crate) fn new(rounds: usize) -> Result<Self> {
+        let disk = disk()?;
+        let (half, most) = (percentile(&disk, 50), percentile(&disk, 99));
         let setting = vec![
             format!("machine {}", machine()),
+            format!(
+                "disk half of the writes are through within {half:.2} ms, 99 % within {most:.2} ms"
+            ),
             format!("rounds {rounds}, interleaved; every commit is written through to disk"),
         ];
         setting.iter().for_each(|line| println!("{line}"));
-        Self { setting, figures: Vec::new(), missed: Vec::new() }
+        Ok(Self { setting, figures: Vec::new(), missed: Vec::new() })
     }
 
     /// Prints a figure, and keeps it.
@@ -113,6 +120,19 @@ pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
 
 pub(crate) fn range(values: &[f64]) -> String {
     format!("{:.2}..{:.2}", percentile(values, 0), percentile(values, 100))
+}
+
+/// How long the disk takes for the smallest thing that a database can ask of it: no commit is faster. In milliseconds.
+fn disk() -> Result<Vec<f64>> {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    let mut file = tempfile::tempfile_in(target)?;
+    let page = || {
+        let before = Instant::now();
+        file.write_all(&[0; 4096])?;
+        file.sync_data()?;
+        Ok(before.elapsed().as_secs_f64() * 1e3)
+    };
+    std::iter::repeat_with(page).take(500).collect()
 }
 
 /// The processor and its cores in general words; nothing that names a host.

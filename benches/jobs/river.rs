@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use riverqueue::migrate::{PostgresMigrator, SqliteMigrator};
+use riverqueue::sqlx::Connection as _;
 use riverqueue::sqlx::postgres::PgPoolOptions;
 use riverqueue::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
@@ -52,7 +53,15 @@ impl River {
                 Client::builder(pool)
             }
             Place::Postgres(url) => {
-                let pool = PgPoolOptions::new().max_connections(10).connect(url).await?;
+                let pool = PgPoolOptions::new()
+                    .max_connections(10)
+                    .test_before_acquire(false)
+                    .before_acquire(|connection, known| {
+                        let rested = known.idle_for >= Duration::from_secs(1);
+                        Box::pin(async move { Ok(!rested || connection.ping().await.is_ok()) })
+                    })
+                    .connect(url)
+                    .await?;
                 PostgresMigrator::new(pool.clone()).migrate_up().await?;
                 Client::builder(pool)
             }
@@ -71,11 +80,12 @@ impl River {
     }
 }
 
+const COOLDOWN: Duration = Duration::from_millis(4);
+
 fn configured(builder: ClientBuilder) -> Result<Client> {
     let poll = Duration::from_secs(1);
-    let queue = QueueConfig::new(PLACES)
-        .with_fetch_cooldown(Duration::from_millis(4))
-        .with_fetch_poll_interval(poll);
+    let queue =
+        QueueConfig::new(PLACES).with_fetch_cooldown(COOLDOWN).with_fetch_poll_interval(poll);
     let mut workers = Workers::new();
     workers.add_fn(async |_context, _job: Job<Nothing>| {
         Ok::<_, std::convert::Infallible>(WorkOutcome::Complete)
@@ -84,6 +94,7 @@ fn configured(builder: ClientBuilder) -> Result<Client> {
         .workers(workers)
         .queue("default", queue)
         .fetch_only_known_kinds(true)
+        .fetch_cooldown(COOLDOWN)
         .without_job_timeout()
         .maintenance(MaintenanceConfig::default().with_scheduler_interval(poll));
     Ok(client.build()?)

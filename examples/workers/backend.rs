@@ -77,6 +77,7 @@ pub(crate) fn builder(place: &Place) -> Builder {
 /// A worker: works until it is killed, or its input ends, because it is dismissed or its parent has gone.
 pub(crate) async fn work() -> Anyhow<()> {
     let media = builder(&Place::of_parent()?).start().await?;
+    println!("at work");
     tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()))
         .await??;
     media.shutdown(Duration::from_secs(5)).await?;

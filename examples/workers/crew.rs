@@ -2,8 +2,11 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -26,6 +29,8 @@ pub(crate) struct Crew {
 struct Worker {
     number: usize,
     process: Child,
+    /// It has said that it is at work.
+    at_work: Arc<AtomicBool>,
 }
 
 impl Crew {
@@ -54,23 +59,29 @@ impl Crew {
         &self.place.folder
     }
 
-    /// The time until the next one is killed, or not.
+    /// The time until the next strike.
     pub(crate) fn pause(&mut self) -> Duration {
-        Duration::from_millis(self.random.u64(700..1300))
-    }
-
-    /// Kills one, unless enough have died. Says what was done.
-    pub(crate) async fn strike(&mut self) -> Anyhow<String> {
         if self.killed < KILLS {
-            self.replace_one().await
+            Duration::from_millis(self.random.u64(700..1300))
         } else {
-            Ok("no more are killed".to_owned())
+            Duration::from_secs(5)
         }
     }
 
-    /// Kills one without a chance to say goodbye, and starts another. Says which.
-    async fn replace_one(&mut self) -> Anyhow<String> {
-        let unlucky = self.random.usize(..self.workers.len());
+    /// Kills one of those that are at work, unless enough have died, and starts another. Says what was done.
+    pub(crate) async fn strike(&mut self) -> Anyhow<String> {
+        if self.killed >= KILLS {
+            return Ok("no more are killed".to_owned());
+        }
+        let at_work = |worker: &Worker| worker.at_work.load(Ordering::Relaxed);
+        let can: Vec<_> = (0..self.workers.len()).filter(|i| at_work(&self.workers[*i])).collect();
+        match self.random.choice(can) {
+            Some(unlucky) => self.replace(unlucky).await,
+            None => Ok("none is at work yet".to_owned()),
+        }
+    }
+
+    async fn replace(&mut self, unlucky: usize) -> Anyhow<String> {
         let new = self.another()?;
         let mut old = std::mem::replace(&mut self.workers[unlucky], new);
         let how = if let Some(status) = old.process.try_wait()? {
@@ -101,13 +112,23 @@ impl Crew {
 
     fn another(&mut self) -> Anyhow<Worker> {
         self.hired += 1;
-        let process = Command::new(std::env::current_exe()?)
+        let mut process = Command::new(std::env::current_exe()?)
             .arg("work")
             .env(DATABASE, &self.place.database)
             .env(RECEIVER, &self.place.receiver)
             .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Worker { number: self.hired, process })
+        let out = process.stdout.take().ok_or("a worker has no output")?;
+        let at_work = Arc::new(AtomicBool::new(false));
+        let says = Arc::clone(&at_work);
+        tokio::spawn(async move {
+            // It says one thing only, and a killed one not even that.
+            if let Ok(Some(_)) = BufReader::new(out).lines().next_line().await {
+                says.store(true, Ordering::Relaxed);
+            }
+        });
+        Ok(Worker { number: self.hired, process, at_work })
     }
 }

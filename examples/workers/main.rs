@@ -1,5 +1,6 @@
 //! Many workers: one process submits photos, four others work on them over PostgreSQL, and every second one of the four
-//! is killed with SIGKILL and replaced. At the end the database and the receiver of the webhooks are asked what was lost.
+//! is killed with SIGKILL and replaced. At the end the database, the receiver of the webhooks and the folder of results
+//! are asked what was lost.
 //!
 //! `cargo run --example workers --features postgres,webhook,testing`, and `-- 42` behind it repeats the choices of
 //! seed 42. It works in the database at `DATABASE_URL`, which should be its own, or starts a private server

@@ -21,7 +21,9 @@ pub(crate) async fn submit(media: &Mediaflow) -> Anyhow<Submitted> {
     for number in 0..SINGLE / 2 {
         jobs.push(media.submit(photo(number)?).await?.id());
     }
-    jobs.push(media.submit(sheet()?).await?.id());
+    // Its parts go before everything that waits.
+    let urgent = JobSpec::new(&sheet()?)?.with_options(JobOptions::new().priority(1));
+    jobs.push(media.submit(urgent).await?.id());
     let pictures = (SINGLE..SINGLE + BATCH).map(photo).collect::<mediaflow::Result<Vec<_>>>()?;
     let batch = media.eager(pictures).await?;
     jobs.extend(batch.jobs().map(|job| job.id()));

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::Mediaflow;
+use super::{Mediaflow, scratch};
 use crate::engine::{Engine, MemoryEngine};
-use crate::media::Scratch;
 use crate::notify::{IntoNotifier, Notifier};
 use crate::storage::{self, Storage, Storages};
 use crate::time::{Clock, SystemClock};
@@ -201,7 +200,7 @@ impl Builder {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
-        let (scratch, scratch_folder) = scratch(self.scratch)?;
+        let (scratch, scratch_folder) = scratch::scratch(self.scratch)?;
         let cpu = self.cores.map_or_else(CpuPool::per_core, CpuPool::new);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let engine = self
@@ -251,24 +250,6 @@ impl fmt::Debug for Builder {
             .field("storages", &self.storages)
             .field("notifiers", &self.notifiers)
             .finish_non_exhaustive()
-    }
-}
-
-fn scratch(folder: Option<PathBuf>) -> Result<(Scratch, Option<tempfile::TempDir>)> {
-    let wrong = |e: std::io::Error| {
-        Error::transient("scratch.io", "the folder for temporary files can not be used")
-            .help("make it, or choose another one with `scratch()`")
-            .because(e)
-    };
-    match folder {
-        Some(folder) => {
-            let folder = folder.canonicalize().map_err(wrong)?;
-            Ok((Scratch::in_folder(folder), None))
-        }
-        None => {
-            let own = tempfile::Builder::new().prefix("mediaflow-").tempdir().map_err(wrong)?;
-            Ok((Scratch::in_folder(own.path()), Some(own)))
-        }
     }
 }
 

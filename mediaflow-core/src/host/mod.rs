@@ -2,6 +2,7 @@
 
 mod builder;
 mod job;
+mod scratch;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::task::JoinHandle;
 
 pub use builder::Builder;
 pub use job::{BatchHandle, BatchTicket, JobHandle};
+pub(crate) use scratch::OwnFolder;
 
 use crate::engine::{Engine, Shutdown, Submission};
 use crate::event::Event;

@@ -51,7 +51,7 @@ pub(crate) struct Parts {
     pub(crate) video: Semaphore,
     pub(crate) scratch: Scratch,
     /// Deletes the scratch folder with the worker, if the worker made it.
-    pub(crate) _scratch_folder: Option<tempfile::TempDir>,
+    pub(crate) _scratch_folder: Option<crate::host::OwnFolder>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) allowed_paths: Vec<PathBuf>,
     #[cfg(feature = "http")]

@@ -3,9 +3,12 @@ use std::time::Duration;
 
 use mediaflow_core::{Error, Result};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Executor as _, PgPool};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgPool};
 
 use super::failed;
+
+/// After so long without use, a connection may have been cut without a word.
+const RESTED: Duration = Duration::from_secs(1);
 
 /// Connects to a server. The URL is not repeated in errors: it has a password in it.
 ///
@@ -24,6 +27,11 @@ pub(super) async fn connect(url: &str, connections: u32, lease: Duration) -> Res
         .after_connect(move |connection, _| {
             let lose = AssertSqlSafe(lose.clone());
             Box::pin(async move { connection.execute(lose).await.map(drop) })
+        })
+        // Asking a connection whether it still works takes as long as working with it: only one that rested is asked.
+        .test_before_acquire(false)
+        .before_acquire(|connection, known| {
+            Box::pin(async move { Ok(known.idle_for < RESTED || connection.ping().await.is_ok()) })
         })
         .acquire_timeout(Duration::from_secs(10))
         .connect_with(options)

@@ -1,0 +1,81 @@
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::media::Scratch;
+use crate::{Error, Result};
+
+/// A folder of our own for temporary files, removed when this is dropped.
+pub(crate) struct OwnFolder {
+    folder: TempDir,
+    /// Held for as long as the process lives: it says that the folder is in use.
+    _lock: File,
+}
+
+/// How our folders begin, and the file in each that its process holds a lock on.
+const PREFIX: &str = "mediaflow-";
+const LOCK: &str = "lock";
+
+/// The host's folder for temporary files, or one of our own in the system's.
+pub(super) fn scratch(folder: Option<PathBuf>) -> Result<(Scratch, Option<OwnFolder>)> {
+    let wrong = |e: io::Error| {
+        Error::transient("scratch.io", "the folder for temporary files can not be used")
+            .help("make it, or choose another one with `scratch()`")
+            .because(e)
+    };
+    if let Some(folder) = folder {
+        return Ok((Scratch::in_folder(folder.canonicalize().map_err(wrong)?), None));
+    }
+    let system = std::env::temp_dir();
+    clear(&system);
+    let own = OwnFolder::make(&system).map_err(wrong)?;
+    Ok((Scratch::in_folder(own.folder.path()), Some(own)))
+}
+
+impl OwnFolder {
+    fn make(system: &Path) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(system)?;
+        // Locked before it has its name, so that nobody finds it free in between.
+        let unnamed = folder.path().join("unlocked");
+        let lock = File::create(&unnamed)?;
+        lock.lock()?;
+        fs::rename(&unnamed, folder.path().join(LOCK))?;
+        Ok(Self { folder, _lock: lock })
+    }
+}
+
+/// Removes what processes left behind that were killed: folders whose lock nobody holds. What can not be removed stays.
+fn clear(system: &Path) {
+    let Ok(entries) = fs::read_dir(system) else { return };
+    for entry in entries.flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            continue;
+        }
+        let abandoned =
+            File::open(entry.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok());
+        if abandoned && let Err(error) = fs::remove_dir_all(entry.path()) {
+            tracing::debug!(folder = %entry.path().display(), %error, "a folder of a killed process stays");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_killed_processes_are_removed_and_others_stay() {
+        let system = tempfile::tempdir().unwrap();
+        let alive = OwnFolder::make(system.path()).unwrap();
+        let killed = system.path().join("mediaflow-killed");
+        fs::create_dir(&killed).unwrap();
+        fs::write(killed.join(LOCK), "").unwrap();
+        fs::write(killed.join("clip.mp4"), "half").unwrap();
+        let foreign = system.path().join("mediaflow-notes");
+        fs::create_dir(&foreign).unwrap();
+        clear(system.path());
+        assert!(alive.folder.path().exists() && foreign.exists() && !killed.exists());
+    }
+}
