@@ -1,4 +1,4 @@
-//! The step of every job here. It makes nothing of its input, and can tell when it begins.
+//! The step of every job here. It gives its input back, and can tell when it begins.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +17,8 @@ use super::Result;
 #[serde(deny_unknown_fields)]
 struct Nothing {
     number: u64,
+    /// Keeps a core busy for so long, as a small picture does.
+    busy: u64,
     /// Goes on until it is cancelled.
     hold: bool,
 }
@@ -30,6 +32,16 @@ impl Operation for Nothing {
         if let Some(waiting) = waiting().remove(&self.number) {
             // Who has stopped waiting does not mind.
             let _ = waiting.send(Instant::now());
+        }
+        if self.busy > 0 {
+            let until = Instant::now() + Duration::from_millis(self.busy);
+            cx.cpu(move |cx| {
+                while Instant::now() < until {
+                    cx.check()?;
+                }
+                Ok(())
+            })
+            .await?;
         }
         if self.hold {
             // An encoder asks between two frames.
@@ -58,19 +70,24 @@ pub(crate) fn number() -> u64 {
 
 /// A job of one output, whose one step does nothing.
 pub(crate) fn job(number: u64) -> Result<Pipeline> {
-    made(number, false)
+    made(Nothing { number, busy: 0, hold: false })
+}
+
+/// A job whose step keeps a core busy for so many milliseconds.
+pub(crate) fn busy(number: u64, busy: u64) -> Result<Pipeline> {
+    made(Nothing { number, busy, hold: false })
 }
 
 /// A job that runs until it is cancelled.
 pub(crate) fn endless(number: u64) -> Result<Pipeline> {
-    made(number, true)
+    made(Nothing { number, busy: 0, hold: true })
 }
 
-fn made(number: u64, hold: bool) -> Result<Pipeline> {
+fn made(step: Nothing) -> Result<Pipeline> {
     let gif = &b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"[..];
-    let place = format!("out/{number}.gif");
+    let place = format!("out/{}.gif", step.number);
     let pipeline = Pipeline::from(Source::bytes(gif));
-    Ok(pipeline.output(place, |picture| picture.then(Nothing { number, hold })).build()?)
+    Ok(pipeline.output(place, |picture| picture.then(step)).build()?)
 }
 
 /// When the step of this number begins for the first time from now on, in this process.
