@@ -29,6 +29,10 @@ const POLL: Duration = Duration::from_secs(1);
 /// How soon River may look again.
 const COOLDOWN: Duration = Duration::from_millis(4);
 
+/// A job that is for a worker that knows more. Short, because whoever takes it next may not know it either, and within
+/// [`POLL`], so that River keeps it available.
+const FOREIGN: Duration = Duration::from_millis(900);
+
 /// After something was given back untouched, somebody else shall have the first look at it.
 const LATER: Duration = Duration::from_secs(5);
 
