@@ -262,6 +262,8 @@ async fn events_of_a_job_can_keep_their_order(database: Database) {
     let options = JobOptions::new().notify("hooks", "a");
     let job = media.submit(work("plain").with_options(options)).await.unwrap();
     soon("end", job.done()).await.unwrap();
+    // Not before the first one was tried: until then all five wait as well.
+    hooks.told(1).await;
     let waiting = until(&queue, pending(), 5).await;
     assert!(
         waiting.iter().all(|waiting| waiting.attempts == u32::from(waiting.kind == JobCreated))
