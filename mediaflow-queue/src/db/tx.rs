@@ -21,6 +21,16 @@ impl Transaction {
         }
     }
 
+    /// Undoes it before anything else happens here: dropping it leaves that for later, and the locks with it.
+    pub(crate) async fn rollback(self) -> Result<()> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(transaction) => transaction.rollback().await.map_err(failed),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(transaction) => transaction.rollback().await.map_err(failed),
+        }
+    }
+
     pub(crate) async fn commit(self) -> Result<()> {
         match self {
             #[cfg(feature = "sqlite")]

@@ -7,7 +7,7 @@ use tracing::Instrument as _;
 
 use super::attempt::{Working, ended, failed, isolated, publish, told, unreadable};
 use super::scribe::Scribe;
-use super::{FOREIGN, LATER, PATIENCE, Told};
+use super::{LATER, PATIENCE, Told, foreign};
 use crate::db::Assemble;
 use crate::home::Home;
 use crate::jobs::{self, End, Held, Start};
@@ -23,7 +23,7 @@ pub(super) async fn run(
     let mut held = match jobs::start_assembly(home, id).await {
         Ok(Start::Go(held)) => *held,
         Ok(Start::Nothing) => return Ok(WorkOutcome::Complete),
-        Ok(Start::Foreign) => return Ok(WorkOutcome::Snooze(FOREIGN)),
+        Ok(Start::Foreign) => return Ok(foreign()),
         Ok(Start::Held) => return Ok(WorkOutcome::Snooze(LATER)),
         Err(error) => return unreadable(home, id, &error).await,
     };

@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use super::scribe::Scribe;
-use super::{FOREIGN, LATER, PATIENCE, Told};
+use super::{LATER, PATIENCE, Told, foreign};
 use crate::db::{Run, values};
 use crate::home::{Active, Home};
 use crate::jobs::{self, End, Held, Start};
@@ -27,7 +27,7 @@ pub(super) async fn run(
     let mut held = match jobs::start(home, id).await {
         Ok(Start::Go(held)) => *held,
         Ok(Start::Nothing) => return Ok(WorkOutcome::Complete),
-        Ok(Start::Foreign) => return Ok(WorkOutcome::Snooze(FOREIGN)),
+        Ok(Start::Foreign) => return Ok(foreign()),
         Ok(Start::Held) => return Ok(WorkOutcome::Snooze(LATER)),
         Err(error) => return unreadable(home, id, &error).await,
     };

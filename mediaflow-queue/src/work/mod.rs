@@ -29,9 +29,11 @@ const POLL: Duration = Duration::from_secs(1);
 /// How soon River may look again.
 const COOLDOWN: Duration = Duration::from_millis(4);
 
-/// A job that is for a worker that knows more. Short, because whoever takes it next may not know it either, and within
-/// [`POLL`], so that River keeps it available.
-const FOREIGN: Duration = Duration::from_millis(900);
+/// When a job that is for a worker that knows more is offered again: soon, and at random, so that of workers that look
+/// at the same pace not always the same one is first.
+fn foreign() -> WorkOutcome {
+    WorkOutcome::Snooze(Duration::from_millis(fastrand::u64(50..250)))
+}
 
 /// After something was given back untouched, somebody else shall have the first look at it.
 const LATER: Duration = Duration::from_secs(5);
