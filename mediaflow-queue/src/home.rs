@@ -84,9 +84,9 @@ impl Home {
         self.deliver.notify_one();
     }
 
-    /// Lets River look for work now, without waiting for its next poll: something was queued here.
-    pub(crate) fn queued(&self) {
-        crate::work::wake(self);
+    /// Lets River look for work of a class now, without waiting for its next poll: something was queued here.
+    pub(crate) fn queued(&self, class: &str) {
+        crate::work::wake(self, class);
     }
 
     /// Whether this process has to stop at once, and hand back what it holds.

@@ -5,6 +5,7 @@ mod error;
 mod migrate;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod query;
 mod river;
 mod row;
 #[cfg(feature = "sqlite")]
@@ -24,6 +25,9 @@ pub(crate) use river::{
 pub(crate) use row::{Row, Value, places, to_json, values};
 pub use tx::HostTransaction;
 pub(crate) use tx::{Transaction, Tx};
+
+/// How long the end of an attempt is tried to be written while the database is away.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An open database.
 #[derive(Clone, Debug)]
@@ -75,17 +79,9 @@ impl Db {
     pub(crate) async fn rows(&self, sql: impl SqlSafeStr, values: &[Value]) -> Result<Vec<Row>> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(db) => row::sqlite(sql, values)
-                .fetch_all(&db.read)
-                .await
-                .map(|rows| rows.into_iter().map(Row::Sqlite).collect())
-                .map_err(failed),
+            Self::Sqlite(db) => query::sqlite::rows(&db.read, sql, values).await,
             #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => row::postgres(sql, values)
-                .fetch_all(pool)
-                .await
-                .map(|rows| rows.into_iter().map(Row::Postgres).collect())
-                .map_err(failed),
+            Self::Postgres(pool) => query::postgres::rows(pool, sql, values).await,
         }
     }
 
@@ -98,17 +94,9 @@ impl Db {
     pub(crate) async fn run(&self, sql: impl SqlSafeStr, values: &[Value]) -> Result<u64> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(db) => row::sqlite(sql, values)
-                .execute(&db.write)
-                .await
-                .map(|done| done.rows_affected())
-                .map_err(failed),
+            Self::Sqlite(db) => query::sqlite::run(&db.write, sql, values).await,
             #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => row::postgres(sql, values)
-                .execute(pool)
-                .await
-                .map(|done| done.rows_affected())
-                .map_err(failed),
+            Self::Postgres(pool) => query::postgres::run(pool, sql, values).await,
         }
     }
 
@@ -136,16 +124,12 @@ impl Db {
         }
     }
 
-    /// Does `work`, a whole transaction, again for as long as the database is away, up to `patience`.
-    pub(crate) async fn patiently<T, F>(
-        &self,
-        patience: Duration,
-        work: impl Fn() -> F + Send + Sync,
-    ) -> Result<T>
+    /// Does `work`, a whole transaction, again for as long as the database is away, up to [`PATIENCE`].
+    pub(crate) async fn patiently<T, F>(&self, work: impl Fn() -> F + Send + Sync) -> Result<T>
     where
         F: Future<Output = Result<T>> + Send,
     {
-        let until = tokio::time::Instant::now() + patience;
+        let until = tokio::time::Instant::now() + PATIENCE;
         let mut wait = Duration::from_millis(20);
         loop {
             match work().await {

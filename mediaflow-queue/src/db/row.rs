@@ -1,10 +1,9 @@
 use mediaflow_core::{Error, Result};
+use sqlx::Row as _;
 #[cfg(feature = "postgres")]
-use sqlx::postgres::{PgArguments, PgRow, Postgres};
-use sqlx::query::Query;
+use sqlx::postgres::PgRow;
 #[cfg(feature = "sqlite")]
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
-use sqlx::{Row as _, SqlSafeStr};
+use sqlx::sqlite::SqliteRow;
 
 /// A value for a placeholder. Nulls have a type, which PostgreSQL asks for.
 #[derive(Clone, Debug)]
@@ -48,30 +47,6 @@ macro_rules! values {
     ($($value:expr),* $(,)?) => { &[$($crate::db::Value::from($value)),*] };
 }
 pub(crate) use values;
-
-#[cfg(feature = "sqlite")]
-pub(super) fn sqlite<'q>(
-    sql: impl SqlSafeStr,
-    values: &[Value],
-) -> Query<'q, Sqlite, SqliteArguments> {
-    values.iter().fold(sqlx::query(sql), |query, value| match value.clone() {
-        Value::Int(value) => query.bind(value),
-        Value::Real(value) => query.bind(value),
-        Value::Text(value) => query.bind(value),
-    })
-}
-
-#[cfg(feature = "postgres")]
-pub(super) fn postgres<'q>(
-    sql: impl SqlSafeStr,
-    values: &[Value],
-) -> Query<'q, Postgres, PgArguments> {
-    values.iter().fold(sqlx::query(sql), |query, value| match value.clone() {
-        Value::Int(value) => query.bind(value),
-        Value::Real(value) => query.bind(value),
-        Value::Text(value) => query.bind(value),
-    })
-}
 
 /// What a query found. A column of another type than asked for is a corrupted row.
 pub(crate) enum Row {

@@ -1,7 +1,7 @@
 use mediaflow_core::Result;
 use sqlx::SqlSafeStr;
 
-use super::{Row, Value, failed, row};
+use super::{Row, Value, failed, query};
 
 /// A transaction of ours. Dropping it rolls back.
 pub(crate) enum Transaction {
@@ -58,17 +58,9 @@ impl Tx<'_, '_> {
     ) -> Result<Vec<Row>> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(tx) => row::sqlite(sql, values)
-                .fetch_all(&mut ***tx)
-                .await
-                .map(|rows| rows.into_iter().map(Row::Sqlite).collect())
-                .map_err(failed),
+            Self::Sqlite(tx) => query::sqlite::rows(&mut ***tx, sql, values).await,
             #[cfg(feature = "postgres")]
-            Self::Postgres(tx) => row::postgres(sql, values)
-                .fetch_all(&mut ***tx)
-                .await
-                .map(|rows| rows.into_iter().map(Row::Postgres).collect())
-                .map_err(failed),
+            Self::Postgres(tx) => query::postgres::rows(&mut ***tx, sql, values).await,
         }
     }
 
@@ -85,17 +77,9 @@ impl Tx<'_, '_> {
     pub(crate) async fn run(&mut self, sql: impl SqlSafeStr, values: &[Value]) -> Result<u64> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite(tx) => row::sqlite(sql, values)
-                .execute(&mut ***tx)
-                .await
-                .map(|done| done.rows_affected())
-                .map_err(failed),
+            Self::Sqlite(tx) => query::sqlite::run(&mut ***tx, sql, values).await,
             #[cfg(feature = "postgres")]
-            Self::Postgres(tx) => row::postgres(sql, values)
-                .execute(&mut ***tx)
-                .await
-                .map(|done| done.rows_affected())
-                .map_err(failed),
+            Self::Postgres(tx) => query::postgres::run(&mut ***tx, sql, values).await,
         }
     }
 }

@@ -214,9 +214,7 @@ async fn requeue(
             values![held.record.id, held.fence, held.record.progress, held.failure()?, due, attempts],
         )
         .await?;
-    if back == 0 {
-        return Err(fenced(held.record.id));
-    }
+    counts(back, held.record.id)?;
     outbox::record(home, &mut tx, &events).await?;
     crate::workers::failpoint("retry.row");
     transaction.commit().await?;
@@ -296,6 +294,11 @@ fn legible(row: &Row, job: JobId, now: Timestamp) -> Result<Held> {
 /// Stands for a spec that was lost.
 const UNREADABLE: &str = r#"{"schema":"mediaflow.job/1","kind":"unreadable","v":1,"with":null}"#;
 
-pub(super) fn fenced(job: JobId) -> Error {
+/// Fails unless a write under an attempt's token has found its row.
+pub(super) fn counts(rows: u64, job: JobId) -> Result<()> {
+    if rows == 0 { Err(fenced(job)) } else { Ok(()) }
+}
+
+fn fenced(job: JobId) -> Error {
     Error::backend("queue.fenced", "another worker has taken the job over").with("job", job)
 }

@@ -5,7 +5,7 @@ use mediaflow_core::worker::{PartResult, PartSpec};
 use mediaflow_core::{Error, Event, JobId, Result};
 use sqlx::AssertSqlSafe;
 
-use super::end::fenced;
+use super::end::counts;
 use super::row::{COLUMNS, Held};
 use crate::db::{Assemble, Part, Tx, priority_of, to_json, values};
 use crate::home::Home;
@@ -35,9 +35,7 @@ pub(crate) async fn split(home: &Home, held: &Held, parts: &[PartSpec]) -> Resul
             values![record.id, held.fence, parts.len() as i64],
         )
         .await?;
-    if waits == 0 {
-        return Err(fenced(record.id));
-    }
+    counts(waits, record.id)?;
     for part in parts {
         let args = Part { job: record.id, part: part.number };
         let priority = priority_of(&record.spec);
@@ -52,7 +50,7 @@ pub(crate) async fn split(home: &Home, held: &Held, parts: &[PartSpec]) -> Resul
     crate::workers::failpoint("split.rows");
     transaction.commit().await?;
     crate::workers::failpoint("split.commit");
-    home.queued();
+    home.queued(&held.class);
     Ok(())
 }
 
@@ -101,9 +99,7 @@ pub(crate) async fn part_done(
             values![job, part.spec.number, part.fence, to_json(result)?],
         )
         .await?;
-    if done == 0 {
-        return Err(fenced(job));
-    }
+    counts(done, job)?;
     crate::workers::failpoint("part.row");
     let left = tx
         .row(
@@ -127,7 +123,7 @@ pub(crate) async fn part_done(
     transaction.commit().await?;
     crate::workers::failpoint("part.commit");
     home.settled(events);
-    home.queued();
+    home.queued(&part.job.class);
     Ok(())
 }
 
@@ -191,7 +187,7 @@ pub(crate) async fn part_retry(
             values![part.job.record.id, part.spec.number, part.fence, attempts, failure],
         )
         .await?;
-    if back == 0 { Err(fenced(part.job.record.id)) } else { Ok(()) }
+    counts(back, part.job.record.id)
 }
 
 /// Ends a job because one of its parts can not be made, or was cancelled.
@@ -212,9 +208,7 @@ pub(crate) async fn part_failed(
             values![job, part.spec.number, part.fence],
         )
         .await?;
-    if failed == 0 {
-        return Err(fenced(job));
-    }
+    counts(failed, job)?;
     outbox::record(home, &mut tx, &events).await?;
     let others = stop(home, &mut tx, job).await?;
     let ended = super::fail_by_name(home, &mut tx, job, state, error).await?;
@@ -274,11 +268,9 @@ pub(crate) async fn remake(home: &Home, held: &Held, part: u32) -> Result<()> {
             values![record.id, held.fence],
         )
         .await?;
-    if waits == 0 {
-        return Err(fenced(record.id));
-    }
+    counts(waits, record.id)?;
     tx.complete(&[held.river]).await?;
     transaction.commit().await?;
-    home.queued();
+    home.queued(&held.class);
     Ok(())
 }

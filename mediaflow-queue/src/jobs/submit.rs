@@ -9,7 +9,9 @@ use sqlx::AssertSqlSafe;
 
 use super::row::state_name;
 use super::together::{Line, Together, together};
-use crate::db::{Run, Transaction, Tx, Value, class_of, places, priority_of, to_json, values};
+use crate::db::{
+    Run, Transaction, Tx, Value, class_of, classes, places, priority_of, to_json, values,
+};
 use crate::home::Home;
 use crate::outbox;
 
@@ -39,9 +41,9 @@ impl Together for Taken {
         let mut transaction = home.db.begin().await?;
         let mut tx = transaction.tx();
         let (now, mut events) = (home.now(), Vec::new());
-        let specs = items.iter().map(|Self(spec)| spec);
-        let jobs = take(home, &mut tx, specs, None, now, &mut events).await?;
-        store(home, transaction, events).await?;
+        let specs = || items.iter().map(|Self(spec)| spec);
+        let jobs = take(home, &mut tx, specs(), None, now, &mut events).await?;
+        store(home, transaction, events, specs()).await?;
         Ok(jobs)
     }
 }
@@ -58,23 +60,33 @@ async fn several(home: &Home, submission: &Submission) -> Result<Submitted> {
         )
         .await?;
     }
-    let jobs = take(home, &mut tx, submission.jobs.iter(), batch, now, &mut events).await?;
+    let specs = || submission.jobs.iter();
+    let jobs = take(home, &mut tx, specs(), batch, now, &mut events).await?;
     if let Some(batch) = batch {
         events.extend(fill(&mut tx, batch, &jobs, now).await?);
     }
-    store(home, transaction, events).await?;
+    store(home, transaction, events, specs()).await?;
     Ok(Submitted::new(jobs, batch))
 }
 
 /// Stores what was taken, and tells of it.
-async fn store(home: &Home, mut transaction: Transaction, events: Vec<Event>) -> Result<()> {
+async fn store<'s>(
+    home: &Home,
+    mut transaction: Transaction,
+    events: Vec<Event>,
+    specs: impl Iterator<Item = &'s JobSpec> + Clone,
+) -> Result<()> {
     crate::workers::failpoint("submit.rows");
     outbox::record(home, &mut transaction.tx(), &events).await?;
     crate::workers::failpoint("submit.outbox");
     transaction.commit().await?;
     crate::workers::failpoint("submit.commit");
     home.settled(events);
-    home.queued();
+    for class in classes() {
+        if specs.clone().any(|spec| class_of(spec) == class) {
+            home.queued(class);
+        }
+    }
     Ok(())
 }
 

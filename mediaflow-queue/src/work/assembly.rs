@@ -5,12 +5,12 @@ use mediaflow_core::worker::{Attempt, Finished};
 use riverqueue::{WorkContext, WorkOutcome};
 use tracing::Instrument as _;
 
-use super::attempt::{Working, ended, failed, isolated, publish, told, unreadable};
+use super::Told;
+use super::attempt::{Working, begun, ended, failed, isolated, publish, told};
 use super::scribe::Scribe;
-use super::{LATER, PATIENCE, Told, foreign};
 use crate::db::Assemble;
 use crate::home::Home;
-use crate::jobs::{self, End, Held, Start};
+use crate::jobs::{self, End, Held};
 use crate::workers::failpoint;
 
 /// Puts the parts of a job together, publishes what they made, and ends the job.
@@ -20,12 +20,9 @@ pub(super) async fn run(
     job: &riverqueue::Job<Assemble>,
 ) -> Told {
     let id = job.args.job;
-    let mut held = match jobs::start_assembly(home, id).await {
-        Ok(Start::Go(held)) => *held,
-        Ok(Start::Nothing) => return Ok(WorkOutcome::Complete),
-        Ok(Start::Foreign) => return Ok(foreign()),
-        Ok(Start::Held) => return Ok(WorkOutcome::Snooze(LATER)),
-        Err(error) => return unreadable(home, id, &error).await,
+    let mut held = match begun(home, id, jobs::start_assembly(home, id).await).await {
+        Ok(held) => held,
+        Err(told) => return told,
     };
     let span = tracing::info_span!("assembly", job = %id);
     assemble(home, context, &mut held).instrument(span).await
@@ -48,7 +45,7 @@ async fn assemble(home: &Arc<Home>, context: &WorkContext, held: &mut Held) -> T
             let part = error.fact("part").and_then(|part| part.parse().ok()).unwrap_or(1);
             tracing::warn!(part, "a result of a part is gone: it is made again");
             let held = &*held;
-            let again = home.db.patiently(PATIENCE, move || jobs::remake(home, held, part)).await;
+            let again = home.db.patiently(move || jobs::remake(home, held, part)).await;
             told(again, WorkOutcome::Complete)
         }
         Err(error) => {

@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use super::scribe::Scribe;
-use super::{LATER, PATIENCE, Told, foreign};
+use super::{LATER, Told, foreign};
 use crate::db::{Run, values};
 use crate::home::{Active, Home};
 use crate::jobs::{self, End, Held, Start};
@@ -24,17 +24,25 @@ pub(super) async fn run(
     job: &riverqueue::Job<Run>,
 ) -> Told {
     let id = job.args.job;
-    let mut held = match jobs::start(home, id).await {
-        Ok(Start::Go(held)) => *held,
-        Ok(Start::Nothing) => return Ok(WorkOutcome::Complete),
-        Ok(Start::Foreign) => return Ok(foreign()),
-        Ok(Start::Held) => return Ok(WorkOutcome::Snooze(LATER)),
-        Err(error) => return unreadable(home, id, &error).await,
+    let mut held = match begun(home, id, jobs::start(home, id).await).await {
+        Ok(held) => held,
+        Err(told) => return told,
     };
     failpoint("job.started");
     let span =
         tracing::info_span!("job", job = %id, attempt = held.record.attempts, class = %held.class);
     attempt(home, context, &mut held).instrument(span).await
+}
+
+/// The job, if it is for this worker to work on now; otherwise what River is told instead.
+pub(super) async fn begun(home: &Home, job: JobId, start: Result<Start>) -> Result<Held, Told> {
+    match start {
+        Ok(Start::Go(held)) => Ok(*held),
+        Ok(Start::Nothing) => Err(Ok(WorkOutcome::Complete)),
+        Ok(Start::Foreign) => Err(Ok(foreign())),
+        Ok(Start::Held) => Err(Ok(WorkOutcome::Snooze(LATER))),
+        Err(error) => Err(unreadable(home, job, &error).await),
+    }
 }
 
 /// What an attempt came to.
@@ -64,7 +72,7 @@ async fn attempt(home: &Arc<Home>, context: &WorkContext, held: &mut Held) -> To
         }
         Ok(Made::Parts(parts)) => {
             let (held, parts) = (&*held, &parts);
-            let split = home.db.patiently(PATIENCE, move || jobs::split(home, held, parts)).await;
+            let split = home.db.patiently(move || jobs::split(home, held, parts)).await;
             told(split, WorkOutcome::Complete)
         }
         Err(error) => failed(home, held, &error, events).await,
@@ -91,7 +99,7 @@ pub(super) async fn publish(
     attempt: &Attempt,
     made: &mut Finished,
 ) -> Result<()> {
-    let asked = home.db.patiently(PATIENCE, move || jobs::asked(home, held)).await?;
+    let asked = home.db.patiently(move || jobs::asked(home, held)).await?;
     if asked || attempt.cancel.is_cancelled() {
         return Err(Error::cancelled());
     }
@@ -107,8 +115,7 @@ pub(super) async fn ended(home: &Arc<Home>, held: &Held, events: Vec<Event>, riv
         _ => WorkOutcome::Complete,
     };
     let events = &events;
-    let ended =
-        home.db.patiently(PATIENCE, move || jobs::end(home, held, events.clone(), river)).await;
+    let ended = home.db.patiently(move || jobs::end(home, held, events.clone(), river)).await;
     told(ended, outcome)
 }
 
@@ -121,7 +128,7 @@ pub(super) async fn failed(
 ) -> Told {
     let asked = {
         let held = &*held;
-        home.db.patiently(PATIENCE, move || jobs::asked(home, held)).await
+        home.db.patiently(move || jobs::asked(home, held)).await
     };
     match asked {
         Ok(asked) => held.record.cancelled = asked,
@@ -130,10 +137,7 @@ pub(super) async fn failed(
     if error.kind() == ErrorKind::Cancelled && !held.record.cancelled {
         if home.halting() {
             let (held, events) = (&*held, &events);
-            let back = home
-                .db
-                .patiently(PATIENCE, move || jobs::give_back(home, held, events.clone()))
-                .await;
+            let back = home.db.patiently(move || jobs::give_back(home, held, events.clone())).await;
             // River makes it available again when it hears that the work was interrupted.
             return told(back, WorkOutcome::Complete).and(Err(WorkCancelled));
         }
@@ -144,10 +148,8 @@ pub(super) async fn failed(
     match held.record.failed(error, home.worker.retry()) {
         Next::Retry(wait) => {
             let (held, events, due) = (&*held, &events, home.now().plus(wait));
-            let back = home
-                .db
-                .patiently(PATIENCE, move || jobs::retry(home, held, due, events.clone()))
-                .await;
+            let back =
+                home.db.patiently(move || jobs::retry(home, held, due, events.clone())).await;
             told(back, WorkOutcome::Snooze(wait))
         }
         Next::End(state) => {

@@ -38,9 +38,6 @@ fn foreign() -> WorkOutcome {
 /// After something was given back untouched, somebody else shall have the first look at it.
 const LATER: Duration = Duration::from_secs(5);
 
-/// How long the end of an attempt is tried to be written while the database is away.
-const PATIENCE: Duration = Duration::from_secs(120);
-
 /// River's client: submits, and works once it is started.
 pub(crate) fn client(door: &Door, db: &Db, worker: &Worker, id: &str) -> Result<Client> {
     let builder = match db {
@@ -68,35 +65,24 @@ pub(crate) fn client(door: &Door, db: &Db, worker: &Worker, id: &str) -> Result<
 
 fn kinds(door: &Door) -> std::result::Result<Workers, riverqueue::Error> {
     let mut workers = Workers::new();
-    let open = Arc::clone(door);
+    let open = || {
+        let door = Arc::clone(door);
+        move || door.get().and_then(std::sync::Weak::upgrade).ok_or(WorkCancelled)
+    };
+    let home = open();
     workers.add_fn(move |context, job: riverqueue::Job<Run>| {
-        let home = open.get().and_then(std::sync::Weak::upgrade);
-        async move {
-            match home {
-                Some(home) => attempt::run(&home, &context, &job).await,
-                None => Err(WorkCancelled),
-            }
-        }
+        let home = home();
+        async move { attempt::run(&home?, &context, &job).await }
     })?;
-    let open = Arc::clone(door);
+    let home = open();
     workers.add_fn(move |context, job: riverqueue::Job<Part>| {
-        let home = open.get().and_then(std::sync::Weak::upgrade);
-        async move {
-            match home {
-                Some(home) => part::run(&home, &context, &job).await,
-                None => Err(WorkCancelled),
-            }
-        }
+        let home = home();
+        async move { part::run(&home?, &context, &job).await }
     })?;
-    let open = Arc::clone(door);
+    let home = open();
     workers.add_fn(move |context, job: riverqueue::Job<Assemble>| {
-        let home = open.get().and_then(std::sync::Weak::upgrade);
-        async move {
-            match home {
-                Some(home) => assembly::run(&home, &context, &job).await,
-                None => Err(WorkCancelled),
-            }
-        }
+        let home = home();
+        async move { assembly::run(&home?, &context, &job).await }
     })?;
     Ok(workers)
 }
@@ -110,16 +96,14 @@ fn places(worker: &Worker, class: &str, poll: Duration) -> QueueConfig {
         .with_fetch_poll_interval(poll)
 }
 
-/// Lets River look for work now. It looks whenever the configuration of a queue changes, and is given one that differs
-/// by a millisecond from the last ones.
-pub(crate) fn wake(home: &Home) {
+/// Lets River look for work of a class now: a look costs a transaction. It looks whenever the configuration of the
+/// queue changes, and is given one that differs by a millisecond from the last ones.
+pub(crate) fn wake(home: &Home, class: &str) {
     static TURN: AtomicU64 = AtomicU64::new(0);
     let odd = TURN.fetch_add(1, Ordering::Relaxed) % 64;
-    for class in classes() {
-        let config = places(&home.worker, class, POLL + Duration::from_millis(odd));
-        if let Err(error) = home.river.local_queues().update(class, config) {
-            tracing::debug!(%error, class, "River can not be woken; it will look by itself");
-        }
+    let config = places(&home.worker, class, POLL + Duration::from_millis(odd));
+    if let Err(error) = home.river.local_queues().update(class, config) {
+        tracing::debug!(%error, class, "River can not be woken; it will look by itself");
     }
 }
 

@@ -7,9 +7,9 @@ use mediaflow_core::{Error, ErrorKind, Event, Result};
 use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tracing::Instrument as _;
 
+use super::Told;
 use super::attempt::{Recollection, Working, isolated, told, unreadable};
 use super::scribe::Scribe;
-use super::{PATIENCE, Told};
 use crate::db::Part;
 use crate::home::Home;
 use crate::jobs::{self, PartRow};
@@ -50,10 +50,8 @@ async fn attempt(home: &Arc<Home>, context: &WorkContext, part: &PartRow) -> Tol
     match made {
         Ok(made) => {
             let (made, events) = (&made, &events);
-            let done = home
-                .db
-                .patiently(PATIENCE, move || jobs::part_done(home, part, made, events.clone()))
-                .await;
+            let done =
+                home.db.patiently(move || jobs::part_done(home, part, made, events.clone())).await;
             told(done, WorkOutcome::Complete)
         }
         Err(error) => failed(home, part, &error, &events).await,
@@ -71,10 +69,7 @@ async fn failed(home: &Home, part: &PartRow, error: &Error, events: &[Event]) ->
     record.attempts = part.attempts;
     if error.kind() == ErrorKind::Cancelled {
         if home.halting() {
-            let back = home
-                .db
-                .patiently(PATIENCE, move || jobs::part_retry(home, part, false, None))
-                .await;
+            let back = home.db.patiently(move || jobs::part_retry(home, part, false, None)).await;
             return told(back, WorkOutcome::Complete).and(Err(WorkCancelled));
         }
         // The job was cancelled, or another part has ended it.
@@ -83,18 +78,14 @@ async fn failed(home: &Home, part: &PartRow, error: &Error, events: &[Event]) ->
     tracing::warn!(%error, "an attempt at a part failed");
     match record.failed(error, home.worker.retry()) {
         Next::Retry(wait) => {
-            let back = home
-                .db
-                .patiently(PATIENCE, move || jobs::part_retry(home, part, true, Some(error)))
-                .await;
+            let back =
+                home.db.patiently(move || jobs::part_retry(home, part, true, Some(error))).await;
             told(back, WorkOutcome::Snooze(wait))
         }
         Next::End(state) => {
             let ended = home
                 .db
-                .patiently(PATIENCE, move || {
-                    jobs::part_failed(home, part, state, error, events.to_vec())
-                })
+                .patiently(move || jobs::part_failed(home, part, state, error, events.to_vec()))
                 .await;
             clear(home, part).await;
             let outcome = match state {

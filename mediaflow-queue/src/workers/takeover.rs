@@ -5,7 +5,7 @@ use mediaflow_core::{Error, Event, JobId, Result};
 use sqlx::AssertSqlSafe;
 
 use super::words;
-use crate::db::{Part, Tx, values};
+use crate::db::{Part, Tx, classes, values};
 use crate::home::Home;
 use crate::{jobs, outbox};
 
@@ -68,7 +68,7 @@ pub(super) struct After {
 impl After {
     pub(super) async fn settle(self, home: &Home) {
         home.settled(self.events);
-        home.queued();
+        classes().into_iter().for_each(|class| home.queued(class));
         self.stop.into_iter().for_each(|river| crate::work::stop(home, river));
         for (job, parts) in self.ended {
             home.worker.discard(&job.to_string(), parts).await;
