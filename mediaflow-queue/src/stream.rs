@@ -1,6 +1,7 @@
 //! Events for readers in this process: its own at once after their commit, those of other processes from the tables.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -52,6 +53,9 @@ const EVERY: Duration = Duration::from_millis(100);
 /// lower one can appear after a higher one.
 const LATE: Duration = Duration::from_secs(5);
 
+/// How many events are read at once: the limit in the statement.
+const PAGE: usize = 1000;
+
 /// Tells the readers of this process what other processes have written.
 pub(crate) async fn tail(home: Weak<Home>, closed: CancellationToken) {
     let mut tail = Tail::default();
@@ -62,7 +66,7 @@ pub(crate) async fn tail(home: Weak<Home>, closed: CancellationToken) {
         }
         let Some(home) = home.upgrade() else { return };
         if !home.stream.has_readers() {
-            tail.from = None;
+            tail = Tail::default();
             continue;
         }
         if let Err(error) = tail.read(&home).await {
@@ -73,54 +77,70 @@ pub(crate) async fn tail(home: Weak<Home>, closed: CancellationToken) {
 
 #[derive(Default)]
 struct Tail {
-    /// Everything up to this number was told or is older than the readers.
-    from: Option<i64>,
-    /// What was told above it.
-    told: BTreeSet<i64>,
-    /// The highest number at some moment: what is above it now may be late.
-    marks: std::collections::VecDeque<(Instant, i64)>,
+    /// The highest number that was seen; none while nobody reads.
+    high: Option<i64>,
+    /// Numbers below it that were not there, and since when: their transactions may be under way.
+    gaps: BTreeMap<i64, Instant>,
 }
 
 impl Tail {
     async fn read(&mut self, home: &Home) -> Result<()> {
-        let Some(from) = self.from else {
-            // The first reader has just come. What was written in the last moment may be news to it.
-            let newest = "SELECT coalesce(max(seq), 0) AS seq FROM mediaflow_events WHERE at < $1";
-            let since = home.now().since(Timestamp::default().plus(LATE));
-            let row = home.db.row(newest, values![Timestamp::default().plus(since)]).await?;
-            self.from = row.map(|row| row.int("seq")).transpose()?;
-            self.told.clear();
-            self.marks.clear();
+        let Some(mut high) = self.high else {
+            self.high = Some(before_the_last_moment(home).await?);
             return Ok(());
         };
-        let news = "SELECT seq FROM mediaflow_events WHERE seq > $1 AND origin <> $2 ORDER BY seq LIMIT 1000";
-        let mut fresh = Vec::new();
-        for row in home.db.rows(news, values![from, &home.id]).await? {
+        self.late(home).await?;
+        // The bodies of this process's own events are not read: its readers have them.
+        let news = "SELECT seq, CASE WHEN origin <> $2 THEN body END AS body FROM mediaflow_events
+                    WHERE seq > $1 ORDER BY seq LIMIT 1000";
+        loop {
+            let rows = home.db.rows(news, values![high, &home.id]).await?;
+            for row in &rows {
+                let seq = row.int("seq")?;
+                self.missed(high + 1..seq);
+                (high, self.high) = (seq, Some(seq));
+                home.stream.tell(row.opt_json("body")?.into_iter().collect());
+            }
+            if rows.len() < PAGE {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tells of what was not there when its successors were.
+    async fn late(&mut self, home: &Home) -> Result<()> {
+        self.gaps.retain(|_, since| since.elapsed() < LATE);
+        let (Some((first, _)), Some((last, _))) =
+            (self.gaps.first_key_value(), self.gaps.last_key_value())
+        else {
+            return Ok(());
+        };
+        let there = "SELECT seq FROM mediaflow_events WHERE seq >= $1 AND seq <= $2";
+        for row in home.db.rows(there, values![*first, *last]).await? {
             let seq = row.int("seq")?;
-            if self.told.insert(seq) {
-                fresh.push(seq);
+            if self.gaps.remove(&seq).is_some() {
+                let body = "SELECT body FROM mediaflow_events WHERE seq = $1 AND origin <> $2";
+                let body = home.db.row(body, values![seq, &home.id]).await?;
+                home.stream
+                    .tell(body.map(|row| row.json("body")).transpose()?.into_iter().collect());
             }
         }
-        for seq in fresh {
-            let body = "SELECT body FROM mediaflow_events WHERE seq = $1";
-            if let Some(row) = home.db.row(body, values![seq]).await? {
-                home.stream.tell(vec![row.json("body")?]);
-            }
-        }
-        self.advance();
         Ok(())
     }
 
-    /// Forgets what nothing late can come before any more.
-    fn advance(&mut self) {
+    /// Numbers that were passed over. Of a great many only the last ones are waited for.
+    fn missed(&mut self, numbers: Range<i64>) {
         let now = Instant::now();
-        if let Some(highest) = self.told.last() {
-            self.marks.push_back((now, *highest));
-        }
-        while let Some((_, seq)) = self.marks.front().copied().filter(|(at, _)| *at + LATE < now) {
-            self.from = self.from.max(Some(seq));
-            self.told = self.told.split_off(&(seq + 1));
-            self.marks.pop_front();
-        }
+        self.gaps.extend(numbers.rev().take(PAGE).map(|number| (number, now)));
     }
+}
+
+/// The highest number of what the first reader does not want to hear of: what was written in the last moment may be
+/// news to it.
+async fn before_the_last_moment(home: &Home) -> Result<i64> {
+    let newest = "SELECT coalesce(max(seq), 0) AS seq FROM mediaflow_events WHERE at < $1";
+    let moment = u64::try_from(LATE.as_millis()).unwrap_or(u64::MAX);
+    let moment = Timestamp::from_millis(home.now().millis().saturating_sub(moment));
+    let row = home.db.row(newest, values![moment]).await?;
+    row.map_or(Ok(0), |row| row.int("seq"))
 }

@@ -1,8 +1,11 @@
 //! What the durable engines promise beyond the suite of all engines, on both databases and between processes.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
+mod database;
+
 use std::time::Duration;
 
+use database::{Database, shut, work};
 use futures_util::StreamExt as _;
 use mediaflow_core::report::JobState;
 use mediaflow_core::spec::{IntoSpec as _, JobOptions, JobSpec, Pipeline, Source};
@@ -15,45 +18,14 @@ use mediaflow_queue::Queue;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A database, and how another process would open it.
-struct Database(Box<dyn Fn() -> Queue + Send + Sync>);
-
-impl Database {
-    fn open(&self) -> Queue {
-        (self.0)()
-    }
-}
-
-macro_rules! on_both_databases {
-    ($($test:ident),* $(,)?) => {
-        mod on_sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                let folder = tempfile::tempdir().unwrap();
-                let path = folder.path().join("jobs.db");
-                super::$test(super::Database(Box::new(move || mediaflow_queue::Sqlite::open(&path)))).await;
-            })*
-        }
-
-        mod on_postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $test() {
-                let server = mediaflow_queue::testing::PrivatePostgres::shared().await.unwrap();
-                let url = server.database(stringify!($test)).await.unwrap();
-                super::$test(super::Database(Box::new(move || mediaflow_queue::Postgres::connect(url.clone())))).await;
-            })*
-        }
-    };
-}
-
-on_both_databases! {
-    a_key_has_its_time,
-    equal_work_is_done_once,
-    a_worker_leaves_what_it_does_not_know,
-    an_old_spec_is_brought_up_to_date,
-    a_submitter_sees_what_workers_do,
-    a_running_job_is_cancelled_from_elsewhere,
-    a_batch_waits_for_jobs_that_were_known_before,
+on_both! {
+    a_key_has_its_time
+    equal_work_is_done_once
+    a_worker_leaves_what_it_does_not_know
+    an_old_spec_is_brought_up_to_date
+    a_submitter_sees_what_workers_do
+    a_running_job_is_cancelled_from_elsewhere
+    a_batch_waits_for_jobs_that_were_known_before
 }
 
 /// A process: what it works with, around one database.
@@ -80,24 +52,14 @@ impl Process {
     }
 }
 
-fn work(name: &str) -> JobSpec {
-    let dot = Pipeline::from(dot());
-    let pipeline = dot.output(format!("out/{name}.gif"), |dot| dot.then(FakeWork::new(name)));
-    pipeline.build().unwrap().into_spec().unwrap()
-}
-
 async fn succeeded(media: &Mediaflow, spec: JobSpec) -> mediaflow_core::report::Report {
     let job = media.submit(spec).await.unwrap();
     soon("success", job.done()).await.unwrap()
 }
 
-async fn end(media: Mediaflow) {
-    soon("shutdown", media.shutdown(Duration::from_secs(5))).await.unwrap();
-}
-
 async fn a_key_has_its_time(database: Database) {
     let time = Duration::from_millis(700);
-    let media = Process::new().start(database.open().idempotency(time)).await;
+    let media = Process::new().start(database.queue().idempotency(time)).await;
     let keyed = || work("keyed").with_options(JobOptions::new().idempotency_key("upload-1"));
     let first = media.submit(keyed()).await.unwrap();
     let second = media.submit(keyed()).await.unwrap();
@@ -108,12 +70,12 @@ async fn a_key_has_its_time(database: Database) {
     let third = media.submit(keyed()).await.unwrap();
     assert_ne!(first.id(), third.id(), "its time is over");
     soon("success", third.done()).await.unwrap();
-    end(media).await;
+    shut(media).await;
 }
 
 async fn equal_work_is_done_once(database: Database) {
     let process = Process::new();
-    let media = process.start(database.open()).await;
+    let media = process.start(database.queue()).await;
     let at = |place: &str| {
         let pipeline = Pipeline::from(dot()).output(place, |dot| dot.then(FakeWork::new("made")));
         pipeline.build().unwrap().into_spec().unwrap()
@@ -128,29 +90,29 @@ async fn equal_work_is_done_once(database: Database) {
     let again = media.replay(second.job, None).await.unwrap();
     soon("success", again.done()).await.unwrap();
     assert_eq!(process.fake.runs(), ["made"; 3], "who asks for it gets new work");
-    end(media).await;
+    shut(media).await;
 }
 
 async fn a_worker_leaves_what_it_does_not_know(database: Database) {
     let ignorant = Mediaflow::builder()
-        .engine(database.open())
+        .engine(database.queue())
         .storage_with("out", MemoryStorage::new())
         .start()
         .await
         .unwrap();
     let process = Process::new();
-    let submitter = process.builder(database.open()).submit_only().start().await.unwrap();
+    let submitter = process.builder(database.queue()).submit_only().start().await.unwrap();
     let job = submitter.submit(work("known-elsewhere")).await.unwrap();
     // Something else that it knows goes through while the job waits.
     let copy = Pipeline::from(dot()).output("out/copy.gif", |dot| dot).build().unwrap();
     soon("success", ignorant.submit(copy).await.unwrap().done()).await.unwrap();
     let status = job.status().await.unwrap();
     assert_eq!((status.state, status.attempts), (JobState::Queued, 0), "no attempt is burnt");
-    let knowing = process.start(database.open()).await;
+    let knowing = process.start(database.queue()).await;
     let report = soon("success", job.done()).await.unwrap();
     assert_eq!(report.attempts, 1);
     for media in [ignorant, submitter, knowing] {
-        end(media).await;
+        shut(media).await;
     }
 }
 
@@ -187,10 +149,10 @@ async fn an_old_spec_is_brought_up_to_date(database: Database) {
             registry.operation::<Tint>();
         })
     };
-    let media = tints(process.builder(database.open())).start().await.unwrap();
+    let media = tints(process.builder(database.queue())).start().await.unwrap();
     let stored = JobSpec::from_json(include_str!("specs/tint-1.json")).unwrap();
     assert_eq!(succeeded(&media, stored).await.state, JobState::Succeeded);
-    end(media).await;
+    shut(media).await;
 }
 
 fn dot_bytes() -> mediaflow_core::media::Blob {
@@ -203,10 +165,10 @@ fn dot_bytes() -> mediaflow_core::media::Blob {
 async fn a_submitter_sees_what_workers_do(database: Database) {
     let process = Process::new();
     process.fake.script("steps", [Behaviour::Progress(vec![0.2, 0.4, 0.8]), Behaviour::Succeed]);
-    let submitter = process.builder(database.open()).submit_only().start().await.unwrap();
+    let submitter = process.builder(database.queue()).submit_only().start().await.unwrap();
     let mut events = submitter.events();
     let job = submitter.submit(work("steps")).await.unwrap();
-    let worker = process.start(database.open()).await;
+    let worker = process.start(database.queue()).await;
     let mut seen = Vec::new();
     while seen.last() != Some(&EventKind::JobCompleted) {
         seen.push(soon("event", events.next()).await.unwrap().kind);
@@ -217,29 +179,29 @@ async fn a_submitter_sees_what_workers_do(database: Database) {
     );
     soon("success", job.done()).await.unwrap();
     for media in [submitter, worker] {
-        end(media).await;
+        shut(media).await;
     }
 }
 
 async fn a_running_job_is_cancelled_from_elsewhere(database: Database) {
     let process = Process::new();
     process.fake.script("encode", [Behaviour::Block]);
-    let worker = process.start(database.open()).await;
-    let submitter = process.builder(database.open()).submit_only().start().await.unwrap();
+    let worker = process.start(database.queue()).await;
+    let submitter = process.builder(database.queue()).submit_only().start().await.unwrap();
     let job = submitter.submit(work("encode")).await.unwrap();
     soon("start", process.fake.begun("encode", 1)).await;
     job.cancel().await.unwrap();
     let status = soon("end", job.ended()).await.unwrap();
     assert_eq!(status.state, JobState::Cancelled);
     for media in [submitter, worker] {
-        end(media).await;
+        shut(media).await;
     }
 }
 
 async fn a_batch_waits_for_jobs_that_were_known_before(database: Database) {
     let process = Process::new();
     process.fake.script("known", [Behaviour::Block]);
-    let media = process.start(database.open()).await;
+    let media = process.start(database.queue()).await;
     let known = || work("known").with_options(JobOptions::new().idempotency_key("known"));
     let first = media.submit(known()).await.unwrap();
     soon("start", process.fake.begun("known", 1)).await;
@@ -251,5 +213,5 @@ async fn a_batch_waits_for_jobs_that_were_known_before(database: Database) {
     // A batch of nothing but ended jobs has ended.
     let batch = media.eager([known()]).await.unwrap();
     soon("batch", batch.done()).await.unwrap();
-    end(media).await;
+    shut(media).await;
 }

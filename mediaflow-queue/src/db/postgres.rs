@@ -21,12 +21,17 @@ pub(super) async fn connect(url: &str, connections: u32, lease: Duration) -> Res
     })?;
     let (host, port) = (options.get_host().to_owned(), options.get_port());
     let options = options.application_name("mediaflow").statement_cache_capacity(200);
-    let lose = format!("SET idle_in_transaction_session_timeout = {}", lease.as_millis());
+    // A plan that is made while a table is empty would read the whole of it for as long as the connection lives: each of
+    // our statements has its index. Where none fits, the server counts an absurd cost, for which it would compile it.
+    let settings = format!(
+        "SET enable_seqscan = off; SET jit = off; SET idle_in_transaction_session_timeout = {}",
+        lease.as_millis()
+    );
     PgPoolOptions::new()
         .max_connections(connections)
         .after_connect(move |connection, _| {
-            let lose = AssertSqlSafe(lose.clone());
-            Box::pin(async move { connection.execute(lose).await.map(drop) })
+            let settings = AssertSqlSafe(settings.clone());
+            Box::pin(async move { connection.execute(settings).await.map(drop) })
         })
         // Asking a connection whether it still works takes as long as working with it: only one that rested is asked.
         .test_before_acquire(false)

@@ -1,0 +1,66 @@
+//! What readers of events hear of other processes.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+mod database;
+
+use database::{Database, builder, shut, work};
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use mediaflow_core::storage::MemoryStorage;
+use mediaflow_core::testing::{FakeBackend, soon};
+use mediaflow_core::{Event, JobId, Mediaflow};
+use mediaflow_queue::Queue;
+
+on_both! { a_flood_elsewhere_is_read_to_its_end }
+
+/// A process that only takes jobs, and hears of others'.
+async fn process(queue: Queue) -> Mediaflow {
+    let fake = FakeBackend::new();
+    let builder = builder(queue, &fake).storage_with("out", MemoryStorage::new());
+    builder.submit_only().start().await.unwrap()
+}
+
+async fn hears_of(events: &mut BoxStream<'static, Event>, job: JobId) {
+    let heard = async { while events.next().await.expect("an event").job != Some(job) {} };
+    soon("event of a job", heard).await;
+}
+
+async fn a_flood_elsewhere_is_read_to_its_end(database: Database) {
+    let (here, elsewhere) = (process(database.queue()).await, process(database.queue()).await);
+    let mut events = here.events();
+    // From its first event on, a reader is surely listening.
+    let job = elsewhere.submit(work("first")).await.unwrap().id();
+    hears_of(&mut events, job).await;
+    const FLOOD: usize = 4000;
+    database
+        .run(&format!(
+            "WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < {FLOOD})
+             INSERT INTO mediaflow_events (id, kind, job, batch, at, origin, body)
+             SELECT id || number, kind, job, batch, at, origin, body FROM mediaflow_events, numbers"
+        ))
+        .await;
+    let flood = events.by_ref().take(FLOOD).for_each(|_| std::future::ready(()));
+    soon("last of the flood", flood).await;
+    let last = elsewhere.submit(work("last")).await.unwrap().id();
+    hears_of(&mut events, last).await;
+    shut(here).await;
+    shut(elsewhere).await;
+}
+
+/// On SQLite nobody else writes meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_commits_after_its_successor_is_heard_of() {
+    let database = Database::postgres("late").await;
+    let Database::Postgres { pool, .. } = &database else { panic!("it is on PostgreSQL") };
+    let queue = database.queue();
+    let (here, elsewhere) = (process(database.queue()).await, process(queue.clone()).await);
+    let mut events = here.events();
+    let mut transaction = pool.begin().await.unwrap();
+    let late = queue.submit_in(&mut transaction, work("late")).await.unwrap();
+    let early = elsewhere.submit(work("early")).await.unwrap().id();
+    hears_of(&mut events, early).await;
+    transaction.commit().await.unwrap();
+    hears_of(&mut events, late).await;
+    shut(here).await;
+    shut(elsewhere).await;
+}
