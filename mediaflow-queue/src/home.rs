@@ -69,7 +69,8 @@ impl Home {
         });
         // It was made a moment ago and is set only here.
         let _ = door.set(Arc::downgrade(&home));
-        tokio::spawn(crate::stream::tail(Arc::downgrade(&home), home.closed.clone()));
+        let (reader, stream) = (Arc::downgrade(&home), home.stream.clone());
+        tokio::spawn(crate::stream::tail(reader, stream, home.closed.clone()));
         Ok(home)
     }
 

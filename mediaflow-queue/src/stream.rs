@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use mediaflow_core::{CancellationToken, Event, Result, Timestamp};
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 use tokio::time::Instant;
 
 use crate::db::values;
@@ -15,26 +15,31 @@ use crate::home::Home;
 
 /// Hands events to all readers of this process.
 #[derive(Clone, Debug)]
-pub(crate) struct Stream(broadcast::Sender<Event>);
+pub(crate) struct Stream {
+    events: broadcast::Sender<Event>,
+    /// Told of every reader that comes.
+    arrived: Arc<Notify>,
+}
 
 /// How many events a reader may fall behind.
 const BEHIND: usize = 4096;
 
 impl Stream {
     pub(crate) fn new() -> Self {
-        Self(broadcast::channel(BEHIND).0)
+        Self { events: broadcast::channel(BEHIND).0, arrived: Arc::default() }
     }
 
     pub(crate) fn tell(&self, events: Vec<Event>) {
         for event in events {
             // Nobody listening is no error.
-            let _ = self.0.send(event);
+            let _ = self.events.send(event);
         }
     }
 
     /// Events from now on. A reader that fell behind gets the end of the stream.
     pub(crate) fn read(&self) -> BoxStream<'static, Event> {
-        let events = self.0.subscribe();
+        let events = self.events.subscribe();
+        self.arrived.notify_one();
         stream::unfold(events, async |mut events| {
             events.recv().await.ok().map(|event| (event, events))
         })
@@ -42,7 +47,7 @@ impl Stream {
     }
 
     fn has_readers(&self) -> bool {
-        self.0.receiver_count() > 0
+        self.events.receiver_count() > 0
     }
 }
 
@@ -57,18 +62,20 @@ const LATE: Duration = Duration::from_secs(5);
 const PAGE: usize = 1000;
 
 /// Tells the readers of this process what other processes have written.
-pub(crate) async fn tail(home: Weak<Home>, closed: CancellationToken) {
+pub(crate) async fn tail(home: Weak<Home>, stream: Stream, closed: CancellationToken) {
     let mut tail = Tail::default();
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = closed.cancelled() => return,
-        }
-        let Some(home) = home.upgrade() else { return };
-        if !home.stream.has_readers() {
+        if !stream.has_readers() {
             tail = Tail::default();
+            if closed.run_until_cancelled(stream.arrived.notified()).await.is_none() {
+                return;
+            }
             continue;
         }
+        if closed.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+            return;
+        }
+        let Some(home) = home.upgrade() else { return };
         if let Err(error) = tail.read(&home).await {
             tracing::debug!(%error, "events of other processes can not be read; trying again");
         }

@@ -6,12 +6,17 @@ mod database;
 use database::{Database, builder, shut, work};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
+use mediaflow_core::report::JobState;
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{FakeBackend, soon};
 use mediaflow_core::{Event, JobId, Mediaflow};
 use mediaflow_queue::Queue;
 
-on_both! { a_flood_elsewhere_is_read_to_its_end }
+on_both! {
+    a_flood_elsewhere_is_read_to_its_end
+    an_end_is_seen_without_its_event
+    what_is_queued_elsewhere_begins_at_once
+}
 
 /// A process that only takes jobs, and hears of others'.
 async fn process(queue: Queue) -> Mediaflow {
@@ -45,6 +50,31 @@ async fn a_flood_elsewhere_is_read_to_its_end(database: Database) {
     hears_of(&mut events, last).await;
     shut(here).await;
     shut(elsewhere).await;
+}
+
+async fn an_end_is_seen_without_its_event(database: Database) {
+    let here = process(database.queue()).await;
+    let job = here.submit(work("ended")).await.unwrap();
+    let (ended, id) = (job.ended(), job.id());
+    database
+        .run(&format!("UPDATE mediaflow_jobs SET state = 'failed', ended_at = 1 WHERE id = '{id}'"))
+        .await;
+    assert_eq!(soon("end", ended).await.unwrap().state, JobState::Failed);
+    shut(here).await;
+}
+
+/// Without the look that River takes by itself, every second or two: many of them would take longer than anybody waits.
+async fn what_is_queued_elsewhere_begins_at_once(database: Database) {
+    let (elsewhere, fake) = (process(database.queue()).await, FakeBackend::new());
+    let builder = builder(database.queue(), &fake).storage_with("out", MemoryStorage::new());
+    let here = builder.start().await.unwrap();
+    for number in 0..40 {
+        let name = format!("job-{number}");
+        elsewhere.submit(work(&name)).await.unwrap();
+        soon("beginning", fake.begun(&name, 1)).await;
+    }
+    shut(elsewhere).await;
+    shut(here).await;
 }
 
 /// On SQLite nobody else writes meanwhile.

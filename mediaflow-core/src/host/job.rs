@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use serde::Serialize;
@@ -8,6 +9,10 @@ use crate::event::EventData;
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobState, JobStatus, Report};
 use crate::{Error, EventKind, Result};
+
+/// How often whoever waits for an end looks for it. Events tell of it at once, but of another process's one can be lost:
+/// its transaction took too long, or this one fell behind.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// A job that was submitted. Dropping it changes nothing.
 #[derive(Clone)]
@@ -80,6 +85,7 @@ impl JobHandle {
             };
             tokio::select! {
                 () = ended => {}
+                () = tokio::time::sleep(LOOK) => {}
                 () = self.media.0.stopped.cancelled() => {
                     let status = self.status().await?;
                     return if status.state.is_terminal() { Ok(status) } else { Err(stopped().with("job", self.id)) };

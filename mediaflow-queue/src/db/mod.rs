@@ -13,6 +13,7 @@ mod sqlite;
 mod turn;
 mod tx;
 
+use std::path::Path;
 use std::time::Duration;
 
 use mediaflow_core::{ErrorKind, Result};
@@ -40,7 +41,7 @@ pub(crate) enum Db {
 
 impl Db {
     #[cfg(feature = "sqlite")]
-    pub(crate) async fn sqlite(path: &std::path::Path) -> Result<Self> {
+    pub(crate) async fn sqlite(path: &Path) -> Result<Self> {
         sqlite::Sqlite::open(path).await.map(Self::Sqlite)
     }
 
@@ -97,6 +98,32 @@ impl Db {
             Self::Sqlite(db) => query::sqlite::run(&db.write, sql, values).await,
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => query::postgres::run(pool, sql, values).await,
+        }
+    }
+
+    /// The file of a database that is one: there, locks tell who lives, and nobody tells of a commit.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(db) => Some(&db.path),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// A number that changes when another connection than the writing one has committed something. Nothing if it can
+    /// not be had without waiting, or the database is no file.
+    pub(crate) async fn version_of_others(&self) -> Result<Option<i64>> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(db) => {
+                let Some(mut writer) = db.write.try_acquire() else { return Ok(None) };
+                // <https://www.sqlite.org/pragma.html#pragma_data_version>
+                let rows = query::sqlite::rows(&mut *writer, "PRAGMA data_version", &[]).await?;
+                rows.first().map(|row| row.int("data_version")).transpose()
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => Ok(None),
         }
     }
 

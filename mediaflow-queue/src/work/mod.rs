@@ -4,6 +4,7 @@ mod assembly;
 mod attempt;
 mod part;
 mod scribe;
+mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,8 +24,14 @@ use crate::{outbox, workers};
 /// What River is told about something that it handed out.
 type Told = std::result::Result<WorkOutcome, WorkCancelled>;
 
-/// How often River looks by itself for work that nobody has told it of.
-const POLL: Duration = Duration::from_secs(1);
+/// How often River looks by itself for work that nobody has told it of. A [file](watch::Watch) is watched anyway, and each
+/// look has SQLite compile its query again.
+fn poll(db: &Db) -> Duration {
+    Duration::from_secs(if db.file().is_some() { 2 } else { 1 })
+}
+
+/// How often River looks for what has become due.
+const DUE: Duration = Duration::from_secs(1);
 
 /// How soon River may look again.
 const COOLDOWN: Duration = Duration::from_millis(4);
@@ -46,7 +53,7 @@ pub(crate) fn client(door: &Door, db: &Db, worker: &Worker, id: &str) -> Result<
         #[cfg(feature = "postgres")]
         Db::Postgres(pool) => Client::builder(pool.clone()),
     };
-    let maintenance = MaintenanceConfig::default().with_scheduler_interval(POLL);
+    let maintenance = MaintenanceConfig::default().with_scheduler_interval(DUE);
     let builder = builder
         .id(id)
         .workers(kinds(door).map_err(river_failed)?)
@@ -58,7 +65,7 @@ pub(crate) fn client(door: &Door, db: &Db, worker: &Worker, id: &str) -> Result<
         .maintenance(maintenance);
     classes()
         .into_iter()
-        .fold(builder, |builder, class| builder.queue(class, places(worker, class, POLL)))
+        .fold(builder, |builder, class| builder.queue(class, places(worker, class, poll(db))))
         .build()
         .map_err(river_failed)
 }
@@ -101,7 +108,7 @@ fn places(worker: &Worker, class: &str, poll: Duration) -> QueueConfig {
 pub(crate) fn wake(home: &Home, class: &str) {
     static TURN: AtomicU64 = AtomicU64::new(0);
     let odd = TURN.fetch_add(1, Ordering::Relaxed) % 64;
-    let config = places(&home.worker, class, POLL + Duration::from_millis(odd));
+    let config = places(&home.worker, class, poll(&home.db) + Duration::from_millis(odd));
     if let Err(error) = home.river.local_queues().update(class, config) {
         tracing::debug!(%error, class, "River can not be woken; it will look by itself");
     }
@@ -135,6 +142,7 @@ pub(crate) async fn run(home: &Arc<Home>, shutdown: Shutdown) -> Result<()> {
         Arc::clone(home),
         shutdown.now.child_token(),
     )));
+    let watching = home.db.file().map(|file| watch::Watch::begin(home, file));
     // The outbox drains last: jobs that end during the shutdown have something to tell.
     let deliver = Shutdown::new();
     let delivering = tokio::spawn({
@@ -170,7 +178,7 @@ pub(crate) async fn run(home: &Arc<Home>, shutdown: Shutdown) -> Result<()> {
             delivering.await
         }
     };
-    drop(sweeping);
+    drop((sweeping, watching));
     life.end().await;
     ended.map_err(river_failed)?;
     delivered.map_err(|e| {

@@ -153,7 +153,7 @@ impl Heart {
     }
 
     async fn register(&mut self, db: &Db) -> Result<()> {
-        if let Some(file) = words::file(db) {
+        if let Some(file) = db.file() {
             // Before there is a row: without its lock, a worker counts as dead.
             self.lock = None;
             self.lock = Some(Lock::hold(file, &self.id)?);

@@ -116,5 +116,5 @@ fn due(last: Option<Instant>, every: Duration) -> bool {
 
 /// Whether a worker's process is known to have ended, without waiting for its lease.
 fn ended(home: &Home, worker: &str) -> bool {
-    words::file(&home.db).is_some_and(|file| !super::lock::is_held(file, worker))
+    home.db.file().is_some_and(|file| !super::lock::is_held(file, worker))
 }

@@ -30,7 +30,7 @@ pub(super) async fn from_worker(home: &Home, worker: &str, beat: Option<i64>) ->
     let mut after = After::default();
     let taken = Taking { home, worker, only: None }.all(&mut tx, &mut after).await?;
     outbox::release(home, &mut tx, worker).await?;
-    if let Some(file) = words::file(&home.db) {
+    if let Some(file) = home.db.file() {
         // While the database is locked: a worker that comes back makes its lock again after this.
         super::lock::remove(file, worker);
     }

@@ -1,18 +1,6 @@
 //! What the two databases have no common word for.
 
-use std::path::Path;
-
 use crate::db::Db;
-
-/// The file of a database that is one: there, a lock tells who lives.
-pub(super) fn file(db: &Db) -> Option<&Path> {
-    match db {
-        #[cfg(feature = "sqlite")]
-        Db::Sqlite(db) => Some(&db.path),
-        #[cfg(feature = "postgres")]
-        Db::Postgres(_) => None,
-    }
-}
 
 /// The database's own clock, in milliseconds: the clocks of worker machines need not agree.
 pub(crate) fn clock(db: &Db) -> &'static str {

@@ -1,0 +1,73 @@
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use mediaflow_core::CancellationToken;
+use tokio::sync::Notify;
+use tokio_util::sync::DropGuard;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::db::classes;
+use crate::home::Home;
+
+/// How often the file is looked at. River's own look for what others have queued is four times as rare, and costs a
+/// query.
+const EVERY: Duration = Duration::from_millis(25);
+
+/// Lets everything here look for work as soon as another process has written to the database, which is a file and tells
+/// nobody. Ends when it is dropped.
+pub(super) struct Watch {
+    _thread: DropGuard,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Watch {
+    pub(super) fn begin(home: &Arc<Home>, file: &Path) -> Self {
+        let (written, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let mut log = OsString::from(file);
+        log.push("-wal");
+        let look = {
+            let (written, stop) = (Arc::clone(&written), stop.clone());
+            move || look(log.as_ref(), &written, &stop)
+        };
+        // A sleeping thread costs a tenth of what a timer of the runtime does, which wakes other threads with it.
+        if let Err(error) = thread::Builder::new().name("mediaflow-watch".into()).spawn(look) {
+            tracing::warn!(%error, "no thread can be started to watch the database: jobs of other processes begin later");
+        }
+        let task = tokio::spawn(wake(Arc::clone(home), written));
+        Self { _thread: stop.drop_guard(), _task: AbortOnDropHandle::new(task) }
+    }
+}
+
+fn look(log: &Path, written: &Notify, stop: &CancellationToken) {
+    let mut known = None;
+    while !stop.is_cancelled() {
+        let now = fs::metadata(log).and_then(|log| log.modified()).ok();
+        if now != known {
+            known = now;
+            written.notify_one();
+        }
+        thread::sleep(EVERY);
+    }
+}
+
+async fn wake(home: Arc<Home>, written: Arc<Notify>) {
+    let mut version = None;
+    loop {
+        written.notified().await;
+        let others = loop {
+            match home.db.version_of_others().await {
+                Ok(Some(others)) => break others,
+                // While this process writes, or the file can not be read, a little later is soon enough.
+                _ => tokio::time::sleep(EVERY).await,
+            }
+        };
+        if version.replace(others).is_some_and(|known| known != others) {
+            classes().into_iter().for_each(|class| home.queued(class));
+            home.deliver.notify_one();
+        }
+    }
+}
