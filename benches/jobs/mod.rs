@@ -8,6 +8,8 @@ pub(crate) mod idle;
 pub(crate) mod kill;
 pub(crate) mod latency;
 pub(crate) mod life;
+#[path = "../machine/mod.rs"]
+pub(crate) mod machine;
 pub(crate) mod report;
 pub(crate) mod river;
 pub(crate) mod site;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::Result;
+use super::machine::machine;
 use super::site::Site;
 
 /// What a figure should be.
@@ -133,14 +134,4 @@ fn disk() -> Result<Vec<f64>> {
         Ok(before.elapsed().as_secs_f64() * 1e3)
     };
     std::iter::repeat_with(page).take(500).collect()
-}
-
-/// The processor and its cores in general words; nothing that names a host.
-fn machine() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find(|line| line.starts_with("model name"));
-    let model =
-        model.and_then(|line| line.split_once(": ")).map_or("unknown processor", |(_, name)| name);
-    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
-    format!("{model}, {cores} cores")
 }

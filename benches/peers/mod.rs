@@ -3,6 +3,8 @@
 pub(crate) mod child;
 pub(crate) mod contest;
 pub(crate) mod input;
+#[path = "../machine/mod.rs"]
+pub(crate) mod machine;
 pub(crate) mod mediaflow;
 pub(crate) mod pixels;
 pub(crate) mod report;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::contest::{Contestant, Task};
 use super::input;
+use super::machine::machine;
 use super::pixels::Measured;
 
 /// CPU, wall and threads of each round, and the peaks, by task and contestant.
@@ -207,14 +208,4 @@ fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// The processor and its cores in general words; nothing that names a host.
-fn machine() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find(|line| line.starts_with("model name"));
-    let model =
-        model.and_then(|line| line.split_once(": ")).map_or("unknown processor", |(_, name)| name);
-    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
-    format!("{model}, {cores} cores")
 }

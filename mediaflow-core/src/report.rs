@@ -30,6 +30,19 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// As it is written everywhere: `queued`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether nothing follows.
     #[must_use]
     pub fn is_terminal(self) -> bool {
@@ -220,5 +233,18 @@ impl BatchReport {
             (false, false) => JobState::Failed,
         };
         Self { batch, state, jobs }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_named_as_they_are_written() {
+        use JobState::{Cancelled, Failed, Partial, Queued, Running, Succeeded};
+        for state in [Queued, Running, Succeeded, Partial, Failed, Cancelled] {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+        }
     }
 }

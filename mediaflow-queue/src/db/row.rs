@@ -97,6 +97,13 @@ impl Row {
         self.text(column)?.parse().map_err(|_| corrupt(column))
     }
 
+    /// A text that is the name of a variant.
+    pub(crate) fn named<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T> {
+        let name = self.text(column)?;
+        serde_json::from_value(name.clone().into())
+            .map_err(|e| corrupt(column).with("value", name.escape_debug()).because(e))
+    }
+
     /// A text that is JSON.
     pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T> {
         serde_json::from_str(&self.text(column)?).map_err(|e| corrupt(column).because(e))

@@ -7,7 +7,7 @@ use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::{BatchId, Error, Event, EventKind, Failure, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::row::{Held, state_name};
+use super::row::Held;
 use super::together::{Line, Together, together};
 use crate::db::{Row, Tx, places, to_json, values};
 use crate::home::Home;
@@ -106,7 +106,7 @@ async fn write(tx: &mut Tx<'_, '_>, jobs: &[&Held], now: Timestamp) -> Result<Ve
         rows.extend_from_slice(values![
             record.id,
             held.fence,
-            state_name(record.state),
+            record.state.as_str(),
             record.progress,
             held.failure()?,
             failure.map(|failure| failure.code.clone()),

@@ -15,7 +15,7 @@ pub(crate) use parts::{
     PartRow, part_done, part_failed, part_progress, part_retry, parts_of, remake, results, split,
     start_part, stop as stop_parts,
 };
-pub(crate) use row::{Held, state_name};
+pub(crate) use row::Held;
 pub(crate) use start::{Start, start, start_assembly};
 pub(crate) use status::{batch, replayable, status};
 pub(crate) use submit::{submit, submit_in};

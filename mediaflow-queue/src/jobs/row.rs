@@ -1,5 +1,4 @@
 use mediaflow_core::engine::Record;
-use mediaflow_core::report::JobState;
 use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{Error, JobId, Result};
 
@@ -23,7 +22,7 @@ impl Held {
         let batch = row.opt_text("batch")?.map(|batch| batch.parse()).transpose()?;
         let mut record = Record::new(spec, batch, row.time("queued_at")?);
         record.id = row.parsed("id")?;
-        record.state = state(&row.text("state")?)?;
+        record.state = row.named("state")?;
         record.progress = row.share("progress")?;
         record.attempts = u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX);
         record.cancelled = row.int("cancelled")? != 0;
@@ -41,28 +40,6 @@ impl Held {
     pub(super) fn failure(&self) -> Result<Option<String>> {
         self.record.failure.as_ref().map(to_json).transpose()
     }
-}
-
-/// How a state is stored: as it is written everywhere.
-pub(crate) fn state_name(state: JobState) -> &'static str {
-    match state {
-        JobState::Queued => "queued",
-        JobState::Running => "running",
-        JobState::Succeeded => "succeeded",
-        JobState::Partial => "partial",
-        JobState::Failed => "failed",
-        JobState::Cancelled => "cancelled",
-        _ => "unknown",
-    }
-}
-
-pub(super) fn state(name: &str) -> Result<JobState> {
-    let value = serde_json::Value::String(name.to_owned());
-    serde_json::from_value(value).map_err(|e| {
-        Error::backend("queue.corrupt_row", "a stored job has an unknown state")
-            .with("state", name.escape_debug())
-            .because(e)
-    })
 }
 
 pub(super) fn unknown(job: JobId) -> Error {

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use mediaflow_core::engine::{Record, Submission, Submitted};
@@ -7,7 +8,6 @@ use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::row::state_name;
 use super::together::{Line, Together, together};
 use crate::db::{
     Run, Transaction, Tx, Value, class_of, classes, places, priority_of, to_json, values,
@@ -184,7 +184,7 @@ async fn enqueue(
         id,
         river,
         class,
-        state_name(JobState::Queued),
+        JobState::Queued.as_str(),
         to_json(spec)?,
         batch,
         batch.is_some(),
@@ -212,19 +212,25 @@ async fn fill(
     now: Timestamp,
 ) -> Result<Vec<Event>> {
     let mut left = 0_i64;
-    for (position, job) in (0_i64..).zip(jobs) {
-        tx.run(
-            "INSERT INTO mediaflow_batch_jobs (batch, position, job) VALUES ($1, $2, $3)",
-            values![batch, position, *job],
-        )
-        .await?;
-        // The update also keeps the job from ending, elsewhere, before this batch is there to see it.
-        left += tx
-            .run(
-                "UPDATE mediaflow_jobs SET batched = 1 WHERE id = $1 AND ended_at IS NULL",
-                values![*job],
-            )
-            .await? as i64;
+    for (part, jobs) in (0_i64..).zip(jobs.chunks(TOGETHER)) {
+        let first = part * TOGETHER as i64;
+        let rows: Vec<_> =
+            (first..).zip(jobs).flat_map(|(at, job)| values![batch, at, *job].clone()).collect();
+        let insert = format!(
+            "INSERT INTO mediaflow_batch_jobs (batch, position, job) VALUES {}",
+            places(jobs.len(), 3)
+        );
+        tx.run(AssertSqlSafe(insert), &rows).await?;
+        // The update also keeps a job from ending, elsewhere, before this batch is there to see it.
+        let wait = format!(
+            "UPDATE mediaflow_jobs SET batched = 1 WHERE id IN {} AND ended_at IS NULL RETURNING id",
+            places(1, jobs.len())
+        );
+        let names: Vec<_> = jobs.iter().copied().map(Value::from).collect();
+        let waits = tx.rows(AssertSqlSafe(wait), &names).await?;
+        let waits = waits.iter().map(|row| row.parsed("id")).collect::<Result<HashSet<JobId>>>()?;
+        // A job that is twice in the batch is waited for twice, and ends twice.
+        left += jobs.iter().filter(|job| waits.contains(job)).count() as i64;
     }
     tx.run("UPDATE mediaflow_batches SET jobs_left = $2 WHERE id = $1", values![batch, left])
         .await?;

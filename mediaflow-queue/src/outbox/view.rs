@@ -155,15 +155,11 @@ impl Delivery {
         d.attempts, d.due, d.status, d.error, d.created_at, d.ended_at";
 
     pub(super) fn read(row: &Row) -> Result<Self> {
-        let kind = row.text("kind")?;
         let job = row.opt_text("job")?;
         Ok(Self {
             id: row.int("id")?,
             event: row.parsed("event")?,
-            kind: EventKind::ALL
-                .into_iter()
-                .find(|known| known.as_str() == kind)
-                .ok_or_else(|| corrupt("kind", &kind))?,
+            kind: row.named("kind")?,
             job: job.map(|job| job.parse()).transpose()?,
             destination: row.int("destination")?,
             channel: row.text("channel")?,

@@ -5,7 +5,6 @@ use metrics::{Unit, counter, gauge, histogram};
 use super::Stats;
 use super::gather::live;
 use crate::home::Home;
-use crate::jobs::state_name;
 
 const JOBS: &str = "mediaflow_jobs_total";
 const JOB_SECONDS: &str = "mediaflow_job_seconds";
@@ -54,7 +53,7 @@ pub(crate) fn describe() {
 pub(crate) fn count(events: &[Event]) {
     for event in events {
         let EventData::Job(report) = &event.data else { continue };
-        let state = state_name(report.state);
+        let state = report.state.as_str();
         counter!(JOBS, "state" => state).increment(1);
         if let Some(started) = report.started_at {
             let ran = report.finished_at.since(started);
