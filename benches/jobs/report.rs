@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::Result;
 use super::machine::machine;
-use super::site::Site;
+use super::site::{self, Site};
 
 /// What a figure should be.
 #[derive(Clone, Copy, Debug)]
@@ -125,8 +125,7 @@ pub(crate) fn range(values: &[f64]) -> String {
 
 /// How long the disk takes for the smallest thing that a database can ask of it: no commit is faster. In milliseconds.
 fn disk() -> Result<Vec<f64>> {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
-    let mut file = tempfile::tempfile_in(target)?;
+    let mut file = tempfile::tempfile_in(site::disk()?)?;
     let page = || {
         let before = Instant::now();
         file.write_all(&[0; 4096])?;

@@ -1,6 +1,6 @@
 //! Where the databases are: files on the disk of the build directory, or a private server.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use mediaflow::queue::testing::PrivatePostgres;
@@ -17,9 +17,7 @@ pub(crate) enum Site {
 
 impl Site {
     pub(crate) fn sqlite() -> Result<Self> {
-        // The temporary folder of a system can be memory; this is where the program was built.
-        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
-        let folder = tempfile::Builder::new().prefix("bench-jobs-").tempdir_in(target)?;
+        let folder = tempfile::Builder::new().prefix("bench-jobs-").tempdir_in(disk()?)?;
         Ok(Self::Sqlite { folder, made: AtomicU32::new(0) })
     }
 
@@ -44,6 +42,13 @@ impl Site {
             Self::Postgres(server) => Place::Postgres(server.database("bench").await?),
         })
     }
+}
+
+/// A folder on the disk that this program was built on: the temporary folder of a system can be memory.
+pub(crate) fn disk() -> Result<PathBuf> {
+    let mut program = std::env::current_exe()?;
+    program.pop();
+    Ok(program)
 }
 
 /// One database.

@@ -25,6 +25,7 @@ on_both! {
     a_killed_process_loses_nothing
     a_restart_makes_only_the_missing_parts
     a_paused_process_can_not_end_its_job
+    an_attempt_that_does_not_count_harms_no_other
 }
 
 const DEAD: &str = "mediaflow-dead";
@@ -360,4 +361,29 @@ async fn the_other_process() {
     while std::os::unix::process::parent_id() == parent {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Attempts that end at the same moment share a transaction.
+async fn an_attempt_that_does_not_count_harms_no_other(database: Database) {
+    let fake = FakeBackend::new();
+    let names: Vec<_> = (0..8).map(|number| format!("job-{number}")).collect();
+    names.iter().for_each(|name| fake.script(name, [Behaviour::Block]));
+    let builder = builder(database.queue(), &fake).storage_with("out", MemoryStorage::new());
+    let media = builder.concurrency(names.len()).start().await.unwrap();
+    let mut jobs = Vec::new();
+    for name in &names {
+        jobs.push(media.submit(work(name)).await.unwrap().id());
+        soon("beginning", fake.begun(name, 1)).await;
+    }
+    let taken_over = jobs.remove(3);
+    database
+        .run(&format!("UPDATE mediaflow_jobs SET fence = fence + 1 WHERE id = '{taken_over}'"))
+        .await;
+    fake.release();
+    for job in jobs {
+        assert_eq!(end(&media, job).await.state, JobState::Succeeded);
+        assert_eq!(database.ends(job).await, 1);
+    }
+    assert_eq!(database.ends(taken_over).await, 0);
+    shut(media).await;
 }
