@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod database;
+mod small_disk;
 
+use std::io::Write as _;
 use std::path::Path;
 
 use database::{Database, builder, shut, work};
@@ -11,6 +13,7 @@ use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{FakeBackend, soon};
 use mediaflow_core::{Error, ErrorKind};
 use mediaflow_queue::Queue;
+use small_disk::SmallDisk;
 
 on_both! {
     a_newer_schema_is_left_alone
@@ -94,6 +97,43 @@ mod sqlite_files {
         assert_eq!((error.code(), error.kind()), ("queue.corrupt", ErrorKind::Input));
         assert!(error.to_string().contains("name another file"), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), letter);
+    }
+
+    #[expect(clippy::print_stdout, reason = "what a machine can not test is said")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_full_disk_loses_nothing_that_was_accepted() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("small");
+        let disk = SmallDisk::mount(&place, 8);
+        if let Err(why) = &disk {
+            println!("no disk can be mounted to be filled: {why}");
+            return;
+        }
+        let fake = FakeBackend::new();
+        let builder =
+            builder(open(&place.join("jobs.db")), &fake).storage_with("out", MemoryStorage::new());
+        let media = builder.start().await.unwrap();
+        let ballast = place.join("ballast");
+        let mut file = std::fs::File::create(&ballast).unwrap();
+        while file.write_all(&[1; 4096]).is_ok() {}
+        drop(file);
+        // The log of the database may have some room left.
+        let (mut accepted, mut refused) = (Vec::new(), None);
+        while refused.is_none() {
+            match media.submit(work(&format!("job-{}", accepted.len()))).await {
+                Ok(job) => accepted.push(job),
+                Err(error) => refused = Some(error),
+            }
+        }
+        let error = refused.unwrap();
+        assert_eq!((error.code(), error.kind()), ("queue.disk_full", ErrorKind::Transient));
+        assert!(error.to_string().contains("free space"), "{error}");
+        std::fs::remove_file(&ballast).unwrap();
+        accepted.push(media.submit(work("freed")).await.unwrap());
+        for job in accepted {
+            soon("success", job.done()).await.unwrap();
+        }
+        shut(media).await;
     }
 
     /// Says to the test program that it is the process without rights.

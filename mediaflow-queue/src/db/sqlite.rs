@@ -2,8 +2,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mediaflow_core::{Error, Result};
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqlitePool};
 
 use super::failed;
 
@@ -35,6 +35,11 @@ impl Sqlite {
             pool.idle_timeout(None)
                 .max_lifetime(None)
                 .test_before_acquire(false)
+                // SQLite itself undoes a transaction for which the disk has no room, or which it can not read. A
+                // connection that still believes to be in it could never begin another.
+                .before_acquire(|connection, _| {
+                    Box::pin(async { Ok(!connection.is_in_transaction()) })
+                })
                 .acquire_timeout(2 * BUSY)
         };
         let write = forever(SqlitePoolOptions::new().max_connections(1))

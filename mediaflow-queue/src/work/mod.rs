@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use mediaflow_core::engine::Shutdown;
 use mediaflow_core::worker::Worker;
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, ErrorKind, Result};
 use riverqueue::{
     Client, MaintenanceConfig, QueueConfig, QueueSelector, WorkCancelled, WorkOutcome, Workers,
 };
@@ -134,10 +134,21 @@ pub(crate) async fn pause(home: &Home, paused: bool) -> Result<()> {
     Ok(())
 }
 
+/// Registers this process, however long the database is away at that moment. Gives nothing if it is to stop before.
+async fn begin(home: &Arc<Home>, shutdown: &Shutdown) -> Result<Option<workers::Life>> {
+    loop {
+        let begun = home.db.patiently(|| workers::Life::begin(home));
+        match shutdown.drain.run_until_cancelled(begun).await {
+            Some(Err(error)) if error.kind() == ErrorKind::Transient => {}
+            begun => return begun.transpose(),
+        }
+    }
+}
+
 /// Works on jobs and deliveries until it is told to stop.
 pub(crate) async fn run(home: &Arc<Home>, shutdown: Shutdown) -> Result<()> {
     let _ = home.halt.set(shutdown.now.clone());
-    let life = workers::Life::begin(home).await?;
+    let Some(life) = begin(home, &shutdown).await? else { return Ok(()) };
     let sweeping = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(workers::sweep(
         Arc::clone(home),
         shutdown.now.child_token(),

@@ -1,47 +1,23 @@
 //! The disk is full while a result is written.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::FileStorage;
 use mediaflow_core::testing::FaultyStorage;
 
+use super::small_disk::SmallDisk;
 use super::work::{self, Toil};
 use super::world::World;
 use super::{Home, eventually, figure};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A disk of one megabyte, for as long as it lives.
-struct Disk(PathBuf);
-
-impl Disk {
-    /// Needs the right to mount.
-    fn mount(at: &Path) -> Result<Self, String> {
-        fs::create_dir_all(at).unwrap();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
-        match mounted {
-            Ok(told) if told.status.success() => Ok(Self(at.to_owned())),
-            Ok(told) => Err(String::from_utf8_lossy(&told.stderr).trim().to_owned()),
-            Err(e) => Err(e.to_string()),
-        }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
-
 pub(super) async fn run(home: Home) {
     let mut world = World::new(home, Duration::from_secs(2)).await;
     let folder = world.folder().join("small");
-    let disk = Disk::mount(&folder);
+    let disk = SmallDisk::mount(&folder, 1);
     let files = FileStorage::new(&folder).unwrap();
     let storage = FaultyStorage::new(files);
     let ballast = folder.join(".mediaflow/ballast");

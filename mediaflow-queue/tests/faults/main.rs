@@ -19,6 +19,8 @@ mod parts;
 mod pauses;
 mod receiver;
 mod receivers;
+#[path = "../small_disk/mod.rs"]
+mod small_disk;
 mod work;
 mod world;
 
