@@ -11,13 +11,34 @@ use std::time::Duration;
 use database::{Database, builder, once, shut, work};
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Behaviour, FakeBackend, RecordingNotifier, soon};
+use mediaflow_core::worker::DeliveryPolicy;
 use mediaflow_core::{Error, Failure};
 use mediaflow_queue::Breaker;
 use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 
-on_both! { stats_and_metrics_tell_what_goes_on }
+on_both! {
+    stats_and_metrics_tell_what_goes_on
+    a_breaker_that_is_switched_off_is_closed
+}
+
+async fn a_breaker_that_is_switched_off_is_closed(database: Database) {
+    let (queue, fake) = (database.queue(), FakeBackend::new());
+    let media = builder(queue.clone(), &fake)
+        .storage_with("out", MemoryStorage::new())
+        .notify(RecordingNotifier::new("told"))
+        .delivery(DeliveryPolicy { breaker_after: 0, ..DeliveryPolicy::default() })
+        .start()
+        .await
+        .unwrap();
+    let job = media.submit(work("good")).await.unwrap();
+    soon("success", job.done()).await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_destinations", 1).await;
+    assert_eq!(queue.stats().await.unwrap().destinations[0].breaker, Breaker::Closed);
+    assert_eq!(queue.destinations().await.unwrap()[0].breaker, Breaker::Closed);
+    shut(media).await;
+}
 
 async fn stats_and_metrics_tell_what_goes_on(database: Database) {
     let metrics = Metrics::installed();

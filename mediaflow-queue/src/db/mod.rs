@@ -12,6 +12,7 @@ mod row;
 mod sqlite;
 mod turn;
 mod tx;
+mod words;
 
 use std::path::Path;
 use std::time::Duration;
@@ -124,30 +125,6 @@ impl Db {
             }
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => Ok(None),
-        }
-    }
-
-    /// What makes a `SELECT` in a transaction take rows that nobody else is taking.
-    pub(crate) fn skip_locked(&self) -> &'static str {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => "",
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => " FOR UPDATE SKIP LOCKED",
-        }
-    }
-
-    /// Adds a queue to River's list, unless it is there.
-    pub(crate) fn river_queue(&self) -> &'static str {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => {
-                "INSERT INTO river_queue (name, updated_at) VALUES ($1, strftime('%Y-%m-%d %H:%M:%f', 'now')) ON CONFLICT (name) DO NOTHING"
-            }
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => {
-                "INSERT INTO river_queue (name, updated_at) VALUES ($1, now()) ON CONFLICT (name) DO NOTHING"
-            }
         }
     }
 

@@ -193,25 +193,32 @@ impl Destination {
     pub(super) fn read(row: &Row, policy: &DeliveryPolicy, now: Timestamp) -> Result<Self> {
         let failures = small(row, "failures")?;
         let blocked_until = row.opt_time("blocked_until")?.filter(|until| *until > now);
-        let disabled_at = row.opt_time("disabled_at")?;
-        let breaker = match (disabled_at, blocked_until) {
-            (Some(_), _) => Breaker::Disabled,
-            (None, Some(until)) => Breaker::Open(until.since(now)),
-            (None, None) if policy.breaker_after > 0 && failures >= policy.breaker_after => {
-                Breaker::HalfOpen
-            }
-            (None, None) => Breaker::Closed,
-        };
         Ok(Self {
             id: row.int("id")?,
             channel: row.text("channel")?,
             address: address(row)?,
-            breaker,
+            breaker: Breaker::read(row, policy, now)?,
             failures,
             blocked_until,
-            disabled_at,
+            disabled_at: row.opt_time("disabled_at")?,
             disabled_reason: row.opt_text("disabled_reason")?,
             waiting: u64::try_from(row.int("waiting")?).unwrap_or_default(),
+        })
+    }
+}
+
+impl Breaker {
+    /// That of a destination.
+    pub(crate) fn read(row: &Row, policy: &DeliveryPolicy, now: Timestamp) -> Result<Self> {
+        let (blocked_until, failures) = (row.time("blocked_until")?, small(row, "failures")?);
+        Ok(if row.opt_int("disabled_at")?.is_some() {
+            Self::Disabled
+        } else if blocked_until > now {
+            Self::Open(blocked_until.since(now))
+        } else if policy.breaker_after > 0 && failures >= policy.breaker_after {
+            Self::HalfOpen
+        } else {
+            Self::Closed
         })
     }
 }

@@ -7,7 +7,6 @@ use sqlx::AssertSqlSafe;
 use super::{Breaker, DestinationStats, JobCounts, Stats, Throughput, WorkerStats};
 use crate::db::{Row, values};
 use crate::home::Home;
-use crate::workers::clock;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -83,26 +82,16 @@ async fn throughput(home: &Home) -> Result<Throughput> {
 }
 
 async fn destinations(home: &Home) -> Result<Vec<DestinationStats>> {
-    let (now, after) = (now(home), i64::from(home.worker.delivery().breaker_after));
+    let now = now(home);
     let mut found = BTreeMap::new();
     for row in home.db.rows(DESTINATIONS, &[]).await? {
-        let blocked = row.int("blocked_until")?;
-        let breaker = if row.opt_int("disabled_at")?.is_some() {
-            Breaker::Disabled
-        } else if blocked > now {
-            Breaker::Open(millis(blocked - now))
-        } else if row.int("failures")? >= after {
-            Breaker::HalfOpen
-        } else {
-            Breaker::Closed
-        };
         let destination = DestinationStats {
             channel: row.text("channel")?,
             address: row.text("address")?,
             pending: 0,
             delivered: 0,
             dead: 0,
-            breaker,
+            breaker: Breaker::read(&row, home.worker.delivery(), home.now())?,
             oldest_pending: None,
         };
         found.insert(row.int("id")?, destination);
@@ -126,7 +115,7 @@ async fn destinations(home: &Home) -> Result<Vec<DestinationStats>> {
 }
 
 async fn workers(home: &Home) -> Result<Vec<WorkerStats>> {
-    let clock = clock(&home.db);
+    let clock = home.db.clock();
     let find = format!(
         "SELECT id, host, pid, {clock} - started_at AS uptime, {clock} - beat_at AS beat
          FROM mediaflow_workers ORDER BY id"

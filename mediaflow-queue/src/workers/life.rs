@@ -10,7 +10,6 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::lock::Lock;
-use super::words;
 use crate::db::{Db, values};
 use crate::home::Home;
 
@@ -123,8 +122,7 @@ impl Heart {
     }
 
     async fn once(&mut self, db: &Db) -> Result<()> {
-        let beat =
-            format!("UPDATE mediaflow_workers SET beat_at = {} WHERE id = $1", words::clock(db));
+        let beat = format!("UPDATE mediaflow_workers SET beat_at = {} WHERE id = $1", db.clock());
         if db.run(AssertSqlSafe(beat), values![&self.id]).await? > 0 {
             return Ok(());
         }
@@ -158,7 +156,7 @@ impl Heart {
             self.lock = None;
             self.lock = Some(Lock::hold(file, &self.id)?);
         }
-        let now = words::clock(db);
+        let now = db.clock();
         let add = format!(
             "INSERT INTO mediaflow_workers (id, host, pid, started_at, beat_at) VALUES ($1, $2, $3, {now}, {now})
              ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at"

@@ -10,7 +10,6 @@ use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
 use super::takeover::{self, After};
-use super::words;
 use crate::db::{Row, classes, values};
 use crate::home::Home;
 
@@ -52,7 +51,7 @@ impl Lost {
             "SELECT id AS river, {} AS worker FROM river_job WHERE state = 'running' AND kind LIKE 'mediaflow.%'
              UNION SELECT river, worker FROM mediaflow_jobs WHERE worker IS NOT NULL
              UNION SELECT river, worker FROM mediaflow_parts WHERE worker IS NOT NULL",
-            words::holder(&home.db)
+            home.db.holder()
         );
         let (mut unknown, mut idle) = (HashSet::new(), HashSet::new());
         for row in home.db.rows(AssertSqlSafe(find), &[]).await? {
@@ -78,7 +77,7 @@ impl Lost {
         let began = Instant::now();
         let since =
             self.looked.map_or(KEPT, |looked| looked.elapsed() + Duration::from_secs(GRACE));
-        let ago = |seconds| words::ago(&home.db, seconds);
+        let ago = |seconds| home.db.ago(seconds);
         let waiting = format!(
             "SELECT j.id, CAST(r.state AS TEXT) AS river FROM river_job r JOIN mediaflow_jobs j ON j.river = r.id
              WHERE r.state IN ('cancelled', 'discarded') AND r.finalized_at >= {}

@@ -7,9 +7,7 @@ mod lost;
 mod retention;
 mod sweep;
 mod takeover;
-mod words;
 
 pub(crate) use failpoint::failpoint;
 pub(crate) use life::Life;
 pub(crate) use sweep::sweep;
-pub(crate) use words::clock;

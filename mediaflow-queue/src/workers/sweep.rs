@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::lost::Lost;
 use super::retention::Retention;
-use super::{takeover, words};
+use super::takeover;
 use crate::db::Db;
 use crate::home::Home;
 
@@ -68,7 +68,7 @@ impl Sweeper {
         let lease = home.settings.lease;
         let find = format!(
             "SELECT id, beat_at, {} - beat_at AS age FROM mediaflow_workers ORDER BY id",
-            words::clock(&home.db)
+            home.db.clock()
         );
         let rows = home.db.rows(AssertSqlSafe(find), &[]).await?;
         let workers = rows

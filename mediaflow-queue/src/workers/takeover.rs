@@ -4,7 +4,6 @@ use mediaflow_core::report::JobState;
 use mediaflow_core::{Error, Event, JobId, Result};
 use sqlx::AssertSqlSafe;
 
-use super::words;
 use crate::db::{Part, Tx, classes, values};
 use crate::home::Home;
 use crate::{jobs, outbox};
@@ -187,8 +186,8 @@ impl Taking<'_> {
         let find = format!(
             "SELECT id, {} AS args FROM river_job
              WHERE state = 'running' AND kind LIKE 'mediaflow.%' AND {} = $1 AND ($2 = 0 OR id = $2){}",
-            words::args(db),
-            words::holder(db),
+            db.args(),
+            db.holder(),
             db.skip_locked()
         );
         let held = values![self.worker, self.only.unwrap_or(0)];
