@@ -58,7 +58,7 @@ const EVERY: Duration = Duration::from_millis(100);
 /// lower one can appear after a higher one.
 const LATE: Duration = Duration::from_secs(5);
 
-/// How many events are read at once: the limit in the statement.
+/// How many events are read at once.
 const PAGE: usize = 1000;
 
 /// Tells the readers of this process what other processes have written.
@@ -99,9 +99,9 @@ impl Tail {
         self.late(home).await?;
         // The bodies of this process's own events are not read: its readers have them.
         let news = "SELECT seq, CASE WHEN origin <> $2 THEN body END AS body FROM mediaflow_events
-                    WHERE seq > $1 ORDER BY seq LIMIT 1000";
+                    WHERE seq > $1 ORDER BY seq LIMIT $3";
         loop {
-            let rows = home.db.rows(news, values![high, &home.id]).await?;
+            let rows = home.db.rows(news, values![high, &home.id, PAGE as i64]).await?;
             for row in &rows {
                 let seq = row.int("seq")?;
                 self.missed(high + 1..seq);

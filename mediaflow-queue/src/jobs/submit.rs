@@ -212,8 +212,7 @@ async fn fill(
     now: Timestamp,
 ) -> Result<Vec<Event>> {
     let mut left = 0_i64;
-    for (part, jobs) in (0_i64..).zip(jobs.chunks(TOGETHER)) {
-        let first = part * TOGETHER as i64;
+    for (first, jobs) in (0_i64..).step_by(TOGETHER).zip(jobs.chunks(TOGETHER)) {
         let rows: Vec<_> =
             (first..).zip(jobs).flat_map(|(at, job)| values![batch, at, *job].clone()).collect();
         let insert = format!(
