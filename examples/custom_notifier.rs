@@ -4,9 +4,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use mediaflow::executor::DeliveryPolicy;
 use mediaflow::notify::{DeliveryContext, Receipt};
 use mediaflow::prelude::*;
-use mediaflow::worker::DeliveryPolicy;
 
 /// A pager that is out of reach at first.
 #[derive(Debug)]

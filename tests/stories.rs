@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use mediaflow::Builder;
+use mediaflow::executor::DeliveryPolicy;
 use mediaflow::notifiers::webhook::standard::Verifier;
 use mediaflow::prelude::*;
 use mediaflow::report::JobState;
 use mediaflow::testing::{self, RecordingNotifier, Reply, WebhookReceiver};
-use mediaflow::worker::DeliveryPolicy;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

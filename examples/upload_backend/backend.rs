@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mediaflow::Builder;
 use mediaflow::event::EventData;
+use mediaflow::executor::DeliveryPolicy;
 use mediaflow::prelude::*;
-use mediaflow::worker::DeliveryPolicy;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 

@@ -8,7 +8,7 @@
 //!
 //! 1. [`Mediaflow::submit`] turns a [`Job`] into a [`spec::JobSpec`], checks all that can be checked without its source,
 //!    and hands it to the [`engine::Engine`], which stores it and returns.
-//! 2. The engine decides when it is its turn and asks the [`worker::Worker`] for an attempt: the job plans a
+//! 2. The engine decides when it is its turn and asks the [`executor::Executor`] for an attempt: the job plans a
 //!    [`spec::Pipeline`], its sources are fetched and probed once, and the [`planner`] cuts the graph of steps into
 //!    groups, each run by a [`backend::Backend`], and single steps that are a custom [`Operation`].
 //! 3. What will run is estimated and admitted by memory; it runs with a [`RunContext`], which carries cancellation,
@@ -23,6 +23,7 @@ mod context;
 pub mod engine;
 mod error;
 pub mod event;
+pub mod executor;
 pub mod geometry;
 mod host;
 #[cfg(feature = "http")]
@@ -42,7 +43,6 @@ pub mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
-pub mod worker;
 
 pub use async_trait::async_trait;
 pub use context::{CpuPool, RunContext, RunContextBuilder};

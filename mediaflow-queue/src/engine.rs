@@ -1,17 +1,17 @@
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use mediaflow_core::engine::{Engine, Shutdown, Submission, Submitted};
+use mediaflow_core::executor::Executor;
 use mediaflow_core::report::{BatchReport, JobStatus};
 use mediaflow_core::spec::JobSpec;
-use mediaflow_core::worker::Worker;
 use mediaflow_core::{BatchId, Error, Event, JobId, Result};
 
 use crate::{Queue, jobs, work};
 
 #[async_trait]
 impl Engine for Queue {
-    async fn open(&self, worker: &Worker) -> Result<()> {
-        self.connect(worker).await
+    async fn open(&self, executor: &Executor) -> Result<()> {
+        self.connect(executor).await
     }
 
     async fn submit(&self, submission: Submission) -> Result<Submitted> {
@@ -53,7 +53,7 @@ impl Engine for Queue {
         self.stream().read()
     }
 
-    async fn run(&self, _worker: Worker, shutdown: Shutdown) -> Result<()> {
+    async fn run(&self, _worker: Executor, shutdown: Shutdown) -> Result<()> {
         work::run(self.home()?, shutdown).await
     }
 }

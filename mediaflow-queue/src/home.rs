@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use mediaflow_core::worker::Worker;
+use mediaflow_core::executor::Executor;
 use mediaflow_core::{CancellationToken, Event, Result, Timestamp};
 use tokio::sync::Notify;
 
@@ -15,7 +15,7 @@ use crate::stream::Stream;
 /// An open queue in this process: what everything else works with.
 pub(crate) struct Home {
     pub(crate) db: Db,
-    pub(crate) worker: Worker,
+    pub(crate) executor: Executor,
     pub(crate) settings: Settings,
     /// This process among the workers, and as a client of River. Another one with each start.
     pub(crate) id: String,
@@ -45,17 +45,17 @@ pub(crate) struct Active {
 impl Home {
     pub(crate) fn new(
         db: Db,
-        worker: Worker,
+        executor: Executor,
         settings: Settings,
         stream: Stream,
     ) -> Result<Arc<Self>> {
         let id = format!("mediaflow-{}", uuid::Uuid::now_v7().simple());
         // River's workers need the home, and the home needs River's client.
         let door = Arc::new(OnceLock::new());
-        let river = crate::work::client(&door, &db, &worker, &id)?;
+        let river = crate::work::client(&door, &db, &executor, &id)?;
         let home = Arc::new(Self {
             db,
-            worker,
+            executor,
             settings,
             id,
             river,
@@ -75,7 +75,7 @@ impl Home {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.worker.clock().now()
+        self.executor.clock().now()
     }
 
     /// Tells this process what a committed transaction has brought: readers of events, the dispatcher, River.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use mediaflow_core::executor::Executor;
 use mediaflow_core::spec::IntoSpec;
-use mediaflow_core::worker::Worker;
 use mediaflow_core::{Error, JobId, Result};
 
 use crate::HostTransaction;
@@ -158,11 +158,11 @@ impl Queue {
     ) -> Result<JobId> {
         let home = self.home()?;
         let spec = job.into_spec()?;
-        home.worker.check(&spec)?;
+        home.executor.check(&spec)?;
         crate::jobs::submit_in(home, &mut transaction.tx(), spec).await
     }
 
-    pub(crate) async fn connect(&self, worker: &Worker) -> Result<()> {
+    pub(crate) async fn connect(&self, executor: &Executor) -> Result<()> {
         let settings = self.0.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let db = match &self.0.target {
             #[cfg(feature = "sqlite")]
@@ -173,7 +173,7 @@ impl Queue {
             }
         };
         db.migrate().await?;
-        let home = Home::new(db, worker.clone(), settings, self.0.stream.clone())?;
+        let home = Home::new(db, executor.clone(), settings, self.0.stream.clone())?;
         self.0.home.set(home).map_err(|_| {
             Error::input("queue.open_twice", "this queue belongs to another Mediaflow already")
                 .help("open the database a second time for a second one")

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use database::{Database, builder, shut, work};
 use hooks::{Act, Hooks};
+use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{FakeBackend, ManualClock, soon};
-use mediaflow_core::worker::DeliveryPolicy;
 use mediaflow_core::{Builder, Clock as _, EventKind, Mediaflow, NotifyError};
 use mediaflow_queue::{Breaker, Delivery, DeliveryFilter, DeliveryOutcome, DeliveryState, Queue};
 

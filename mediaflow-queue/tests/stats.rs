@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use database::{Database, builder, once, shut, work};
+use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Behaviour, FakeBackend, RecordingNotifier, soon};
-use mediaflow_core::worker::DeliveryPolicy;
 use mediaflow_core::{Error, Failure};
 use mediaflow_queue::Breaker;
 use metrics::{

@@ -12,10 +12,10 @@ pub use memory::MemoryEngine;
 pub use record::{Next, Record};
 
 use crate::event::Event;
+use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobStatus};
 use crate::spec::JobSpec;
-use crate::worker::Worker;
 use crate::{CancellationToken, Result};
 
 /// Keeps jobs and runs them: in memory, in one file, on many machines.
@@ -28,7 +28,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// The engine can not be used: what is wrong, and what to do.
-    async fn open(&self, worker: &Worker) -> Result<()>;
+    async fn open(&self, executor: &Executor) -> Result<()>;
 
     /// Takes jobs, all or none, and returns at once. A job whose idempotency key is known already gives the id of the
     /// first.
@@ -82,7 +82,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// The engine can not go on.
-    async fn run(&self, worker: Worker, shutdown: Shutdown) -> Result<()>;
+    async fn run(&self, executor: Executor, shutdown: Shutdown) -> Result<()>;
 }
 
 /// Jobs to take.

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use crate::event::{Event, EventData, EventKind};
+use crate::executor::{Finished, RetryPolicy};
 use crate::id::{BatchId, JobId};
 use crate::report::{JobState, JobStatus, OutputReport, OutputState, Report};
 use crate::spec::{JobSpec, Pipeline};
-use crate::worker::{Finished, RetryPolicy};
 use crate::{Error, Failure, Retry, Timestamp};
 
 /// One job and all that is known of it: the rules of a job's life that every engine shares, without the keeping.

@@ -6,10 +6,10 @@ use tokio::sync::Semaphore;
 
 use super::{Mediaflow, scratch};
 use crate::engine::{Engine, MemoryEngine};
+use crate::executor::{DeliveryPolicy, Executor, MemoryBudget, Resources, RetryPolicy};
 use crate::notify::{IntoNotifier, Notifier};
 use crate::storage::{self, Storage, Storages};
 use crate::time::{Clock, SystemClock};
-use crate::worker::{DeliveryPolicy, MemoryBudget, Parts, RetryPolicy, Worker};
 use crate::{CpuPool, Error, Limits, Registry, Result};
 
 /// Configures a [`Mediaflow`]. Nothing fails before [`Builder::start`], which reports the first mistake.
@@ -206,7 +206,7 @@ impl Builder {
         let engine = self
             .engine
             .unwrap_or_else(|| Arc::new(MemoryEngine::with_clock(Arc::clone(&self.clock))));
-        let worker = Worker(Arc::new(Parts {
+        let executor = Executor(Arc::new(Resources {
             registry: self.registry,
             storages: self.storages,
             notifiers: self.notifiers,
@@ -225,8 +225,8 @@ impl Builder {
             concurrency: self.concurrency.unwrap_or(4 * cores),
             videos: self.videos,
         }));
-        engine.open(&worker).await?;
-        Ok(Mediaflow::start(engine, worker, self.submit_only))
+        engine.open(&executor).await?;
+        Ok(Mediaflow::start(engine, executor, self.submit_only))
     }
 
     fn add_storage(&mut self, name: String, storage: Arc<dyn Storage>) {

@@ -17,11 +17,11 @@ pub(crate) use scratch::OwnFolder;
 
 use crate::engine::{Engine, Shutdown, Submission};
 use crate::event::Event;
+use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
 use crate::media::MediaInfo;
 use crate::planner::JobPlan;
 use crate::spec::{IntoSpec, JobSpec, Source};
-use crate::worker::Worker;
 use crate::{Error, Result};
 
 /// A running mediaflow: takes jobs, works on them in the background, and tells of them. Clones share.
@@ -49,7 +49,7 @@ pub struct Mediaflow(Arc<Running>);
 #[derive(Debug)]
 struct Running {
     engine: Arc<dyn Engine>,
-    worker: Worker,
+    executor: Executor,
     shutdown: Shutdown,
     /// Cancelled when the engine's loop has ended, for whatever reason.
     stopped: crate::CancellationToken,
@@ -63,11 +63,11 @@ impl Mediaflow {
     }
 
     /// Must be called within a tokio runtime.
-    fn start(engine: Arc<dyn Engine>, worker: Worker, submit_only: bool) -> Self {
+    fn start(engine: Arc<dyn Engine>, executor: Executor, submit_only: bool) -> Self {
         let (shutdown, stopped) = (Shutdown::new(), crate::CancellationToken::new());
         let running = {
-            let (engine, worker, shutdown) =
-                (Arc::clone(&engine), worker.clone(), shutdown.clone());
+            let (engine, executor, shutdown) =
+                (Arc::clone(&engine), executor.clone(), shutdown.clone());
             let stopped = stopped.clone();
             async move {
                 let _ended = stopped.drop_guard();
@@ -75,7 +75,7 @@ impl Mediaflow {
                     shutdown.drain.cancelled().await;
                     return Ok(());
                 }
-                let result = engine.run(worker, shutdown).await;
+                let result = engine.run(executor, shutdown).await;
                 if let Err(error) = &result {
                     tracing::error!(%error, "the engine has stopped");
                 }
@@ -83,7 +83,7 @@ impl Mediaflow {
             }
         };
         let task = Mutex::new(Some(tokio::spawn(running)));
-        Self(Arc::new(Running { engine, worker, shutdown, stopped, task }))
+        Self(Arc::new(Running { engine, executor, shutdown, stopped, task }))
     }
 
     /// Submits a job: a [`Pipeline`](crate::spec::Pipeline), a custom [`Job`](crate::Job), or a [`JobSpec`] with
@@ -176,7 +176,7 @@ impl Mediaflow {
     /// Everything that would make the job fail before its first step.
     pub async fn plan(&self, job: impl IntoSpec) -> Result<JobPlan> {
         let spec = self.checked(job)?;
-        self.0.worker.plan(&spec).await
+        self.0.executor.plan(&spec).await
     }
 
     /// [`Mediaflow::plan`] as text for people: the steps merged, the scale chosen, the crop, memory and cost.
@@ -192,13 +192,13 @@ impl Mediaflow {
     /// # Errors
     /// The source can not be fetched or read, or passes a limit.
     pub async fn probe(&self, source: impl Into<Source>) -> Result<MediaInfo> {
-        self.0.worker.probe(&source.into()).await
+        self.0.executor.probe(&source.into()).await
     }
 
     /// The JSON Schema of the specs that this host understands.
     #[must_use]
     pub fn json_schema(&self) -> Value {
-        crate::spec::json_schema(self.0.worker.registry())
+        crate::spec::json_schema(self.0.executor.registry())
     }
 
     /// Stops: takes no new jobs, and gives those that run and the notifications that are due `grace` to finish. What
@@ -228,7 +228,7 @@ impl Mediaflow {
             return Err(stopped());
         }
         let spec = job.into_spec()?;
-        self.0.worker.check(&spec)?;
+        self.0.executor.check(&spec)?;
         Ok(spec)
     }
 }

@@ -6,11 +6,11 @@ use futures_util::StreamExt as _;
 use super::{Behaviour, FakeBackend, FakeWork, FaultyStorage, RecordingNotifier, dot, soon};
 use crate::engine::Engine;
 use crate::event::{Event, EventData, EventKind};
+use crate::executor::{DeliveryPolicy, RetryPolicy};
 use crate::notify::NotifyError;
 use crate::report::{JobState, OutputState};
 use crate::spec::{JobOptions, JobSpec, Pipeline, PipelineBuilder};
 use crate::storage::{MemoryStorage, Storage};
-use crate::worker::{DeliveryPolicy, RetryPolicy};
 use crate::{Error, ErrorKind, Failure, JobId, Mediaflow};
 
 /// The conformance suite of [`Engine`]: `make` gives a new, empty engine each time.

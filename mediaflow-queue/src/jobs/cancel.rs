@@ -35,7 +35,7 @@ pub(crate) async fn cancel(home: &Home, job: JobId) -> Result<()> {
     }
     if row.opt_int("parts_left")?.is_some() {
         // What is under way is discarded by whoever stages it.
-        home.worker.discard(&job.to_string(), super::parts_of(home, job).await?).await;
+        home.executor.discard(&job.to_string(), super::parts_of(home, job).await?).await;
     }
     Ok(())
 }

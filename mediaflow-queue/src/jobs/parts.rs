@@ -1,7 +1,7 @@
 //! A job that was split: parts that any worker takes, and an assembly that runs when the last one is done.
 
+use mediaflow_core::executor::{PartResult, PartSpec};
 use mediaflow_core::report::JobState;
-use mediaflow_core::worker::{PartResult, PartSpec};
 use mediaflow_core::{Error, Event, JobId, Result};
 use sqlx::AssertSqlSafe;
 

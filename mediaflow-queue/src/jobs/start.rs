@@ -64,7 +64,7 @@ async fn begin(home: &Home, jobs: &[JobId], assembly: bool) -> Result<Vec<Start>
             continue;
         };
         let mut held = Held::read(&row)?;
-        if !home.worker.registry().knows(&held.record.spec) {
+        if !home.executor.registry().knows(&held.record.spec) {
             // Its row stays untouched, and so does every other one here.
             transaction.rollback().await?;
             return if jobs.len() == 1 { Ok(vec![Start::Foreign]) } else { Err(foreign(*job)) };

@@ -85,7 +85,7 @@ impl Queue {
                          WHERE d.destination = t.id AND d.state IN ('pending', 'sending')) AS waiting
                     FROM mediaflow_destinations t ORDER BY t.id";
         let rows = home.db.rows(list, &[]).await?;
-        let (policy, now) = (home.worker.delivery(), home.now());
+        let (policy, now) = (home.executor.delivery(), home.now());
         rows.iter().map(|row| Destination::read(row, policy, now)).collect()
     }
 

@@ -32,7 +32,7 @@ pub(super) async fn claim(
         super::finish::bury(tx, line.id, now).await?;
         return Ok(Vec::new());
     }
-    let policy = home.worker.delivery();
+    let policy = home.executor.delivery();
     let lease = now.plus(policy.timeout).plus(super::dispatch::MARGIN);
     let rate = policy.rate.map(Rate::new);
     if let Some(rate) = rate {
@@ -82,7 +82,7 @@ async fn take(
     now: Timestamp,
     lease: Timestamp,
 ) -> Result<Vec<Row>> {
-    let ordered = if home.worker.delivery().ordered { IN_ORDER } else { "" };
+    let ordered = if home.executor.delivery().ordered { IN_ORDER } else { "" };
     let take = format!(
         "WITH due AS MATERIALIZED (
              SELECT id FROM mediaflow_deliveries w

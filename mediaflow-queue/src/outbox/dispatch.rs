@@ -38,7 +38,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// After `drain` no further events are to come: what is due and under way is finished, what is due later or can not be
 /// sent now stays in the table. `now` ends everything at once, and gives back what is under way.
 pub(crate) async fn run(home: &Arc<Home>, shutdown: &Shutdown) -> Result<()> {
-    let channels: Vec<_> = home.worker.channels().map(str::to_owned).collect();
+    let channels: Vec<_> = home.executor.channels().map(str::to_owned).collect();
     if channels.is_empty() {
         tokio::select! {
             () = shutdown.drain.cancelled() => {}
@@ -110,13 +110,13 @@ impl Dispatcher {
                 }
             }
             let now = self.home.now();
-            let policy = self.home.worker.delivery();
+            let policy = self.home.executor.delivery();
             let more = !self.lines.ready(policy, now).is_empty();
             if draining && self.is_idle() && !more {
                 return;
             }
             let next = self.lines.next(policy, now);
-            let (clock, told) = (self.home.worker.clock(), self.home.deliver.notified());
+            let (clock, told) = (self.home.executor.clock(), self.home.deliver.notified());
             tokio::select! {
                 biased;
                 () = shutdown.now.cancelled() => return self.give_back().await,
@@ -166,7 +166,7 @@ impl Dispatcher {
     async fn exchange(&mut self) -> Result<()> {
         let home = Arc::clone(&self.home);
         let now = home.now();
-        let mut ready = self.lines.ready(home.worker.delivery(), now);
+        let mut ready = self.lines.ready(home.executor.delivery(), now);
         // What failed may have closed the line: not before that is known.
         let failed: HashSet<_> =
             self.done.iter().filter(|sent| sent.result.is_err()).map(line_of).collect();
@@ -208,7 +208,7 @@ impl Dispatcher {
 
     fn learn(&mut self, changed: impl Iterator<Item = i64>) {
         // In order, the next one of a job can go when the one before it is over.
-        let mut look = self.home.worker.delivery().ordered;
+        let mut look = self.home.executor.delivery().ordered;
         for line in changed {
             self.lines.forget(line);
             look = true;
@@ -225,7 +225,7 @@ impl Dispatcher {
         for row in rows {
             self.held.insert(row.id);
             self.lines.begun(line);
-            self.sending.spawn(send(self.home.worker.clone(), row));
+            self.sending.spawn(send(self.home.executor.clone(), row));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mediaflow_core::event::EventData;
-use mediaflow_core::worker::DeliveryPolicy;
+use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::{Event, EventKind, NotifyError, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
@@ -42,7 +42,7 @@ pub(super) async fn finish(
     attempts: &[Attempted],
     now: Timestamp,
 ) -> Result<Finished> {
-    let policy = home.worker.delivery();
+    let policy = home.executor.delivery();
     let mut finished = Finished::default();
     let mut verdicts: BTreeMap<i64, Verdict> = BTreeMap::new();
     let mut log = Vec::with_capacity(attempts.len() * COLUMNS);
@@ -129,7 +129,7 @@ async fn write(
     if ours == 0 {
         return Ok(false);
     }
-    if let (Some(due), true, Ok(event)) = (due, home.worker.delivery().ordered, &claimed.event) {
+    if let (Some(due), true, Ok(event)) = (due, home.executor.delivery().ordered, &claimed.event) {
         // Those behind it can not go before it: with its moment they are not looked at until then.
         let behind = "UPDATE mediaflow_deliveries SET due = $4
                       WHERE job = $1 AND destination = $2 AND id > $3 AND state = 'pending' AND due < $4";

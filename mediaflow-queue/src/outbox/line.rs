@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mediaflow_core::worker::DeliveryPolicy;
+use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::{Result, Timestamp};
 
 use crate::db::Row;

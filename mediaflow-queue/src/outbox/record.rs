@@ -39,7 +39,7 @@ pub(crate) async fn record(home: &Home, tx: &mut Tx<'_, '_>, events: &[Event]) -
     }
     let mut rows = Vec::new();
     for event in events {
-        for destination in home.worker.destinations(event) {
+        for destination in home.executor.destinations(event) {
             let address = destination.to.unwrap_or_default();
             let destination = number_of(home, tx, destination.channel, address).await?;
             rows.extend_from_slice(values![

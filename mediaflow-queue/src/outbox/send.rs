@@ -2,8 +2,8 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use mediaflow_core::executor::Executor;
 use mediaflow_core::notify::{Answer, DeliveryContext, Receipt};
-use mediaflow_core::worker::Worker;
 use mediaflow_core::{NotifyError, Timestamp};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -22,8 +22,8 @@ pub(super) struct Attempted {
 }
 
 /// Makes one attempt. It takes as long as the policy allows, at most, and a notifier that panics is one that failed.
-pub(super) async fn send(worker: Worker, claimed: Claimed) -> Attempted {
-    let at = worker.clock().now();
+pub(super) async fn send(executor: Executor, claimed: Claimed) -> Attempted {
+    let at = executor.clock().now();
     let began = Instant::now();
     let event = match &claimed.event {
         Ok(event) => event,
@@ -42,7 +42,7 @@ pub(super) async fn send(worker: Worker, claimed: Claimed) -> Attempted {
         attempt = claimed.attempt
     );
     let sent = async {
-        let sent = AssertUnwindSafe(worker.deliver(event, &claimed.channel, &cx)).catch_unwind();
+        let sent = AssertUnwindSafe(executor.deliver(event, &claimed.channel, &cx)).catch_unwind();
         let result =
             sent.await.unwrap_or_else(|_| Err(NotifyError::retryable("the notifier panicked")));
         match &result {

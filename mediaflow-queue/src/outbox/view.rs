@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use mediaflow_core::worker::DeliveryPolicy;
+use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::{Error, EventId, EventKind, JobId, Result, Timestamp};
 
 use crate::db::Row;

@@ -91,7 +91,7 @@ async fn destinations(home: &Home) -> Result<Vec<DestinationStats>> {
             pending: 0,
             delivered: 0,
             dead: 0,
-            breaker: Breaker::read(&row, home.worker.delivery(), home.now())?,
+            breaker: Breaker::read(&row, home.executor.delivery(), home.now())?,
             oldest_pending: None,
         };
         found.insert(row.int("id")?, destination);

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use mediaflow_core::Result;
-use mediaflow_core::worker::{Attempt, Finished};
+use mediaflow_core::executor::{Attempt, Finished};
 use riverqueue::{WorkContext, WorkOutcome};
 use tracing::Instrument as _;
 
@@ -38,7 +38,7 @@ async fn assemble(home: &Arc<Home>, context: &WorkContext, held: &mut Held) -> T
             let mut events = scribe.rest(&mut held.record, home);
             events.extend(held.record.succeeded(made, home.now()));
             let told = ended(home, held, events, End::Complete).await;
-            home.worker.discard(&held.record.id.to_string(), parts).await;
+            home.executor.discard(&held.record.id.to_string(), parts).await;
             told
         }
         Err(error) if error.code() == "part.lost" => {
@@ -59,7 +59,7 @@ async fn assemble(home: &Arc<Home>, context: &WorkContext, held: &mut Held) -> T
 async fn make(home: Arc<Home>, held: Held, attempt: Attempt) -> Result<(Finished, u32)> {
     let results = jobs::results(&home, held.record.id).await?;
     let parts = u32::try_from(results.len()).unwrap_or(u32::MAX);
-    let mut made = home.worker.assemble(&attempt, results).await?;
+    let mut made = home.executor.assemble(&attempt, results).await?;
     failpoint("assembly.made");
     publish(&home, &held, &attempt, &mut made).await?;
     failpoint("assembly.published");

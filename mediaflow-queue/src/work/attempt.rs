@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mediaflow_core::engine::Next;
+use mediaflow_core::executor::{Attempt, Finished, PartSpec, Recall};
 use mediaflow_core::report::{JobState, OutputReport};
-use mediaflow_core::worker::{Attempt, Finished, PartSpec, Recall};
 use mediaflow_core::{CancellationToken, Error, ErrorKind, Event, JobId, Result};
 use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tokio_util::task::AbortOnDropHandle;
@@ -80,12 +80,12 @@ async fn attempt(home: &Arc<Home>, context: &WorkContext, held: &mut Held) -> To
 }
 
 async fn make(home: Arc<Home>, held: Held, attempt: Attempt) -> Result<Made> {
-    let worker = &home.worker;
-    let parts = worker.split(&attempt).await?;
+    let executor = &home.executor;
+    let parts = executor.split(&attempt).await?;
     if !parts.is_empty() {
         return Ok(Made::Parts(parts));
     }
-    let mut made = worker.attempt(&attempt).await?;
+    let mut made = executor.attempt(&attempt).await?;
     failpoint("job.made");
     publish(&home, &held, &attempt, &mut made).await?;
     failpoint("job.published");
@@ -145,7 +145,7 @@ pub(super) async fn failed(
         held.record.cancelled = true;
     }
     tracing::warn!(%error, "an attempt failed");
-    match held.record.failed(error, home.worker.retry()) {
+    match held.record.failed(error, home.executor.retry()) {
         Next::Retry(wait) => {
             let (held, events, due) = (&*held, &events, home.now().plus(wait));
             let back =

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mediaflow_core::engine::Shutdown;
-use mediaflow_core::worker::Worker;
+use mediaflow_core::executor::Executor;
 use mediaflow_core::{Error, ErrorKind, Result};
 use riverqueue::{
     Client, MaintenanceConfig, QueueConfig, QueueSelector, WorkCancelled, WorkOutcome, Workers,
@@ -46,7 +46,7 @@ fn foreign() -> WorkOutcome {
 const LATER: Duration = Duration::from_secs(5);
 
 /// River's client: submits, and works once it is started.
-pub(crate) fn client(door: &Door, db: &Db, worker: &Worker, id: &str) -> Result<Client> {
+pub(crate) fn client(door: &Door, db: &Db, executor: &Executor, id: &str) -> Result<Client> {
     let builder = match db {
         #[cfg(feature = "sqlite")]
         Db::Sqlite(db) => Client::builder(db.write.clone()),
@@ -65,7 +65,7 @@ pub(crate) fn client(door: &Door, db: &Db, worker: &Worker, id: &str) -> Result<
         .maintenance(maintenance);
     classes()
         .into_iter()
-        .fold(builder, |builder, class| builder.queue(class, places(worker, class, poll(db))))
+        .fold(builder, |builder, class| builder.queue(class, places(executor, class, poll(db))))
         .build()
         .map_err(river_failed)
 }
@@ -95,9 +95,9 @@ fn kinds(door: &Door) -> std::result::Result<Workers, riverqueue::Error> {
 }
 
 /// How many of a class run at once here.
-fn places(worker: &Worker, class: &str, poll: Duration) -> QueueConfig {
+fn places(executor: &Executor, class: &str, poll: Duration) -> QueueConfig {
     let [image, _] = classes();
-    let places = if class == image { worker.concurrency() } else { worker.videos() };
+    let places = if class == image { executor.concurrency() } else { executor.videos() };
     QueueConfig::new(places.clamp(1, riverqueue::QUEUE_NUM_WORKERS_MAX))
         .with_fetch_cooldown(COOLDOWN)
         .with_fetch_poll_interval(poll)
@@ -108,7 +108,7 @@ fn places(worker: &Worker, class: &str, poll: Duration) -> QueueConfig {
 pub(crate) fn wake(home: &Home, class: &str) {
     static TURN: AtomicU64 = AtomicU64::new(0);
     let odd = TURN.fetch_add(1, Ordering::Relaxed) % 64;
-    let config = places(&home.worker, class, poll(&home.db) + Duration::from_millis(odd));
+    let config = places(&home.executor, class, poll(&home.db) + Duration::from_millis(odd));
     if let Err(error) = home.river.local_queues().update(class, config) {
         tracing::debug!(%error, class, "River can not be woken; it will look by itself");
     }

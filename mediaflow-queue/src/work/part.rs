@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use mediaflow_core::engine::Next;
+use mediaflow_core::executor::{Attempt, PartResult, PartSpec};
 use mediaflow_core::report::JobState;
-use mediaflow_core::worker::{Attempt, PartResult, PartSpec};
 use mediaflow_core::{Error, ErrorKind, Event, Result};
 use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tracing::Instrument as _;
@@ -59,7 +59,7 @@ async fn attempt(home: &Arc<Home>, context: &WorkContext, part: &PartRow) -> Tol
 }
 
 async fn make(home: Arc<Home>, attempt: Attempt, part: PartSpec) -> Result<PartResult> {
-    let made = home.worker.part(&attempt, &part).await?;
+    let made = home.executor.part(&attempt, &part).await?;
     failpoint("part.made");
     Ok(made.detach())
 }
@@ -76,7 +76,7 @@ async fn failed(home: &Home, part: &PartRow, error: &Error, events: &[Event]) ->
         record.cancelled = true;
     }
     tracing::warn!(%error, "an attempt at a part failed");
-    match record.failed(error, home.worker.retry()) {
+    match record.failed(error, home.executor.retry()) {
         Next::Retry(wait) => {
             let back =
                 home.db.patiently(move || jobs::part_retry(home, part, true, Some(error))).await;
@@ -101,7 +101,7 @@ async fn failed(home: &Home, part: &PartRow, error: &Error, events: &[Event]) ->
 async fn clear(home: &Home, part: &PartRow) {
     let job = part.job.record.id;
     match jobs::parts_of(home, job).await {
-        Ok(parts) => home.worker.discard(&job.to_string(), parts).await,
+        Ok(parts) => home.executor.discard(&job.to_string(), parts).await,
         Err(error) => tracing::warn!(%error, "what was staged could not be discarded"),
     }
 }

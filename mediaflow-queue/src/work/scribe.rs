@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mediaflow_core::engine::Record;
-use mediaflow_core::worker::Observer;
+use mediaflow_core::executor::Observer;
 use mediaflow_core::{CancellationToken, Event, Failure, Result};
 use tokio::sync::mpsc;
 use tokio::time::Instant;

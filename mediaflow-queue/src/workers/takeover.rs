@@ -70,7 +70,7 @@ impl After {
         classes().into_iter().for_each(|class| home.queued(class));
         self.stop.into_iter().for_each(|river| crate::work::stop(home, river));
         for (job, parts) in self.ended {
-            home.worker.discard(&job.to_string(), parts).await;
+            home.executor.discard(&job.to_string(), parts).await;
         }
     }
 }
@@ -213,7 +213,7 @@ impl Taking<'_> {
     fn used_up(&self, attempts: i64, spec: Option<&str>) -> bool {
         let spec = spec.and_then(|spec| serde_json::from_str::<serde_json::Value>(spec).ok());
         let asked = spec.and_then(|spec| spec.pointer("/options/max_attempts")?.as_i64());
-        let most = asked.unwrap_or_else(|| self.home.worker.retry().max_attempts.into());
+        let most = asked.unwrap_or_else(|| self.home.executor.retry().max_attempts.into());
         self.only.is_none() && attempts >= most
     }
 }

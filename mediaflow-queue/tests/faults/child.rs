@@ -6,11 +6,11 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use mediaflow_core::executor::{DeliveryPolicy, RetryPolicy};
 use mediaflow_core::media::Blob;
 use mediaflow_core::notify::{DeliveryContext, Receipt};
 use mediaflow_core::spec::{JobOptions, Key};
 use mediaflow_core::storage::{FileStorage, Staged, Storage, Ticket};
-use mediaflow_core::worker::{DeliveryPolicy, RetryPolicy};
 use mediaflow_core::{
     Builder, Event, EventKind, Mediaflow, Notifier, NotifyError, Result, async_trait,
 };

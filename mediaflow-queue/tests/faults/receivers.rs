@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mediaflow_core::worker::DeliveryPolicy;
+use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::{EventKind, Mediaflow};
 use mediaflow_notify::Webhook;
 use tokio::time::{MissedTickBehavior, interval};

@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 use super::Inner;
 use crate::engine::Shutdown;
 use crate::event::{Event, EventData, EventKind};
+use crate::executor::Executor;
 use crate::notify::{DeliveryContext, NotifyError, Receipt};
 use crate::time::Clock;
-use crate::worker::Worker;
 use crate::{CancellationToken, Timestamp};
 
 /// Events on their way out: stored before they are sent, one row per event and destination.
@@ -21,7 +21,7 @@ pub(super) struct Outbox {
 }
 
 struct Opened {
-    worker: Worker,
+    executor: Executor,
     clock: Arc<dyn Clock>,
     channels: Vec<Arc<Channel>>,
 }
@@ -53,9 +53,9 @@ struct Row {
 
 impl Outbox {
     /// Gives each notifier its channel. Events from before wait in the engine's state until then.
-    pub(super) fn open(&self, worker: &Worker, clock: Arc<dyn Clock>) {
-        let channels = worker.channels().map(|name| Arc::new(Channel::new(name))).collect();
-        *lock(&self.order) = Some(Opened { worker: worker.clone(), clock, channels });
+    pub(super) fn open(&self, executor: &Executor, clock: Arc<dyn Clock>) {
+        let channels = executor.channels().map(|name| Arc::new(Channel::new(name))).collect();
+        *lock(&self.order) = Some(Opened { executor: executor.clone(), clock, channels });
     }
 
     pub(super) fn channels(&self) -> Vec<Arc<Channel>> {
@@ -83,7 +83,7 @@ impl Outbox {
         let opened = lock(&self.order);
         let Some(opened) = opened.as_ref() else { return };
         for event in take() {
-            for destination in opened.worker.destinations(&event) {
+            for destination in opened.executor.destinations(&event) {
                 if let Some(channel) =
                     opened.channels.iter().find(|channel| channel.name == destination.channel)
                 {
@@ -138,17 +138,17 @@ impl Channel {
 pub(super) async fn run(
     inner: Arc<Inner>,
     channel: Arc<Channel>,
-    worker: Worker,
+    executor: Executor,
     shutdown: Shutdown,
 ) {
     let mut sending = JoinSet::new();
     loop {
         // Looked at once a round: what is closed after this wakes the wait below.
         let closed = channel.closed.is_cancelled();
-        let limit = worker.delivery().concurrency.max(1);
+        let limit = executor.delivery().concurrency.max(1);
         while sending.len() < limit {
             let Some(row) = channel.take_due(inner.clock.now()) else { break };
-            sending.spawn(send(Arc::clone(&inner), Arc::clone(&channel), worker.clone(), row));
+            sending.spawn(send(Arc::clone(&inner), Arc::clone(&channel), executor.clone(), row));
         }
         let (next_due, has_room) = (channel.next_due(), sending.len() < limit);
         if closed && next_due.is_none() && sending.is_empty() {
@@ -164,12 +164,12 @@ pub(super) async fn run(
     }
 }
 
-async fn send(inner: Arc<Inner>, channel: Arc<Channel>, worker: Worker, mut row: Row) {
+async fn send(inner: Arc<Inner>, channel: Arc<Channel>, executor: Executor, mut row: Row) {
     row.attempts += 1;
     let now = inner.clock.now();
     let mut cx = DeliveryContext::first(row.event.id, now);
     (cx.attempt, cx.to) = (row.attempts, row.to.clone());
-    let result = worker.deliver(&row.event, &channel.name, &cx).await;
+    let result = executor.deliver(&row.event, &channel.name, &cx).await;
     let (event, attempt) = (row.event.id, row.attempts);
     match result {
         Ok(Receipt { status, .. }) => {
@@ -177,17 +177,17 @@ async fn send(inner: Arc<Inner>, channel: Arc<Channel>, worker: Worker, mut row:
         }
         Err(error) => {
             tracing::warn!(channel = %channel.name, %event, attempt, %error, "a delivery failed");
-            failed(&inner, &channel, &worker, row, &error);
+            failed(&inner, &channel, &executor, row, &error);
         }
     }
 }
 
-fn failed(inner: &Inner, channel: &Channel, worker: &Worker, row: Row, error: &NotifyError) {
+fn failed(inner: &Inner, channel: &Channel, executor: &Executor, row: Row, error: &NotifyError) {
     let now = inner.clock.now();
-    let wait = error.retry().and_then(|asked| worker.delivery().wait(row.attempts, asked));
+    let wait = error.retry().and_then(|asked| executor.delivery().wait(row.attempts, asked));
     match error {
         NotifyError::Throttled { after, .. } => {
-            let pause = after.or(wait).unwrap_or(Duration::ZERO).min(worker.delivery().longest);
+            let pause = after.or(wait).unwrap_or(Duration::ZERO).min(executor.delivery().longest);
             let mut rows = lock(&channel.rows);
             rows.blocked_until = rows.blocked_until.max(now.plus(pause));
         }

@@ -13,11 +13,11 @@ use tokio::sync::{Notify, broadcast};
 
 use super::{Engine, Shutdown, Submission, Submitted};
 use crate::event::Event;
+use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobStatus};
 use crate::spec::JobSpec;
 use crate::time::{Clock, SystemClock};
-use crate::worker::Worker;
 use crate::{Error, Result};
 
 use delivery::Outbox;
@@ -89,7 +89,7 @@ impl fmt::Debug for MemoryEngine {
 
 #[async_trait]
 impl Engine for MemoryEngine {
-    async fn open(&self, _worker: &Worker) -> Result<()> {
+    async fn open(&self, _executor: &Executor) -> Result<()> {
         Ok(())
     }
 
@@ -162,8 +162,8 @@ impl Engine for MemoryEngine {
         .boxed()
     }
 
-    async fn run(&self, worker: Worker, shutdown: Shutdown) -> Result<()> {
-        run::run(&self.0, worker, shutdown).await
+    async fn run(&self, executor: Executor, shutdown: Shutdown) -> Result<()> {
+        run::run(&self.0, executor, shutdown).await
     }
 }
 

@@ -7,19 +7,24 @@ use super::Inner;
 use super::delivery;
 use super::state::Taken;
 use crate::engine::Shutdown;
+use crate::executor::{Executor, Finished, Observer};
 use crate::id::JobId;
-use crate::worker::{Finished, Observer, Worker};
 use crate::{Error, Failure, Result};
 
 /// Works on jobs and deliveries until it is told to stop.
-pub(super) async fn run(inner: &Arc<Inner>, worker: Worker, shutdown: Shutdown) -> Result<()> {
-    inner.outbox.open(&worker, Arc::clone(&inner.clock));
+pub(super) async fn run(inner: &Arc<Inner>, executor: Executor, shutdown: Shutdown) -> Result<()> {
+    inner.outbox.open(&executor, Arc::clone(&inner.clock));
     inner.settle();
     let mut channels = JoinSet::new();
     for channel in inner.outbox.channels() {
-        channels.spawn(delivery::run(Arc::clone(inner), channel, worker.clone(), shutdown.clone()));
+        channels.spawn(delivery::run(
+            Arc::clone(inner),
+            channel,
+            executor.clone(),
+            shutdown.clone(),
+        ));
     }
-    take_jobs(inner, &worker, &shutdown).await;
+    take_jobs(inner, &executor, &shutdown).await;
     // The last events are known now: the channels may end once they are delivered.
     inner.outbox.close();
     while let Some(ended) = channels.join_next().await {
@@ -30,21 +35,21 @@ pub(super) async fn run(inner: &Arc<Inner>, worker: Worker, shutdown: Shutdown) 
     Ok(())
 }
 
-async fn take_jobs(inner: &Arc<Inner>, worker: &Worker, shutdown: &Shutdown) {
+async fn take_jobs(inner: &Arc<Inner>, executor: &Executor, shutdown: &Shutdown) {
     let mut running = JoinSet::new();
     loop {
         // Looked at once a round: what is cancelled after this wakes the wait below.
         let draining = shutdown.drain.is_cancelled();
-        while running.len() < worker.concurrency() && !draining {
+        while running.len() < executor.concurrency() && !draining {
             let Some(taken) = inner.lock().take(inner.clock.now()) else { break };
             inner.settle();
-            running.spawn(attempt(Arc::clone(inner), worker.clone(), shutdown.clone(), taken));
+            running.spawn(attempt(Arc::clone(inner), executor.clone(), shutdown.clone(), taken));
         }
         if draining && running.is_empty() {
             return;
         }
         // Without room the end of a job is the next thing to wait for, not the next job.
-        let has_room = running.len() < worker.concurrency() && !draining;
+        let has_room = running.len() < executor.concurrency() && !draining;
         let next_due = inner.lock().next_due().filter(|_| has_room);
         tokio::select! {
             () = inner.work.notified() => {}
@@ -55,14 +60,14 @@ async fn take_jobs(inner: &Arc<Inner>, worker: &Worker, shutdown: &Shutdown) {
     }
 }
 
-async fn attempt(inner: Arc<Inner>, worker: Worker, shutdown: Shutdown, taken: Taken) {
+async fn attempt(inner: Arc<Inner>, executor: Executor, shutdown: Shutdown, taken: Taken) {
     let (job, cancel) = (taken.job, taken.cancel.clone());
     let observer = Arc::new(Watcher { inner: Arc::clone(&inner), job });
     let attempt = taken.attempt(observer);
     // The attempt runs in a task of its own, so that a panic in it ends the attempt and not the engine.
     let working = tokio::spawn({
-        let worker = worker.clone();
-        async move { worked(&worker, &attempt).await }
+        let executor = executor.clone();
+        async move { worked(&executor, &attempt).await }
     });
     let mut working = std::pin::pin!(working);
     let joined = tokio::select! {
@@ -83,14 +88,14 @@ async fn attempt(inner: Arc<Inner>, worker: Worker, shutdown: Shutdown, taken: T
         Err(error) => {
             tracing::warn!(%job, %error, "an attempt failed");
             let handed_back = shutdown.now.is_cancelled();
-            inner.lock().failed(job, &error, worker.retry(), handed_back, now);
+            inner.lock().failed(job, &error, executor.retry(), handed_back, now);
         }
     }
     inner.settle();
 }
 
-async fn worked(worker: &Worker, attempt: &crate::worker::Attempt) -> Result<Finished> {
-    let mut made = worker.attempt(attempt).await?;
+async fn worked(executor: &Executor, attempt: &crate::executor::Attempt) -> Result<Finished> {
+    let mut made = executor.attempt(attempt).await?;
     if attempt.cancel.is_cancelled() {
         return Err(Error::cancelled());
     }

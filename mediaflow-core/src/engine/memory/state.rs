@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::MemoryEngine;
 use crate::engine::{Next, Record, Submission, Submitted};
 use crate::event::{Event, EventData, EventKind};
+use crate::executor::{Attempt, Finished, RetryPolicy};
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobState, JobStatus};
 use crate::spec::JobSpec;
-use crate::worker::{Attempt, Finished, RetryPolicy};
 use crate::{CancellationToken, Error, ErrorKind, Failure, Result, Timestamp};
 
 /// All jobs. Every method leaves it consistent, and leaves the events that it has caused in `events`.
@@ -249,7 +249,10 @@ impl State {
 }
 
 impl Taken {
-    pub(super) fn attempt(self, observer: std::sync::Arc<dyn crate::worker::Observer>) -> Attempt {
+    pub(super) fn attempt(
+        self,
+        observer: std::sync::Arc<dyn crate::executor::Observer>,
+    ) -> Attempt {
         Attempt::new(self.spec, self.cancel, observer)
     }
 }

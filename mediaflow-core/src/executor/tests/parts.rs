@@ -11,9 +11,9 @@ use crate::{Error, ErrorKind};
 
 #[tokio::test]
 async fn small_jobs_stay_whole() {
-    let worker = Host::new().await.worker(MemoryStorage::new());
-    assert_eq!(worker.split(&attempt(&spec("x", 16), 1)).await.unwrap(), []);
-    let parts = worker.split(&attempt(&spec("x", 17), 1)).await.unwrap();
+    let executor = Host::new().await.executor(MemoryStorage::new());
+    assert_eq!(executor.split(&attempt(&spec("x", 16), 1)).await.unwrap(), []);
+    let parts = executor.split(&attempt(&spec("x", 17), 1)).await.unwrap();
     let sizes: Vec<_> =
         parts.iter().map(|part| (part.number, part.outputs().unwrap().len())).collect();
     assert_eq!(sizes, [(1, 8), (2, 8), (3, 1)]);
@@ -30,7 +30,7 @@ async fn parts_run_anywhere_in_any_order_and_are_put_together() {
     assert_eq!(host.fake.runs().len(), 40, "each output is made once");
 
     let assembly = attempt(&spec, 7);
-    let mut whole = host.worker(out.clone()).assemble(&assembly, results).await.unwrap();
+    let mut whole = host.executor(out.clone()).assemble(&assembly, results).await.unwrap();
     whole.publish().await.unwrap();
     let places: Vec<_> = (0..40).map(|n| format!("out/x/{n:02}.gif")).collect();
     assert_eq!(whole.outputs.iter().map(|o| o.output.clone()).collect::<Vec<_>>(), places);
@@ -44,7 +44,7 @@ async fn parts_run_anywhere_in_any_order_and_are_put_together() {
     }
     assert_eq!((published(&out).await.len(), staged(folder.path())), (40, 0));
 
-    let elsewhere = host.worker(MemoryStorage::new());
+    let elsewhere = host.executor(MemoryStorage::new());
     let at_once = elsewhere.attempt(&attempt(&spec, 1)).await.unwrap();
     assert_eq!(at_once.outputs, whole.outputs, "a job in parts reports what a whole one does");
 }
@@ -54,13 +54,13 @@ async fn a_part_is_made_again_under_a_higher_fence() {
     let (host, folder) = (Host::new().await, tempfile::tempdir().unwrap());
     let (spec, out) = (spec("x", 20), files(folder.path()));
     let mut results = run_parts(&host, folder.path(), &spec).await;
-    let worker = host.worker(out.clone());
-    let second = &worker.split(&attempt(&spec, 1)).await.unwrap()[1];
+    let executor = host.executor(out.clone());
+    let second = &executor.split(&attempt(&spec, 1)).await.unwrap()[1];
     // The first attempt at it wakes up again after the second has been stored.
-    let late = worker.part(&attempt(&spec, 1), second).await.unwrap();
-    results[1] = worker.part(&attempt(&spec, 2), second).await.unwrap().detach();
+    let late = executor.part(&attempt(&spec, 1), second).await.unwrap();
+    results[1] = executor.part(&attempt(&spec, 2), second).await.unwrap().detach();
     drop(late);
-    worker.assemble(&attempt(&spec, 3), results).await.unwrap().publish().await.unwrap();
+    executor.assemble(&attempt(&spec, 3), results).await.unwrap().publish().await.unwrap();
     assert_eq!((published(&out).await.len(), staged(folder.path())), (20, 0));
 }
 
@@ -76,8 +76,8 @@ async fn an_assembly_that_was_cut_off_is_taken_up() {
     }
     let mut reports = Vec::new();
     for fence in [2, 3] {
-        let worker = host.worker(files(folder.path()));
-        let mut whole = worker.assemble(&attempt(&spec, fence), results.clone()).await.unwrap();
+        let executor = host.executor(files(folder.path()));
+        let mut whole = executor.assemble(&attempt(&spec, fence), results.clone()).await.unwrap();
         whole.publish().await.unwrap();
         assert_eq!((published(&out).await.len(), staged(folder.path())), (24, 0));
         reports.push((whole.source, whole.outputs, whole.plan, whole.decodes, whole.warnings));
@@ -98,19 +98,19 @@ async fn a_failed_assembly_can_be_tried_again() {
     let names = (0..20).map(|n| if n == 12 { "sub/12".to_owned() } else { format!("{n:02}") });
     let spec = JobSpec::new(&pipeline("x", names)).unwrap();
     let results = run_parts(&host, folder.path(), &spec).await;
-    let worker = host.worker(files(folder.path()));
+    let executor = host.executor(files(folder.path()));
     // A file where one output's folder has to be.
     std::fs::create_dir(folder.path().join("x")).unwrap();
     std::fs::write(folder.path().join("x/sub"), "in the way").unwrap();
-    let mut whole = worker.assemble(&attempt(&spec, 1), results.clone()).await.unwrap();
+    let mut whole = executor.assemble(&attempt(&spec, 1), results.clone()).await.unwrap();
     assert_eq!(whole.publish().await.unwrap_err().code(), "storage.io");
     drop(whole);
     assert_eq!(published(&files(folder.path())).await, ["x/sub"], "all is taken back");
     assert_eq!(staged(folder.path()), 20, "and waits for the next try");
 
     std::fs::remove_file(folder.path().join("x/sub")).unwrap();
-    drop(worker.assemble(&attempt(&spec, 2), results.clone()).await.unwrap());
-    let mut whole = worker.assemble(&attempt(&spec, 3), results).await.unwrap();
+    drop(executor.assemble(&attempt(&spec, 2), results.clone()).await.unwrap());
+    let mut whole = executor.assemble(&attempt(&spec, 3), results).await.unwrap();
     whole.publish().await.unwrap();
     assert_eq!(published(&files(folder.path())).await.len(), 20);
 }
@@ -125,8 +125,8 @@ async fn a_lost_result_names_its_part() {
     // Something else at its place does not count.
     let place = key(lost.place.strip_prefix("out/").unwrap());
     out.put(&place, &Blob::from(b"older".to_vec())).await.unwrap();
-    let worker = host.worker(out.clone());
-    let error = worker.assemble(&attempt(&spec, 1), results.clone()).await.unwrap_err();
+    let executor = host.executor(out.clone());
+    let error = executor.assemble(&attempt(&spec, 1), results.clone()).await.unwrap_err();
     assert_eq!((error.code(), error.kind()), ("part.lost", ErrorKind::Transient));
     assert_eq!(
         (error.fact("part"), error.fact("output")),
@@ -135,9 +135,9 @@ async fn a_lost_result_names_its_part() {
     );
 
     let mut results = results.clone();
-    let part = PartSpec::new(2, worker.split(&attempt(&spec, 1)).await.unwrap()[1].input.clone());
-    results[1] = worker.part(&attempt(&spec, 2), &part).await.unwrap().detach();
-    worker.assemble(&attempt(&spec, 2), results).await.unwrap().publish().await.unwrap();
+    let part = PartSpec::new(2, executor.split(&attempt(&spec, 1)).await.unwrap()[1].input.clone());
+    results[1] = executor.part(&attempt(&spec, 2), &part).await.unwrap().detach();
+    executor.assemble(&attempt(&spec, 2), results).await.unwrap().publish().await.unwrap();
     assert_eq!((published(&out).await.len(), staged(folder.path())), (20, 0));
 }
 
@@ -158,8 +158,8 @@ async fn policies_hold_in_parts() {
     });
     let spec = JobSpec::new(&pipeline.build().unwrap()).unwrap();
     let results = run_parts(&host, folder.path(), &spec).await;
-    let worker = host.worker(files(folder.path()));
-    let mut whole = worker.assemble(&attempt(&spec, 1), results).await.unwrap();
+    let executor = host.executor(files(folder.path()));
+    let mut whole = executor.assemble(&attempt(&spec, 1), results).await.unwrap();
     whole.publish().await.unwrap();
     let failed = |output: &&OutputReport| output.state == OutputState::Failed;
     let failed: Vec<_> = whole.outputs.iter().filter(failed).map(|o| o.output.as_str()).collect();
@@ -174,12 +174,12 @@ async fn a_cancelled_job_leaves_nothing_of_its_parts() {
     let (host, folder) = (Host::new().await, tempfile::tempdir().unwrap());
     let spec = spec("x", 20);
     let results = run_parts(&host, folder.path(), &spec).await;
-    let worker = host.worker(files(folder.path()));
+    let executor = host.executor(files(folder.path()));
     let cancelled = attempt(&spec, 1);
     cancelled.cancel.cancel();
-    let error = worker.assemble(&cancelled, results).await.unwrap_err();
+    let error = executor.assemble(&cancelled, results).await.unwrap_err();
     assert_eq!((error.kind(), staged(folder.path())), (ErrorKind::Cancelled, 20));
-    worker.discard("job-1", 3).await;
+    executor.discard("job-1", 3).await;
     assert_eq!(staged(folder.path()), 0);
 }
 
@@ -204,33 +204,33 @@ impl Job for Many {
 async fn a_job_is_planned_and_its_source_fetched_once() {
     let (host, out) = (Host::new().await, MemoryStorage::new());
     let many = |outputs| JobSpec::new(&Many { source: "in/a.gif".into(), outputs }).unwrap();
-    let worker = host.worker(out.clone());
-    assert_eq!(worker.split(&attempt(&many(40), 1)).await.unwrap().len(), 5);
+    let executor = host.executor(out.clone());
+    assert_eq!(executor.split(&attempt(&many(40), 1)).await.unwrap().len(), 5);
     let whole = attempt(&many(4), 1);
-    assert_eq!(worker.split(&whole).await.unwrap(), []);
+    assert_eq!(executor.split(&whole).await.unwrap(), []);
     host.input.delete(&key("a.gif")).await.unwrap();
-    worker.attempt(&whole).await.unwrap().publish().await.unwrap();
+    executor.attempt(&whole).await.unwrap().publish().await.unwrap();
     assert_eq!(published(&out).await.len(), 4);
 }
 
 #[tokio::test]
 async fn a_part_that_the_job_no_longer_has_is_refused() {
-    let worker = Host::new().await.worker(MemoryStorage::new());
+    let executor = Host::new().await.executor(MemoryStorage::new());
     for input in [serde_json::json!({"outputs": ["out/none.gif"]}), serde_json::json!({})] {
         let part = PartSpec::new(4, input);
-        let error = worker.part(&attempt(&spec("x", 20), 1), &part).await.unwrap_err();
+        let error = executor.part(&attempt(&spec("x", 20), 1), &part).await.unwrap_err();
         assert_eq!((error.code(), error.fact("part")), ("part.input", Some("4")));
     }
 }
 
 /// Every part by a worker of its own, the last one first; the results as they are stored.
 async fn run_parts(host: &Host, folder: &Path, spec: &JobSpec) -> Vec<PartResult> {
-    let parts = host.worker(files(folder)).split(&attempt(spec, 1)).await.unwrap();
+    let parts = host.executor(files(folder)).split(&attempt(spec, 1)).await.unwrap();
     let mut results = Vec::new();
     for part in parts.iter().rev() {
         let stored = serde_json::to_string(part).unwrap();
         let part: PartSpec = serde_json::from_str(&stored).unwrap();
-        let made = host.worker(files(folder)).part(&attempt(spec, 1), &part).await.unwrap();
+        let made = host.executor(files(folder)).part(&attempt(spec, 1), &part).await.unwrap();
         let result = serde_json::to_string(&made.detach()).unwrap();
         results.insert(0, serde_json::from_str(&result).unwrap());
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::{Attempt, DeliveryPolicy, MemoryBudget, Observer, RetryPolicy, Worker};
+use super::{Attempt, DeliveryPolicy, Executor, MemoryBudget, Observer, RetryPolicy};
 use crate::media::{Blob, MediaFile, Scratch};
 use crate::spec::{JobSpec, Key, Pipeline};
 use crate::storage::{FileStorage, MemoryStorage, Storage, StorageExt as _, Storages, Ticket};
@@ -39,14 +39,14 @@ impl Host {
     }
 
     /// One of its workers.
-    fn worker(&self, out: impl Storage) -> Worker {
+    fn executor(&self, out: impl Storage) -> Executor {
         let mut registry = Registry::new();
         self.fake.operations()(&mut registry);
         registry.operation::<Stamp>().job::<parts::Many>();
         let mut storages = Storages::default();
         storages.add("in".into(), Arc::new(self.input.clone()));
         storages.add("out".into(), Arc::new(out));
-        Worker(Arc::new(super::Parts {
+        Executor(Arc::new(super::Resources {
             registry,
             storages,
             notifiers: Vec::new(),

@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::fetch::{Fetched, Sources};
-use super::run::{Run, probe_all};
-use super::{Finished, PartSpec, Recall, Worker};
+use super::run::{Execution, probe_all};
+use super::{Executor, Finished, PartSpec, Recall};
 use crate::id::JobId;
 use crate::job::PlanContext;
 use crate::media::MediaInfo;
@@ -65,7 +65,7 @@ impl Attempt {
     }
 }
 
-impl Worker {
+impl Executor {
     /// Plans and runs a job up to the point where its outputs are verified and staged. The engine then makes sure that
     /// the attempt still counts, and calls [`Finished::publish`].
     ///
@@ -91,7 +91,7 @@ impl Worker {
             job = part.ticket_job(&job);
             done.part = part.number;
         }
-        let run = Run { parts: &self.0, cx: &cx, sources: &sources, attempt, job };
+        let run = Execution { resources: &self.0, cx: &cx, sources: &sources, attempt, job };
         let made = run.pipeline(pipeline, &mut done).await;
         done.decodes = cx.decodes();
         done.warnings.append(&mut cx.take_warnings());

@@ -3,7 +3,7 @@ use std::io::Read as _;
 use sha2::Digest as _;
 
 use super::finished::Waiting;
-use super::run::{Run, stopping};
+use super::run::{Execution, stopping};
 use crate::media::{Blob, Format, Media, MediaFile};
 use crate::planner::PlannedOutput;
 use crate::report::{OutputReport, OutputState};
@@ -11,7 +11,7 @@ use crate::spec::{Key, Location};
 use crate::storage::Ticket;
 use crate::{Error, Result, RunContext};
 
-impl Run<'_> {
+impl Execution<'_> {
     /// Verifies a result, takes its checksums and stages it.
     pub(super) async fn keep(
         &self,
@@ -37,7 +37,8 @@ impl Run<'_> {
         // A place can be long and have any characters; its digest is as good a name.
         let name = hex(&sha2::Sha256::digest(&report.output)[..16]);
         let ticket = Ticket::new(&self.job, self.attempt.fence, name)?;
-        let staged = self.parts.storages.of(&location)?.stage(&location.key, blob, &ticket).await?;
+        let staged =
+            self.resources.storages.of(&location)?.stage(&location.key, blob, &ticket).await?;
         Ok(Waiting::new(report, ticket, staged))
     }
 
@@ -50,7 +51,7 @@ impl Run<'_> {
         if report.bytes == 0 {
             return Err(Error::backend("verify.empty", "an encoder made an empty file"));
         }
-        match self.parts.registry.backend_for_format(file.format()) {
+        match self.resources.registry.backend_for_format(file.format()) {
             Ok(backend) => {
                 let found = backend.verify(file, &planned.expected, self.cx).await?;
                 (report.width, report.height) = found.upright_size();

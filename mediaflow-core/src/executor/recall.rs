@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::finished::Waiting;
 use super::outputs::{hex, misnamed, sha256};
-use super::run::Run;
+use super::run::Execution;
 use super::{Attempt, Finished};
 use crate::planner::needed_sources;
 use crate::report::{OutputReport, OutputState};
@@ -40,13 +40,13 @@ impl Attempt {
     }
 }
 
-impl Run<'_> {
+impl Execution<'_> {
     /// The content keys of the outputs, if anybody wants to know them: they cost reading every source.
     pub(super) async fn content_keys(&self, pipeline: &Pipeline) -> Result<Keys> {
         if self.attempt.recall.is_none() {
             return Ok(Keys::new());
         }
-        pipeline.validate(&self.parts.limits)?;
+        pipeline.validate(&self.resources.limits)?;
         let mut sources = BTreeMap::new();
         for name in needed_sources(pipeline) {
             let source = source_named(pipeline, &name)?;
@@ -95,7 +95,7 @@ impl Run<'_> {
         else {
             return Ok(None);
         };
-        let Ok(storage) = self.parts.storages.of(&there) else { return Ok(None) };
+        let Ok(storage) = self.resources.storages.of(&there) else { return Ok(None) };
         let Ok(blob) = storage.get(&there.key).await else { return Ok(None) };
         if blob.len() != hit.bytes {
             return Ok(None);

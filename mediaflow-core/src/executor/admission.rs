@@ -3,7 +3,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::plan::{CostClass, Estimate};
 use crate::{Error, Result, RunContext};
 
-use super::Parts;
+use super::Resources;
 
 /// One permit stands for this many bytes, so that a semaphore can count terabytes.
 const GRAIN: u64 = 64 << 10;
@@ -27,7 +27,7 @@ pub(super) struct Admission<'a> {
     _place: Option<SemaphorePermit<'a>>,
 }
 
-impl Parts {
+impl Resources {
     /// Waits until what is estimated fits beside what runs.
     pub(super) async fn admit(&self, estimate: Estimate, cx: &RunContext) -> Result<Admission<'_>> {
         let grains = u32::try_from(estimate.bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX);

@@ -5,7 +5,7 @@ use super::fetch::Sources;
 use super::finished::Waiting;
 use super::outputs::sha256;
 use super::run::stopping;
-use super::{Attempt, Finished, Worker};
+use super::{Attempt, Executor, Finished};
 use crate::plan::Explanation;
 use crate::report::{OutputReport, SourceReport};
 use crate::spec::{Location, Pipeline};
@@ -110,9 +110,9 @@ fn part_job(job: &str, number: u32) -> String {
     format!("{job}-{number}")
 }
 
-impl Worker {
+impl Executor {
     /// The parts of a job that is worth spreading over workers: one with more than 16 outputs, in parts of 8. Gives none
-    /// for another, which is made whole by [`Worker::attempt`] with the same `attempt`, without a second plan.
+    /// for another, which is made whole by [`Executor::attempt`] with the same `attempt`, without a second plan.
     ///
     /// # Errors
     /// The job can not be planned.
@@ -162,7 +162,7 @@ impl Worker {
             done.outputs.extend(part.outputs);
             done.plan.extend(part.plan);
             done.decodes += part.decodes;
-            // Parts of one source have the same to say of it.
+            // Resources of one source have the same to say of it.
             let known = |warning: &String| done.warnings.contains(warning);
             let mut fresh = part.warnings;
             fresh.retain(|warning| !known(warning));

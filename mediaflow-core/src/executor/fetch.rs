@@ -5,7 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::Parts;
+use super::Resources;
 use super::outputs::sha256;
 use crate::job::Prober;
 use crate::media::{Blob, MediaFile, MediaInfo};
@@ -23,14 +23,14 @@ pub(crate) struct Fetched {
 
 /// The sources of one attempt: each is fetched and probed once, whoever asks.
 pub(crate) struct Sources<'a> {
-    parts: &'a Parts,
+    resources: &'a Resources,
     cx: &'a RunContext,
     fetched: &'a Fetched,
 }
 
 impl<'a> Sources<'a> {
-    pub(crate) fn new(parts: &'a Parts, cx: &'a RunContext, fetched: &'a Fetched) -> Self {
-        Self { parts, cx, fetched }
+    pub(crate) fn new(resources: &'a Resources, cx: &'a RunContext, fetched: &'a Fetched) -> Self {
+        Self { resources, cx, fetched }
     }
 
     /// The file, and what its headers say.
@@ -41,8 +41,8 @@ impl<'a> Sources<'a> {
             return Ok(found.clone());
         }
         let fetching = async {
-            let file = self.parts.fetch(source, self.cx).await?;
-            let info = self.parts.probe(&file).await?;
+            let file = self.resources.fetch(source, self.cx).await?;
+            let info = self.resources.probe(&file).await?;
             Ok((file, info))
         };
         let found = tokio::select! {
@@ -79,7 +79,7 @@ impl fmt::Debug for Sources<'_> {
     }
 }
 
-impl Parts {
+impl Resources {
     async fn fetch(&self, source: &Source, cx: &RunContext) -> Result<MediaFile> {
         let blob = match source {
             Source::Key(text) => {

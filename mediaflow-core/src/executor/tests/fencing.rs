@@ -4,14 +4,14 @@ use super::*;
 async fn a_zombie_can_not_write_over_its_successor() {
     let (host, folder) = (Host::new().await, tempfile::tempdir().unwrap());
     let out = files(folder.path());
-    let mut late = host.worker(out.clone()).attempt(&attempt(&spec("x", 2), 1)).await.unwrap();
+    let mut late = host.executor(out.clone()).attempt(&attempt(&spec("x", 2), 1)).await.unwrap();
     // The successor's job has changed, so that its bytes tell who wrote them.
     let changed = Pipeline::from("in/a.gif")
         .output("out/x/00.gif", |dot| dot.then(Stamp { text: "successor".into() }))
         .output("out/x/01.gif", |dot| dot.then(Stamp { text: "successor".into() }));
     let changed = JobSpec::new(&changed.build().unwrap()).unwrap();
     let next = attempt(&changed, 2);
-    host.worker(files(folder.path())).attempt(&next).await.unwrap().publish().await.unwrap();
+    host.executor(files(folder.path())).attempt(&next).await.unwrap().publish().await.unwrap();
 
     let error = late.publish().await.unwrap_err();
     assert_eq!((error.code(), error.fact("output")), ("storage.revoked", Some("out/x/00.gif")));
@@ -25,8 +25,8 @@ async fn a_zombie_can_not_write_over_its_successor() {
 #[tokio::test]
 async fn who_is_revoked_takes_nothing_back() {
     let (host, folder) = (Host::new().await, tempfile::tempdir().unwrap());
-    let worker = host.worker(files(folder.path()));
-    let mut late = worker.attempt(&attempt(&spec("x", 3), 1)).await.unwrap();
+    let executor = host.executor(files(folder.path()));
+    let mut late = executor.attempt(&attempt(&spec("x", 3), 1)).await.unwrap();
     // The successor revokes while the first output has just been published.
     let second = late.staged[1].ticket.to_string();
     std::fs::remove_file(folder.path().join(Ticket::FOLDER).join(second)).unwrap();
@@ -38,13 +38,13 @@ async fn who_is_revoked_takes_nothing_back() {
 #[tokio::test]
 async fn a_failed_publication_is_taken_back() {
     let (host, folder) = (Host::new().await, tempfile::tempdir().unwrap());
-    let worker = host.worker(files(folder.path()));
+    let executor = host.executor(files(folder.path()));
     // A file where the second output's folder has to be.
     let blocked = Pipeline::from("in/a.gif")
         .output("out/a.gif", |dot| dot)
         .output("out/b/b.gif", |dot| dot)
         .output("out/c.gif", |dot| dot);
-    let mut done = worker
+    let mut done = executor
         .attempt(&attempt(&JobSpec::new(&blocked.build().unwrap()).unwrap(), 1))
         .await
         .unwrap();
@@ -58,21 +58,21 @@ async fn a_failed_publication_is_taken_back() {
 #[tokio::test]
 async fn what_a_killed_attempt_has_left_is_gone_after_the_next() {
     let (host, folder) = (Host::new().await, tempfile::tempdir().unwrap());
-    let worker = host.worker(files(folder.path()));
+    let executor = host.executor(files(folder.path()));
     // Kept instead of dropped, as a killed process leaves it.
-    let _ = worker.attempt(&attempt(&spec("x", 3), 1)).await.unwrap().detach();
+    let _ = executor.attempt(&attempt(&spec("x", 3), 1)).await.unwrap().detach();
     let other = Attempt { job: "job-2".into(), ..attempt(&spec("y", 1), 1) };
-    let _ = worker.attempt(&other).await.unwrap().detach();
+    let _ = executor.attempt(&other).await.unwrap().detach();
     assert_eq!(staged(folder.path()), 4);
-    worker.attempt(&attempt(&spec("x", 3), 2)).await.unwrap().publish().await.unwrap();
+    executor.attempt(&attempt(&spec("x", 3), 2)).await.unwrap().publish().await.unwrap();
     assert_eq!(staged(folder.path()), 1, "another job's results are not touched");
-    worker.discard("job-2", 0).await;
+    executor.discard("job-2", 0).await;
     assert_eq!(staged(folder.path()), 0);
 }
 
 #[tokio::test]
 async fn an_attempt_that_is_dropped_leaves_nothing() {
     let (host, folder) = (Host::new().await, tempfile::tempdir().unwrap());
-    drop(host.worker(files(folder.path())).attempt(&attempt(&spec("x", 3), 1)).await.unwrap());
+    drop(host.executor(files(folder.path())).attempt(&attempt(&spec("x", 3), 1)).await.unwrap());
     assert_eq!((staged(folder.path()), published(&files(folder.path())).await.len()), (0, 0));
 }

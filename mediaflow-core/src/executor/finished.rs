@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{Artefact, Attempt, PartResult, Worker};
+use super::{Artefact, Attempt, Executor, PartResult};
 use crate::plan::Explanation;
 use crate::report::{OutputReport, SourceReport};
 use crate::spec::Location;
@@ -8,7 +8,7 @@ use crate::storage::{Staged, Storage, Ticket};
 use crate::{Error, Result};
 
 /// An attempt whose outputs are made, verified and staged, but not yet visible. Dropping it discards them, unless they
-/// were made as [parts](Worker::assemble): those wait for another try.
+/// were made as [parts](Executor::assemble): those wait for another try.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Finished {
@@ -27,11 +27,11 @@ pub struct Finished {
     pub(super) part: u32,
     job: String,
     fence: u64,
-    worker: Worker,
+    executor: Executor,
 }
 
 impl Finished {
-    pub(super) fn new(worker: &Worker, attempt: &Attempt) -> Self {
+    pub(super) fn new(executor: &Executor, attempt: &Attempt) -> Self {
         Self {
             source: None,
             outputs: Vec::new(),
@@ -42,7 +42,7 @@ impl Finished {
             part: 0,
             job: attempt.job.clone(),
             fence: attempt.fence,
-            worker: worker.clone(),
+            executor: executor.clone(),
         }
     }
 
@@ -73,7 +73,7 @@ impl Finished {
         Ok(())
     }
 
-    /// Leaves the outputs staged, for [`Worker::assemble`] on whatever worker.
+    /// Leaves the outputs staged, for [`Executor::assemble`] on whatever worker.
     #[must_use]
     pub fn detach(self) -> PartResult {
         PartResult {
@@ -98,7 +98,7 @@ impl Finished {
             places.insert((storage, ticket.job(), ticket.fence()));
         }
         for (storage, job, fence) in places.into_iter().filter(|(.., fence)| *fence > 1) {
-            self.worker.0.storages.named(&storage)?.revoke(job, fence).await?;
+            self.executor.0.storages.named(&storage)?.revoke(job, fence).await?;
         }
         Ok(())
     }
@@ -129,7 +129,7 @@ impl Finished {
     }
 
     fn storage(&self, location: &Location) -> Result<&dyn Storage> {
-        self.worker.0.storages.of(location).map(|storage| &**storage)
+        self.executor.0.storages.of(location).map(|storage| &**storage)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::attempt::Attempt;
 use super::fetch::Sources;
 use super::recall::{Keys, source_named};
-use super::{Finished, Parts};
+use super::{Finished, Resources};
 use crate::media::{Media, MediaFile, MediaInfo};
 use crate::operation::{Inputs, OpContext, Outputs};
 use crate::planner::{self, JobPlan, Unit};
@@ -17,8 +17,8 @@ type Shared<T> = Result<T, Arc<Error>>;
 pub(super) type Probed = BTreeMap<String, (MediaFile, MediaInfo)>;
 
 /// What one attempt has at hand.
-pub(super) struct Run<'a> {
-    pub(super) parts: &'a Parts,
+pub(super) struct Execution<'a> {
+    pub(super) resources: &'a Resources,
     pub(super) cx: &'a RunContext,
     pub(super) sources: &'a Sources<'a>,
     pub(super) attempt: &'a Attempt,
@@ -33,7 +33,7 @@ const MOMENT: Duration = Duration::from_secs(2);
 const PLANNED: f32 = 0.05;
 const MADE: f32 = 0.92;
 
-impl Run<'_> {
+impl Execution<'_> {
     /// Makes every output of the pipeline, or what the policies leave of them.
     pub(super) async fn pipeline(&self, mut pipeline: Pipeline, done: &mut Finished) -> Result<()> {
         // Each round replaces at least one failed step by its fallback, so this ends.
@@ -50,7 +50,8 @@ impl Run<'_> {
             }
             let infos =
                 probed.iter().map(|(name, (_, info))| (name.clone(), info.clone())).collect();
-            let plan = planner::plan(&pipeline, &infos, &self.parts.registry, &self.parts.limits)?;
+            let plan =
+                planner::plan(&pipeline, &infos, &self.resources.registry, &self.resources.limits)?;
             done.plan.extend(plan.explain());
             self.cx.progress(PLANNED);
             match self.plan(plan, probed, &pipeline, &keys, done).await? {
@@ -118,7 +119,7 @@ impl Run<'_> {
         };
         let results: Shared<Outputs> = match gather(&inputs, media) {
             Ok(inputs) => {
-                let _admitted = self.parts.admit(estimate, cx).await?;
+                let _admitted = self.resources.admit(estimate, cx).await?;
                 stopping(cx, run_unit(unit, inputs, cx)).await.map_err(Arc::new)
             }
             Err(error) => Err(error),

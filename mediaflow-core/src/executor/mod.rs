@@ -37,10 +37,10 @@ use crate::{CpuPool, Error, Limits, Registry, Result};
 
 /// Everything that a host has configured, as engines use it. Clones share.
 #[derive(Clone)]
-pub struct Worker(pub(crate) Arc<Parts>);
+pub struct Executor(pub(crate) Arc<Resources>);
 
 /// What a worker is made of.
-pub(crate) struct Parts {
+pub(crate) struct Resources {
     pub(crate) registry: Registry,
     pub(crate) storages: Storages,
     pub(crate) notifiers: Vec<Arc<dyn Notifier>>,
@@ -72,7 +72,7 @@ pub struct Destination {
     pub to: Option<String>,
 }
 
-impl Worker {
+impl Executor {
     /// Where this event goes: to each notifier that wants it, and for a notifier that the job names, to the address
     /// that the job gave.
     #[must_use]
@@ -191,9 +191,9 @@ impl Worker {
     }
 }
 
-impl fmt::Debug for Worker {
+impl fmt::Debug for Executor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker")
+        f.debug_struct("Executor")
             .field("registry", &self.0.registry)
             .field("storages", &self.0.storages)
             .field("notifiers", &self.0.notifiers)

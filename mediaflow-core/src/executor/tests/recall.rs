@@ -37,14 +37,14 @@ impl Known {
 }
 
 /// Makes and publishes a pipeline, and remembers its results.
-async fn run(worker: &Worker, known: &Arc<Known>, pipeline: &Pipeline) -> Finished {
-    run_spec(worker, known, JobSpec::new(pipeline).unwrap()).await
+async fn run(executor: &Executor, known: &Arc<Known>, pipeline: &Pipeline) -> Finished {
+    run_spec(executor, known, JobSpec::new(pipeline).unwrap()).await
 }
 
-async fn run_spec(worker: &Worker, known: &Arc<Known>, spec: JobSpec) -> Finished {
+async fn run_spec(executor: &Executor, known: &Arc<Known>, spec: JobSpec) -> Finished {
     let attempt = Attempt::new(spec, CancellationToken::new(), Arc::new(Nobody));
     let known = Arc::clone(known);
-    let mut done = worker.attempt(&attempt.recalling(Arc::clone(&known) as _)).await.unwrap();
+    let mut done = executor.attempt(&attempt.recalling(Arc::clone(&known) as _)).await.unwrap();
     done.publish().await.unwrap();
     known.remember(&done);
     done
@@ -68,11 +68,11 @@ async fn equal_work_has_an_equal_key() {
     host.input.put(&key("same.gif"), &Blob::from(GIF.to_vec())).await.unwrap();
     let other = [GIF, b"other"].concat();
     host.input.put(&key("other.gif"), &Blob::from(other)).await.unwrap();
-    let worker = host.worker(MemoryStorage::new());
-    let first = run(&worker, &known, &one("in/a.gif", "out/1.gif", "x")).await;
+    let executor = host.executor(MemoryStorage::new());
+    let first = run(&executor, &known, &one("in/a.gif", "out/1.gif", "x")).await;
     let first = key_of(&first, "out/1.gif");
 
-    let renamed = run(&worker, &known, &one("in/same.gif", "out/2.gif", "x")).await;
+    let renamed = run(&executor, &known, &one("in/same.gif", "out/2.gif", "x")).await;
     assert_eq!(key_of(&renamed, "out/2.gif"), first, "names of files and places do not matter");
 
     let mut steps = one("in/a.gif", "out/3.gif", "x");
@@ -87,17 +87,17 @@ async fn equal_work_has_an_equal_key() {
         .collect();
     steps.outputs.values_mut().for_each(|output| output.from.push_str("-renamed"));
     steps.outputs.insert("out/4.gif".into(), crate::spec::OutputSpec::from_step("source"));
-    let renamed = run(&worker, &known, &steps).await;
+    let renamed = run(&executor, &known, &steps).await;
     assert_eq!(key_of(&renamed, "out/3.gif"), first, "nor do names of steps or other outputs");
     assert_ne!(key_of(&renamed, "out/4.gif"), first);
 
-    let changed = run(&worker, &known, &one("in/a.gif", "out/5.gif", "y")).await;
+    let changed = run(&executor, &known, &one("in/a.gif", "out/5.gif", "y")).await;
     assert_ne!(key_of(&changed, "out/5.gif"), first, "a parameter matters");
-    let changed = run(&worker, &known, &one("in/other.gif", "out/6.gif", "x")).await;
+    let changed = run(&executor, &known, &one("in/other.gif", "out/6.gif", "x")).await;
     assert_ne!(key_of(&changed, "out/6.gif"), first, "the bytes of the source matter");
     let mut swapped = one("in/a.gif", "out/7.gif", "x");
     swapped.steps.get_mut("stamp").unwrap().from = vec!["source".into()];
-    let changed = run(&worker, &known, &swapped).await;
+    let changed = run(&executor, &known, &swapped).await;
     assert_ne!(key_of(&changed, "out/7.gif"), first, "the way matters");
 }
 
@@ -114,14 +114,14 @@ fn the_version_of_an_operation_matters() {
 async fn a_known_result_is_copied_and_not_made_again() {
     let (host, known, folder) =
         (Host::new().await, Arc::new(Known::default()), tempfile::tempdir().unwrap());
-    let (worker, out) = (host.worker(files(folder.path())), files(folder.path()));
-    run(&worker, &known, &one("in/a.gif", "out/1.gif", "x")).await;
+    let (executor, out) = (host.executor(files(folder.path())), files(folder.path()));
+    run(&executor, &known, &one("in/a.gif", "out/1.gif", "x")).await;
     let both = Pipeline::from("in/a.gif")
         .output("out/new.gif", |dot| dot.then(FakeWork::new("new")))
         .output("out/2.gif", |dot| {
             dot.then(FakeWork::new("work")).then(Stamp { text: "x".into() })
         });
-    let done = run(&worker, &known, &both.build().unwrap()).await;
+    let done = run(&executor, &known, &both.build().unwrap()).await;
     let reused: Vec<_> = done.outputs.iter().map(|o| (o.output.as_str(), o.reused)).collect();
     assert_eq!(reused, [("out/2.gif", true), ("out/new.gif", false)]);
     assert_eq!(host.fake.runs(), ["work", "new"]);
@@ -130,7 +130,7 @@ async fn a_known_result_is_copied_and_not_made_again() {
     assert_eq!((copy.bytes, copy.mime.as_str(), copy.sha256.len()), (bytes, "image/gif", 64));
 
     // At the very same place there is nothing to do at all.
-    let again = run(&worker, &known, &one("in/a.gif", "out/2.gif", "x")).await;
+    let again = run(&executor, &known, &one("in/a.gif", "out/2.gif", "x")).await;
     assert!(again.outputs[0].reused);
     assert_eq!((host.fake.runs().len(), content(&out, "2.gif").await.len() as u64), (2, bytes));
     assert_eq!(staged(folder.path()), 0);
@@ -139,9 +139,9 @@ async fn a_known_result_is_copied_and_not_made_again() {
 #[tokio::test]
 async fn a_copy_is_told_if_its_name_says_something_else() {
     let (host, known) = (Host::new().await, Arc::new(Known::default()));
-    let worker = host.worker(MemoryStorage::new());
+    let executor = host.executor(MemoryStorage::new());
     for (place, warnings) in [("out/1.png", 1), ("out/2.gif", 0), ("out/3.jpg", 1)] {
-        let done = run(&worker, &known, &one("in/a.gif", place, "x")).await;
+        let done = run(&executor, &known, &one("in/a.gif", place, "x")).await;
         assert_eq!(done.outputs[0].warnings.len(), warnings, "{:?}", done.outputs[0].warnings);
     }
     assert_eq!(host.fake.runs().len(), 1);
@@ -150,22 +150,22 @@ async fn a_copy_is_told_if_its_name_says_something_else() {
 #[tokio::test]
 async fn what_has_changed_or_vanished_is_made_again() {
     let (host, known, out) = (Host::new().await, Arc::new(Known::default()), MemoryStorage::new());
-    let worker = host.worker(out.clone());
-    let first = run(&worker, &known, &one("in/a.gif", "out/1.gif", "x")).await;
+    let executor = host.executor(out.clone());
+    let first = run(&executor, &known, &one("in/a.gif", "out/1.gif", "x")).await;
     let before = content(&out, "1.gif").await;
     // As many bytes as before, but others.
     let changed = vec![b'?'; before.len()];
     out.put(&key("1.gif"), &Blob::from(changed)).await.unwrap();
-    let second = run(&worker, &known, &one("in/a.gif", "out/2.gif", "x")).await;
+    let second = run(&executor, &known, &one("in/a.gif", "out/2.gif", "x")).await;
     assert_eq!((second.outputs[0].reused, host.fake.runs().len()), (false, 2));
     assert_eq!(content(&out, "2.gif").await, before);
     // The result that is in its place, but not as it was.
     known.remember(&first);
-    let third = run(&worker, &known, &one("in/a.gif", "out/1.gif", "x")).await;
+    let third = run(&executor, &known, &one("in/a.gif", "out/1.gif", "x")).await;
     assert_eq!((third.outputs[0].reused, content(&out, "1.gif").await), (false, before.clone()));
 
     out.delete(&"1.gif".parse().unwrap()).await.unwrap();
-    let fourth = run(&worker, &known, &one("in/a.gif", "out/4.gif", "x")).await;
+    let fourth = run(&executor, &known, &one("in/a.gif", "out/4.gif", "x")).await;
     assert_eq!((fourth.outputs[0].reused, host.fake.runs().len()), (false, 4));
     let place: Location = "out/4.gif".parse().unwrap();
     assert_eq!(content(&out, place.key.as_str()).await, before);
@@ -174,17 +174,18 @@ async fn what_has_changed_or_vanished_is_made_again() {
 #[tokio::test]
 async fn reuse_can_be_switched_off() {
     let (host, known) = (Host::new().await, Arc::new(Known::default()));
-    let worker = host.worker(MemoryStorage::new());
-    run(&worker, &known, &one("in/a.gif", "out/1.gif", "x")).await;
+    let executor = host.executor(MemoryStorage::new());
+    run(&executor, &known, &one("in/a.gif", "out/1.gif", "x")).await;
     let spec = JobSpec::new(&one("in/a.gif", "out/2.gif", "x")).unwrap();
-    let again = run_spec(&worker, &known, spec.with_options(JobOptions::new().reuse(false))).await;
+    let again =
+        run_spec(&executor, &known, spec.with_options(JobOptions::new().reuse(false))).await;
     assert_eq!((again.outputs[0].reused, known.asked(), host.fake.runs().len()), (false, 1, 2));
 }
 
 #[tokio::test]
 async fn keys_are_for_those_who_recall() {
     let (host, out) = (Host::new().await, MemoryStorage::new());
-    let done = host.worker(out).attempt(&attempt(&spec("x", 1), 1)).await.unwrap();
+    let done = host.executor(out).attempt(&attempt(&spec("x", 1), 1)).await.unwrap();
     assert_eq!((done.outputs[0].content_key.as_str(), done.outputs[0].reused), ("", false));
 }
 
@@ -203,7 +204,7 @@ impl Recall for Amnesia {
 async fn without_an_answer_the_work_is_done() {
     let (host, out) = (Host::new().await, MemoryStorage::new());
     let attempt = attempt(&spec("x", 2), 1).recalling(Arc::new(Amnesia));
-    let mut done = host.worker(out.clone()).attempt(&attempt).await.unwrap();
+    let mut done = host.executor(out.clone()).attempt(&attempt).await.unwrap();
     done.publish().await.unwrap();
     assert_eq!((published(&out).await.len(), host.fake.runs().len()), (2, 2));
 }
@@ -211,14 +212,14 @@ async fn without_an_answer_the_work_is_done() {
 #[tokio::test]
 async fn parts_recall_too() {
     let (host, known, out) = (Host::new().await, Arc::new(Known::default()), MemoryStorage::new());
-    let (worker, spec) = (host.worker(out.clone()), spec("x", 20));
-    run_spec(&worker, &known, spec.clone()).await;
+    let (executor, spec) = (host.executor(out.clone()), spec("x", 20));
+    run_spec(&executor, &known, spec.clone()).await;
     let attempt = attempt(&spec, 1).recalling(Arc::clone(&known) as _);
     let mut results = Vec::new();
-    for part in worker.split(&attempt).await.unwrap() {
-        results.push(worker.part(&attempt, &part).await.unwrap().detach());
+    for part in executor.split(&attempt).await.unwrap() {
+        results.push(executor.part(&attempt, &part).await.unwrap().detach());
     }
-    let mut whole = worker.assemble(&attempt, results).await.unwrap();
+    let mut whole = executor.assemble(&attempt, results).await.unwrap();
     whole.publish().await.unwrap();
     assert!(whole.outputs.iter().all(|output| output.reused));
     assert_eq!((whole.outputs.len(), host.fake.runs().len()), (20, 20));
