@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::id::{BatchId, EventId, JobId};
-use crate::report::{BatchReport, OutputReport, Report};
+use crate::report::{BatchSummary, OutputReport, Report};
 use crate::spec::{JobOptions, NotifyTarget};
 use crate::{Failure, Timestamp};
 
@@ -41,8 +41,9 @@ pub struct Event {
     /// The words to find the job by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// Notifiers that the job names, with addresses of its own.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Notifiers that the job names, with addresses of its own. They are secrets of the job: an event that is written down
+    /// or sent has none.
+    #[serde(default, skip_serializing)]
     pub notify: Vec<NotifyTarget>,
     /// What there is to say.
     #[serde(default, skip_serializing_if = "EventData::is_none")]
@@ -85,14 +86,21 @@ pub enum EventKind {
     /// Every job of a batch has ended.
     #[serde(rename = "batch.completed")]
     BatchCompleted,
-    /// A notification could not be delivered, and no attempt is left.
+    /// Notifications to a destination are lost, or held back because it refuses our credentials. Told once until
+    /// something arrives there again.
     #[serde(rename = "delivery.failed")]
     DeliveryFailed,
+    /// Nothing is sent to a destination any more: for days nothing has arrived there.
+    #[serde(rename = "destination.disabled")]
+    DestinationDisabled,
+    /// Jobs wait for a worker that knows what they need, and for a while none has come.
+    #[serde(rename = "jobs.unclaimed")]
+    JobsUnclaimed,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::JobCreated,
         Self::JobStarted,
         Self::JobProgress,
@@ -104,6 +112,8 @@ impl EventKind {
         Self::JobCancelled,
         Self::BatchCompleted,
         Self::DeliveryFailed,
+        Self::DestinationDisabled,
+        Self::JobsUnclaimed,
     ];
 
     /// The wire name: `job.completed`.
@@ -121,6 +131,8 @@ impl EventKind {
             Self::JobCancelled => "job.cancelled",
             Self::BatchCompleted => "batch.completed",
             Self::DeliveryFailed => "delivery.failed",
+            Self::DestinationDisabled => "destination.disabled",
+            Self::JobsUnclaimed => "jobs.unclaimed",
         }
     }
 
@@ -191,19 +203,69 @@ pub enum EventData {
     Output(Box<OutputReport>),
     /// What became of the job.
     Job(Box<Report>),
-    /// What became of the batch.
-    Batch(Box<BatchReport>),
+    /// What became of the batch: counts, and what failed. Single reports are read when they are needed.
+    Batch(Box<BatchSummary>),
     /// What could not be delivered, and why.
-    Delivery {
+    Delivery(Box<DeliveryFailure>),
+    /// Which destination is not sent to any more.
+    Disabled {
         /// The notifier.
         channel: String,
-        /// The event that it should have told.
-        event: EventId,
-        /// How often it was tried.
-        attempts: u32,
+        /// The destination as far as it is no secret: `https://host:443`; empty for a notifier's own.
+        destination: String,
+        /// Since when nothing has arrived there.
+        since: Timestamp,
         /// What the last attempt failed with.
         reason: String,
+        /// How many messages were given up.
+        dead: u64,
     },
+    /// Which jobs wait for a worker.
+    Unclaimed {
+        /// What they need and nobody knows: `op:image.resize@2 storage:archive`.
+        needs: String,
+        /// How many they are.
+        jobs: u64,
+    },
+}
+
+/// What is lost, or held back, at one destination.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct DeliveryFailure {
+    /// The notifier.
+    pub channel: String,
+    /// The destination as far as it is no secret: `https://host:443`; empty for a notifier's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub destination: String,
+    /// The first event that is not told.
+    pub event: EventId,
+    /// How often that was tried.
+    pub attempts: u32,
+    /// What the last attempt failed with.
+    pub reason: String,
+    /// How many messages were given up together with it.
+    #[serde(default)]
+    pub dead: u64,
+    /// How many still wait there.
+    #[serde(default)]
+    pub waiting: u64,
+}
+
+impl DeliveryFailure {
+    /// The first event that is not told at a destination, and why.
+    #[must_use]
+    pub fn new(channel: impl Into<String>, event: EventId, reason: impl Into<String>) -> Self {
+        Self {
+            channel: channel.into(),
+            destination: String::new(),
+            event,
+            attempts: 0,
+            reason: reason.into(),
+            dead: 0,
+            waiting: 0,
+        }
+    }
 }
 
 impl EventData {
@@ -227,7 +289,10 @@ impl Event {
             EventKind::BatchCompleted => (Audience::Owner, severity_of(&data)),
             EventKind::StepFailed => (Audience::Admin, Severity::Warning),
             EventKind::JobFailed => (Audience::Admin, Severity::Error),
-            EventKind::DeliveryFailed => (Audience::Ops, Severity::Error),
+            EventKind::DeliveryFailed | EventKind::DestinationDisabled => {
+                (Audience::Ops, Severity::Error)
+            }
+            EventKind::JobsUnclaimed => (Audience::Ops, Severity::Warning),
         };
         Self {
             id: EventId::new(),
@@ -243,6 +308,12 @@ impl Event {
             notify: Vec::new(),
             data,
         }
+    }
+
+    /// Whether a newer build has written it, and this one can not tell what it says.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        false
     }
 
     /// About this job, with what its options say.

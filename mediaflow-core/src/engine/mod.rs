@@ -11,12 +11,13 @@ use futures_util::stream::BoxStream;
 pub use memory::MemoryEngine;
 pub use record::{Next, Record};
 
+use crate::Result;
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobStatus};
+pub use crate::shutdown::Shutdown;
 use crate::spec::JobSpec;
-use crate::{CancellationToken, Result};
 
 /// Keeps jobs and runs them: in memory, in one file, on many machines.
 ///
@@ -124,23 +125,5 @@ impl Submitted {
     #[must_use]
     pub fn new(jobs: Vec<JobId>, batch: Option<BatchId>) -> Self {
         Self { jobs, batch }
-    }
-}
-
-/// How a running engine is stopped, in two stages.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Shutdown {
-    /// Take no new jobs; finish those that run, and deliver what is due.
-    pub drain: CancellationToken,
-    /// Stop those that still run and hand them back unfinished.
-    pub now: CancellationToken,
-}
-
-impl Shutdown {
-    /// Not yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
     }
 }

@@ -29,7 +29,9 @@ pub(crate) use admission::MemoryBudget;
 
 use crate::event::Event;
 use crate::media::Scratch;
-use crate::notify::{DeliveryContext, Notifier, NotifyError, Receipt};
+use crate::notify::{
+    DeliveryContext, Message, Notifier, NotifyError, Receipt, Recipient, Recipients,
+};
 use crate::spec::{JobSpec, Source};
 use crate::storage::{Storages, check_key};
 use crate::time::Clock;
@@ -44,6 +46,7 @@ pub(crate) struct Resources {
     pub(crate) registry: Registry,
     pub(crate) storages: Storages,
     pub(crate) notifiers: Vec<Arc<dyn Notifier>>,
+    pub(crate) recipients: Arc<dyn Recipients>,
     pub(crate) limits: Limits,
     pub(crate) cpu: CpuPool,
     pub(crate) memory: MemoryBudget,
@@ -62,53 +65,61 @@ pub(crate) struct Resources {
     pub(crate) videos: usize,
 }
 
-/// Where an event goes: a notifier by name, at its own address or at one that the job gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Destination {
-    /// The notifier's name.
-    pub channel: String,
-    /// The address in place of the notifier's own.
-    pub to: Option<String>,
-}
-
 impl Executor {
-    /// Where this event goes: to each notifier that wants it, and for a notifier that the job names, to the address
-    /// that the job gave.
+    /// Who is told of this event, as configured: each notifier that wants it, and for a notifier that the job names, the
+    /// address that the job gave. [`Recipients`] has the last word.
     #[must_use]
-    pub fn destinations(&self, event: &Event) -> Vec<Destination> {
+    pub fn configured(&self, event: &Event) -> Vec<Recipient> {
         let wanting = self.0.notifiers.iter().filter(|notifier| notifier.wants(event));
         wanting
             .flat_map(|notifier| {
                 let named = event.notify.iter().filter(|target| target.channel == notifier.name());
-                let mut to: Vec<_> = named.map(|target| target.to.clone()).collect();
-                if to.is_empty() {
-                    to.push(None);
+                let to = named.filter_map(|target| target.to.clone());
+                let mut found: Vec<_> =
+                    to.map(|to| Recipient::new(notifier.name()).to(to)).collect();
+                if found.is_empty() {
+                    found.push(Recipient::new(notifier.name()));
                 }
-                to.into_iter().map(|to| Destination { channel: notifier.name().to_owned(), to })
+                found
             })
             .collect()
     }
 
-    /// One attempt to deliver an event. It takes at most [`DeliveryPolicy::timeout`].
+    /// Finds who is told of an event.
+    #[must_use]
+    pub fn recipients(&self) -> &dyn Recipients {
+        &*self.0.recipients
+    }
+
+    /// A notifier by its name.
+    ///
+    /// # Errors
+    /// `notify.unknown`.
+    pub fn notifier(&self, channel: &str) -> Result<&dyn Notifier> {
+        let found = self.0.notifiers.iter().find(|notifier| notifier.name() == channel);
+        found.map(|notifier| &**notifier).ok_or_else(|| {
+            let message = format!("there is no notifier `{channel}`");
+            Error::input("notify.unknown", message)
+                .help(crate::registry::did_you_mean(channel, self.channels()))
+        })
+    }
+
+    /// One attempt to send a message through a channel. It takes at most [`DeliveryPolicy::timeout`].
     ///
     /// # Errors
     /// What to do next: see [`NotifyError`].
     pub async fn deliver(
         &self,
-        event: &Event,
         channel: &str,
+        message: &Message,
         cx: &DeliveryContext,
     ) -> Result<Receipt, NotifyError> {
-        let found = self.0.notifiers.iter().find(|notifier| notifier.name() == channel);
-        let Some(notifier) = found else {
-            return Err(NotifyError::rejected(format!(
-                "there is no notifier `{channel}` any more"
-            )));
+        let Ok(notifier) = self.notifier(channel) else {
+            return Err(NotifyError::retryable("this process has no such notifier"));
         };
-        tokio::time::timeout(self.0.delivery.timeout, notifier.notify(event, cx))
+        tokio::time::timeout(self.0.delivery.timeout, notifier.notify(message, cx))
             .await
-            .unwrap_or_else(|_| Err(NotifyError::Ambiguous { reason: "no answer in time".into() }))
+            .unwrap_or_else(|_| Err(NotifyError::ambiguous("no answer in time")))
     }
 
     /// Checks all that can be checked of a spec before it is stored, without its source: engines that take specs past
@@ -136,14 +147,9 @@ impl Executor {
                 .map_err(|e| e.with("output", place))?;
         }
         for target in &spec.options.notify {
-            let known = self.0.notifiers.iter().find(|n| n.name() == target.channel);
-            let Some(notifier) = known else {
-                let message = format!("there is no notifier `{}`", target.channel);
-                return Err(Error::input("notify.unknown", message)
-                    .help(crate::registry::did_you_mean(&target.channel, self.channels())));
-            };
+            let notifier = self.notifier(&target.channel)?;
             if let Some(to) = &target.to {
-                notifier.check_address(to).map_err(|e| e.with("channel", &target.channel))?;
+                notifier.address(to).map_err(|e| e.with("channel", &target.channel))?;
             }
         }
         Ok(())

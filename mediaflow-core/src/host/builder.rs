@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use super::{Mediaflow, scratch};
 use crate::engine::{Engine, MemoryEngine};
 use crate::executor::{DeliveryPolicy, Executor, MemoryBudget, Resources, RetryPolicy};
-use crate::notify::{IntoNotifier, Notifier};
+use crate::notify::{Configured, IntoNotifier, Notifier, Recipients};
 use crate::storage::{self, Storage, Storages};
 use crate::time::{Clock, SystemClock};
 use crate::{CpuPool, Error, Limits, Registry, Result};
@@ -28,6 +28,7 @@ pub struct Builder {
     registry: Registry,
     storages: Storages,
     notifiers: Vec<Arc<dyn Notifier>>,
+    recipients: Arc<dyn Recipients>,
     engine: Option<Arc<dyn Engine>>,
     clock: Arc<dyn Clock>,
     limits: Limits,
@@ -50,6 +51,7 @@ impl Builder {
             registry: Registry::new(),
             storages: Storages::default(),
             notifiers: Vec::new(),
+            recipients: Arc::new(Configured),
             engine: None,
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
@@ -102,6 +104,12 @@ impl Builder {
             Ok(notifier) => self.notifiers.push(notifier),
             Err(error) => self.note(error),
         }
+        self
+    }
+
+    /// Finds who is told of an event. Default: what the notifiers want, at the addresses that jobs give.
+    pub fn recipients(mut self, recipients: impl Recipients) -> Self {
+        self.recipients = Arc::new(recipients);
         self
     }
 
@@ -210,6 +218,7 @@ impl Builder {
             registry: self.registry,
             storages: self.storages,
             notifiers: self.notifiers,
+            recipients: self.recipients,
             limits: self.limits,
             cpu,
             memory: MemoryBudget::new(self.memory),

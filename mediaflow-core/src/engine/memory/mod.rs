@@ -1,6 +1,6 @@
 //! The engine of tests, scripts and hosts that keep a queue of their own: everything is lost with the process.
 
-mod delivery;
+mod outbox;
 mod run;
 mod state;
 
@@ -20,7 +20,7 @@ use crate::spec::JobSpec;
 use crate::time::{Clock, SystemClock};
 use crate::{Error, Result};
 
-use delivery::Outbox;
+use outbox::Outbox;
 use state::State;
 
 /// Keeps jobs in memory. Clones share.
@@ -33,7 +33,7 @@ struct Inner {
     state: Mutex<State>,
     /// Wakes the loop that takes jobs.
     work: Notify,
-    outbox: Outbox,
+    outbox: Arc<Outbox>,
     events: broadcast::Sender<Event>,
     clock: Arc<dyn Clock>,
     queue: usize,
@@ -64,11 +64,12 @@ impl MemoryEngine {
     /// Empty, with this clock and room for `queue` waiting jobs.
     #[must_use]
     pub fn with(clock: Arc<dyn Clock>, queue: usize) -> Self {
+        let events = broadcast::channel(Self::BEHIND).0;
         Self(Arc::new(Inner {
             state: Mutex::default(),
             work: Notify::new(),
-            outbox: Outbox::default(),
-            events: broadcast::channel(Self::BEHIND).0,
+            outbox: Arc::new(Outbox::new(events.clone())),
+            events,
             clock,
             queue,
         }))
@@ -89,7 +90,8 @@ impl fmt::Debug for MemoryEngine {
 
 #[async_trait]
 impl Engine for MemoryEngine {
-    async fn open(&self, _executor: &Executor) -> Result<()> {
+    async fn open(&self, executor: &Executor) -> Result<()> {
+        self.0.outbox.open(executor);
         Ok(())
     }
 
@@ -175,12 +177,6 @@ impl Inner {
 
     /// Hands the events that a change of state has caused to the outbox and to the readers, in order.
     fn settle(&self) {
-        self.outbox.accept(
-            || self.lock().take_events(),
-            |event| {
-                // Nobody listening is no error.
-                let _ = self.events.send(event);
-            },
-        );
+        self.outbox.accept(|| self.lock().take_events());
     }
 }
