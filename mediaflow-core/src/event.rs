@@ -136,6 +136,12 @@ impl EventKind {
         }
     }
 
+    /// Whether it tells of notifications themselves, and what can not be told of it is told to nobody.
+    #[must_use]
+    pub fn is_of_delivery(self) -> bool {
+        matches!(self, Self::DeliveryFailed | Self::DestinationDisabled)
+    }
+
     /// Whether the job or batch has ended with it.
     #[must_use]
     pub fn is_terminal(self) -> bool {

@@ -20,11 +20,14 @@
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("mediaflow-queue needs a database: turn on the feature `sqlite` or `postgres`");
 
+mod clock;
 mod db;
+mod deliveries;
 mod engine;
-mod home;
+mod events;
 mod jobs;
 mod outbox;
+mod process;
 mod queue;
 mod stats;
 mod stream;
@@ -35,11 +38,11 @@ mod workers;
 
 pub use db::HostTransaction;
 pub use outbox::{
-    Delivery, DeliveryAttempt, DeliveryFilter, DeliveryOutcome, DeliveryState, Destination,
+    Breaker, Delivery, DeliveryAttempt, DeliveryFilter, DeliveryOutcome, DeliveryState, Destination,
 };
 #[cfg(feature = "postgres")]
 pub use queue::Postgres;
 pub use queue::Queue;
 #[cfg(feature = "sqlite")]
 pub use queue::Sqlite;
-pub use stats::{Breaker, DestinationStats, JobCounts, Stats, Throughput, WorkerStats};
+pub use stats::{DestinationStats, JobCounts, Stats, Throughput, WorkerStats};

@@ -10,7 +10,7 @@ use mediaflow_core::{Error, JobId, Result};
 
 use crate::HostTransaction;
 use crate::db::Db;
-use crate::home::Home;
+use crate::process::Process;
 use crate::stream::Stream;
 
 /// Jobs in one file: the durable default, which needs no server and survives the end of the process at any moment.
@@ -64,7 +64,7 @@ struct Shared {
     target: Target,
     settings: Mutex<Settings>,
     stream: Stream,
-    home: OnceLock<Arc<Home>>,
+    process: OnceLock<Arc<Process>>,
 }
 
 enum Target {
@@ -96,7 +96,7 @@ impl Queue {
             target,
             settings: Mutex::new(settings),
             stream: Stream::new(),
-            home: OnceLock::new(),
+            process: OnceLock::new(),
         }))
     }
 
@@ -156,10 +156,10 @@ impl Queue {
         transaction: &mut impl HostTransaction<'t>,
         job: impl IntoSpec + Send,
     ) -> Result<JobId> {
-        let home = self.home()?;
+        let process = self.process()?;
         let spec = job.into_spec()?;
-        home.executor.check(&spec)?;
-        crate::jobs::submit_in(home, &mut transaction.tx(), spec).await
+        process.executor.check(&spec)?;
+        crate::jobs::submit_in(process, &mut transaction.tx(), spec).await
     }
 
     pub(crate) async fn connect(&self, executor: &Executor) -> Result<()> {
@@ -173,15 +173,16 @@ impl Queue {
             }
         };
         db.migrate().await?;
-        let home = Home::new(db, executor.clone(), settings, self.0.stream.clone())?;
-        self.0.home.set(home).map_err(|_| {
+        let process = Process::new(db, executor.clone(), settings, self.0.stream.clone())?;
+        process.clock.compare(&process.db).await?;
+        self.0.process.set(process).map_err(|_| {
             Error::input("queue.open_twice", "this queue belongs to another Mediaflow already")
                 .help("open the database a second time for a second one")
         })
     }
 
-    pub(crate) fn home(&self) -> Result<&Arc<Home>> {
-        self.0.home.get().ok_or_else(|| {
+    pub(crate) fn process(&self) -> Result<&Arc<Process>> {
+        self.0.process.get().ok_or_else(|| {
             Error::input("queue.closed", "the queue is not open yet")
                 .help("hand it to `Builder::engine`, and call `start` first")
         })

@@ -54,7 +54,9 @@ impl Thread {
 impl Message {
     /// A message of one event, to the notifier's own address.
     #[must_use]
-    pub fn of(event: Event) -> Self {
+    pub fn of(mut event: Event) -> Self {
+        // The addresses of a job's targets are no other receiver's business.
+        event.notify.clear();
         Self {
             id: event.id.into(),
             rule: String::new(),

@@ -1,4 +1,5 @@
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -8,7 +9,7 @@ use tracing::Instrument as _;
 use super::DestinationKey;
 use crate::executor::Executor;
 use crate::notify::{Answer, DeliveryContext, Message, NotifyError, Receipt};
-use crate::{Error, EventKind, Timestamp};
+use crate::{Clock, Error, Timestamp};
 
 /// A message that this process sends, under a lease.
 #[derive(Debug)]
@@ -76,16 +77,13 @@ impl Claimed {
     /// Whether it tells of a failure to tell: what becomes of it is told to nobody.
     #[must_use]
     pub fn tells_of_failure(&self) -> bool {
-        self.message.as_ref().is_ok_and(|message| {
-            let kind = message.event().kind;
-            matches!(kind, EventKind::DeliveryFailed | EventKind::DestinationDisabled)
-        })
+        self.message.as_ref().is_ok_and(|message| message.event().kind.is_of_delivery())
     }
 }
 
 /// Makes one attempt. It takes as long as the policy allows, at most, and a notifier that panics is one that failed.
-pub(super) async fn send(executor: Executor, claimed: Claimed) -> Attempted {
-    let at = executor.clock().now();
+pub(super) async fn send(executor: Executor, clock: Arc<dyn Clock>, claimed: Claimed) -> Attempted {
+    let at = clock.now();
     let began = Instant::now();
     let message = match &claimed.message {
         Ok(message) => message,

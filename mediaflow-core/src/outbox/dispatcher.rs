@@ -10,9 +10,9 @@ use super::attempt::send;
 use super::queues::{Policies, Queues};
 use super::router::{Route, route};
 use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Exchange, OutboxStore, Routed};
-use crate::Result;
 use crate::executor::Executor;
 use crate::shutdown::Shutdown;
+use crate::{Clock, Result};
 
 /// How often what has run out is looked for.
 const EXPIRE: Duration = Duration::from_secs(1);
@@ -40,6 +40,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 pub struct Dispatcher {
     store: Arc<dyn OutboxStore>,
     executor: Executor,
+    clock: Arc<dyn Clock>,
     channels: Vec<String>,
     policies: Policies,
     queues: Queues,
@@ -101,6 +102,7 @@ impl Dispatcher {
         };
         let policies: HashMap<_, _> = channels.iter().filter_map(policy).collect();
         Self {
+            clock: store.clock(),
             store,
             executor,
             channels,
@@ -126,7 +128,7 @@ impl Dispatcher {
             }
             return;
         }
-        let (store, executor) = (Arc::clone(&self.store), self.executor.clone());
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         let (mut draining, mut wait) = (false, FIRST);
         loop {
             if !draining && shutdown.drain.is_cancelled() {
@@ -147,7 +149,7 @@ impl Dispatcher {
                     continue;
                 }
             }
-            let now = executor.clock().now();
+            let now = clock.now();
             let more =
                 !self.queues.ready(&self.policies, now).is_empty() || !self.routed.is_empty();
             if draining && !more && self.is_idle() {
@@ -163,7 +165,7 @@ impl Dispatcher {
                 () = shutdown.drain.cancelled(), if !draining => {}
                 () = store.changed().notified() => self.pace.soon(),
                 () = sleep_until(self.pace.look_at) => {}
-                () = executor.clock().sleep_until(next.unwrap_or_default()), if next.is_some() => {}
+                () = clock.sleep_until(next.unwrap_or_default()), if next.is_some() => {}
             }
         }
     }
@@ -190,7 +192,8 @@ impl Dispatcher {
             let events = self.store.unrouted(&self.channels, TOGETHER).await?;
             self.more_events = events.len() == TOGETHER;
             if !events.is_empty() {
-                let routing = tokio::spawn(route(self.executor.clone(), events));
+                let routing =
+                    tokio::spawn(route(self.executor.clone(), Arc::clone(&self.clock), events));
                 self.routing = Some(AbortOnDropHandle::new(routing));
             }
         }
@@ -201,7 +204,7 @@ impl Dispatcher {
 
     /// Writes and claims in one transaction: a commit is what costs most.
     async fn exchange(&mut self) -> Result<()> {
-        let now = self.executor.clock().now();
+        let now = self.clock.now();
         let failed: HashSet<_> =
             self.done.iter().filter(|sent| sent.result.is_err()).map(destination_of).collect();
         let mut claims = self.queues.ready(&self.policies, now);
@@ -273,7 +276,7 @@ impl Dispatcher {
     fn begin(&mut self, claimed: Claimed) {
         self.held.insert(claimed.id);
         self.queues.begun(&claimed.destination);
-        self.sending.spawn(send(self.executor.clone(), claimed));
+        self.sending.spawn(send(self.executor.clone(), Arc::clone(&self.clock), claimed));
     }
 
     /// Takes what has been sent, and whatever else has been by now.

@@ -8,7 +8,7 @@ use super::{DestinationKey, Unrouted};
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::notify::{Address, Recipient};
-use crate::{Error, MessageId, Result, Timestamp};
+use crate::{Clock, Error, MessageId, Result, Timestamp};
 
 /// What became of an event that was to be routed.
 #[derive(Debug)]
@@ -67,13 +67,17 @@ const FIND: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(15);
 
 /// Routes events, in their order. No transaction is open meanwhile.
-pub(super) async fn route(executor: Executor, events: Vec<Unrouted>) -> Vec<Routed> {
+pub(super) async fn route(
+    executor: Executor,
+    clock: Arc<dyn Clock>,
+    events: Vec<Unrouted>,
+) -> Vec<Routed> {
     let mut routed = Vec::with_capacity(events.len());
     for Unrouted { seq, event } in events {
         routed.push(match event {
             Ok(event) => {
                 let event = Arc::new(event);
-                let route = one(&executor, &event).await;
+                let route = one(&executor, &event, clock.now()).await;
                 Routed { seq, event: Some(event), route }
             }
             Err(error) => {
@@ -85,11 +89,10 @@ pub(super) async fn route(executor: Executor, events: Vec<Unrouted>) -> Vec<Rout
     routed
 }
 
-async fn one(executor: &Executor, event: &Event) -> Route {
+async fn one(executor: &Executor, event: &Event, now: Timestamp) -> Route {
     if event.is_foreign() {
         return Route::Unknown;
     }
-    let now = executor.clock().now();
     let configured = executor.configured(event);
     let find = AssertUnwindSafe(executor.recipients().find(event, configured.clone()));
     let found = match tokio::time::timeout(FIND, find.catch_unwind()).await {

@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Routed, Waiting};
 use crate::event::Event;
-use crate::{Error, Result};
+use crate::{Clock, Error, Result};
 
 /// Where an engine keeps events and messages. One conformance suite runs on all:
 /// [`exercise_engine`](crate::testing::exercise_engine).
@@ -50,6 +51,9 @@ pub trait OutboxStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The store can not be written.
     async fn give_back(&self, done: &[Attempted]) -> Result<()>;
+
+    /// The clock by which messages are due: the same for all processes on the store.
+    fn clock(&self) -> Arc<dyn Clock>;
 
     /// Is told when there may be something new to do.
     fn changed(&self) -> &Notify;

@@ -4,7 +4,7 @@ use sqlx::AssertSqlSafe;
 use super::{Db, Tx, row::values};
 
 /// Our migrations, the oldest first. One that was released never changes.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 
 /// Brings River's tables and ours to today's version. Processes that start together take turns.
 pub(super) async fn run(db: &Db) -> Result<()> {

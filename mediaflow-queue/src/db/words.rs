@@ -57,6 +57,16 @@ impl Db {
         }
     }
 
+    /// What makes a `SELECT` in a transaction keep others from writing its rows.
+    pub(crate) fn for_update(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => " FOR UPDATE",
+        }
+    }
+
     /// Adds a queue to River's list, unless it is there.
     pub(crate) fn river_queue(&self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use mediaflow_core::engine::Record;
 use mediaflow_core::event::EventData;
-use mediaflow_core::report::{BatchReport, JobState, OutputState};
+use mediaflow_core::report::{JobState, OutputState};
 use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::{BatchId, Error, Event, EventKind, Failure, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
@@ -10,8 +10,7 @@ use sqlx::AssertSqlSafe;
 use super::row::Held;
 use super::together::{Line, Together, together};
 use crate::db::{Row, Tx, places, to_json, values};
-use crate::home::Home;
-use crate::outbox;
+use crate::process::Process;
 
 /// How River's row ends with the job: in the same transaction, or by what the worker returns to River afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +25,12 @@ pub(crate) enum End {
 ///
 /// `record` has reached its end, and `events` tell of it, the steps of the last moment first.
 pub(crate) async fn end(
-    home: &Arc<Home>,
+    process: &Arc<Process>,
     held: &Held,
     events: Vec<Event>,
     river: End,
 ) -> Result<()> {
-    together(home, Ended { held: held.clone(), events, river }).await
+    together(process, Ended { held: held.clone(), events, river }).await
 }
 
 /// A job that has reached its end.
@@ -45,20 +44,20 @@ pub(crate) struct Ended {
 impl Together for Ended {
     type Done = ();
 
-    fn line(home: &Home) -> &Line<Self> {
-        &home.lines.end
+    fn line(process: &Process) -> &Line<Self> {
+        &process.lines.end
     }
 
-    async fn all(home: &Home, items: &[Self]) -> Result<Vec<()>> {
-        let mut transaction = home.db.begin().await?;
+    async fn all(process: &Process, items: &[Self]) -> Result<Vec<()>> {
+        let mut transaction = process.db.begin().await?;
         let mut tx = transaction.tx();
         crate::workers::failpoint("end.begin");
-        let (now, mut events) = (home.now(), Vec::new());
+        let (now, mut events) = (process.now(), Vec::new());
         let jobs: Vec<_> = items.iter().map(|item| &item.held).collect();
         let batched = match (write(&mut tx, &jobs, now).await, &*jobs) {
             (Err(error), [held]) if error.code() == "queue.fenced" => {
                 drop(transaction);
-                return told_already(home, held).await.map(|()| vec![()]);
+                return told_already(process, held).await.map(|()| vec![()]);
             }
             (written, _) => written?,
         };
@@ -69,31 +68,31 @@ impl Together for Ended {
             events.extend(count_down(&mut tx, job, now).await?);
         }
         crate::workers::failpoint("end.outputs");
-        outbox::record(home, &mut tx, &events).await?;
+        crate::events::record(process, &mut tx, &events).await?;
         crate::workers::failpoint("end.outbox");
         let complete = items.iter().filter(|item| item.river == End::Complete);
         tx.complete(&complete.map(|item| item.held.river).collect::<Vec<_>>()).await?;
         crate::workers::failpoint("end.river");
         transaction.commit().await?;
         crate::workers::failpoint("end.commit");
-        home.settled(events);
+        process.settled(events);
         Ok(vec![(); items.len()])
     }
 }
 
 /// Finds out whether it was this very attempt that has ended the job: the connection was lost after the commit, and
 /// before the answer. Then its events are stored, and told here.
-async fn told_already(home: &Home, held: &Held) -> Result<()> {
+async fn told_already(process: &Process, held: &Held) -> Result<()> {
     let job = held.record.id;
     let find =
         "SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NOT NULL";
-    if home.db.row(find, values![job, held.fence]).await?.is_none() {
+    if process.db.row(find, values![job, held.fence]).await?.is_none() {
         return Err(fenced(job));
     }
     let stored = "SELECT body FROM mediaflow_events WHERE job = $1
                   OR batch IN (SELECT batch FROM mediaflow_batch_jobs WHERE job = $1) ORDER BY seq";
-    let rows = home.db.rows(stored, values![job]).await?;
-    home.settled(rows.iter().map(|row| row.json("body")).collect::<Result<_>>()?);
+    let rows = process.db.rows(stored, values![job]).await?;
+    process.settled(rows.iter().map(|row| row.json("body")).collect::<Result<_>>()?);
     Ok(())
 }
 
@@ -175,36 +174,34 @@ pub(super) async fn batch_ended(
     let close = "UPDATE mediaflow_batches SET ended_at = $2 WHERE id = $1 RETURNING options";
     let row = tx.row(close, values![batch, now]).await?;
     let options: JobOptions = row.map(|row| row.json("options")).transpose()?.unwrap_or_default();
-    let reports = tx.rows(super::status::REPORTS, values![batch]).await?;
-    let reports = reports.iter().map(|row| row.json("report")).collect::<Result<Vec<_>>>()?;
-    let report = BatchReport::new(batch, reports);
-    let event = Event::new(EventKind::BatchCompleted, now, EventData::Batch(Box::new(report)));
+    let summary = Box::new(super::status::summary(tx, batch).await?);
+    let event = Event::new(EventKind::BatchCompleted, now, EventData::Batch(summary));
     Ok(event.about_batch(batch, &options))
 }
 
 /// Puts a job back into the queue after an attempt that failed; it is due after a wait that River keeps.
 pub(crate) async fn retry(
-    home: &Home,
+    process: &Process,
     held: &Held,
     due: Timestamp,
     events: Vec<Event>,
 ) -> Result<()> {
-    requeue(home, held, due, events, held.record.attempts).await
+    requeue(process, held, due, events, held.record.attempts).await
 }
 
 /// Puts a job back into the queue as if the attempt had not been.
-pub(crate) async fn give_back(home: &Home, held: &Held, events: Vec<Event>) -> Result<()> {
-    requeue(home, held, home.now(), events, held.record.attempts.saturating_sub(1)).await
+pub(crate) async fn give_back(process: &Process, held: &Held, events: Vec<Event>) -> Result<()> {
+    requeue(process, held, process.now(), events, held.record.attempts.saturating_sub(1)).await
 }
 
 async fn requeue(
-    home: &Home,
+    process: &Process,
     held: &Held,
     due: Timestamp,
     events: Vec<Event>,
     attempts: u32,
 ) -> Result<()> {
-    let mut transaction = home.db.begin().await?;
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let back = tx
         .run(
@@ -215,25 +212,25 @@ async fn requeue(
         )
         .await?;
     counts(back, held.record.id)?;
-    outbox::record(home, &mut tx, &events).await?;
+    crate::events::record(process, &mut tx, &events).await?;
     crate::workers::failpoint("retry.row");
     transaction.commit().await?;
     crate::workers::failpoint("retry.commit");
-    home.settled(events);
+    process.settled(events);
     Ok(())
 }
 
 /// Whether an attempt still counts, and whether somebody has asked for the end of its job.
-pub(crate) async fn asked(home: &Home, held: &Held) -> Result<bool> {
+pub(crate) async fn asked(process: &Process, held: &Held) -> Result<bool> {
     let find =
         "SELECT cancelled FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NULL";
-    let row = home.db.row(find, values![held.record.id, held.fence]).await?;
+    let row = process.db.row(find, values![held.record.id, held.fence]).await?;
     row.ok_or_else(|| fenced(held.record.id))?.int("cancelled").map(|cancelled| cancelled != 0)
 }
 
 /// Notes progress and steps while an attempt runs. Gives false if the attempt does not count any more.
-pub(crate) async fn progress(home: &Home, held: &Held, events: Vec<Event>) -> Result<bool> {
-    let mut transaction = home.db.begin().await?;
+pub(crate) async fn progress(process: &Process, held: &Held, events: Vec<Event>) -> Result<bool> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let counts = tx
         .run(
@@ -244,16 +241,16 @@ pub(crate) async fn progress(home: &Home, held: &Held, events: Vec<Event>) -> Re
     if counts == 0 {
         return Ok(false);
     }
-    outbox::record(home, &mut tx, &events).await?;
+    crate::events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
-    home.settled(events);
+    process.settled(events);
     Ok(true)
 }
 
 /// Ends a job whose row can not be read, or whose worker was lost too often: what is readable is used, and the rest
 /// is left as it is. Gives false if it had ended already.
 pub(crate) async fn fail_by_name(
-    home: &Home,
+    process: &Process,
     tx: &mut Tx<'_, '_>,
     job: JobId,
     state: JobState,
@@ -261,7 +258,7 @@ pub(crate) async fn fail_by_name(
 ) -> Result<Option<Vec<Event>>> {
     let find = "SELECT * FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
     let Some(row) = tx.row(find, values![job]).await? else { return Ok(None) };
-    let now = home.now();
+    let now = process.now();
     let mut held = legible(&row, job, now)?;
     if state == JobState::Failed {
         held.record.failure = Some(Failure::from(error));
@@ -270,7 +267,7 @@ pub(crate) async fn fail_by_name(
     for batched in write(tx, &[&held], now).await? {
         events.extend(count_down(tx, batched, now).await?);
     }
-    outbox::record(home, tx, &events).await?;
+    crate::events::record(process, tx, &events).await?;
     Ok(Some(events))
 }
 

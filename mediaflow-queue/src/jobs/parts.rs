@@ -8,8 +8,7 @@ use sqlx::AssertSqlSafe;
 use super::end::counts;
 use super::row::{COLUMNS, Held};
 use crate::db::{Assemble, Part, Tx, priority_of, to_json, values};
-use crate::home::Home;
-use crate::outbox;
+use crate::process::Process;
 
 /// The share of a job's progress that its parts make; the rest is the assembly.
 const PARTS: f32 = 0.95;
@@ -25,8 +24,8 @@ pub(crate) struct PartRow {
 }
 
 /// Replaces the run of a job by runs of its parts.
-pub(crate) async fn split(home: &Home, held: &Held, parts: &[PartSpec]) -> Result<()> {
-    let mut transaction = home.db.begin().await?;
+pub(crate) async fn split(process: &Process, held: &Held, parts: &[PartSpec]) -> Result<()> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let record = &held.record;
     let waits = tx
@@ -39,7 +38,7 @@ pub(crate) async fn split(home: &Home, held: &Held, parts: &[PartSpec]) -> Resul
     for part in parts {
         let args = Part { job: record.id, part: part.number };
         let priority = priority_of(&record.spec);
-        let river = tx.enqueue(&home.river, args, &held.class, priority, None).await?;
+        let river = tx.enqueue(&process.river, args, &held.class, priority, None).await?;
         tx.run(
             "INSERT INTO mediaflow_parts (job, number, river, state, input) VALUES ($1, $2, $3, 'queued', $4)",
             values![record.id, part.number, river, to_json(&part.input)?],
@@ -50,13 +49,17 @@ pub(crate) async fn split(home: &Home, held: &Held, parts: &[PartSpec]) -> Resul
     crate::workers::failpoint("split.rows");
     transaction.commit().await?;
     crate::workers::failpoint("split.commit");
-    home.queued(&held.class);
+    process.queued(&held.class);
     Ok(())
 }
 
 /// Begins an attempt at a part, with a new token. Gives nothing if it is done, or nobody wants it any more.
-pub(crate) async fn start_part(home: &Home, job: JobId, part: u32) -> Result<Option<PartRow>> {
-    let mut transaction = home.db.begin().await?;
+pub(crate) async fn start_part(
+    process: &Process,
+    job: JobId,
+    part: u32,
+) -> Result<Option<PartRow>> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let find = format!(
         "SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL AND cancelled = 0"
@@ -67,7 +70,7 @@ pub(crate) async fn start_part(home: &Home, job: JobId, part: u32) -> Result<Opt
         .row(
             "UPDATE mediaflow_parts SET state = 'running', fence = fence + 1, attempts = attempts + 1, worker = $3
              WHERE job = $1 AND number = $2 AND state = 'queued' RETURNING river, input, fence, attempts",
-            values![job, part, &home.id],
+            values![job, part, &process.id],
         )
         .await?;
     let Some(row) = taken else { return Ok(None) };
@@ -84,12 +87,12 @@ pub(crate) async fn start_part(home: &Home, job: JobId, part: u32) -> Result<Opt
 
 /// Notes that a part is done. The last one queues the assembly, in the same transaction.
 pub(crate) async fn part_done(
-    home: &Home,
+    process: &Process,
     part: &PartRow,
     result: &PartResult,
     mut events: Vec<Event>,
 ) -> Result<()> {
-    let mut transaction = home.db.begin().await?;
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let job = part.job.record.id;
     let done = tx
@@ -108,33 +111,34 @@ pub(crate) async fn part_done(
         )
         .await?;
     if let Some(left) = left {
-        events.extend(advance(home, &mut tx, part).await?);
+        events.extend(advance(process, &mut tx, part).await?);
         if left.int("parts_left")? == 0 {
             let priority = priority_of(&part.job.record.spec);
-            let river =
-                tx.enqueue(&home.river, Assemble { job }, &part.job.class, priority, None).await?;
+            let river = tx
+                .enqueue(&process.river, Assemble { job }, &part.job.class, priority, None)
+                .await?;
             tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river])
                 .await?;
         }
     }
-    outbox::record(home, &mut tx, &events).await?;
+    crate::events::record(process, &mut tx, &events).await?;
     tx.complete(&[part.river]).await?;
     crate::workers::failpoint("part.river");
     transaction.commit().await?;
     crate::workers::failpoint("part.commit");
-    home.settled(events);
-    home.queued(&part.job.class);
+    process.settled(events);
+    process.queued(&part.job.class);
     Ok(())
 }
 
 /// The progress of a job is that of its parts.
-async fn advance(home: &Home, tx: &mut Tx<'_, '_>, part: &PartRow) -> Result<Option<Event>> {
+async fn advance(process: &Process, tx: &mut Tx<'_, '_>, part: &PartRow) -> Result<Option<Event>> {
     let job = part.job.record.id;
     let mean = "SELECT avg(progress) AS done FROM mediaflow_parts WHERE job = $1";
     let Some(row) = tx.row(mean, values![job]).await? else { return Ok(None) };
     let mut record = part.job.record.clone();
     record.progress = 0.0;
-    let event = record.advance(row.share("done")? * PARTS, home.now());
+    let event = record.advance(row.share("done")? * PARTS, process.now());
     let grown = tx
         .run(
             "UPDATE mediaflow_jobs SET progress = $2 WHERE id = $1 AND progress < $2",
@@ -146,12 +150,12 @@ async fn advance(home: &Home, tx: &mut Tx<'_, '_>, part: &PartRow) -> Result<Opt
 
 /// Notes how far a part is. Gives false if the attempt does not count any more.
 pub(crate) async fn part_progress(
-    home: &Home,
+    process: &Process,
     part: &PartRow,
     done: f32,
     events: Vec<Event>,
 ) -> Result<bool> {
-    let mut transaction = home.db.begin().await?;
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let counts = tx
         .run(
@@ -163,23 +167,23 @@ pub(crate) async fn part_progress(
         return Ok(false);
     }
     let mut events = events;
-    events.extend(advance(home, &mut tx, part).await?);
-    outbox::record(home, &mut tx, &events).await?;
+    events.extend(advance(process, &mut tx, part).await?);
+    crate::events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
-    home.settled(events);
+    process.settled(events);
     Ok(true)
 }
 
 /// Puts a part back into the queue: after a failed attempt, or as if the attempt had not been.
 pub(crate) async fn part_retry(
-    home: &Home,
+    process: &Process,
     part: &PartRow,
     counted: bool,
     failure: Option<&Error>,
 ) -> Result<()> {
     let attempts = if counted { part.attempts } else { part.attempts.saturating_sub(1) };
     let failure = failure.map(|e| to_json(&mediaflow_core::Failure::from(e))).transpose()?;
-    let back = home
+    let back = process
         .db
         .run(
             "UPDATE mediaflow_parts SET state = 'queued', worker = NULL, attempts = $4, failure = $5
@@ -192,13 +196,13 @@ pub(crate) async fn part_retry(
 
 /// Ends a job because one of its parts can not be made, or was cancelled.
 pub(crate) async fn part_failed(
-    home: &Home,
+    process: &Process,
     part: &PartRow,
     state: JobState,
     error: &Error,
     events: Vec<Event>,
 ) -> Result<()> {
-    let mut transaction = home.db.begin().await?;
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let job = part.job.record.id;
     let failed = tx
@@ -209,24 +213,24 @@ pub(crate) async fn part_failed(
         )
         .await?;
     counts(failed, job)?;
-    outbox::record(home, &mut tx, &events).await?;
-    let others = stop(home, &mut tx, job).await?;
-    let ended = super::fail_by_name(home, &mut tx, job, state, error).await?;
+    crate::events::record(process, &mut tx, &events).await?;
+    let others = stop(process, &mut tx, job).await?;
+    let ended = super::fail_by_name(process, &mut tx, job, state, error).await?;
     transaction.commit().await?;
     let mut events = events;
     events.extend(ended.unwrap_or_default());
-    home.settled(events);
-    others.into_iter().for_each(|river| crate::work::stop(home, river));
+    process.settled(events);
+    others.into_iter().for_each(|river| crate::work::stop(process, river));
     Ok(())
 }
 
 /// Cancels the parts that are not done. Gives River's numbers of those that may be running.
-pub(crate) async fn stop(home: &Home, tx: &mut Tx<'_, '_>, job: JobId) -> Result<Vec<i64>> {
+pub(crate) async fn stop(process: &Process, tx: &mut Tx<'_, '_>, job: JobId) -> Result<Vec<i64>> {
     let find = "SELECT river, state FROM mediaflow_parts WHERE job = $1 AND state IN ('queued', 'running')";
     let mut stopped = Vec::new();
     for row in tx.rows(find, values![job]).await? {
         let river = row.int("river")?;
-        tx.cancel(&home.river, river).await?;
+        tx.cancel(&process.river, river).await?;
         if row.text("state")? == "running" {
             stopped.push(river);
         }
@@ -237,26 +241,27 @@ pub(crate) async fn stop(home: &Home, tx: &mut Tx<'_, '_>, job: JobId) -> Result
 }
 
 /// How many parts a job was split into.
-pub(crate) async fn parts_of(home: &Home, job: JobId) -> Result<u32> {
+pub(crate) async fn parts_of(process: &Process, job: JobId) -> Result<u32> {
     let count = "SELECT count(*) AS parts FROM mediaflow_parts WHERE job = $1";
-    let row = home.db.row(count, values![job]).await?;
+    let row = process.db.row(count, values![job]).await?;
     Ok(row.map_or(Ok(0), |row| row.int("parts"))?.try_into().unwrap_or(u32::MAX))
 }
 
 /// What the parts of a job have made, in their order.
-pub(crate) async fn results(home: &Home, job: JobId) -> Result<Vec<PartResult>> {
+pub(crate) async fn results(process: &Process, job: JobId) -> Result<Vec<PartResult>> {
     let find = "SELECT result FROM mediaflow_parts WHERE job = $1 ORDER BY number";
-    let rows = home.db.rows(find, values![job]).await?;
+    let rows = process.db.rows(find, values![job]).await?;
     rows.iter().map(|row| row.json("result")).collect()
 }
 
 /// Makes a part again whose results were lost, and lets the assembly wait for it.
-pub(crate) async fn remake(home: &Home, held: &Held, part: u32) -> Result<()> {
-    let mut transaction = home.db.begin().await?;
+pub(crate) async fn remake(process: &Process, held: &Held, part: u32) -> Result<()> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let record = &held.record;
     let args = Part { job: record.id, part };
-    let river = tx.enqueue(&home.river, args, &held.class, priority_of(&record.spec), None).await?;
+    let river =
+        tx.enqueue(&process.river, args, &held.class, priority_of(&record.spec), None).await?;
     tx.run(
         "UPDATE mediaflow_parts SET state = 'queued', river = $3, result = NULL, progress = 0 WHERE job = $1 AND number = $2",
         values![record.id, part, river],
@@ -271,6 +276,6 @@ pub(crate) async fn remake(home: &Home, held: &Held, part: u32) -> Result<()> {
     counts(waits, record.id)?;
     tx.complete(&[held.river]).await?;
     transaction.commit().await?;
-    home.queued(&held.class);
+    process.queued(&held.class);
     Ok(())
 }

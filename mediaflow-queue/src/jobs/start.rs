@@ -9,8 +9,7 @@ use sqlx::AssertSqlSafe;
 use super::row::{COLUMNS, Held};
 use super::together::{Line, Together, together};
 use crate::db::{Row, Tx, places, values};
-use crate::home::Home;
-use crate::outbox;
+use crate::process::Process;
 
 /// What to do with a job that River handed out.
 #[derive(Debug)]
@@ -26,13 +25,13 @@ pub(crate) enum Start {
 }
 
 /// Begins an attempt at a job, with a new token.
-pub(crate) async fn start(home: &Arc<Home>, job: JobId) -> Result<Start> {
-    together(home, Begun(job)).await
+pub(crate) async fn start(process: &Arc<Process>, job: JobId) -> Result<Start> {
+    together(process, Begun(job)).await
 }
 
 /// Begins to put the parts of a job together, with a new token.
-pub(crate) async fn start_assembly(home: &Home, job: JobId) -> Result<Start> {
-    let starts = begin(home, &[job], true).await?;
+pub(crate) async fn start_assembly(process: &Process, job: JobId) -> Result<Start> {
+    let starts = begin(process, &[job], true).await?;
     Ok(starts.into_iter().next().unwrap_or(Start::Nothing))
 }
 
@@ -43,20 +42,20 @@ pub(crate) struct Begun(JobId);
 impl Together for Begun {
     type Done = Start;
 
-    fn line(home: &Home) -> &Line<Self> {
-        &home.lines.start
+    fn line(process: &Process) -> &Line<Self> {
+        &process.lines.start
     }
 
-    async fn all(home: &Home, items: &[Self]) -> Result<Vec<Start>> {
-        begin(home, &items.iter().map(|item| item.0).collect::<Vec<_>>(), false).await
+    async fn all(process: &Process, items: &[Self]) -> Result<Vec<Start>> {
+        begin(process, &items.iter().map(|item| item.0).collect::<Vec<_>>(), false).await
     }
 }
 
-async fn begin(home: &Home, jobs: &[JobId], assembly: bool) -> Result<Vec<Start>> {
-    let mut transaction = home.db.begin().await?;
+async fn begin(process: &Process, jobs: &[JobId], assembly: bool) -> Result<Vec<Start>> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let (now, mut events) = (home.now(), Vec::new());
-    let mut taken = take(home, &mut tx, jobs, assembly, now).await?;
+    let (now, mut events) = (process.now(), Vec::new());
+    let mut taken = take(process, &mut tx, jobs, assembly, now).await?;
     let mut starts = Vec::with_capacity(jobs.len());
     for job in jobs {
         let Some(row) = taken.remove(&job.to_string()) else {
@@ -64,7 +63,7 @@ async fn begin(home: &Home, jobs: &[JobId], assembly: bool) -> Result<Vec<Start>
             continue;
         };
         let mut held = Held::read(&row)?;
-        if !home.executor.registry().knows(&held.record.spec) {
+        if !process.executor.registry().knows(&held.record.spec) {
             // Its row stays untouched, and so does every other one here.
             transaction.rollback().await?;
             return if jobs.len() == 1 { Ok(vec![Start::Foreign]) } else { Err(foreign(*job)) };
@@ -76,15 +75,15 @@ async fn begin(home: &Home, jobs: &[JobId], assembly: bool) -> Result<Vec<Start>
         starts.push(Start::Go(Box::new(held)));
     }
     crate::workers::failpoint(if assembly { "assembly.row" } else { "start.row" });
-    outbox::record(home, &mut tx, &events).await?;
+    crate::events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
-    home.settled(events);
+    process.settled(events);
     Ok(starts)
 }
 
 /// Takes those that are ready. Gives their rows by their names.
 async fn take(
-    home: &Home,
+    process: &Process,
     tx: &mut Tx<'_, '_>,
     jobs: &[JobId],
     assembly: bool,
@@ -96,7 +95,7 @@ async fn take(
         ("state = 'queued'", "attempts = attempts + 1, started_at = column3, ")
     };
     let mut rows = Vec::with_capacity(jobs.len() * 3);
-    jobs.iter().for_each(|job| rows.extend_from_slice(values![*job, &home.id, now]));
+    jobs.iter().for_each(|job| rows.extend_from_slice(values![*job, &process.id, now]));
     let take = format!(
         "UPDATE mediaflow_jobs SET {counted}state = 'running', fence = fence + 1, worker = column2
          FROM (VALUES {}) AS taken WHERE id = column1 AND {ready} RETURNING {COLUMNS}",

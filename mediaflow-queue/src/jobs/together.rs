@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mediaflow_core::{Error, ErrorKind, Failure, Result};
 use tokio::sync::oneshot;
 
-use crate::home::Home;
+use crate::process::Process;
 
 /// Something that is done in a transaction, together with others of its kind that are wanted at the same moment: a
 /// database charges by the commit.
@@ -14,11 +14,14 @@ pub(crate) trait Together: Send + Sync + Sized + 'static {
     type Done: Send + 'static;
 
     /// Where those who want it wait.
-    fn line(home: &Home) -> &Line<Self>;
+    fn line(process: &Process) -> &Line<Self>;
 
     /// Does all of these in one transaction, or none of them. Several that fail are done again one by one, so the error
     /// that one of them deserves does not reach the others.
-    fn all(home: &Home, items: &[Self]) -> impl Future<Output = Result<Vec<Self::Done>>> + Send;
+    fn all(
+        process: &Process,
+        items: &[Self],
+    ) -> impl Future<Output = Result<Vec<Self::Done>>> + Send;
 }
 
 /// Those who wait for a transaction of one kind. One is under way at a time; who comes meanwhile shares the next.
@@ -33,15 +36,19 @@ struct Waiting<T: Together> {
 const MOST: usize = 16;
 
 /// Does something, together with whatever else waits. Once it is in line it is done, even if nobody waits any more.
-pub(crate) async fn together<T: Together>(home: &Arc<Home>, item: T) -> Result<T::Done> {
+pub(crate) async fn together<T: Together>(process: &Arc<Process>, item: T) -> Result<T::Done> {
     let (tell, told) = oneshot::channel();
     let idle = {
-        let mut waiting = T::line(home).lock();
+        let mut waiting = T::line(process).lock();
         waiting.items.push_back((item, tell));
         !std::mem::replace(&mut waiting.busy, true)
     };
     if idle {
-        tokio::spawn(serve(Busy::<T> { home: Arc::clone(home), over: false, line: PhantomData }));
+        tokio::spawn(serve(Busy::<T> {
+            process: Arc::clone(process),
+            over: false,
+            line: PhantomData,
+        }));
     }
     told.await.unwrap_or_else(|_| {
         Err(Error::transient(
@@ -57,7 +64,7 @@ async fn serve<T: Together>(mut busy: Busy<T>) {
         // Whoever has become ready in this moment gets into line first.
         tokio::task::yield_now().await;
         let (items, tells): (Vec<_>, Vec<_>) = {
-            let mut waiting = T::line(&busy.home).lock();
+            let mut waiting = T::line(&busy.process).lock();
             if waiting.items.is_empty() {
                 waiting.busy = false;
                 busy.over = true;
@@ -67,7 +74,7 @@ async fn serve<T: Together>(mut busy: Busy<T>) {
             waiting.items.drain(..most).unzip()
         };
         let mut done = Vec::with_capacity(items.len());
-        match T::all(&busy.home, &items).await {
+        match T::all(&busy.process, &items).await {
             Ok(all) => done.extend(all.into_iter().map(Ok)),
             Err(error) if items.len() == 1 => done.push(Err(error)),
             // The database is away, for each of them.
@@ -79,7 +86,7 @@ async fn serve<T: Together>(mut busy: Busy<T>) {
             }
             Err(_) => {
                 for item in &items {
-                    let one = T::all(&busy.home, std::slice::from_ref(item)).await;
+                    let one = T::all(&busy.process, std::slice::from_ref(item)).await;
                     done.push(one.and_then(|one| one.into_iter().next().ok_or_else(nothing)));
                 }
             }
@@ -93,7 +100,7 @@ async fn serve<T: Together>(mut busy: Busy<T>) {
 
 /// Whoever serves a line. If that panics, the next one in line calls another.
 struct Busy<T: Together> {
-    home: Arc<Home>,
+    process: Arc<Process>,
     over: bool,
     line: PhantomData<fn(T)>,
 }
@@ -101,7 +108,7 @@ struct Busy<T: Together> {
 impl<T: Together> Drop for Busy<T> {
     fn drop(&mut self) {
         if !self.over {
-            let mut waiting = T::line(&self.home).lock();
+            let mut waiting = T::line(&self.process).lock();
             waiting.busy = false;
             // Those who wait are told that it was given up.
             waiting.items.clear();

@@ -4,7 +4,7 @@ use metrics::{Unit, counter, gauge, histogram};
 
 use super::Stats;
 use super::gather::live;
-use crate::home::Home;
+use crate::process::Process;
 
 const JOBS: &str = "mediaflow_jobs_total";
 const JOB_SECONDS: &str = "mediaflow_job_seconds";
@@ -71,19 +71,19 @@ pub(crate) fn delivery(channel: &str, outcome: &'static str) {
 }
 
 /// Shows how the whole queue stands. Every worker shows the same.
-pub(crate) async fn gauge(home: &Home) -> Result<()> {
+pub(crate) async fn gauge(process: &Process) -> Result<()> {
     let mut stats = Stats::default();
-    live(home, &mut stats).await?;
+    live(process, &mut stats).await?;
     gauge!(DEPTH, "state" => "queued").set(stats.jobs.queued as f64);
     gauge!(DEPTH, "state" => "running").set(stats.jobs.running as f64);
     gauge!(OLDEST).set(stats.oldest_queued.unwrap_or_default().as_secs_f64());
     // Two questions, so that each index is used.
     let mut pending = 0;
     for sql in [
-        "SELECT count(*) AS deliveries FROM mediaflow_deliveries WHERE state = 'pending'",
-        "SELECT count(*) AS deliveries FROM mediaflow_deliveries WHERE state = 'sending'",
+        "SELECT count(*) AS deliveries FROM mediaflow_messages WHERE state = 'pending'",
+        "SELECT count(*) AS deliveries FROM mediaflow_messages WHERE state = 'sending'",
     ] {
-        let row = home.db.row(sql, &[]).await?;
+        let row = process.db.row(sql, &[]).await?;
         pending += row.map(|row| row.int("deliveries")).transpose()?.unwrap_or(0);
     }
     gauge!(PENDING).set(pending as f64);

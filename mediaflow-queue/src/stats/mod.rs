@@ -12,6 +12,7 @@ use mediaflow_core::Result;
 pub(crate) use metrics::{count, delivery, describe, gauge};
 
 use crate::Queue;
+use crate::outbox::Breaker;
 
 impl Queue {
     /// What goes on in the queue, in all processes together.
@@ -40,7 +41,7 @@ impl Queue {
     /// # Errors
     /// `queue.closed` before the engine has started; the database can not be reached.
     pub async fn stats(&self) -> Result<Stats> {
-        gather::gather(self.home()?).await
+        gather::gather(self.process()?).await
     }
 }
 
@@ -58,7 +59,7 @@ pub struct Stats {
     pub throughput: Throughput,
     /// Jobs that failed within the last 24 hours, by the code of their failure.
     pub failures: BTreeMap<String, u64>,
-    /// Where events go, by channel and address.
+    /// Where events go, by channel and origin.
     pub destinations: Vec<DestinationStats>,
     /// The processes that work on jobs, the oldest first.
     pub workers: Vec<WorkerStats>,
@@ -100,8 +101,9 @@ pub struct Throughput {
 pub struct DestinationStats {
     /// The name of the notifier.
     pub channel: String,
-    /// The address that jobs gave; empty for the notifier's own.
-    pub address: String,
+    /// What its addresses have in common, as far as it is no secret: `https://host:443`; empty for a notifier's own address
+    /// that tells none.
+    pub origin: String,
     /// Deliveries that are due, under way, or wait for their next attempt.
     pub pending: u64,
     /// Deliveries that arrived and are still stored.
@@ -114,18 +116,10 @@ pub struct DestinationStats {
     pub oldest_pending: Option<Duration>,
 }
 
-/// Whether deliveries to a destination are tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Breaker {
-    /// They are.
-    Closed,
-    /// Not for this time: it failed too often in a row.
-    Open(Duration),
-    /// One is tried, and decides.
-    HalfOpen,
-    /// Not any more: the receiver does not want them.
-    Disabled,
+impl DestinationStats {
+    fn new(channel: String, origin: String, breaker: Breaker) -> Self {
+        Self { channel, origin, pending: 0, delivered: 0, dead: 0, breaker, oldest_pending: None }
+    }
 }
 
 /// A process that works on jobs.

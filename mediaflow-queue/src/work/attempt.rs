@@ -13,35 +13,39 @@ use tracing::Instrument as _;
 use super::scribe::Scribe;
 use super::{LATER, Told, foreign};
 use crate::db::{Run, values};
-use crate::home::{Active, Home};
 use crate::jobs::{self, End, Held, Start};
+use crate::process::{Active, Process};
 use crate::workers::failpoint;
 
 /// Runs a job that River handed out: one attempt, or its split into parts.
 pub(super) async fn run(
-    home: &Arc<Home>,
+    process: &Arc<Process>,
     context: &WorkContext,
     job: &riverqueue::Job<Run>,
 ) -> Told {
     let id = job.args.job;
-    let mut held = match begun(home, id, jobs::start(home, id).await).await {
+    let mut held = match begun(process, id, jobs::start(process, id).await).await {
         Ok(held) => held,
         Err(told) => return told,
     };
     failpoint("job.started");
     let span =
         tracing::info_span!("job", job = %id, attempt = held.record.attempts, class = %held.class);
-    attempt(home, context, &mut held).instrument(span).await
+    attempt(process, context, &mut held).instrument(span).await
 }
 
 /// The job, if it is for this worker to work on now; otherwise what River is told instead.
-pub(super) async fn begun(home: &Home, job: JobId, start: Result<Start>) -> Result<Held, Told> {
+pub(super) async fn begun(
+    process: &Process,
+    job: JobId,
+    start: Result<Start>,
+) -> Result<Held, Told> {
     match start {
         Ok(Start::Go(held)) => Ok(*held),
         Ok(Start::Nothing) => Err(Ok(WorkOutcome::Complete)),
         Ok(Start::Foreign) => Err(Ok(foreign())),
         Ok(Start::Held) => Err(Ok(WorkOutcome::Snooze(LATER))),
-        Err(error) => Err(unreadable(home, job, &error).await),
+        Err(error) => Err(unreadable(process, job, &error).await),
     }
 }
 
@@ -51,55 +55,55 @@ enum Made {
     Parts(Vec<PartSpec>),
 }
 
-async fn attempt(home: &Arc<Home>, context: &WorkContext, held: &mut Held) -> Told {
-    let working = Working::begin(home, held.river, context);
+async fn attempt(process: &Arc<Process>, context: &WorkContext, held: &mut Held) -> Told {
+    let working = Working::begin(process, held.river, context);
     let (observer, mut scribe) = Scribe::new();
     let attempt = Attempt::new(held.record.spec.clone(), working.stop.clone(), observer)
         .fenced(held.record.id.to_string(), u64::try_from(held.fence).unwrap_or_default())
-        .recalling(Arc::new(Recollection(Arc::clone(home))));
-    let work = isolated(make(Arc::clone(home), held.clone(), attempt));
+        .recalling(Arc::new(Recollection(Arc::clone(process))));
+    let work = isolated(make(Arc::clone(process), held.clone(), attempt));
     let (fence, river, class) = (held.fence, held.river, held.class.clone());
     let write = |record, _, events| {
         let held = Held { record, fence, river, class: class.clone() };
-        async move { jobs::progress(home, &held, events).await }
+        async move { jobs::progress(process, &held, events).await }
     };
-    let made = scribe.during(home, &mut held.record, &working.stop, work, write).await;
-    let mut events = scribe.rest(&mut held.record, home);
+    let made = scribe.during(process, &mut held.record, &working.stop, work, write).await;
+    let mut events = scribe.rest(&mut held.record, process);
     match made {
         Ok(Made::Whole(made)) => {
-            events.extend(held.record.succeeded(*made, home.now()));
-            ended(home, held, events, End::Complete).await
+            events.extend(held.record.succeeded(*made, process.now()));
+            ended(process, held, events, End::Complete).await
         }
         Ok(Made::Parts(parts)) => {
             let (held, parts) = (&*held, &parts);
-            let split = home.db.patiently(move || jobs::split(home, held, parts)).await;
+            let split = process.db.patiently(move || jobs::split(process, held, parts)).await;
             told(split, WorkOutcome::Complete)
         }
-        Err(error) => failed(home, held, &error, events).await,
+        Err(error) => failed(process, held, &error, events).await,
     }
 }
 
-async fn make(home: Arc<Home>, held: Held, attempt: Attempt) -> Result<Made> {
-    let executor = &home.executor;
+async fn make(process: Arc<Process>, held: Held, attempt: Attempt) -> Result<Made> {
+    let executor = &process.executor;
     let parts = executor.split(&attempt).await?;
     if !parts.is_empty() {
         return Ok(Made::Parts(parts));
     }
     let mut made = executor.attempt(&attempt).await?;
     failpoint("job.made");
-    publish(&home, &held, &attempt, &mut made).await?;
+    publish(&process, &held, &attempt, &mut made).await?;
     failpoint("job.published");
     Ok(Made::Whole(Box::new(made)))
 }
 
 /// Publishes what was made, if the attempt still counts and nobody has asked for its end.
 pub(super) async fn publish(
-    home: &Home,
+    process: &Process,
     held: &Held,
     attempt: &Attempt,
     made: &mut Finished,
 ) -> Result<()> {
-    let asked = home.db.patiently(move || jobs::asked(home, held)).await?;
+    let asked = process.db.patiently(move || jobs::asked(process, held)).await?;
     if asked || attempt.cancel.is_cancelled() {
         return Err(Error::cancelled());
     }
@@ -108,36 +112,42 @@ pub(super) async fn publish(
 }
 
 /// Writes the end of a job.
-pub(super) async fn ended(home: &Arc<Home>, held: &Held, events: Vec<Event>, river: End) -> Told {
+pub(super) async fn ended(
+    process: &Arc<Process>,
+    held: &Held,
+    events: Vec<Event>,
+    river: End,
+) -> Told {
     let outcome = match held.record.state {
         JobState::Cancelled => WorkOutcome::Cancel,
         JobState::Failed if river == End::Elsewhere => WorkOutcome::Discard,
         _ => WorkOutcome::Complete,
     };
     let events = &events;
-    let ended = home.db.patiently(move || jobs::end(home, held, events.clone(), river)).await;
+    let ended = process.db.patiently(move || jobs::end(process, held, events.clone(), river)).await;
     told(ended, outcome)
 }
 
 /// Decides what follows a failed attempt, and writes it.
 pub(super) async fn failed(
-    home: &Arc<Home>,
+    process: &Arc<Process>,
     held: &mut Held,
     error: &Error,
     mut events: Vec<Event>,
 ) -> Told {
     let asked = {
         let held = &*held;
-        home.db.patiently(move || jobs::asked(home, held)).await
+        process.db.patiently(move || jobs::asked(process, held)).await
     };
     match asked {
         Ok(asked) => held.record.cancelled = asked,
         Err(error) => return told(Err(error), WorkOutcome::Complete),
     }
     if error.kind() == ErrorKind::Cancelled && !held.record.cancelled {
-        if home.halting() {
+        if process.halting() {
             let (held, events) = (&*held, &events);
-            let back = home.db.patiently(move || jobs::give_back(home, held, events.clone())).await;
+            let back =
+                process.db.patiently(move || jobs::give_back(process, held, events.clone())).await;
             // River makes it available again when it hears that the work was interrupted.
             return told(back, WorkOutcome::Complete).and(Err(WorkCancelled));
         }
@@ -145,16 +155,16 @@ pub(super) async fn failed(
         held.record.cancelled = true;
     }
     tracing::warn!(%error, "an attempt failed");
-    match held.record.failed(error, home.executor.retry()) {
+    match held.record.failed(error, process.executor.retry()) {
         Next::Retry(wait) => {
-            let (held, events, due) = (&*held, &events, home.now().plus(wait));
+            let (held, events, due) = (&*held, &events, process.now().plus(wait));
             let back =
-                home.db.patiently(move || jobs::retry(home, held, due, events.clone())).await;
+                process.db.patiently(move || jobs::retry(process, held, due, events.clone())).await;
             told(back, WorkOutcome::Snooze(wait))
         }
         Next::End(state) => {
-            events.extend(held.record.end(state, None, home.now()));
-            ended(home, held, events, End::Elsewhere).await
+            events.extend(held.record.end(state, None, process.now()));
+            ended(process, held, events, End::Elsewhere).await
         }
     }
 }
@@ -175,17 +185,18 @@ pub(super) fn told(written: Result<()>, outcome: WorkOutcome) -> Told {
 }
 
 /// A job whose row can not be read fails; anything else that is in the way of a start may pass.
-pub(super) async fn unreadable(home: &Home, job: JobId, error: &Error) -> Told {
+pub(super) async fn unreadable(process: &Process, job: JobId, error: &Error) -> Told {
     if error.code() != "queue.corrupt_row" {
         tracing::warn!(%job, %error, "a job could not be started; trying again");
         return Ok(WorkOutcome::Snooze(LATER));
     }
     let fail = async || {
-        let mut transaction = home.db.begin().await?;
+        let mut transaction = process.db.begin().await?;
         let ended =
-            jobs::fail_by_name(home, &mut transaction.tx(), job, JobState::Failed, error).await?;
+            jobs::fail_by_name(process, &mut transaction.tx(), job, JobState::Failed, error)
+                .await?;
         transaction.commit().await?;
-        home.settled(ended.unwrap_or_default());
+        process.settled(ended.unwrap_or_default());
         Ok(())
     };
     told(fail().await, WorkOutcome::Discard)
@@ -205,28 +216,28 @@ pub(super) async fn isolated<T: Send + 'static>(
 
 /// Something under way here, for as long as this lives.
 pub(super) struct Working<'a> {
-    home: &'a Home,
+    process: &'a Process,
     river: i64,
     /// Ends the attempt: because River says so, or because this process does.
     pub(super) stop: CancellationToken,
 }
 
 impl<'a> Working<'a> {
-    pub(super) fn begin(home: &'a Home, river: i64, context: &WorkContext) -> Self {
+    pub(super) fn begin(process: &'a Process, river: i64, context: &WorkContext) -> Self {
         let stop = context.cancellation_token().child_token();
-        home.active().insert(river, Active { stop: stop.clone() });
-        Self { home, river, stop }
+        process.active().insert(river, Active { stop: stop.clone() });
+        Self { process, river, stop }
     }
 }
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        self.home.active().remove(&self.river);
+        self.process.active().remove(&self.river);
     }
 }
 
 /// Remembers outputs by what they were made from and how.
-pub(super) struct Recollection(pub(super) Arc<Home>);
+pub(super) struct Recollection(pub(super) Arc<Process>);
 
 #[async_trait]
 impl Recall for Recollection {

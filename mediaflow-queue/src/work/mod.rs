@@ -12,14 +12,16 @@ use std::time::Duration;
 
 use mediaflow_core::engine::Shutdown;
 use mediaflow_core::executor::Executor;
+use mediaflow_core::outbox::Dispatcher;
 use mediaflow_core::{Error, ErrorKind, Result};
 use riverqueue::{
     Client, MaintenanceConfig, QueueConfig, QueueSelector, WorkCancelled, WorkOutcome, Workers,
 };
 
 use crate::db::{Assemble, Db, Part, Run, classes, river_failed};
-use crate::home::{Door, Home};
-use crate::{outbox, workers};
+use crate::outbox::Outbox;
+use crate::process::{Door, Process};
+use crate::workers;
 
 /// What River is told about something that it handed out.
 type Told = std::result::Result<WorkOutcome, WorkCancelled>;
@@ -76,20 +78,20 @@ fn kinds(door: &Door) -> std::result::Result<Workers, riverqueue::Error> {
         let door = Arc::clone(door);
         move || door.get().and_then(std::sync::Weak::upgrade).ok_or(WorkCancelled)
     };
-    let home = open();
+    let process = open();
     workers.add_fn(move |context, job: riverqueue::Job<Run>| {
-        let home = home();
-        async move { attempt::run(&home?, &context, &job).await }
+        let process = process();
+        async move { attempt::run(&process?, &context, &job).await }
     })?;
-    let home = open();
+    let process = open();
     workers.add_fn(move |context, job: riverqueue::Job<Part>| {
-        let home = home();
-        async move { part::run(&home?, &context, &job).await }
+        let process = process();
+        async move { part::run(&process?, &context, &job).await }
     })?;
-    let home = open();
+    let process = open();
     workers.add_fn(move |context, job: riverqueue::Job<Assemble>| {
-        let home = home();
-        async move { assembly::run(&home?, &context, &job).await }
+        let process = process();
+        async move { assembly::run(&process?, &context, &job).await }
     })?;
     Ok(workers)
 }
@@ -105,27 +107,27 @@ fn places(executor: &Executor, class: &str, poll: Duration) -> QueueConfig {
 
 /// Lets River look for work of a class now: a look costs a transaction. It looks whenever the configuration of the
 /// queue changes, and is given one that differs by a millisecond from the last ones.
-pub(crate) fn wake(home: &Home, class: &str) {
+pub(crate) fn wake(process: &Process, class: &str) {
     static TURN: AtomicU64 = AtomicU64::new(0);
     let odd = TURN.fetch_add(1, Ordering::Relaxed) % 64;
-    let config = places(&home.executor, class, poll(&home.db) + Duration::from_millis(odd));
-    if let Err(error) = home.river.local_queues().update(class, config) {
+    let config = places(&process.executor, class, poll(&process.db) + Duration::from_millis(odd));
+    if let Err(error) = process.river.local_queues().update(class, config) {
         tracing::debug!(%error, class, "River can not be woken; it will look by itself");
     }
 }
 
 /// Stops what this process does for a job, if anything. Another process learns of it from River.
-pub(crate) fn stop(home: &Home, river: i64) {
-    if let Some(active) = home.active().get(&river) {
+pub(crate) fn stop(process: &Process, river: i64) {
+    if let Some(active) = process.active().get(&river) {
         active.stop.cancel();
     }
 }
 
 /// Lets no process take jobs, or lets all take them again.
-pub(crate) async fn pause(home: &Home, paused: bool) -> Result<()> {
+pub(crate) async fn pause(process: &Process, paused: bool) -> Result<()> {
     for class in classes() {
-        home.river_queue(class).await?;
-        let queues = home.river.queues();
+        process.river_queue(class).await?;
+        let queues = process.river.queues();
         let selector = QueueSelector::from(class);
         let done =
             if paused { queues.pause(selector).await } else { queues.resume(selector).await };
@@ -135,9 +137,9 @@ pub(crate) async fn pause(home: &Home, paused: bool) -> Result<()> {
 }
 
 /// Registers this process, however long the database is away at that moment. Gives nothing if it is to stop before.
-async fn begin(home: &Arc<Home>, shutdown: &Shutdown) -> Result<Option<workers::Life>> {
+async fn begin(process: &Arc<Process>, shutdown: &Shutdown) -> Result<Option<workers::Life>> {
     loop {
-        let begun = home.db.patiently(|| workers::Life::begin(home));
+        let begun = process.db.patiently(|| workers::Life::begin(process));
         match shutdown.drain.run_until_cancelled(begun).await {
             Some(Err(error)) if error.kind() == ErrorKind::Transient => {}
             begun => return begun.transpose(),
@@ -146,21 +148,26 @@ async fn begin(home: &Arc<Home>, shutdown: &Shutdown) -> Result<Option<workers::
 }
 
 /// Works on jobs and deliveries until it is told to stop.
-pub(crate) async fn run(home: &Arc<Home>, shutdown: Shutdown) -> Result<()> {
-    let _ = home.halt.set(shutdown.now.clone());
-    let Some(life) = begin(home, &shutdown).await? else { return Ok(()) };
+pub(crate) async fn run(process: &Arc<Process>, shutdown: Shutdown) -> Result<()> {
+    let _ = process.halt.set(shutdown.now.clone());
+    let Some(life) = begin(process, &shutdown).await? else { return Ok(()) };
     let sweeping = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(workers::sweep(
-        Arc::clone(home),
+        Arc::clone(process),
         shutdown.now.child_token(),
     )));
-    let watching = home.db.file().map(|file| watch::Watch::begin(home, file));
+    let watching = process.db.file().map(|file| watch::Watch::begin(process, file));
     // The outbox drains last: jobs that end during the shutdown have something to tell.
     let deliver = Shutdown::new();
     let delivering = tokio::spawn({
-        let (home, deliver) = (Arc::clone(home), deliver.clone());
-        async move { outbox::run(&home, &deliver).await }
+        let (process, deliver) = (Arc::clone(process), deliver.clone());
+        async move {
+            let outbox = Arc::new(Outbox::new(Arc::clone(&process)));
+            let executor = process.executor.clone();
+            Dispatcher::new(Arc::clone(&outbox) as _, executor).run(&deliver).await;
+            outbox.close().await;
+        }
     });
-    let mut river = home.river.start().map_err(river_failed)?;
+    let mut river = process.river.start().map_err(river_failed)?;
     let stopper = river.stopper();
     let ended = {
         let mut waiting = std::pin::pin!(river.wait());
@@ -175,7 +182,7 @@ pub(crate) async fn run(home: &Arc<Home>, shutdown: Shutdown) -> Result<()> {
                 () = shutdown.now.cancelled(), if stage < 2 => {
                     stage = 2;
                     stopper.stop_and_cancel();
-                    home.active().values().for_each(|active| active.stop.cancel());
+                    process.active().values().for_each(|active| active.stop.cancel());
                 }
             }
         }
@@ -193,6 +200,6 @@ pub(crate) async fn run(home: &Arc<Home>, shutdown: Shutdown) -> Result<()> {
     life.end().await;
     ended.map_err(river_failed)?;
     delivered.map_err(|e| {
-        Error::internal("engine.panicked", "the dispatcher of deliveries panicked").because(e)
-    })?
+        Error::internal("engine.panicked", "the dispatcher of messages panicked").because(e)
+    })
 }

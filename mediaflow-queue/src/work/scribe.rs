@@ -8,7 +8,7 @@ use mediaflow_core::{CancellationToken, Event, Failure, Result};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::home::Home;
+use crate::process::Process;
 
 /// What an attempt tells while it runs.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Scribe {
     /// Writes for as long as `work` runs. An attempt that does not count any more is stopped.
     pub(super) async fn during<T, W>(
         &mut self,
-        home: &Home,
+        process: &Process,
         record: &mut Record,
         stop: &CancellationToken,
         work: impl Future<Output = T>,
@@ -72,10 +72,10 @@ impl Scribe {
             tokio::select! {
                 biased;
                 ended = &mut work => return ended,
-                Some(said) = self.said.recv() => self.note(said, record, home),
+                Some(said) = self.said.recv() => self.note(said, record, process),
                 () = tokio::time::sleep_until(next), if pending => {
                     next = Instant::now() + EVERY;
-                    let (progress, events) = self.take(record, home);
+                    let (progress, events) = self.take(record, process);
                     match write(record.clone(), progress, events.clone()).await {
                         Ok(true) => {}
                         Ok(false) => stop.cancel(),
@@ -90,26 +90,26 @@ impl Scribe {
     }
 
     /// What was told and not written yet.
-    pub(super) fn rest(&mut self, record: &mut Record, home: &Home) -> Vec<Event> {
+    pub(super) fn rest(&mut self, record: &mut Record, process: &Process) -> Vec<Event> {
         while let Ok(said) = self.said.try_recv() {
-            self.note(said, record, home);
+            self.note(said, record, process);
         }
-        self.take(record, home).1
+        self.take(record, process).1
     }
 
-    fn note(&mut self, said: Said, record: &Record, home: &Home) {
+    fn note(&mut self, said: Said, record: &Record, process: &Process) {
         match said {
             Said::Progress(done) => self.progress = Some(done),
             Said::Steps(steps, failure) => {
-                self.steps.push(record.stepped(steps, failure, home.now()));
+                self.steps.push(record.stepped(steps, failure, process.now()));
             }
         }
     }
 
-    fn take(&mut self, record: &mut Record, home: &Home) -> (Option<f32>, Vec<Event>) {
+    fn take(&mut self, record: &mut Record, process: &Process) -> (Option<f32>, Vec<Event>) {
         let progress = self.progress.take();
         let mut events = std::mem::take(&mut self.steps);
-        events.extend(progress.and_then(|done| record.advance(done, home.now())));
+        events.extend(progress.and_then(|done| record.advance(done, process.now())));
         (progress, events)
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::lock::Lock;
 use crate::db::{Db, values};
-use crate::home::Home;
+use crate::process::Process;
 
 /// This process among the workers: a row, and a heart that beats on a thread of its own, with a connection of its own.
 /// Neither a busy runtime nor a busy pool can stop it. Dropping it ends both.
@@ -27,13 +27,13 @@ impl Life {
     /// Registers this process. Others take over what it holds when the beat stops for [`Queue::lease`].
     ///
     /// [`Queue::lease`]: crate::Queue::lease
-    pub(crate) async fn begin(home: &Arc<Home>) -> Result<Self> {
+    pub(crate) async fn begin(process: &Arc<Process>) -> Result<Self> {
         let stop = CancellationToken::new();
         let heart = Heart {
-            shared: home.db.clone(),
-            home: Arc::downgrade(home),
-            id: home.id.clone(),
-            lease: home.settings.lease,
+            shared: process.db.clone(),
+            process: Arc::downgrade(process),
+            id: process.id.clone(),
+            lease: process.settings.lease,
             lock: None,
         };
         let (begun, beginning) = oneshot::channel();
@@ -76,7 +76,7 @@ impl fmt::Debug for Life {
 struct Heart {
     /// Where the others work; only its address is used.
     shared: Db,
-    home: Weak<Home>,
+    process: Weak<Process>,
     id: String,
     lease: Duration,
     lock: Option<Lock>,
@@ -124,27 +124,30 @@ impl Heart {
     async fn once(&mut self, db: &Db) -> Result<()> {
         let beat = format!("UPDATE mediaflow_workers SET beat_at = {} WHERE id = $1", db.clock());
         if db.run(AssertSqlSafe(beat), values![&self.id]).await? > 0 {
+            if let Some(process) = self.process.upgrade() {
+                process.clock.compare(db).await?;
+            }
             return Ok(());
         }
         tracing::warn!(
             worker = self.id,
             "this worker was silent for too long, and what it held was taken over: it stops its attempts"
         );
-        if let Some(home) = self.home.upgrade() {
-            self.stop_lost(&home, db).await?;
+        if let Some(process) = self.process.upgrade() {
+            self.stop_lost(&process, db).await?;
         }
         self.register(db).await
     }
 
     /// Stops the attempts that were taken over, and not those that were begun since.
-    async fn stop_lost(&self, home: &Home, db: &Db) -> Result<()> {
+    async fn stop_lost(&self, process: &Process, db: &Db) -> Result<()> {
         // First this: what begins between the two is not in it.
-        let begun: Vec<_> = home.active().keys().copied().collect();
+        let begun: Vec<_> = process.active().keys().copied().collect();
         let find = "SELECT river FROM mediaflow_jobs WHERE worker = $1
                     UNION SELECT river FROM mediaflow_parts WHERE worker = $1";
         let rows = db.rows(find, values![&self.id]).await?;
         let held = rows.iter().map(|row| row.int("river")).collect::<Result<HashSet<_>>>()?;
-        let active = home.active();
+        let active = process.active();
         let lost = begun.iter().filter(|river| !held.contains(river));
         lost.filter_map(|river| active.get(river)).for_each(|active| active.stop.cancel());
         Ok(())

@@ -131,6 +131,24 @@ impl Database {
         soon(&format!("{number} from {sql}"), reached).await;
     }
 
+    /// Writes a message by hand: of the first event of this kind, through `hooks` to this address, with these columns.
+    pub(crate) async fn message(&self, kind: &str, address: &str, columns: &str) {
+        let digest = mediaflow_core::notify::Address::opaque(address);
+        let (recipient, origin) = (digest.digest(), digest.origin());
+        self.run(&format!(
+            "INSERT INTO mediaflow_messages (uid, rule, recipient, group_key, channel, destination, address, event, kind, job,
+               state, due, expires_at, created_at)
+             SELECT id, 'hooks', '{recipient}', id, 'hooks', 'hooks {origin}', '{address}', id, kind, job, 'held', at,
+               at + 432000000, at
+             FROM mediaflow_events WHERE kind = '{kind}' ORDER BY seq LIMIT 1"
+        ))
+        .await;
+        let state = if columns.contains("state") { "" } else { "state = 'pending', " };
+        self.run(&format!("UPDATE mediaflow_messages SET {state}{columns} WHERE state = 'held'"))
+            .await;
+        self.run("DELETE FROM mediaflow_unrouted").await;
+    }
+
     /// How many events tell the end of a job.
     pub(crate) async fn ends(&self, job: JobId) -> i64 {
         self.int(&format!(

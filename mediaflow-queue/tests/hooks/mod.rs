@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use mediaflow_core::notify::{DeliveryContext, Receipt};
+use mediaflow_core::notify::{DeliveryContext, Message, Receipt};
 use mediaflow_core::testing::soon;
 use mediaflow_core::{Event, EventKind, Notifier, NotifyError, Timestamp, async_trait};
 use tokio::sync::watch;
@@ -25,6 +25,8 @@ pub(crate) enum Act {
 pub(crate) struct Told {
     /// The address; empty for the notifier's own.
     pub(crate) to: String,
+    pub(crate) message: Message,
+    /// The first one that it tells of.
     pub(crate) event: Event,
     pub(crate) attempt: u32,
     pub(crate) at: Timestamp,
@@ -84,14 +86,24 @@ impl Notifier for Hooks {
         self.kinds.contains(&event.kind)
     }
 
-    async fn notify(&self, event: &Event, cx: &DeliveryContext) -> Result<Receipt, NotifyError> {
-        let to = cx.to.clone().unwrap_or_default();
+    async fn notify(
+        &self,
+        message: &Message,
+        cx: &DeliveryContext,
+    ) -> Result<Receipt, NotifyError> {
+        let to = message.address.as_ref().map(|to| to.reveal().to_owned()).unwrap_or_default();
         let act = {
             let mut script = self.script.lock().unwrap();
             let next = script.next.get_mut(&to).and_then(VecDeque::pop_front);
             next.or_else(|| script.always.get(&to).cloned()).unwrap_or(Act::Take)
         };
-        let told = Told { to, event: event.clone(), attempt: cx.attempt, at: cx.now };
+        let told = Told {
+            to,
+            message: message.clone(),
+            event: message.event().clone(),
+            attempt: cx.attempt,
+            at: cx.now,
+        };
         self.told.send_modify(|all| all.push(told));
         match act {
             Act::Take => Ok(Receipt::new()),

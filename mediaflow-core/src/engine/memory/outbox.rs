@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use crate::outbox::{
     Attempted, ClaimRequest, Claimed, DestinationKey, DestinationState, Exchange, Exchanged, Fate,
     NewMessage, OutboxStore, Rate, Route, Routed, Unrouted, Waiting,
 };
-use crate::{Result, Timestamp};
+use crate::{Clock, Result, SystemClock, Timestamp};
 
 /// Events and messages of the engine in memory. What has arrived or was given up is forgotten.
 pub(super) struct Outbox {
@@ -169,6 +169,13 @@ impl OutboxStore for Outbox {
     async fn give_back(&self, _done: &[Attempted]) -> Result<()> {
         // The process ends, and everything with it.
         Ok(())
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        match self.executor.get() {
+            Some(executor) => Arc::clone(executor.clock()),
+            None => Arc::new(SystemClock),
+        }
     }
 
     fn changed(&self) -> &Notify {
