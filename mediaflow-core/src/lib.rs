@@ -40,6 +40,7 @@ mod registry;
 pub mod report;
 pub mod spec;
 pub mod storage;
+mod suggest;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
