@@ -1,5 +1,6 @@
 //! What a job is: something that plans a pipeline once its source is known.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::media::MediaInfo;
-use crate::spec::{Pipeline, Source};
+use crate::spec::{IntoSpec, JobOptions, JobSpec, Pipeline, SchemaVersion, Source};
 use crate::{Error, Result};
 
 /// A job. Most are a [`Pipeline`] as it stands; a custom job decides on its pipeline after it has seen the source.
@@ -92,5 +93,49 @@ impl<'a> PlanContext<'a> {
     /// The source can not be fetched or read, or passes a limit.
     pub async fn probe(&self, source: &Source) -> Result<MediaInfo> {
         self.prober.probe(source).await
+    }
+}
+
+#[async_trait]
+impl Job for Pipeline {
+    const KIND: &'static str = "pipeline";
+
+    async fn plan(&self, _cx: &PlanContext<'_>) -> Result<Self> {
+        Ok(self.clone())
+    }
+
+    fn requires(&self) -> Vec<String> {
+        let needed: BTreeSet<_> =
+            self.steps.values().map(|step| format!("{}@{}", step.op, step.v)).collect();
+        needed.into_iter().collect()
+    }
+}
+
+impl JobSpec {
+    /// The stored form of a job.
+    ///
+    /// # Errors
+    /// `spec.params` if the job does not serialise.
+    pub fn new<J: Job>(job: &J) -> Result<Self> {
+        let with = serde_json::to_value(job).map_err(|e| {
+            Error::internal("spec.params", "the job can not be written as JSON")
+                .with("job", J::KIND)
+                .because(e)
+        })?;
+        let (kind, requires) = (J::KIND.to_owned(), job.requires());
+        Ok(Self {
+            schema: SchemaVersion::V1,
+            kind,
+            v: J::VERSION,
+            requires,
+            with,
+            options: JobOptions::default(),
+        })
+    }
+}
+
+impl<J: Job> IntoSpec for J {
+    fn into_spec(self) -> Result<JobSpec> {
+        JobSpec::new(&self)
     }
 }

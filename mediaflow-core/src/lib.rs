@@ -42,6 +42,7 @@ pub mod report;
 mod shutdown;
 pub mod spec;
 pub mod storage;
+mod suggest;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;

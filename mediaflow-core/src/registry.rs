@@ -13,6 +13,7 @@ use crate::job::{Job, PlanContext};
 use crate::media::Format;
 use crate::operation::{AnyOperation, Operation};
 use crate::spec::{JobSpec, Pipeline};
+use crate::suggest::did_you_mean;
 use crate::{Error, Result};
 
 /// The operations, jobs and backends of one engine. A crate of operations fills it with a function:
@@ -258,15 +259,4 @@ fn up_to_date(
 fn twice(what: &str, kind: &str) -> Error {
     Error::input("registry.twice", format!("the {what} `{kind}` is registered twice"))
         .help("register each kind once, and choose kinds of your own as `yourname.verb`")
-}
-
-/// A help text with the nearest known name, or all of them if none is near.
-pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let known: Vec<_> = known.into_iter().collect();
-    let nearest =
-        known.iter().map(|k| (strsim::jaro_winkler(name, k), k)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match nearest {
-        Some((likeness, near)) if likeness > 0.8 => format!("did you mean `{near}`?"),
-        _ => format!("known are: {}", known.join(", ")),
-    }
 }

@@ -39,7 +39,7 @@ fn every_stored_spec_reads_and_writes_back() {
 fn the_schema_accepts_every_stored_spec_and_refuses_a_typo() {
     let mut registry = Registry::new();
     FakeBackend::new().operations()(&mut registry);
-    let schema = mediaflow_core::spec::json_schema(&registry);
+    let schema = mediaflow_core::spec::json_schema(registry.schemas());
     let validator = jsonschema::validator_for(&schema).unwrap();
     for (name, text) in fixtures() {
         let spec: Value = serde_json::from_str(&text).unwrap();

@@ -1,16 +1,20 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::Resources;
-use super::outputs::sha256;
+use super::digest::sha256;
+use super::resources::Resources;
 use crate::job::Prober;
 use crate::media::{Blob, MediaFile, MediaInfo};
+use crate::planner::needed_sources;
 use crate::spec::{Location, Pipeline, Source};
 use crate::{Error, Limits, Result, RunContext};
+
+/// Sources by their names in a pipeline.
+pub(super) type Probed = BTreeMap<String, (MediaFile, MediaInfo)>;
 
 /// What one attempt knows of its job and its sources.
 #[derive(Debug, Default)]
@@ -51,6 +55,16 @@ impl<'a> Sources<'a> {
         };
         known.insert(source.clone(), found.clone());
         Ok(found)
+    }
+
+    /// All that its outputs need.
+    pub(super) async fn probe_all(&self, pipeline: &Pipeline) -> Result<Probed> {
+        let mut probed = Probed::new();
+        for name in needed_sources(pipeline) {
+            let source = pipeline.source_named(&name)?;
+            probed.insert(name, self.get(source).await?);
+        }
+        Ok(probed)
     }
 
     /// SHA-256 of its bytes, in hexadecimal.

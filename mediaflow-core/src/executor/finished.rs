@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 
-use super::{Artefact, Attempt, Executor, PartResult};
+use super::attempt::Attempt;
+use super::parts::{Artefact, PartResult};
+use super::resources::Executor;
 use crate::plan::Explanation;
 use crate::report::{OutputReport, SourceReport};
 use crate::spec::Location;

@@ -1,15 +1,14 @@
-use std::io::Read as _;
-
 use sha2::Digest as _;
 
+use super::digest::{checksums, hex};
+use super::execution::{Execution, stopping};
 use super::finished::Waiting;
-use super::run::{Execution, stopping};
 use crate::media::{Blob, Format, Media, MediaFile};
 use crate::planner::PlannedOutput;
 use crate::report::{OutputReport, OutputState};
 use crate::spec::{Key, Location};
 use crate::storage::Ticket;
-use crate::{Error, Result, RunContext};
+use crate::{Error, Result};
 
 impl Execution<'_> {
     /// Verifies a result, takes its checksums and stages it.
@@ -74,45 +73,4 @@ pub(super) fn misnamed(key: &Key, format: Option<&Format>) -> Option<String> {
     let is = |name: &str| named.eq_ignore_ascii_case(name);
     let fits = is("") || is(format.extension()) || is(format.name());
     (!fits).then(|| format!("the name says {named}, the content is {format}"))
-}
-
-/// SHA-256 and MD5, in hexadecimal.
-fn checksums(blob: &Blob, cx: &RunContext) -> Result<(String, String)> {
-    let (mut sha256, mut md5) = (sha2::Sha256::new(), md5::Md5::new());
-    chunks(blob, cx, |chunk| {
-        sha256.update(chunk);
-        md5.update(chunk);
-    })?;
-    Ok((hex(&sha256.finalize()), hex(&md5.finalize())))
-}
-
-/// SHA-256, in hexadecimal.
-pub(super) fn sha256(blob: &Blob, cx: &RunContext) -> Result<String> {
-    let mut sha256 = sha2::Sha256::new();
-    chunks(blob, cx, |chunk| sha256.update(chunk))?;
-    Ok(hex(&sha256.finalize()))
-}
-
-fn chunks(blob: &Blob, cx: &RunContext, mut take: impl FnMut(&[u8])) -> Result<()> {
-    let mut reader = blob.reader()?;
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        cx.check()?;
-        let read = reader
-            .read(&mut buffer)
-            .map_err(|e| Error::transient("blob.io", "a file could not be read").because(e))?;
-        if read == 0 {
-            return Ok(());
-        }
-        take(&buffer[..read]);
-    }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string can not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

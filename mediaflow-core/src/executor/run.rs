@@ -1,12 +1,11 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::attempt::Attempt;
-use super::fetch::Sources;
-use super::recall::{Keys, source_named};
-use super::{Finished, Resources};
-use crate::media::{Media, MediaFile, MediaInfo};
+use super::execution::{Execution, stopping};
+use super::fetch::Probed;
+use super::finished::Finished;
+use super::recall::Keys;
+use crate::media::Media;
 use crate::operation::{Inputs, OpContext, Outputs};
 use crate::planner::{self, JobPlan, Unit};
 use crate::report::{OutputReport, OutputState, SourceReport};
@@ -14,20 +13,6 @@ use crate::spec::{OnError, Pipeline, SOURCE};
 use crate::{Error, ErrorKind, Failure, Result, RunContext};
 
 type Shared<T> = Result<T, Arc<Error>>;
-pub(super) type Probed = BTreeMap<String, (MediaFile, MediaInfo)>;
-
-/// What one attempt has at hand.
-pub(super) struct Execution<'a> {
-    pub(super) resources: &'a Resources,
-    pub(super) cx: &'a RunContext,
-    pub(super) sources: &'a Sources<'a>,
-    pub(super) attempt: &'a Attempt,
-    /// Whom the results are staged for.
-    pub(super) job: String,
-}
-
-/// How long work that was stopped may take to end by itself.
-const MOMENT: Duration = Duration::from_secs(2);
 
 /// The share of an attempt's progress that planning takes, and where verification begins.
 const PLANNED: f32 = 0.05;
@@ -38,7 +23,7 @@ impl Execution<'_> {
     pub(super) async fn pipeline(&self, mut pipeline: Pipeline, done: &mut Finished) -> Result<()> {
         // Each round replaces at least one failed step by its fallback, so this ends.
         loop {
-            let probed = probe_all(&pipeline, self.sources).await?;
+            let probed = self.sources.probe_all(&pipeline).await?;
             if let Some((file, info)) = probed.get(SOURCE) {
                 done.source =
                     Some(SourceReport { name: file.name().to_owned(), info: info.clone() });
@@ -119,7 +104,7 @@ impl Execution<'_> {
         };
         let results: Shared<Outputs> = match gather(&inputs, media) {
             Ok(inputs) => {
-                let _admitted = self.resources.admit(estimate, cx).await?;
+                let _admitted = self.resources.capacity.admit(estimate, cx).await?;
                 stopping(cx, run_unit(unit, inputs, cx)).await.map_err(Arc::new)
             }
             Err(error) => Err(error),
@@ -194,15 +179,6 @@ impl Pipeline {
     }
 }
 
-pub(super) async fn probe_all(pipeline: &Pipeline, sources: &Sources<'_>) -> Result<Probed> {
-    let mut probed = BTreeMap::new();
-    for name in planner::needed_sources(pipeline) {
-        let source = source_named(pipeline, &name)?;
-        probed.insert(name, sources.get(source).await?);
-    }
-    Ok(probed)
-}
-
 fn gather(names: &[String], media: &HashMap<String, Shared<Media>>) -> Shared<Inputs> {
     names.iter().try_fold(Inputs::new(), |inputs, name| match media.get(name) {
         Some(Ok(media)) => Ok(inputs.and(name.clone(), media.clone())),
@@ -211,19 +187,6 @@ fn gather(names: &[String], media: &HashMap<String, Shared<Media>>) -> Shared<In
             Error::internal("plan.order", "a step ran before its input").with("input", name),
         )),
     })
-}
-
-/// Waits for work, but not for ever: once its job is cancelled or past its deadline, the work has a moment to end by
-/// itself and to clean up; then it is dropped.
-pub(super) async fn stopping<T>(
-    cx: &RunContext,
-    work: impl Future<Output = Result<T>>,
-) -> Result<T> {
-    let mut work = std::pin::pin!(work);
-    tokio::select! {
-        result = &mut work => result,
-        error = cx.stopped() => tokio::time::timeout(MOMENT, work).await.unwrap_or(Err(error)),
-    }
 }
 
 async fn run_unit(unit: Unit, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {

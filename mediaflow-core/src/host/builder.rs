@@ -2,11 +2,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
-use super::{Mediaflow, scratch};
+use super::Mediaflow;
 use crate::engine::{Engine, MemoryEngine};
-use crate::executor::{DeliveryPolicy, Executor, MemoryBudget, Resources, RetryPolicy};
+use crate::executor::{self, Capacity, DeliveryPolicy, Executor, Resources, RetryPolicy};
 use crate::notify::{Configured, IntoNotifier, Notifier, Recipients};
 use crate::storage::{self, Storage, Storages};
 use crate::time::{Clock, SystemClock};
@@ -208,7 +206,7 @@ impl Builder {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
-        let (scratch, scratch_folder) = scratch::scratch(self.scratch)?;
+        let (scratch, scratch_folder) = executor::scratch(self.scratch)?;
         let cpu = self.cores.map_or_else(CpuPool::per_core, CpuPool::new);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let engine = self
@@ -221,8 +219,7 @@ impl Builder {
             recipients: self.recipients,
             limits: self.limits,
             cpu,
-            memory: MemoryBudget::new(self.memory),
-            video: Semaphore::new(self.videos),
+            capacity: Capacity::new(self.memory, self.videos),
             scratch,
             _scratch_folder: scratch_folder,
             clock: self.clock,

@@ -2,7 +2,6 @@
 
 mod builder;
 mod job;
-mod scratch;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +12,6 @@ use tokio::task::JoinHandle;
 
 pub use builder::Builder;
 pub use job::{BatchHandle, BatchTicket, JobHandle};
-pub(crate) use scratch::OwnFolder;
 
 use crate::engine::{Engine, Shutdown, Submission};
 use crate::event::Event;
@@ -198,7 +196,7 @@ impl Mediaflow {
     /// The JSON Schema of the specs that this host understands.
     #[must_use]
     pub fn json_schema(&self) -> Value {
-        crate::spec::json_schema(self.0.executor.registry())
+        crate::spec::json_schema(self.0.executor.registry().schemas())
     }
 
     /// Stops: takes no new jobs, and gives those that run and the notifications that are due `grace` to finish. What

@@ -21,7 +21,6 @@ pub use pipeline::{OnError, OutputSpec, Pipeline, SOURCE, StepSpec};
 pub use schema::json_schema;
 pub use source::{Key, Location, Source};
 
-use crate::job::Job;
 use crate::{Error, Result};
 
 /// A job as it is stored and sent.
@@ -31,7 +30,7 @@ use crate::{Error, Result};
 pub struct JobSpec {
     /// The version of this envelope: always `mediaflow.job/1`.
     pub schema: SchemaVersion,
-    /// The wire name of the job: `pipeline`, or a custom [`Job::KIND`].
+    /// The wire name of the job: `pipeline`, or a custom [`Job::KIND`](crate::Job::KIND).
     pub kind: String,
     /// The version of `with`.
     pub v: u32,
@@ -56,27 +55,6 @@ pub enum SchemaVersion {
 }
 
 impl JobSpec {
-    /// The stored form of a job.
-    ///
-    /// # Errors
-    /// `spec.params` if the job does not serialise.
-    pub fn new<J: Job>(job: &J) -> Result<Self> {
-        let with = serde_json::to_value(job).map_err(|e| {
-            Error::internal("spec.params", "the job can not be written as JSON")
-                .with("job", J::KIND)
-                .because(e)
-        })?;
-        let (kind, requires) = (J::KIND.to_owned(), job.requires());
-        Ok(Self {
-            schema: SchemaVersion::V1,
-            kind,
-            v: J::VERSION,
-            requires,
-            with,
-            options: JobOptions::default(),
-        })
-    }
-
     /// Reads the JSON form.
     ///
     /// # Errors
@@ -104,7 +82,7 @@ impl JobSpec {
     }
 }
 
-/// What can be submitted: any [`Job`], or a [`JobSpec`] that was read or given options.
+/// What can be submitted: any [`Job`](crate::Job), or a [`JobSpec`] that was read or given options.
 pub trait IntoSpec {
     /// The stored form.
     ///
@@ -116,11 +94,5 @@ pub trait IntoSpec {
 impl IntoSpec for JobSpec {
     fn into_spec(self) -> Result<JobSpec> {
         Ok(self)
-    }
-}
-
-impl<J: Job> IntoSpec for J {
-    fn into_spec(self) -> Result<JobSpec> {
-        JobSpec::new(&self)
     }
 }

@@ -1,12 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Location, PipelineBuilder, Source};
-use crate::job::{Job, PlanContext};
 use crate::{Error, Limits, Result};
 
 /// The name under which steps take from the pipeline's own source.
@@ -144,7 +142,17 @@ impl Pipeline {
         }
         let known = self.steps.keys().chain(self.inputs.keys()).map(String::as_str).chain([SOURCE]);
         Err(Error::input("spec.reference", format!("there is no step or input `{name}`"))
-            .help(crate::registry::did_you_mean(name, known)))
+            .help(crate::suggest::did_you_mean(name, known)))
+    }
+
+    /// The source or input of this name.
+    pub(crate) fn source_named(&self, name: &str) -> Result<&Source> {
+        if name == SOURCE {
+            return Ok(&self.source);
+        }
+        self.inputs.get(name).ok_or_else(|| {
+            Error::input("spec.reference", format!("there is no step or input `{name}`"))
+        })
     }
 
     /// The names of the steps, each after those that it takes from or falls back to.
@@ -177,21 +185,6 @@ impl Pipeline {
             }
         }
         Ok(order)
-    }
-}
-
-#[async_trait]
-impl Job for Pipeline {
-    const KIND: &'static str = "pipeline";
-
-    async fn plan(&self, _cx: &PlanContext<'_>) -> Result<Self> {
-        Ok(self.clone())
-    }
-
-    fn requires(&self) -> Vec<String> {
-        let needed: BTreeSet<_> =
-            self.steps.values().map(|step| format!("{}@{}", step.op, step.v)).collect();
-        needed.into_iter().collect()
     }
 }
 

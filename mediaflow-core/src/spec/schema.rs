@@ -1,18 +1,18 @@
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::{JobSpec, Pipeline};
-use crate::registry::Registry;
 
-/// The JSON Schema (draft 2020-12) of the spec, with the parameters of every operation in `registry` that publishes
-/// a schema.
+/// The JSON Schema (draft 2020-12) of the spec, with the parameters of these operations, as
+/// [`Registry::schemas`](crate::Registry::schemas) gives them.
 #[must_use]
-pub fn json_schema(registry: &Registry) -> Value {
+pub fn json_schema(operations: impl IntoIterator<Item = (&'static str, Schema)>) -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let pipeline = generator.subschema_for::<Pipeline>();
     let mut root = generator.into_root_schema_for::<JobSpec>().to_value();
     let parameters: Map<String, Value> =
-        registry.schemas().map(|(kind, schema)| (kind.to_owned(), schema.to_value())).collect();
+        operations.into_iter().map(|(kind, schema)| (kind.to_owned(), schema.to_value())).collect();
     let rules: Vec<Value> = parameters
         .keys()
         .map(|kind| {

@@ -127,7 +127,7 @@ impl Storages {
     pub fn named(&self, name: &str) -> Result<&Arc<dyn Storage>> {
         self.0.get(name).ok_or_else(|| {
             Error::input("storage.unknown", format!("there is no storage `{name}`"))
-                .help(crate::registry::did_you_mean(name, self.0.keys().map(String::as_str)))
+                .help(crate::suggest::did_you_mean(name, self.0.keys().map(String::as_str)))
         })
     }
 }

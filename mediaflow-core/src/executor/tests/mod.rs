@@ -9,9 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
-use super::{Attempt, DeliveryPolicy, Executor, MemoryBudget, Observer, RetryPolicy};
+use super::{Attempt, Capacity, DeliveryPolicy, Executor, Observer, RetryPolicy};
 use crate::media::{Blob, MediaFile, Scratch};
 use crate::spec::{JobSpec, Key, Pipeline};
 use crate::storage::{FileStorage, MemoryStorage, Storage, StorageExt as _, Storages, Ticket};
@@ -53,8 +52,7 @@ impl Host {
             recipients: Arc::new(crate::notify::Configured),
             limits: Limits::default(),
             cpu: CpuPool::new(2),
-            memory: MemoryBudget::new(1 << 20),
-            video: Semaphore::new(1),
+            capacity: Capacity::new(1 << 20, 1),
             scratch: Scratch::in_folder(std::env::temp_dir()),
             _scratch_folder: None,
             clock: Arc::new(SystemClock),

@@ -19,7 +19,7 @@ const PREFIX: &str = "mediaflow-";
 const LOCK: &str = "lock";
 
 /// The host's folder for temporary files, or one of our own in the system's.
-pub(super) fn scratch(folder: Option<PathBuf>) -> Result<(Scratch, Option<OwnFolder>)> {
+pub(crate) fn scratch(folder: Option<PathBuf>) -> Result<(Scratch, Option<OwnFolder>)> {
     let wrong = |e: io::Error| {
         Error::transient("scratch.io", "the folder for temporary files can not be used")
             .help("make it, or choose another one with `scratch()`")

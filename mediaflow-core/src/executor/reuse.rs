@@ -1,0 +1,105 @@
+use std::collections::BTreeMap;
+
+use super::attempt::Attempt;
+use super::digest::sha256;
+use super::execution::Execution;
+use super::finished::{Finished, Waiting};
+use super::outputs::misnamed;
+use super::recall::{Keys, content_keys};
+use crate::Result;
+use crate::planner::needed_sources;
+use crate::report::{OutputReport, OutputState};
+use crate::spec::{Location, Pipeline};
+
+impl Attempt {
+    fn reuses(&self) -> bool {
+        self.spec.options.reuse.unwrap_or(true)
+    }
+}
+
+impl Execution<'_> {
+    /// The content keys of the outputs, if anybody wants to know them: they cost reading every source.
+    pub(super) async fn content_keys(&self, pipeline: &Pipeline) -> Result<Keys> {
+        if self.attempt.recall.is_none() {
+            return Ok(Keys::new());
+        }
+        pipeline.validate(&self.resources.limits)?;
+        let mut sources = BTreeMap::new();
+        for name in needed_sources(pipeline) {
+            let source = pipeline.source_named(&name)?;
+            sources.insert(name, self.sources.sha256(source).await?);
+        }
+        content_keys(pipeline, &sources)
+    }
+
+    /// Takes from the pipeline the outputs that are there already, and notes them as done.
+    pub(super) async fn reuse(
+        &self,
+        pipeline: &mut Pipeline,
+        keys: &Keys,
+        done: &mut Finished,
+    ) -> Result<()> {
+        let Some(recall) = self.attempt.recall.as_ref().filter(|_| self.attempt.reuses()) else {
+            return Ok(());
+        };
+        for (place, key) in keys {
+            let hit = match recall.recall(key).await {
+                Ok(hit) => hit.filter(|hit| hit.state == OutputState::Published),
+                Err(error) => {
+                    tracing::warn!(output = %place, %error, "earlier results can not be recalled");
+                    None
+                }
+            };
+            let Some(hit) = hit else { continue };
+            if let Some((report, waiting)) = self.taken_over(place, key, hit).await? {
+                pipeline.outputs.remove(place);
+                done.outputs.push(report);
+                done.staged.extend(waiting);
+            }
+        }
+        Ok(())
+    }
+
+    /// The output made from an earlier result: a staged copy, or nothing to do if it is in its place. `None` if the
+    /// result is not what it was.
+    async fn taken_over(
+        &self,
+        place: &str,
+        key: &str,
+        hit: OutputReport,
+    ) -> Result<Option<(OutputReport, Option<Waiting>)>> {
+        let (Ok(here), Ok(there)) = (place.parse::<Location>(), hit.output.parse::<Location>())
+        else {
+            return Ok(None);
+        };
+        let Ok(storage) = self.resources.storages.of(&there) else { return Ok(None) };
+        let Ok(blob) = storage.get(&there.key).await else { return Ok(None) };
+        if blob.len() != hit.bytes {
+            return Ok(None);
+        }
+        let mut report = hit;
+        report
+            .warnings
+            .retain(|told| misnamed(&there.key, report.format.as_ref()).as_ref() != Some(told));
+        report.warnings.extend(misnamed(&here.key, report.format.as_ref()));
+        (report.output, report.content_key) = (place.to_owned(), key.to_owned());
+        report.reused = true;
+        let waiting = if here == there {
+            None
+        } else {
+            match self.stage(&report, &blob).await {
+                Ok(waiting) => Some(waiting),
+                // Gone while it was copied.
+                Err(error) if error.code() == "blob.io" => return Ok(None),
+                Err(error) => return Err(error.with("output", place)),
+            }
+        };
+        // Looked at after the copy: had it been replaced before, this would see it.
+        match self.cx.cpu(move |cx| sha256(&blob, cx)).await {
+            Ok(found) if found == report.sha256 => Ok(Some((report, waiting))),
+            Ok(_) => Ok(None),
+            Err(error) if error.code() == "blob.io" => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
