@@ -4,7 +4,7 @@ use super::{Attempted, Fate};
 use crate::event::{DeliveryFailure, Event, EventData};
 use crate::executor::DeliveryPolicy;
 use crate::notify::{Address, Scope};
-use crate::{EventKind, NotifyError, Timestamp};
+use crate::{EventKind, JobId, NotifyError, Timestamp};
 
 /// What is slow, fails, or asks for patience together: a channel and, as its terms say, an origin or an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,11 +114,22 @@ impl DestinationState {
         news
     }
 
-    /// A message was given up without an attempt: its time to live is over, or its process was lost too often. Says
-    /// whether that is to be told.
-    pub fn gave_up(&mut self, reason: &str) -> bool {
-        self.reason.get_or_insert_with(|| reason.to_owned());
-        !std::mem::replace(&mut self.told, true)
+    /// Messages were given up without an answer: their time to live is over, or their process was lost too often. Gives
+    /// what is to be told of it: `failure` is about the first of them.
+    pub fn gave_up(
+        &mut self,
+        failure: DeliveryFailure,
+        job: Option<JobId>,
+        now: Timestamp,
+    ) -> Option<Event> {
+        self.reason.get_or_insert_with(|| failure.reason.clone());
+        if std::mem::replace(&mut self.told, true) {
+            return None;
+        }
+        let data = EventData::Delivery(Box::new(failure));
+        let mut event = Event::new(EventKind::DeliveryFailed, now, data);
+        event.job = job;
+        Some(event)
     }
 
     /// Puts it to use again: it was disabled, blocked, or its breaker is open.

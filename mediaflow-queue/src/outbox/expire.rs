@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use mediaflow_core::event::{DeliveryFailure, EventData};
+use mediaflow_core::event::DeliveryFailure;
 use mediaflow_core::outbox::Fate;
-use mediaflow_core::{Event, EventKind, Result, Timestamp};
+use mediaflow_core::{EventKind, Result, Timestamp};
 
 use super::destination;
 use super::store::{Outbox, Touched, policy_of, to_key};
@@ -163,24 +163,17 @@ async fn tell(process: &Process, tx: &mut Tx<'_, '_>, dead: &[Given]) -> Result<
     let (now, mut told) = (process.now(), Vec::new());
     for (key, given) in groups {
         let [first, ..] = &*given else { continue };
-        if locked.state(key).gave_up(first.reason) {
-            told.extend(failed(key, first, given.len() as u64, now)?);
-        }
+        let Ok(event) = first.event.parse() else { continue };
+        let at = to_key(key);
+        let mut failure = DeliveryFailure::new(at.channel, event, first.reason);
+        failure.destination = at.name;
+        failure.attempts = u32::try_from(first.attempts).unwrap_or(u32::MAX);
+        failure.dead = given.len() as u64;
+        let job = first.job.as_ref().and_then(|job| job.parse().ok());
+        told.extend(locked.state(key).gave_up(failure, job, now));
     }
     events::record(process, tx, &told).await?;
     destination::save(tx, &locked, now).await
-}
-
-fn failed(key: &str, first: &Given, dead: u64, now: Timestamp) -> Result<Option<Event>> {
-    let (key, Ok(event)) = (to_key(key), first.event.parse()) else { return Ok(None) };
-    let mut failure = DeliveryFailure::new(key.channel, event, first.reason);
-    failure.destination = key.name;
-    failure.attempts = u32::try_from(first.attempts).unwrap_or(u32::MAX);
-    failure.dead = dead;
-    let mut event =
-        Event::new(EventKind::DeliveryFailed, now, EventData::Delivery(Box::new(failure)));
-    event.job = first.job.as_ref().map(|job| job.parse()).transpose()?;
-    Ok(Some(event))
 }
 
 /// Gives back messages that were claimed in a transaction of which nobody knows whether it was committed: all of this

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{Notify, broadcast};
 
-use crate::event::Event;
+use crate::event::{DeliveryFailure, Event};
 use crate::executor::{DeliveryPolicy, Executor};
 use crate::notify::{Address, Message, Thread};
 use crate::outbox::{
@@ -152,17 +152,8 @@ impl OutboxStore for Outbox {
 
     async fn expire(&self) -> Result<()> {
         let now = self.now();
-        let mut given_up = Vec::new();
-        self.lock().messages.retain(|_, row| {
-            let over = !row.sending && row.expires_at <= now;
-            if over {
-                given_up.push((row.destination.clone(), row.message.event().id));
-            }
-            !over
-        });
-        for (destination, event) in given_up {
-            tracing::warn!(%destination, %event, "a message was not delivered within its time to live");
-        }
+        let events = self.lock().expire(now);
+        self.accept(|| events);
         Ok(())
     }
 
@@ -263,6 +254,31 @@ impl Tables {
                 }
             }
         }
+    }
+
+    /// Gives up what is not worth sending any more. Gives the events that tell of it.
+    fn expire(&mut self, now: Timestamp) -> VecDeque<Event> {
+        let mut given_up: BTreeMap<DestinationKey, Vec<Row>> = BTreeMap::new();
+        let over = |row: &Row| !row.sending && row.expires_at <= now;
+        let ids: Vec<_> =
+            self.messages.iter().filter(|(_, row)| over(row)).map(|(id, _)| *id).collect();
+        for row in ids.iter().filter_map(|id| self.messages.remove(id)) {
+            given_up.entry(row.destination.clone()).or_default().push(row);
+        }
+        let mut events = VecDeque::new();
+        for (key, rows) in given_up {
+            let Some(first) = rows.iter().find(|row| !row.message.event().kind.is_of_delivery())
+            else {
+                continue;
+            };
+            let reason = "it was not delivered within its time to live";
+            let mut failure = DeliveryFailure::new(&*key.channel, first.message.event().id, reason);
+            failure.destination.clone_from(&key.name);
+            (failure.attempts, failure.dead) = (first.attempts, rows.len() as u64);
+            let state = self.destinations.entry(key).or_default();
+            events.extend(state.gave_up(failure, first.message.event().job, now));
+        }
+        events
     }
 
     /// Stores what became of an event.
