@@ -20,14 +20,18 @@
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("mediaflow-queue needs a database: turn on the feature `sqlite` or `postgres`");
 
+mod broadcast;
 mod db;
-mod engine;
-mod home;
+mod events;
+mod failpoint;
 mod jobs;
+mod metrics;
 mod outbox;
+mod process;
 mod queue;
+mod settings;
 mod stats;
-mod stream;
+mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod work;
@@ -35,11 +39,11 @@ mod workers;
 
 pub use db::HostTransaction;
 pub use outbox::{
-    Delivery, DeliveryAttempt, DeliveryFilter, DeliveryOutcome, DeliveryState, Destination,
+    Breaker, Delivery, DeliveryAttempt, DeliveryFilter, DeliveryOutcome, DeliveryState, Destination,
 };
 #[cfg(feature = "postgres")]
 pub use queue::Postgres;
 pub use queue::Queue;
 #[cfg(feature = "sqlite")]
 pub use queue::Sqlite;
-pub use stats::{Breaker, DestinationStats, JobCounts, Stats, Throughput, WorkerStats};
+pub use stats::{DestinationStats, JobCounts, Stats, Throughput, WorkerStats};

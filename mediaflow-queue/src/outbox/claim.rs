@@ -3,7 +3,7 @@ use sqlx::AssertSqlSafe;
 
 use super::line::{Line, Rate, Room};
 use crate::db::{Row, Tx, values};
-use crate::home::Home;
+use crate::process::Process;
 
 /// A delivery that this process sends.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Claimed {
 /// Takes rows of a line, under a lease. They count as attempted from then on: whoever dies on the way may have sent
 /// them.
 pub(super) async fn claim(
-    home: &Home,
+    home: &Process,
     tx: &mut Tx<'_, '_>,
     line: &mut Line,
     room: Room,
@@ -75,7 +75,7 @@ async fn probe(tx: &mut Tx<'_, '_>, line: i64, now: Timestamp, lease: Timestamp)
 }
 
 async fn take(
-    home: &Home,
+    home: &Process,
     tx: &mut Tx<'_, '_>,
     line: i64,
     rows: usize,

@@ -12,7 +12,7 @@ use super::finish::finish;
 use super::line::{Line, Lines, Room};
 use super::release::{expire, reconcile, release};
 use super::send::{Attempted, send};
-use crate::home::Home;
+use crate::process::Process;
 
 /// How much longer a lease is than an attempt may take: time to write down what came of it.
 pub(super) const MARGIN: Duration = Duration::from_secs(30);
@@ -37,7 +37,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 ///
 /// After `drain` no further events are to come: what is due and under way is finished, what is due later or can not be
 /// sent now stays in the table. `now` ends everything at once, and gives back what is under way.
-pub(crate) async fn run(home: &Arc<Home>, shutdown: &Shutdown) -> Result<()> {
+pub(crate) async fn run(home: &Arc<Process>, shutdown: &Shutdown) -> Result<()> {
     let channels: Vec<_> = home.executor.channels().map(str::to_owned).collect();
     if channels.is_empty() {
         tokio::select! {
@@ -51,7 +51,7 @@ pub(crate) async fn run(home: &Arc<Home>, shutdown: &Shutdown) -> Result<()> {
 }
 
 struct Dispatcher {
-    home: Arc<Home>,
+    home: Arc<Process>,
     channels: Vec<String>,
     lines: Lines,
     sending: JoinSet<Attempted>,
@@ -70,7 +70,7 @@ struct Dispatcher {
 }
 
 impl Dispatcher {
-    fn new(home: Arc<Home>, channels: Vec<String>) -> Self {
+    fn new(home: Arc<Process>, channels: Vec<String>) -> Self {
         let now = Instant::now();
         Self {
             home,
@@ -116,7 +116,7 @@ impl Dispatcher {
                 return;
             }
             let next = self.lines.next(policy, now);
-            let (clock, told) = (self.home.executor.clock(), self.home.deliver.notified());
+            let (clock, told) = (self.home.executor.clock(), self.home.deliveries.notified());
             tokio::select! {
                 biased;
                 () = shutdown.now.cancelled() => return self.give_back().await,
@@ -178,7 +178,7 @@ impl Dispatcher {
         let mut transaction = home.db.begin().await?;
         let mut tx = transaction.tx();
         let finished = finish(&home, &mut tx, &self.done, now).await?;
-        super::record(&home, &mut tx, &finished.events).await?;
+        crate::events::record(&home, &mut tx, &finished.events).await?;
         let (mut claims, mut left) = (Vec::new(), TOGETHER);
         for (mut line, room) in ready {
             let room = Room { rows: room.rows.min(left), ..room };
@@ -194,14 +194,14 @@ impl Dispatcher {
             self.held.remove(&sent.claimed.id);
         }
         for (channel, outcome) in finished.counted {
-            crate::stats::delivery(&channel, outcome);
+            crate::metrics::delivery(&channel, outcome);
         }
         self.learn(failed.into_iter().chain(finished.changed));
         for (line, room, rows) in claims {
             self.begin(&line, room, rows);
         }
         if !finished.events.is_empty() {
-            home.settled(finished.events);
+            home.committed(finished.events);
         }
         Ok(())
     }
@@ -271,10 +271,10 @@ impl Dispatcher {
         let mut transaction = home.db.begin().await?;
         let mut tx = transaction.tx();
         let finished = finish(home, &mut tx, &self.done, home.now()).await?;
-        super::record(home, &mut tx, &finished.events).await?;
+        crate::events::record(home, &mut tx, &finished.events).await?;
         release(home, &mut tx, &home.id).await?;
         transaction.commit().await?;
-        home.settled(finished.events);
+        home.committed(finished.events);
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 
 use super::send::Attempted;
 use crate::db::{Tx, places, values};
-use crate::home::Home;
+use crate::process::Process;
 
 /// What was written down.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ struct Verdict {
 
 /// Writes attempts down, in a transaction that may do more. What another process has taken over meanwhile is skipped.
 pub(super) async fn finish(
-    home: &Home,
+    home: &Process,
     tx: &mut Tx<'_, '_>,
     attempts: &[Attempted],
     now: Timestamp,
@@ -97,7 +97,7 @@ const TOGETHER: usize = 16;
 
 /// Writes the row, if it is still this process that sends it.
 async fn write(
-    home: &Home,
+    home: &Process,
     tx: &mut Tx<'_, '_>,
     attempt: &Attempted,
     due: Option<Timestamp>,

@@ -6,7 +6,7 @@ use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::{Result, Timestamp};
 
 use crate::db::Row;
-use crate::home::Home;
+use crate::process::Process;
 
 /// The deliveries that wait for one destination.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl Line {
 
 impl Lines {
     /// Reads the lines of these channels anew.
-    pub(super) async fn look(&mut self, home: &Home, channels: &[String]) -> Result<()> {
+    pub(super) async fn look(&mut self, home: &Process, channels: &[String]) -> Result<()> {
         let rows = home.db.rows(WAITING, &[]).await?;
         self.known.clear();
         for row in rows {

@@ -4,7 +4,6 @@ use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::{Error, EventId, EventKind, JobId, Result, Timestamp};
 
 use crate::db::Row;
-use crate::stats::Breaker;
 
 macro_rules! names {
     ($(#[$doc:meta])* $type:ident { $($(#[$of:meta])* $variant:ident = $name:literal,)* }) => {
@@ -205,6 +204,20 @@ impl Destination {
             waiting: u64::try_from(row.int("waiting")?).unwrap_or_default(),
         })
     }
+}
+
+/// Whether deliveries to a destination are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Breaker {
+    /// They are.
+    Closed,
+    /// Not for this time: it failed too often in a row.
+    Open(Duration),
+    /// One is tried, and decides.
+    HalfOpen,
+    /// Not any more: the receiver does not want them.
+    Disabled,
 }
 
 impl Breaker {

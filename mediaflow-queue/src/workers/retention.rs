@@ -6,7 +6,7 @@ use mediaflow_core::Result;
 use tokio::time::Instant;
 
 use crate::db::values;
-use crate::home::Home;
+use crate::process::Process;
 
 /// How long the past progress of jobs is kept.
 const PROGRESS: Duration = Duration::from_secs(3600);
@@ -48,9 +48,9 @@ pub(super) struct Retention {
 
 impl Retention {
     /// Deletes for a moment. Gives true if there is more to delete.
-    pub(super) async fn turn(&mut self, home: &Home) -> Result<bool> {
+    pub(super) async fn turn(&mut self, process: &Process) -> Result<bool> {
         let began = Instant::now();
-        while self.step(home).await? {
+        while self.step(process).await? {
             if began.elapsed() > TURN {
                 return Ok(true);
             }
@@ -58,12 +58,12 @@ impl Retention {
         Ok(false)
     }
 
-    async fn step(&mut self, home: &Home) -> Result<bool> {
+    async fn step(&mut self, process: &Process) -> Result<bool> {
         let past = |time: Duration| {
             let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-            i64::try_from(home.now().millis().saturating_sub(time)).unwrap_or(i64::MAX)
+            i64::try_from(process.now().millis().saturating_sub(time)).unwrap_or(i64::MAX)
         };
-        let (db, until) = (&home.db, past(home.settings.retention));
+        let (db, until) = (&process.db, past(process.settings.retention));
         let mut deleted = 0;
         for sql in [BATCHES, JOBS, EVENTS] {
             deleted += db.run(sql, values![until]).await?;

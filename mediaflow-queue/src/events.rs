@@ -1,25 +1,19 @@
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+//! Events are stored in the transaction that causes them, with one delivery for each destination.
+//!
+//! Uses: db, process.
 
 use mediaflow_core::{Error, Event, Result};
 use sqlx::AssertSqlSafe;
 
 use crate::db::{Tx, places, to_json, values};
-use crate::home::Home;
-
-/// The numbers of destinations that are surely stored, by channel and address.
-#[derive(Debug, Default)]
-pub(crate) struct Destinations(Mutex<HashMap<(String, String), i64>>);
-
-/// How many are remembered: jobs can bring addresses without end.
-const REMEMBERED: usize = 10_000;
+use crate::process::Process;
 
 /// How many rows one statement writes. Each number of rows is a statement of its own, which the database prepares once.
 const TOGETHER: usize = 16;
 
 /// Stores events, and one delivery for each destination of each, in the transaction that causes them. A destination
 /// that is disabled gets none.
-pub(crate) async fn record(home: &Home, tx: &mut Tx<'_, '_>, events: &[Event]) -> Result<()> {
+pub(crate) async fn record(process: &Process, tx: &mut Tx<'_, '_>, events: &[Event]) -> Result<()> {
     for events in events.chunks(TOGETHER) {
         let mut rows = Vec::with_capacity(events.len() * 7);
         for event in events {
@@ -29,7 +23,7 @@ pub(crate) async fn record(home: &Home, tx: &mut Tx<'_, '_>, events: &[Event]) -
                 event.job,
                 event.batch,
                 event.time,
-                &home.id,
+                &process.id,
                 to_json(event)?
             ]);
         }
@@ -39,9 +33,9 @@ pub(crate) async fn record(home: &Home, tx: &mut Tx<'_, '_>, events: &[Event]) -
     }
     let mut rows = Vec::new();
     for event in events {
-        for destination in home.executor.destinations(event) {
+        for destination in process.executor.destinations(event) {
             let address = destination.to.unwrap_or_default();
-            let destination = number_of(home, tx, destination.channel, address).await?;
+            let destination = number_of(process, tx, destination.channel, address).await?;
             rows.extend_from_slice(values![
                 event.id,
                 destination,
@@ -66,19 +60,19 @@ pub(crate) async fn record(home: &Home, tx: &mut Tx<'_, '_>, events: &[Event]) -
 }
 
 async fn number_of(
-    home: &Home,
+    process: &Process,
     tx: &mut Tx<'_, '_>,
     channel: String,
     address: String,
 ) -> Result<i64> {
     let key = (channel, address);
-    if let Some(known) = home.destinations.lock().get(&key).copied() {
+    if let Some(known) = process.destination_ids.get(&key) {
         return Ok(known);
     }
     let find = "SELECT id FROM mediaflow_destinations WHERE channel = $1 AND address = $2";
     if let Some(found) = tx.row(find, values![&key.0, &key.1]).await? {
         let number = found.int("id")?;
-        home.destinations.remember(key, number);
+        process.destination_ids.remember(key, number);
         return Ok(number);
     }
     // Not remembered before it is read back in a later transaction: this one may still roll back.
@@ -89,18 +83,4 @@ async fn number_of(
         Error::internal("queue.database", "a row that was written gave nothing back")
     })?
     .int("id")
-}
-
-impl Destinations {
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), i64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn remember(&self, key: (String, String), number: i64) {
-        let mut known = self.lock();
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(key, number);
-    }
 }

@@ -11,41 +11,41 @@ use tokio::time::timeout;
 
 use super::lock::Lock;
 use crate::db::{Db, values};
-use crate::home::Home;
+use crate::process::Process;
 
-/// This process among the workers: a row, and a heart that beats on a thread of its own, with a connection of its own.
+/// This process among the workers: a row, and a heartbeat on a thread of its own, with a connection of its own.
 /// Neither a busy runtime nor a busy pool can stop it. Dropping it ends both.
-pub(crate) struct Life {
+pub(crate) struct Heartbeat {
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
-/// How long the end of a life may take to be written while the database is away.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long taking the row away may take while the database is away.
+const DEREGISTER: Duration = Duration::from_secs(2);
 
-impl Life {
+impl Heartbeat {
     /// Registers this process. Others take over what it holds when the beat stops for [`Queue::lease`].
     ///
     /// [`Queue::lease`]: crate::Queue::lease
-    pub(crate) async fn begin(home: &Arc<Home>) -> Result<Self> {
+    pub(crate) async fn begin(process: &Arc<Process>) -> Result<Self> {
         let stop = CancellationToken::new();
-        let heart = Heart {
-            shared: home.db.clone(),
-            home: Arc::downgrade(home),
-            id: home.id.clone(),
-            lease: home.settings.lease,
+        let heartbeat = HeartbeatThread {
+            shared: process.db.clone(),
+            process: Arc::downgrade(process),
+            id: process.id.clone(),
+            lease: process.settings.lease,
             lock: None,
         };
         let (begun, beginning) = oneshot::channel();
         let until = stop.clone();
         let thread = std::thread::Builder::new()
             .name("mediaflow-heart".into())
-            .spawn(move || heart.live(begun, &until))
+            .spawn(move || heartbeat.run(begun, &until))
             .map_err(no_thread)?;
-        let life = Self { stop, thread: Some(thread) };
+        let heartbeat = Self { stop, thread: Some(thread) };
         // Nobody tells when the thread has ended before its beginning.
         beginning.await.unwrap_or_else(|_| Err(silent()))?;
-        Ok(life)
+        Ok(heartbeat)
     }
 
     /// Takes this process from the workers.
@@ -58,7 +58,7 @@ impl Life {
     }
 }
 
-impl Drop for Life {
+impl Drop for Heartbeat {
     fn drop(&mut self) {
         self.stop.cancel();
         if let Some(thread) = self.thread.take() {
@@ -67,23 +67,23 @@ impl Drop for Life {
     }
 }
 
-impl fmt::Debug for Life {
+impl fmt::Debug for Heartbeat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Life").finish_non_exhaustive()
+        f.debug_struct("Heartbeat").finish_non_exhaustive()
     }
 }
 
-struct Heart {
+struct HeartbeatThread {
     /// Where the others work; only its address is used.
     shared: Db,
-    home: Weak<Home>,
+    process: Weak<Process>,
     id: String,
     lease: Duration,
     lock: Option<Lock>,
 }
 
-impl Heart {
-    fn live(self, begun: oneshot::Sender<Result<()>>, stop: &CancellationToken) {
+impl HeartbeatThread {
+    fn run(self, begun: oneshot::Sender<Result<()>>, stop: &CancellationToken) {
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(self.beat(begun, stop)),
             Err(e) => drop(begun.send(Err(no_thread(e)))),
@@ -91,28 +91,28 @@ impl Heart {
     }
 
     async fn beat(mut self, begun: oneshot::Sender<Result<()>>, stop: &CancellationToken) {
-        let rhythm = self.lease / 4;
+        let interval = self.lease / 4;
         let mut db = self.connection();
         let registered = self.register(&db).await;
         let failed = registered.is_err();
         if begun.send(registered).is_err() || failed {
             return;
         }
-        let mut wait = rhythm;
+        let mut wait = interval;
         while stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
             let beaten = timeout(self.lease / 2, self.once(&db)).await;
-            wait = rhythm;
+            wait = interval;
             if let Err(error) = beaten.unwrap_or_else(|_| Err(silent())) {
                 tracing::warn!(%error, worker = self.id, "this worker could not give a sign of life");
                 // Of a connection that was cut, nothing more may be heard for a quarter of an hour.
                 db = self.connection();
-                wait = (rhythm / 4).min(Duration::from_secs(1));
+                wait = (interval / 4).min(Duration::from_secs(1));
             }
         }
         let leave = async {
             db.run("DELETE FROM mediaflow_workers WHERE id = $1", values![&self.id]).await
         };
-        if !matches!(timeout(FAREWELL, leave).await, Ok(Ok(_))) {
+        if !matches!(timeout(DEREGISTER, leave).await, Ok(Ok(_))) {
             tracing::debug!(
                 worker = self.id,
                 "the end of this worker was not written; the others will notice"
@@ -130,21 +130,21 @@ impl Heart {
             worker = self.id,
             "this worker was silent for too long, and what it held was taken over: it stops its attempts"
         );
-        if let Some(home) = self.home.upgrade() {
-            self.stop_lost(&home, db).await?;
+        if let Some(process) = self.process.upgrade() {
+            self.stop_lost(&process, db).await?;
         }
         self.register(db).await
     }
 
     /// Stops the attempts that were taken over, and not those that were begun since.
-    async fn stop_lost(&self, home: &Home, db: &Db) -> Result<()> {
+    async fn stop_lost(&self, process: &Process, db: &Db) -> Result<()> {
         // First this: what begins between the two is not in it.
-        let begun: Vec<_> = home.active().keys().copied().collect();
+        let begun: Vec<_> = process.active().keys().copied().collect();
         let find = "SELECT river FROM mediaflow_jobs WHERE worker = $1
                     UNION SELECT river FROM mediaflow_parts WHERE worker = $1";
         let rows = db.rows(find, values![&self.id]).await?;
         let held = rows.iter().map(|row| row.int("river")).collect::<Result<HashSet<_>>>()?;
-        let active = home.active();
+        let active = process.active();
         let lost = begun.iter().filter(|river| !held.contains(river));
         lost.filter_map(|river| active.get(river)).for_each(|active| active.stop.cancel());
         Ok(())

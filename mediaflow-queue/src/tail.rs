@@ -1,55 +1,18 @@
-//! Events for readers in this process: its own at once after their commit, those of other processes from the tables.
+//! Tells the readers of events in this process what other processes have written: read from the tables.
+//!
+//! Uses: broadcast, db, process.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
-use futures_util::stream::{self, BoxStream, StreamExt as _};
-use mediaflow_core::{CancellationToken, Event, Result, Timestamp};
-use tokio::sync::{Notify, broadcast};
+use mediaflow_core::{CancellationToken, Result, Timestamp};
 use tokio::time::Instant;
 
+use crate::broadcast::EventBroadcast;
 use crate::db::values;
-use crate::home::Home;
-
-/// Hands events to all readers of this process.
-#[derive(Clone, Debug)]
-pub(crate) struct Stream {
-    events: broadcast::Sender<Event>,
-    /// Told of every reader that comes.
-    arrived: Arc<Notify>,
-}
-
-/// How many events a reader may fall behind.
-const BEHIND: usize = 4096;
-
-impl Stream {
-    pub(crate) fn new() -> Self {
-        Self { events: broadcast::channel(BEHIND).0, arrived: Arc::default() }
-    }
-
-    pub(crate) fn tell(&self, events: Vec<Event>) {
-        for event in events {
-            // Nobody listening is no error.
-            let _ = self.events.send(event);
-        }
-    }
-
-    /// Events from now on. A reader that fell behind gets the end of the stream.
-    pub(crate) fn read(&self) -> BoxStream<'static, Event> {
-        let events = self.events.subscribe();
-        self.arrived.notify_one();
-        stream::unfold(events, async |mut events| {
-            events.recv().await.ok().map(|event| (event, events))
-        })
-        .boxed()
-    }
-
-    fn has_readers(&self) -> bool {
-        self.events.receiver_count() > 0
-    }
-}
+use crate::process::Process;
 
 /// How often the tables are looked at for events of other processes.
 const EVERY: Duration = Duration::from_millis(100);
@@ -62,12 +25,12 @@ const LATE: Duration = Duration::from_secs(5);
 const PAGE: usize = 1000;
 
 /// Tells the readers of this process what other processes have written.
-pub(crate) async fn tail(home: Weak<Home>, stream: Stream, closed: CancellationToken) {
+pub(crate) async fn run(process: Weak<Process>, events: EventBroadcast, closed: CancellationToken) {
     let mut tail = Tail::default();
     loop {
-        if !stream.has_readers() {
+        if !events.has_readers() {
             tail = Tail::default();
-            if closed.run_until_cancelled(stream.arrived.notified()).await.is_none() {
+            if closed.run_until_cancelled(events.reader_arrived()).await.is_none() {
                 return;
             }
             continue;
@@ -75,8 +38,8 @@ pub(crate) async fn tail(home: Weak<Home>, stream: Stream, closed: CancellationT
         if closed.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
             return;
         }
-        let Some(home) = home.upgrade() else { return };
-        if let Err(error) = tail.read(&home).await {
+        let Some(process) = process.upgrade() else { return };
+        if let Err(error) = tail.read(&process).await {
             tracing::debug!(%error, "events of other processes can not be read; trying again");
         }
     }
@@ -91,22 +54,22 @@ struct Tail {
 }
 
 impl Tail {
-    async fn read(&mut self, home: &Home) -> Result<()> {
+    async fn read(&mut self, process: &Process) -> Result<()> {
         let Some(mut high) = self.high else {
-            self.high = Some(before_the_last_moment(home).await?);
+            self.high = Some(before_the_last_moment(process).await?);
             return Ok(());
         };
-        self.late(home).await?;
+        self.late(process).await?;
         // The bodies of this process's own events are not read: its readers have them.
         let news = "SELECT seq, CASE WHEN origin <> $2 THEN body END AS body FROM mediaflow_events
                     WHERE seq > $1 ORDER BY seq LIMIT $3";
         loop {
-            let rows = home.db.rows(news, values![high, &home.id, PAGE as i64]).await?;
+            let rows = process.db.rows(news, values![high, &process.id, PAGE as i64]).await?;
             for row in &rows {
                 let seq = row.int("seq")?;
                 self.missed(high + 1..seq);
                 (high, self.high) = (seq, Some(seq));
-                home.stream.tell(row.opt_json("body")?.into_iter().collect());
+                process.events.send(row.opt_json("body")?.into_iter().collect());
             }
             if rows.len() < PAGE {
                 return Ok(());
@@ -115,7 +78,7 @@ impl Tail {
     }
 
     /// Tells of what was not there when its successors were.
-    async fn late(&mut self, home: &Home) -> Result<()> {
+    async fn late(&mut self, process: &Process) -> Result<()> {
         self.gaps.retain(|_, since| since.elapsed() < LATE);
         let (Some((first, _)), Some((last, _))) =
             (self.gaps.first_key_value(), self.gaps.last_key_value())
@@ -123,13 +86,14 @@ impl Tail {
             return Ok(());
         };
         let there = "SELECT seq FROM mediaflow_events WHERE seq >= $1 AND seq <= $2";
-        for row in home.db.rows(there, values![*first, *last]).await? {
+        for row in process.db.rows(there, values![*first, *last]).await? {
             let seq = row.int("seq")?;
             if self.gaps.remove(&seq).is_some() {
                 let body = "SELECT body FROM mediaflow_events WHERE seq = $1 AND origin <> $2";
-                let body = home.db.row(body, values![seq, &home.id]).await?;
-                home.stream
-                    .tell(body.map(|row| row.json("body")).transpose()?.into_iter().collect());
+                let body = process.db.row(body, values![seq, &process.id]).await?;
+                process
+                    .events
+                    .send(body.map(|row| row.json("body")).transpose()?.into_iter().collect());
             }
         }
         Ok(())
@@ -144,10 +108,10 @@ impl Tail {
 
 /// The highest number of what the first reader does not want to hear of: what was written in the last moment may be
 /// news to it.
-async fn before_the_last_moment(home: &Home) -> Result<i64> {
+async fn before_the_last_moment(process: &Process) -> Result<i64> {
     let newest = "SELECT coalesce(max(seq), 0) AS seq FROM mediaflow_events WHERE at < $1";
     let moment = u64::try_from(LATE.as_millis()).unwrap_or(u64::MAX);
-    let moment = Timestamp::from_millis(home.now().millis().saturating_sub(moment));
-    let row = home.db.row(newest, values![moment]).await?;
+    let moment = Timestamp::from_millis(process.now().millis().saturating_sub(moment));
+    let row = process.db.row(newest, values![moment]).await?;
     row.map_or(Ok(0), |row| row.int("seq"))
 }

@@ -6,7 +6,8 @@ use mediaflow_core::report::{BatchReport, JobStatus};
 use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{BatchId, Error, Event, JobId, Result};
 
-use crate::{Queue, jobs, work};
+use super::handle::Queue;
+use crate::{jobs, work};
 
 #[async_trait]
 impl Engine for Queue {
@@ -15,25 +16,24 @@ impl Engine for Queue {
     }
 
     async fn submit(&self, submission: Submission) -> Result<Submitted> {
-        jobs::submit(self.home()?, &submission).await
+        self.jobs()?.submit(&submission).await
     }
 
     async fn status(&self, job: JobId) -> Result<JobStatus> {
-        jobs::status(self.home()?, job).await
+        jobs::status(self.process()?, job).await
     }
 
     async fn batch(&self, batch: BatchId) -> Result<Option<BatchReport>> {
-        jobs::batch(self.home()?, batch).await
+        jobs::batch(self.process()?, batch).await
     }
 
     async fn cancel(&self, job: JobId) -> Result<()> {
-        jobs::cancel(self.home()?, job).await
+        jobs::cancel(self.process()?, job).await
     }
 
     async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId> {
-        let home = self.home()?;
-        let spec = jobs::replayable(home, job, spec).await?;
-        let submitted = jobs::submit(home, &Submission::one(spec)).await?;
+        let spec = jobs::replayable(self.process()?, job, spec).await?;
+        let submitted = self.jobs()?.submit(&Submission::one(spec)).await?;
         submitted
             .jobs
             .first()
@@ -42,18 +42,18 @@ impl Engine for Queue {
     }
 
     async fn pause(&self) -> Result<()> {
-        work::pause(self.home()?, true).await
+        work::pause(self.process()?, true).await
     }
 
     async fn resume(&self) -> Result<()> {
-        work::pause(self.home()?, false).await
+        work::pause(self.process()?, false).await
     }
 
     fn events(&self) -> BoxStream<'static, Event> {
-        self.stream().read()
+        self.broadcast().subscribe()
     }
 
     async fn run(&self, _worker: Executor, shutdown: Shutdown) -> Result<()> {
-        work::run(self.home()?, shutdown).await
+        work::run(self.jobs()?, shutdown).await
     }
 }
