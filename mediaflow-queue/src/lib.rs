@@ -20,17 +20,19 @@
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("mediaflow-queue needs a database: turn on the feature `sqlite` or `postgres`");
 
+mod broadcast;
 mod clock;
 mod db;
-mod deliveries;
-mod engine;
 mod events;
+mod failpoint;
 mod jobs;
+mod metrics;
 mod outbox;
 mod process;
 mod queue;
+mod settings;
 mod stats;
-mod stream;
+mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod work;

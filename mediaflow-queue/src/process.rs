@@ -1,16 +1,24 @@
+//! What one open queue shares in this process: the database, River's client, the attempts under way, and who is told
+//! of what was committed.
+//!
+//! Uses: broadcast, clock, db, metrics, settings.
+
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use mediaflow_core::executor::Executor;
-use mediaflow_core::{CancellationToken, Clock, Event, Result, Timestamp};
+use mediaflow_core::{CancellationToken, Clock, Event, Timestamp};
+use riverqueue::QueueConfig;
 use tokio::sync::Notify;
 
+use crate::broadcast::EventBroadcast;
 use crate::clock::DatabaseClock;
-use crate::db::{Db, values};
-use crate::jobs::Lines;
-use crate::queue::Settings;
-use crate::stream::Stream;
+use crate::db::{Db, classes};
+use crate::metrics;
+use crate::settings::Settings;
 
 /// An open queue in this process: what everything else works with.
 pub(crate) struct Process {
@@ -21,58 +29,49 @@ pub(crate) struct Process {
     /// This process among the workers, and as a client of River. Another one with each start.
     pub(crate) id: String,
     pub(crate) river: riverqueue::Client,
-    pub(crate) stream: Stream,
-    pub(crate) lines: Lines,
+    pub(crate) events: EventBroadcast,
     /// Wakes the dispatcher of deliveries.
-    pub(crate) deliver: Notify,
-    active: Mutex<HashMap<i64, Active>>,
+    pub(crate) deliveries: Notify,
+    active: Mutex<HashMap<i64, ActiveAttempt>>,
     /// Cancelled when this process has to stop at once.
     pub(crate) halt: OnceLock<CancellationToken>,
-    /// Cancelled when nobody holds the process any more.
-    closed: CancellationToken,
+    /// Cancelled when nobody uses this any more.
+    pub(crate) closed: CancellationToken,
 }
-
-/// Where River's workers find the process, once it is there.
-pub(crate) type Door = Arc<OnceLock<Weak<Process>>>;
 
 /// Something that this process is working on, by River's number.
 #[derive(Clone, Debug)]
-pub(crate) struct Active {
+pub(crate) struct ActiveAttempt {
     /// Ends the attempt.
     pub(crate) stop: CancellationToken,
 }
+
+/// How soon River may look again.
+pub(crate) const COOLDOWN: Duration = Duration::from_millis(4);
 
 impl Process {
     pub(crate) fn new(
         db: Db,
         executor: Executor,
         settings: Settings,
-        stream: Stream,
-    ) -> Result<Arc<Self>> {
+        id: String,
+        river: riverqueue::Client,
+        events: EventBroadcast,
+    ) -> Arc<Self> {
         let clock = Arc::new(DatabaseClock::new(Arc::clone(executor.clock())));
-        let id = format!("mediaflow-{}", uuid::Uuid::now_v7().simple());
-        // River's workers need the process, and the process needs River's client.
-        let door = Arc::new(OnceLock::new());
-        let river = crate::work::client(&door, &db, &executor, &id)?;
-        let process = Arc::new(Self {
+        Arc::new(Self {
             db,
             executor,
             settings,
             clock,
             id,
             river,
-            stream,
-            lines: Lines::default(),
-            deliver: Notify::new(),
+            events,
+            deliveries: Notify::new(),
             active: Mutex::default(),
             halt: OnceLock::new(),
             closed: CancellationToken::new(),
-        });
-        // It was made a moment ago and is set only here.
-        let _ = door.set(Arc::downgrade(&process));
-        let (reader, stream) = (Arc::downgrade(&process), process.stream.clone());
-        tokio::spawn(crate::stream::tail(reader, stream, process.closed.clone()));
-        Ok(process)
+        })
     }
 
     /// Time as the database has it.
@@ -84,16 +83,31 @@ impl Process {
         self.clock.now()
     }
 
-    /// Tells this process what a committed transaction has brought: readers of events, the dispatcher, River.
-    pub(crate) fn settled(&self, events: Vec<Event>) {
-        crate::stats::count(&events);
-        self.stream.tell(events);
-        self.deliver.notify_one();
+    /// Tells this process what a committed transaction has brought: readers of events, the dispatcher, metrics.
+    pub(crate) fn committed(&self, events: Vec<Event>) {
+        metrics::count(&events);
+        self.events.send(events);
+        self.deliveries.notify_one();
     }
 
-    /// Lets River look for work of a class now, without waiting for its next poll: something was queued here.
-    pub(crate) fn queued(&self, class: &str) {
-        crate::work::wake(self, class);
+    /// Lets River look for work of a class now, without waiting for its next poll: something was queued here. A look
+    /// costs a transaction. River looks whenever the configuration of the queue changes, and is given one that differs
+    /// by a millisecond from the last ones.
+    pub(crate) fn wake(&self, class: &str) {
+        static TURN: AtomicU64 = AtomicU64::new(0);
+        let odd = TURN.fetch_add(1, Ordering::Relaxed) % 64;
+        let poll = poll(&self.db) + Duration::from_millis(odd);
+        let config = queue_config(&self.executor, class, poll);
+        if let Err(error) = self.river.local_queues().update(class, config) {
+            tracing::debug!(%error, class, "River can not be woken; it will look by itself");
+        }
+    }
+
+    /// Stops what this process does for a job, if anything. Another process learns of it from River.
+    pub(crate) fn stop(&self, river: i64) {
+        if let Some(active) = self.active().get(&river) {
+            active.stop.cancel();
+        }
     }
 
     /// Whether this process has to stop at once, and hand back what it holds.
@@ -101,13 +115,7 @@ impl Process {
         self.halt.get().is_some_and(CancellationToken::is_cancelled)
     }
 
-    /// Makes sure that River knows a queue, before a worker has ever started.
-    pub(crate) async fn river_queue(&self, name: &str) -> Result<()> {
-        let add = self.db.river_queue();
-        self.db.run(add, values![name]).await.map(drop)
-    }
-
-    pub(crate) fn active(&self) -> MutexGuard<'_, HashMap<i64, Active>> {
+    pub(crate) fn active(&self) -> MutexGuard<'_, HashMap<i64, ActiveAttempt>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -122,4 +130,19 @@ impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Process").field("id", &self.id).finish_non_exhaustive()
     }
+}
+
+/// How often River looks by itself for work that nobody has told it of. A file is watched anyway, and each look has
+/// SQLite compile its query again.
+pub(crate) fn poll(db: &Db) -> Duration {
+    Duration::from_secs(if db.file().is_some() { 2 } else { 1 })
+}
+
+/// How many of a class run at once here, and how often River looks for more.
+pub(crate) fn queue_config(executor: &Executor, class: &str, poll: Duration) -> QueueConfig {
+    let [image, _] = classes();
+    let places = if class == image { executor.concurrency() } else { executor.videos() };
+    QueueConfig::new(places.clamp(1, riverqueue::QUEUE_NUM_WORKERS_MAX))
+        .with_fetch_cooldown(COOLDOWN)
+        .with_fetch_poll_interval(poll)
 }

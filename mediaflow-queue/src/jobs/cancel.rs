@@ -29,10 +29,10 @@ pub(crate) async fn cancel(process: &Process, job: JobId) -> Result<()> {
         events = ended.unwrap_or_default();
     }
     transaction.commit().await?;
-    process.settled(events);
-    crate::work::stop(process, row.int("river")?);
+    process.committed(events);
+    process.stop(row.int("river")?);
     for part in parts {
-        crate::work::stop(process, part);
+        process.stop(part);
     }
     if row.opt_int("parts_left")?.is_some() {
         // What is under way is discarded by whoever stages it.

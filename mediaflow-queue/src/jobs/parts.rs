@@ -6,8 +6,10 @@ use mediaflow_core::{Error, Event, JobId, Result};
 use sqlx::AssertSqlSafe;
 
 use super::end::counts;
-use super::row::{COLUMNS, Held};
-use crate::db::{Assemble, Part, Tx, priority_of, to_json, values};
+use super::row::{COLUMNS, ClaimedJob};
+use crate::db::{AssemblyTask, PartTask, Tx, priority_of, to_json, values};
+use crate::events;
+use crate::failpoint::failpoint;
 use crate::process::Process;
 
 /// The share of a job's progress that its parts make; the rest is the assembly.
@@ -15,8 +17,8 @@ const PARTS: f32 = 0.95;
 
 /// A part that this process holds, and its job.
 #[derive(Clone, Debug)]
-pub(crate) struct PartRow {
-    pub(crate) job: Held,
+pub(crate) struct ClaimedPart {
+    pub(crate) job: ClaimedJob,
     pub(crate) spec: PartSpec,
     pub(crate) fence: i64,
     pub(crate) attempts: u32,
@@ -24,32 +26,36 @@ pub(crate) struct PartRow {
 }
 
 /// Replaces the run of a job by runs of its parts.
-pub(crate) async fn split(process: &Process, held: &Held, parts: &[PartSpec]) -> Result<()> {
+pub(crate) async fn split(
+    process: &Process,
+    claimed: &ClaimedJob,
+    parts: &[PartSpec],
+) -> Result<()> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let record = &held.record;
+    let record = &claimed.record;
     let waits = tx
         .run(
             "UPDATE mediaflow_jobs SET parts_left = $3, worker = NULL WHERE id = $1 AND fence = $2 AND ended_at IS NULL",
-            values![record.id, held.fence, parts.len() as i64],
+            values![record.id, claimed.fence, parts.len() as i64],
         )
         .await?;
     counts(waits, record.id)?;
     for part in parts {
-        let args = Part { job: record.id, part: part.number };
+        let args = PartTask { job: record.id, part: part.number };
         let priority = priority_of(&record.spec);
-        let river = tx.enqueue(&process.river, args, &held.class, priority, None).await?;
+        let river = tx.enqueue(&process.river, args, &claimed.class, priority, None).await?;
         tx.run(
             "INSERT INTO mediaflow_parts (job, number, river, state, input) VALUES ($1, $2, $3, 'queued', $4)",
             values![record.id, part.number, river, to_json(&part.input)?],
         )
         .await?;
     }
-    tx.complete(&[held.river]).await?;
-    crate::workers::failpoint("split.rows");
+    tx.complete(&[claimed.river]).await?;
+    failpoint("split.rows");
     transaction.commit().await?;
-    crate::workers::failpoint("split.commit");
-    process.queued(&held.class);
+    failpoint("split.commit");
+    process.wake(&claimed.class);
     Ok(())
 }
 
@@ -58,14 +64,14 @@ pub(crate) async fn start_part(
     process: &Process,
     job: JobId,
     part: u32,
-) -> Result<Option<PartRow>> {
+) -> Result<Option<ClaimedPart>> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let find = format!(
         "SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL AND cancelled = 0"
     );
     let Some(row) = tx.row(AssertSqlSafe(find), values![job]).await? else { return Ok(None) };
-    let held = Held::read(&row)?;
+    let claimed = ClaimedJob::read(&row)?;
     let taken = tx
         .row(
             "UPDATE mediaflow_parts SET state = 'running', fence = fence + 1, attempts = attempts + 1, worker = $3
@@ -74,8 +80,8 @@ pub(crate) async fn start_part(
         )
         .await?;
     let Some(row) = taken else { return Ok(None) };
-    let part = PartRow {
-        job: held,
+    let part = ClaimedPart {
+        job: claimed,
         spec: PartSpec::new(part, row.json("input")?),
         fence: row.int("fence")?,
         attempts: u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX),
@@ -88,7 +94,7 @@ pub(crate) async fn start_part(
 /// Notes that a part is done. The last one queues the assembly, in the same transaction.
 pub(crate) async fn part_done(
     process: &Process,
-    part: &PartRow,
+    part: &ClaimedPart,
     result: &PartResult,
     mut events: Vec<Event>,
 ) -> Result<()> {
@@ -103,7 +109,7 @@ pub(crate) async fn part_done(
         )
         .await?;
     counts(done, job)?;
-    crate::workers::failpoint("part.row");
+    failpoint("part.row");
     let left = tx
         .row(
             "UPDATE mediaflow_jobs SET parts_left = parts_left - 1 WHERE id = $1 AND ended_at IS NULL RETURNING parts_left",
@@ -115,24 +121,28 @@ pub(crate) async fn part_done(
         if left.int("parts_left")? == 0 {
             let priority = priority_of(&part.job.record.spec);
             let river = tx
-                .enqueue(&process.river, Assemble { job }, &part.job.class, priority, None)
+                .enqueue(&process.river, AssemblyTask { job }, &part.job.class, priority, None)
                 .await?;
             tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river])
                 .await?;
         }
     }
-    crate::events::record(process, &mut tx, &events).await?;
+    events::record(process, &mut tx, &events).await?;
     tx.complete(&[part.river]).await?;
-    crate::workers::failpoint("part.river");
+    failpoint("part.river");
     transaction.commit().await?;
-    crate::workers::failpoint("part.commit");
-    process.settled(events);
-    process.queued(&part.job.class);
+    failpoint("part.commit");
+    process.committed(events);
+    process.wake(&part.job.class);
     Ok(())
 }
 
 /// The progress of a job is that of its parts.
-async fn advance(process: &Process, tx: &mut Tx<'_, '_>, part: &PartRow) -> Result<Option<Event>> {
+async fn advance(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    part: &ClaimedPart,
+) -> Result<Option<Event>> {
     let job = part.job.record.id;
     let mean = "SELECT avg(progress) AS done FROM mediaflow_parts WHERE job = $1";
     let Some(row) = tx.row(mean, values![job]).await? else { return Ok(None) };
@@ -151,7 +161,7 @@ async fn advance(process: &Process, tx: &mut Tx<'_, '_>, part: &PartRow) -> Resu
 /// Notes how far a part is. Gives false if the attempt does not count any more.
 pub(crate) async fn part_progress(
     process: &Process,
-    part: &PartRow,
+    part: &ClaimedPart,
     done: f32,
     events: Vec<Event>,
 ) -> Result<bool> {
@@ -168,16 +178,16 @@ pub(crate) async fn part_progress(
     }
     let mut events = events;
     events.extend(advance(process, &mut tx, part).await?);
-    crate::events::record(process, &mut tx, &events).await?;
+    events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
-    process.settled(events);
+    process.committed(events);
     Ok(true)
 }
 
 /// Puts a part back into the queue: after a failed attempt, or as if the attempt had not been.
 pub(crate) async fn part_retry(
     process: &Process,
-    part: &PartRow,
+    part: &ClaimedPart,
     counted: bool,
     failure: Option<&Error>,
 ) -> Result<()> {
@@ -197,7 +207,7 @@ pub(crate) async fn part_retry(
 /// Ends a job because one of its parts can not be made, or was cancelled.
 pub(crate) async fn part_failed(
     process: &Process,
-    part: &PartRow,
+    part: &ClaimedPart,
     state: JobState,
     error: &Error,
     events: Vec<Event>,
@@ -213,14 +223,14 @@ pub(crate) async fn part_failed(
         )
         .await?;
     counts(failed, job)?;
-    crate::events::record(process, &mut tx, &events).await?;
+    events::record(process, &mut tx, &events).await?;
     let others = stop(process, &mut tx, job).await?;
     let ended = super::fail_by_name(process, &mut tx, job, state, error).await?;
     transaction.commit().await?;
     let mut events = events;
     events.extend(ended.unwrap_or_default());
-    process.settled(events);
-    others.into_iter().for_each(|river| crate::work::stop(process, river));
+    process.committed(events);
+    others.into_iter().for_each(|river| process.stop(river));
     Ok(())
 }
 
@@ -255,13 +265,13 @@ pub(crate) async fn results(process: &Process, job: JobId) -> Result<Vec<PartRes
 }
 
 /// Makes a part again whose results were lost, and lets the assembly wait for it.
-pub(crate) async fn remake(process: &Process, held: &Held, part: u32) -> Result<()> {
+pub(crate) async fn remake(process: &Process, claimed: &ClaimedJob, part: u32) -> Result<()> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let record = &held.record;
-    let args = Part { job: record.id, part };
+    let record = &claimed.record;
+    let args = PartTask { job: record.id, part };
     let river =
-        tx.enqueue(&process.river, args, &held.class, priority_of(&record.spec), None).await?;
+        tx.enqueue(&process.river, args, &claimed.class, priority_of(&record.spec), None).await?;
     tx.run(
         "UPDATE mediaflow_parts SET state = 'queued', river = $3, result = NULL, progress = 0 WHERE job = $1 AND number = $2",
         values![record.id, part, river],
@@ -270,12 +280,12 @@ pub(crate) async fn remake(process: &Process, held: &Held, part: u32) -> Result<
     let waits = tx
         .run(
             "UPDATE mediaflow_jobs SET parts_left = 1, worker = NULL WHERE id = $1 AND fence = $2 AND ended_at IS NULL",
-            values![record.id, held.fence],
+            values![record.id, claimed.fence],
         )
         .await?;
     counts(waits, record.id)?;
-    tx.complete(&[held.river]).await?;
+    tx.complete(&[claimed.river]).await?;
     transaction.commit().await?;
-    process.queued(&held.class);
+    process.wake(&claimed.class);
     Ok(())
 }

@@ -1,32 +1,27 @@
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use mediaflow_core::event::EventData;
 use mediaflow_core::report::JobState;
 use mediaflow_core::{Error, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::row::{COLUMNS, Held};
-use super::together::{Line, Together, together};
-use crate::db::{Row, Tx, places, values};
+use super::row::{COLUMNS, ClaimedJob};
+use crate::db::{GroupCommit, Row, Tx, places, values};
+use crate::events;
+use crate::failpoint::failpoint;
 use crate::process::Process;
 
 /// What to do with a job that River handed out.
 #[derive(Debug)]
 pub(crate) enum Start {
     /// Work on it.
-    Go(Box<Held>),
+    Go(Box<ClaimedJob>),
     /// It is for a worker that knows more: give it back untouched.
     Foreign,
     /// Nothing is left to do: it has ended, or waits for its parts.
     Nothing,
     /// Somebody else holds it at this moment.
-    Held,
-}
-
-/// Begins an attempt at a job, with a new token.
-pub(crate) async fn start(process: &Arc<Process>, job: JobId) -> Result<Start> {
-    together(process, Begun(job)).await
+    Busy,
 }
 
 /// Begins to put the parts of a job together, with a new token.
@@ -37,16 +32,13 @@ pub(crate) async fn start_assembly(process: &Process, job: JobId) -> Result<Star
 
 /// An attempt that is to begin.
 #[derive(Debug)]
-pub(crate) struct Begun(JobId);
+pub(super) struct NewAttempt(pub(super) JobId);
 
-impl Together for Begun {
+impl GroupCommit for NewAttempt {
+    type Context = Process;
     type Done = Start;
 
-    fn line(process: &Process) -> &Line<Self> {
-        &process.lines.start
-    }
-
-    async fn all(process: &Process, items: &[Self]) -> Result<Vec<Start>> {
+    async fn commit(process: &Process, items: &[Self]) -> Result<Vec<Start>> {
         begin(process, &items.iter().map(|item| item.0).collect::<Vec<_>>(), false).await
     }
 }
@@ -62,22 +54,22 @@ async fn begin(process: &Process, jobs: &[JobId], assembly: bool) -> Result<Vec<
             starts.push(missed(&mut tx, *job, assembly).await?);
             continue;
         };
-        let mut held = Held::read(&row)?;
-        if !process.executor.registry().knows(&held.record.spec) {
+        let mut claimed = ClaimedJob::read(&row)?;
+        if !process.executor.registry().knows(&claimed.record.spec) {
             // Its row stays untouched, and so does every other one here.
             transaction.rollback().await?;
             return if jobs.len() == 1 { Ok(vec![Start::Foreign]) } else { Err(foreign(*job)) };
         }
-        held.record.state = JobState::Running;
+        claimed.record.state = JobState::Running;
         if !assembly {
-            events.push(held.record.event(EventKind::JobStarted, now, EventData::None));
+            events.push(claimed.record.event(EventKind::JobStarted, now, EventData::None));
         }
-        starts.push(Start::Go(Box::new(held)));
+        starts.push(Start::Go(Box::new(claimed)));
     }
-    crate::workers::failpoint(if assembly { "assembly.row" } else { "start.row" });
-    crate::events::record(process, &mut tx, &events).await?;
+    failpoint(if assembly { "assembly.row" } else { "start.row" });
+    events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
-    process.settled(events);
+    process.committed(events);
     Ok(starts)
 }
 
@@ -111,7 +103,7 @@ async fn missed(tx: &mut Tx<'_, '_>, job: JobId, assembly: bool) -> Result<Start
     let Some(found) = tx.row(find, values![job]).await? else { return Ok(Start::Nothing) };
     let running = found.text("state")? == "running";
     let waits_for_parts = found.opt_int("parts_left")?.is_some() && !assembly;
-    Ok(if running && !waits_for_parts { Start::Held } else { Start::Nothing })
+    Ok(if running && !waits_for_parts { Start::Busy } else { Start::Nothing })
 }
 
 fn foreign(job: JobId) -> Error {

@@ -3,7 +3,7 @@ use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{BatchId, Error, JobId, Result};
 use sqlx::AssertSqlSafe;
 
-use super::row::{COLUMNS, Held, unknown};
+use super::row::{COLUMNS, ClaimedJob, unknown};
 use crate::db::{Row, Tx, values};
 use crate::process::Process;
 
@@ -34,11 +34,11 @@ pub(super) async fn summary(tx: &mut Tx<'_, '_>, batch: BatchId) -> Result<Batch
     Ok(summary)
 }
 
-async fn find(process: &Process, job: JobId) -> Result<Held> {
+async fn find(process: &Process, job: JobId) -> Result<ClaimedJob> {
     let find = format!("SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1");
     let row =
         process.db.row(AssertSqlSafe(find), values![job]).await?.ok_or_else(|| unknown(job))?;
-    Held::read(&row).map_err(|e| e.with("job", job))
+    ClaimedJob::read(&row).map_err(|e| e.with("job", job))
 }
 
 /// What is known of a job.

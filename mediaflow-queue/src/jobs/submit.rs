@@ -1,5 +1,4 @@
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use mediaflow_core::engine::{Record, Submission, Submitted};
 use mediaflow_core::event::EventData;
@@ -8,35 +7,23 @@ use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::together::{Line, Together, together};
 use crate::db::{
-    Run, Transaction, Tx, Value, class_of, classes, places, priority_of, to_json, values,
+    GroupCommit, JobTask, Transaction, Tx, Value, class_of, classes, places, priority_of, to_json,
+    values,
 };
+use crate::events;
+use crate::failpoint::failpoint;
 use crate::process::Process;
-
-/// Takes jobs, all or none.
-pub(crate) async fn submit(process: &Arc<Process>, submission: &Submission) -> Result<Submitted> {
-    match &*submission.jobs {
-        [spec] if !submission.batch => {
-            let job = together(process, Taken(spec.clone())).await?;
-            Ok(Submitted::new(vec![job], None))
-        }
-        _ => several(process, submission).await,
-    }
-}
 
 /// A job that is to be taken, by itself.
 #[derive(Debug)]
-pub(crate) struct Taken(JobSpec);
+pub(super) struct NewJob(pub(super) JobSpec);
 
-impl Together for Taken {
+impl GroupCommit for NewJob {
+    type Context = Process;
     type Done = JobId;
 
-    fn line(process: &Process) -> &Line<Self> {
-        &process.lines.submit
-    }
-
-    async fn all(process: &Process, items: &[Self]) -> Result<Vec<JobId>> {
+    async fn commit(process: &Process, items: &[Self]) -> Result<Vec<JobId>> {
         let mut transaction = process.db.begin().await?;
         let mut tx = transaction.tx();
         let (now, mut events) = (process.now(), Vec::new());
@@ -47,7 +34,8 @@ impl Together for Taken {
     }
 }
 
-async fn several(process: &Process, submission: &Submission) -> Result<Submitted> {
+/// Takes jobs that are submitted together, all or none.
+pub(super) async fn several(process: &Process, submission: &Submission) -> Result<Submitted> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let (now, mut events) = (process.now(), Vec::new());
@@ -75,15 +63,15 @@ async fn store<'s>(
     events: Vec<Event>,
     specs: impl Iterator<Item = &'s JobSpec> + Clone,
 ) -> Result<()> {
-    crate::workers::failpoint("submit.rows");
-    crate::events::record(process, &mut transaction.tx(), &events).await?;
-    crate::workers::failpoint("submit.outbox");
+    failpoint("submit.rows");
+    events::record(process, &mut transaction.tx(), &events).await?;
+    failpoint("submit.outbox");
     transaction.commit().await?;
-    crate::workers::failpoint("submit.commit");
-    process.settled(events);
+    failpoint("submit.commit");
+    process.committed(events);
     for class in classes() {
         if specs.clone().any(|spec| class_of(spec) == class) {
-            process.queued(class);
+            process.wake(class);
         }
     }
     Ok(())
@@ -97,7 +85,7 @@ pub(crate) async fn submit_in(
 ) -> Result<JobId> {
     let mut events = Vec::new();
     let jobs = take(process, tx, std::iter::once(&spec), None, process.now(), &mut events).await?;
-    crate::events::record(process, tx, &events).await?;
+    events::record(process, tx, &events).await?;
     jobs.first()
         .copied()
         .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
@@ -149,7 +137,7 @@ async fn one(
     {
         // Somebody else was first, a moment ago.
         let [_, river, ..] = row;
-        tx.run("DELETE FROM river_job WHERE id = $1", &[river]).await?;
+        tx.delete_task(river).await?;
         events.pop();
         return Ok(known);
     }
@@ -180,7 +168,8 @@ async fn enqueue(
     let record = Record::new(spec.clone(), batch, now);
     let (id, class) = (record.id, class_of(spec));
     let due = spec.options.run_at.filter(|due| *due > now);
-    let river = tx.enqueue(&process.river, Run { job: id }, class, priority_of(spec), due).await?;
+    let river =
+        tx.enqueue(&process.river, JobTask { job: id }, class, priority_of(spec), due).await?;
     events.push(record.event(EventKind::JobCreated, now, EventData::None));
     let key = spec.options.idempotency_key.as_ref();
     let targets = Some(&spec.options.notify).filter(|targets| !targets.is_empty());

@@ -30,7 +30,7 @@ pub(crate) async fn deliveries(
 }
 
 /// Every attempt, the oldest first: those that failed from the log, and the one that arrived from the message.
-pub(crate) async fn log(process: &Process, delivery: i64) -> Result<Vec<DeliveryAttempt>> {
+pub(crate) async fn delivery_log(process: &Process, delivery: i64) -> Result<Vec<DeliveryAttempt>> {
     let log = "SELECT attempt, at, took, outcome, status, error, body FROM mediaflow_attempts
                WHERE message = $1 ORDER BY id";
     let rows = process.db.rows(log, values![delivery]).await?;
@@ -83,7 +83,7 @@ pub(crate) async fn redeliver(process: &Process, filter: &DeliveryFilter) -> Res
     }
     let rows = tx.run(AssertSqlSafe(again), &values).await?;
     transaction.commit().await?;
-    process.deliver.notify_one();
+    process.deliveries.notify_one();
     Ok(rows)
 }
 
@@ -119,6 +119,6 @@ pub(crate) async fn enable(process: &Process, channel: &str, origin: &str) -> Re
             .help("`Queue::destinations` lists them"));
     }
     transaction.commit().await?;
-    process.deliver.notify_one();
+    process.deliveries.notify_one();
     Ok(())
 }

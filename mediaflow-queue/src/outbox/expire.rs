@@ -84,7 +84,7 @@ pub(super) async fn expire(outbox: &Outbox) -> Result<()> {
     }
     tell(process, &mut tx, &dead).await?;
     transaction.commit().await?;
-    process.deliver.notify_one();
+    process.deliveries.notify_one();
     Ok(())
 }
 

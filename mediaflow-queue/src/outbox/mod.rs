@@ -4,9 +4,9 @@
 //! [claims](claim) messages of destinations that may be sent to, and [writes down](finish) what came of it, together in one
 //! transaction: [`store`].
 //!
-//! Uses: db, events, failpoint, process, stats.
+//! Uses: db, events, failpoint, metrics, process.
 
-mod admin;
+pub(crate) mod admin;
 mod claim;
 mod destination;
 mod expire;
@@ -19,6 +19,5 @@ mod view;
 pub use filter::DeliveryFilter;
 pub use view::{Breaker, Delivery, DeliveryAttempt, DeliveryOutcome, DeliveryState, Destination};
 
-pub(crate) use admin::{deliveries, destinations, enable, log, redeliver};
 pub(crate) use expire::release;
 pub(crate) use store::Outbox;

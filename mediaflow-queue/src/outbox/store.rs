@@ -85,15 +85,15 @@ impl OutboxStore for Outbox {
             exchanged.claimed.push(claimed);
         }
         destination::save(&mut tx, &locked, now).await?;
-        crate::workers::failpoint("outbox.exchange");
+        crate::failpoint::failpoint("outbox.exchange");
         transaction.commit().await?;
-        crate::workers::failpoint("outbox.commit");
+        crate::failpoint::failpoint("outbox.commit");
         exchanged.changed = finished.changed;
         for (channel, outcome) in finished.counted {
-            crate::stats::delivery(&channel, outcome);
+            crate::metrics::delivery(&channel, outcome);
         }
         if !finished.events.is_empty() {
-            process.settled(finished.events);
+            process.committed(finished.events);
         }
         Ok(exchanged)
     }
@@ -120,12 +120,12 @@ impl OutboxStore for Outbox {
         destination::save(&mut tx, &locked, now).await?;
         expire::stop(process, &mut tx).await?;
         transaction.commit().await?;
-        process.settled(finished.events);
+        process.committed(finished.events);
         Ok(())
     }
 
     fn changed(&self) -> &Notify {
-        &self.process.deliver
+        &self.process.deliveries
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -4,9 +4,9 @@ use std::time::Duration;
 use mediaflow_core::Result;
 use sqlx::AssertSqlSafe;
 
-use super::{DestinationStats, JobCounts, Stats, Throughput, WorkerStats};
+use super::figures::{DestinationStats, JobCounts, Stats, Throughput, WorkerStats};
 use crate::db::{Row, values};
-use crate::outbox::{self, Breaker};
+use crate::outbox::{Breaker, admin};
 use crate::process::Process;
 
 const MINUTE: i64 = 60_000;
@@ -81,7 +81,7 @@ async fn throughput(process: &Process) -> Result<Throughput> {
 async fn destinations(process: &Process) -> Result<Vec<DestinationStats>> {
     let now = now(process);
     let mut found: BTreeMap<(String, String), DestinationStats> = BTreeMap::new();
-    for known in outbox::destinations(process).await? {
+    for known in admin::destinations(process).await? {
         let stats = DestinationStats::new(known.channel, known.origin, known.breaker);
         found.insert((stats.channel.clone(), stats.origin.clone()), stats);
     }

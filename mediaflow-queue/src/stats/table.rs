@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Stats;
+use super::figures::Stats;
 use crate::outbox::Breaker;
 
 impl fmt::Display for Stats {

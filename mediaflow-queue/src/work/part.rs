@@ -7,20 +7,21 @@ use mediaflow_core::{Error, ErrorKind, Event, Result};
 use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tracing::Instrument as _;
 
-use super::Told;
-use super::attempt::{Recollection, Working, isolated, told, unreadable};
-use super::scribe::Scribe;
-use crate::db::Part;
-use crate::jobs::{self, PartRow};
+use super::attempt::{Recollection, Working, isolated, unreadable};
+use super::outcome::{Outcome, outcome};
+use super::progress::ProgressWriter;
+use crate::db::PartTask;
+use crate::failpoint::failpoint;
+use crate::jobs::{self, ClaimedPart, Jobs};
 use crate::process::Process;
-use crate::workers::failpoint;
 
 /// Makes a part that River handed out.
 pub(super) async fn run(
-    process: &Arc<Process>,
+    jobs: &Jobs,
     context: &WorkContext,
-    job: &riverqueue::Job<Part>,
-) -> Told {
+    job: &riverqueue::Job<PartTask>,
+) -> Outcome {
+    let process = &jobs.process;
     let (id, number) = (job.args.job, job.args.part);
     let part = match jobs::start_part(process, id, number).await {
         Ok(Some(part)) => part,
@@ -32,9 +33,9 @@ pub(super) async fn run(
     attempt(process, context, &part).instrument(span).await
 }
 
-async fn attempt(process: &Arc<Process>, context: &WorkContext, part: &PartRow) -> Told {
+async fn attempt(process: &Arc<Process>, context: &WorkContext, part: &ClaimedPart) -> Outcome {
     let working = Working::begin(process, part.river, context);
-    let (observer, mut scribe) = Scribe::new();
+    let (observer, mut writer) = ProgressWriter::new();
     let attempt = Attempt::new(part.job.record.spec.clone(), working.stop.clone(), observer)
         .fenced(part.job.record.id.to_string(), u64::try_from(part.fence).unwrap_or_default())
         .recalling(Arc::new(Recollection(Arc::clone(process))));
@@ -45,8 +46,8 @@ async fn attempt(process: &Arc<Process>, context: &WorkContext, part: &PartRow) 
     let write = |_, done: Option<f32>, events| async move {
         jobs::part_progress(process, part, done.unwrap_or(0.0), events).await
     };
-    let made = scribe.during(process, &mut record, &working.stop, work, write).await;
-    let events = scribe.rest(&mut record, process);
+    let made = writer.during(process, &mut record, &working.stop, work, write).await;
+    let events = writer.rest(&mut record, process);
     match made {
         Ok(made) => {
             let (made, events) = (&made, &events);
@@ -54,7 +55,7 @@ async fn attempt(process: &Arc<Process>, context: &WorkContext, part: &PartRow) 
                 .db
                 .patiently(move || jobs::part_done(process, part, made, events.clone()))
                 .await;
-            told(done, WorkOutcome::Complete)
+            outcome(done, WorkOutcome::Complete)
         }
         Err(error) => failed(process, part, &error, &events).await,
     }
@@ -66,14 +67,14 @@ async fn make(process: Arc<Process>, attempt: Attempt, part: PartSpec) -> Result
     Ok(made.detach())
 }
 
-async fn failed(process: &Process, part: &PartRow, error: &Error, events: &[Event]) -> Told {
+async fn failed(process: &Process, part: &ClaimedPart, error: &Error, events: &[Event]) -> Outcome {
     let mut record = part.job.record.clone();
     record.attempts = part.attempts;
     if error.kind() == ErrorKind::Cancelled {
         if process.halting() {
             let back =
                 process.db.patiently(move || jobs::part_retry(process, part, false, None)).await;
-            return told(back, WorkOutcome::Complete).and(Err(WorkCancelled));
+            return outcome(back, WorkOutcome::Complete).and(Err(WorkCancelled));
         }
         // The job was cancelled, or another part has ended it.
         record.cancelled = true;
@@ -85,7 +86,7 @@ async fn failed(process: &Process, part: &PartRow, error: &Error, events: &[Even
                 .db
                 .patiently(move || jobs::part_retry(process, part, true, Some(error)))
                 .await;
-            told(back, WorkOutcome::Snooze(wait))
+            outcome(back, WorkOutcome::Snooze(wait))
         }
         Next::End(state) => {
             let ended = process
@@ -93,17 +94,17 @@ async fn failed(process: &Process, part: &PartRow, error: &Error, events: &[Even
                 .patiently(move || jobs::part_failed(process, part, state, error, events.to_vec()))
                 .await;
             clear(process, part).await;
-            let outcome = match state {
+            let reached = match state {
                 JobState::Cancelled => WorkOutcome::Cancel,
                 _ => WorkOutcome::Discard,
             };
-            told(ended, outcome)
+            outcome(ended, reached)
         }
     }
 }
 
 /// Discards what the parts of a job that will not be assembled have staged.
-async fn clear(process: &Process, part: &PartRow) {
+async fn clear(process: &Process, part: &ClaimedPart) {
     let job = part.job.record.id;
     match jobs::parts_of(process, job).await {
         Ok(parts) => process.executor.discard(&job.to_string(), parts).await,

@@ -66,8 +66,8 @@ async fn wake(process: Arc<Process>, written: Arc<Notify>) {
             }
         };
         if version.replace(others).is_some_and(|known| known != others) {
-            classes().into_iter().for_each(|class| process.queued(class));
-            process.deliver.notify_one();
+            classes().into_iter().for_each(|class| process.wake(class));
+            process.deliveries.notify_one();
         }
     }
 }

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use mediaflow_core::report::JobState;
 use mediaflow_core::{Error, JobId, Result};
-use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
 use super::takeover::{self, After};
-use crate::db::{Row, classes, values};
+use crate::db::{Row, classes};
 use crate::process::Process;
 
 /// How long River's row may have ended before a job that seems to run: its end may be on its way.
@@ -47,14 +46,8 @@ impl Lost {
         process: &Process,
         registered: &HashSet<String>,
     ) -> Result<()> {
-        let find = format!(
-            "SELECT id AS river, {} AS worker FROM river_job WHERE state = 'running' AND kind LIKE 'mediaflow.%'
-             UNION SELECT river, worker FROM mediaflow_jobs WHERE worker IS NOT NULL
-             UNION SELECT river, worker FROM mediaflow_parts WHERE worker IS NOT NULL",
-            process.db.holder()
-        );
         let (mut unknown, mut idle) = (HashSet::new(), HashSet::new());
-        for row in process.db.rows(AssertSqlSafe(find), &[]).await? {
+        for row in process.db.claims().await? {
             match row.opt_text("worker")? {
                 Some(worker) if worker == process.id => drop(idle.insert(row.int("river")?)),
                 Some(worker) if !registered.contains(&worker) => drop(unknown.insert(worker)),
@@ -77,31 +70,15 @@ impl Lost {
         let began = Instant::now();
         let since =
             self.looked.map_or(KEPT, |looked| looked.elapsed() + Duration::from_secs(GRACE));
-        let ago = |seconds| process.db.ago(seconds);
-        let waiting = format!(
-            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM river_job r JOIN mediaflow_jobs j ON j.river = r.id
-             WHERE r.state IN ('cancelled', 'discarded') AND r.finalized_at >= {}
-               AND j.ended_at IS NULL AND j.state = 'queued' LIMIT {PAGE}",
-            ago(since.as_secs())
-        );
-        let running = format!(
-            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
-             WHERE j.ended_at IS NULL AND j.state = 'running' AND coalesce(j.parts_left, 0) = 0
-               AND (r.id IS NULL OR r.finalized_at < {}) LIMIT {PAGE}",
-            ago(GRACE)
-        );
-        let parts = format!(
-            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM mediaflow_jobs j
-             JOIN mediaflow_parts p ON p.job = j.id LEFT JOIN river_job r ON r.id = p.river
-             WHERE j.ended_at IS NULL AND j.state = 'running' AND j.parts_left > 0
-               AND (p.state = 'queued' AND (r.id IS NULL OR r.finalized_at IS NOT NULL)
-                 OR p.state = 'running' AND (r.id IS NULL OR r.finalized_at < {})) LIMIT {PAGE}",
-            ago(GRACE)
-        );
-        for find in [waiting, running, parts] {
-            for row in process.db.rows(AssertSqlSafe(find), &[]).await? {
-                end(process, &row).await?;
-            }
+        let db = &process.db;
+        for row in db.waiting_without_river(since.as_secs(), PAGE).await? {
+            end(process, &row).await?;
+        }
+        for row in db.running_without_river(GRACE, PAGE).await? {
+            end(process, &row).await?;
+        }
+        for row in db.parts_without_river(GRACE, PAGE).await? {
+            end(process, &row).await?;
         }
         self.looked = Some(began);
         for class in classes() {
@@ -112,13 +89,8 @@ impl Lost {
 
     /// The waiting jobs by turns: there can be many.
     async fn page(&mut self, process: &Process, class: &'static str) -> Result<()> {
-        let (due, id) = self.pages.remove(class).unwrap_or((i64::MIN, String::new()));
-        let find = "SELECT j.id, j.due, CAST(r.state AS TEXT) AS river,
-               CAST(CASE WHEN r.id IS NULL OR r.finalized_at IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS lost
-             FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
-             WHERE j.ended_at IS NULL AND j.state = 'queued' AND j.class = $1 AND (j.due, j.id) > ($2, $3)
-             ORDER BY j.due, j.id LIMIT $4";
-        let rows = process.db.rows(find, values![class, due, id, PAGE]).await?;
+        let after = self.pages.remove(class).unwrap_or((i64::MIN, String::new()));
+        let rows = process.db.waiting_page(class, after, PAGE).await?;
         if rows.len() as i64 == PAGE
             && let Some(last) = rows.last()
         {
@@ -138,10 +110,7 @@ async fn end(process: &Process, row: &Row) -> Result<()> {
     let Ok(job) = row.parsed::<JobId>("id") else { return Ok(()) };
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let find = "SELECT 1 AS one FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
-         WHERE j.id = $1 AND j.ended_at IS NULL
-           AND (r.id IS NULL OR r.finalized_at IS NOT NULL OR j.parts_left > 0)";
-    if tx.row(find, values![job]).await?.is_none() {
+    if !tx.is_lost(job).await? {
         return Ok(());
     }
     let (state, error) = match row.opt_text("river")?.as_deref() {

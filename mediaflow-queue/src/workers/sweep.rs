@@ -11,6 +11,7 @@ use super::retention::Retention;
 use super::takeover;
 use crate::db::Db;
 use crate::process::Process;
+use crate::{metrics, stats};
 
 /// How often the gauges are refreshed.
 const GAUGES: Duration = Duration::from_secs(15);
@@ -20,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// Takes over what dead workers held, and cleans up, until `stop`. While nothing is wrong it only reads.
 pub(crate) async fn sweep(process: Arc<Process>, stop: CancellationToken) {
-    crate::stats::describe();
+    metrics::describe();
     let mut sweeper = Sweeper::default();
     let every = match &process.db {
         // A look at a few locks.
@@ -103,7 +104,7 @@ impl Sweeper {
             self.searched = Some(Instant::now()).filter(|_| !more);
         }
         if due(self.gauged, GAUGES) {
-            crate::stats::gauge(process).await?;
+            stats::gauge(process).await?;
             self.gauged = Some(Instant::now());
         }
         Ok(())

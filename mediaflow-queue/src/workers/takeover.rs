@@ -2,9 +2,8 @@
 
 use mediaflow_core::report::JobState;
 use mediaflow_core::{Error, Event, JobId, Result};
-use sqlx::AssertSqlSafe;
 
-use crate::db::{Part, Tx, classes, values};
+use crate::db::{Requeued, Tx, classes, values};
 use crate::process::Process;
 use crate::{jobs, outbox};
 
@@ -70,9 +69,9 @@ pub(super) struct After {
 
 impl After {
     pub(super) async fn settle(self, process: &Process) {
-        process.settled(self.events);
-        classes().into_iter().for_each(|class| process.queued(class));
-        self.stop.into_iter().for_each(|river| crate::work::stop(process, river));
+        process.committed(self.events);
+        classes().into_iter().for_each(|class| process.wake(class));
+        self.stop.into_iter().for_each(|river| process.stop(river));
         for (job, parts) in self.ended {
             process.executor.discard(&job.to_string(), parts).await;
         }
@@ -186,26 +185,12 @@ impl Taking<'_> {
     /// What River gave to this worker goes back into its queue, under a new number: whatever the old holder still has
     /// to tell River about it finds nothing, and can not end its successor's attempt.
     async fn river(&self, tx: &mut Tx<'_, '_>) -> Result<()> {
-        let db = &self.process.db;
-        let find = format!(
-            "SELECT id, {} AS args FROM river_job
-             WHERE state = 'running' AND kind LIKE 'mediaflow.%' AND {} = $1 AND ($2 = 0 OR id = $2){}",
-            db.args(),
-            db.holder(),
-            db.skip_locked()
-        );
-        let held = values![self.worker, self.only.unwrap_or(0)];
-        for row in tx.rows(AssertSqlSafe(find), held).await? {
-            let old = row.int("id")?;
-            let again = "INSERT INTO river_job (args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags)
-                 SELECT args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags
-                 FROM river_job WHERE id = $1 RETURNING id";
-            let Some(new) = tx.row(again, values![old]).await? else { continue };
-            let new = new.int("id")?;
-            tx.run("DELETE FROM river_job WHERE id = $1", values![old]).await?;
+        for Requeued { old, new, part } in
+            tx.requeue(&self.process.db, self.worker, self.only).await?
+        {
             let follow = "UPDATE mediaflow_jobs SET river = $2 WHERE river = $1";
             tx.run(follow, values![old, new]).await?;
-            if let Ok(Some(part)) = row.opt_json::<Part>("args") {
+            if let Some(part) = part {
                 let follow = "UPDATE mediaflow_parts SET river = $4 WHERE job = $1 AND number = $2 AND river = $3";
                 tx.run(follow, values![part.job, part.part, old, new]).await?;
             }

@@ -1,33 +1,33 @@
 use std::collections::VecDeque;
-use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mediaflow_core::{Error, ErrorKind, Failure, Result};
 use tokio::sync::oneshot;
 
-use crate::process::Process;
-
 /// Something that is done in a transaction, together with others of its kind that are wanted at the same moment: a
 /// database charges by the commit.
-pub(crate) trait Together: Send + Sync + Sized + 'static {
+pub(crate) trait GroupCommit: Send + Sync + Sized + 'static {
+    /// What the transaction works with.
+    type Context: Send + Sync + 'static;
+
     /// What comes of it.
     type Done: Send + 'static;
 
-    /// Where those who want it wait.
-    fn line(process: &Process) -> &Line<Self>;
-
     /// Does all of these in one transaction, or none of them. Several that fail are done again one by one, so the error
     /// that one of them deserves does not reach the others.
-    fn all(
-        process: &Process,
+    fn commit(
+        context: &Self::Context,
         items: &[Self],
     ) -> impl Future<Output = Result<Vec<Self::Done>>> + Send;
 }
 
 /// Those who wait for a transaction of one kind. One is under way at a time; who comes meanwhile shares the next.
-pub(crate) struct Line<T: Together>(Mutex<Waiting<T>>);
+pub(crate) struct CommitQueue<T: GroupCommit> {
+    context: Arc<T::Context>,
+    waiting: Mutex<Waiting<T>>,
+}
 
-struct Waiting<T: Together> {
+struct Waiting<T: GroupCommit> {
     items: VecDeque<(T, oneshot::Sender<Result<T::Done>>)>,
     busy: bool,
 }
@@ -35,46 +35,54 @@ struct Waiting<T: Together> {
 /// How many share a transaction: enough to forget its cost, and few enough for a short one.
 const MOST: usize = 16;
 
-/// Does something, together with whatever else waits. Once it is in line it is done, even if nobody waits any more.
-pub(crate) async fn together<T: Together>(process: &Arc<Process>, item: T) -> Result<T::Done> {
-    let (tell, told) = oneshot::channel();
-    let idle = {
-        let mut waiting = T::line(process).lock();
-        waiting.items.push_back((item, tell));
-        !std::mem::replace(&mut waiting.busy, true)
-    };
-    if idle {
-        tokio::spawn(serve(Busy::<T> {
-            process: Arc::clone(process),
-            over: false,
-            line: PhantomData,
-        }));
+impl<T: GroupCommit> CommitQueue<T> {
+    pub(crate) fn new(context: &Arc<T::Context>) -> Arc<Self> {
+        let waiting = Waiting { items: VecDeque::new(), busy: false };
+        Arc::new(Self { context: Arc::clone(context), waiting: Mutex::new(waiting) })
     }
-    told.await.unwrap_or_else(|_| {
-        Err(Error::transient(
-            "queue.unavailable",
-            "a transaction was given up; nothing of it is stored",
-        ))
-    })
+
+    /// Does something, together with whatever else waits. Once it is queued it is done, even if nobody waits any more.
+    pub(crate) async fn commit(self: &Arc<Self>, item: T) -> Result<T::Done> {
+        let (sender, done) = oneshot::channel();
+        let idle = {
+            let mut waiting = self.lock();
+            waiting.items.push_back((item, sender));
+            !std::mem::replace(&mut waiting.busy, true)
+        };
+        if idle {
+            tokio::spawn(serve(Leader { queue: Arc::clone(self), over: false }));
+        }
+        done.await.unwrap_or_else(|_| {
+            Err(Error::transient(
+                "queue.unavailable",
+                "a transaction was given up; nothing of it is stored",
+            ))
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting<T>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Works until nobody waits.
-async fn serve<T: Together>(mut busy: Busy<T>) {
+async fn serve<T: GroupCommit>(mut leader: Leader<T>) {
     loop {
-        // Whoever has become ready in this moment gets into line first.
+        // Whoever has become ready in this moment is queued first.
         tokio::task::yield_now().await;
-        let (items, tells): (Vec<_>, Vec<_>) = {
-            let mut waiting = T::line(&busy.process).lock();
+        let (items, senders): (Vec<_>, Vec<_>) = {
+            let mut waiting = leader.queue.lock();
             if waiting.items.is_empty() {
                 waiting.busy = false;
-                busy.over = true;
+                leader.over = true;
                 return;
             }
             let most = waiting.items.len().min(MOST);
             waiting.items.drain(..most).unzip()
         };
+        let context = &leader.queue.context;
         let mut done = Vec::with_capacity(items.len());
-        match T::all(&busy.process, &items).await {
+        match T::commit(context, &items).await {
             Ok(all) => done.extend(all.into_iter().map(Ok)),
             Err(error) if items.len() == 1 => done.push(Err(error)),
             // The database is away, for each of them.
@@ -86,45 +94,32 @@ async fn serve<T: Together>(mut busy: Busy<T>) {
             }
             Err(_) => {
                 for item in &items {
-                    let one = T::all(&busy.process, std::slice::from_ref(item)).await;
+                    let one = T::commit(context, std::slice::from_ref(item)).await;
                     done.push(one.and_then(|one| one.into_iter().next().ok_or_else(nothing)));
                 }
             }
         }
-        for (tell, done) in tells.into_iter().zip(done) {
+        for (sender, done) in senders.into_iter().zip(done) {
             // Who has stopped waiting does not mind.
-            let _ = tell.send(done);
+            let _ = sender.send(done);
         }
     }
 }
 
-/// Whoever serves a line. If that panics, the next one in line calls another.
-struct Busy<T: Together> {
-    process: Arc<Process>,
+/// The task that commits for a queue. If it panics, the next one to be queued starts another.
+struct Leader<T: GroupCommit> {
+    queue: Arc<CommitQueue<T>>,
     over: bool,
-    line: PhantomData<fn(T)>,
 }
 
-impl<T: Together> Drop for Busy<T> {
+impl<T: GroupCommit> Drop for Leader<T> {
     fn drop(&mut self) {
         if !self.over {
-            let mut waiting = T::line(&self.process).lock();
+            let mut waiting = self.queue.lock();
             waiting.busy = false;
             // Those who wait are told that it was given up.
             waiting.items.clear();
         }
-    }
-}
-
-impl<T: Together> Line<T> {
-    fn lock(&self) -> MutexGuard<'_, Waiting<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T: Together> Default for Line<T> {
-    fn default() -> Self {
-        Self(Mutex::new(Waiting { items: VecDeque::new(), busy: false }))
     }
 }
 

@@ -10,47 +10,47 @@ use tokio::time::Instant;
 
 use crate::process::Process;
 
-/// What an attempt tells while it runs.
+/// What an attempt reports while it runs.
 #[derive(Debug)]
-enum Said {
+enum Report {
     Progress(f32),
     Steps(Vec<String>, Option<Failure>),
 }
 
-/// The attempt's end of the line: never blocks.
-struct Mouth(mpsc::UnboundedSender<Said>);
+/// Where the attempt reports; never blocks.
+struct ProgressObserver(mpsc::UnboundedSender<Report>);
 
-impl Observer for Mouth {
+impl Observer for ProgressObserver {
     fn progress(&self, done: f32) {
         // Nobody listening any more is no error.
-        let _ = self.0.send(Said::Progress(done));
+        let _ = self.0.send(Report::Progress(done));
     }
 
     fn steps(&self, steps: &[String], failure: Option<&Failure>) {
-        let _ = self.0.send(Said::Steps(steps.to_vec(), failure.cloned()));
+        let _ = self.0.send(Report::Steps(steps.to_vec(), failure.cloned()));
     }
 }
 
-impl fmt::Debug for Mouth {
+impl fmt::Debug for ProgressObserver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mouth").finish_non_exhaustive()
+        f.debug_struct("ProgressObserver").finish_non_exhaustive()
     }
 }
 
 /// Writes down what an attempt tells, not more often than four times a second: one row for many percents.
-pub(super) struct Scribe {
-    said: mpsc::UnboundedReceiver<Said>,
-    /// Steps in order; progress as of the last word.
+pub(super) struct ProgressWriter {
+    reports: mpsc::UnboundedReceiver<Report>,
+    /// Steps in order; progress as of the last report.
     steps: Vec<Event>,
     progress: Option<f32>,
 }
 
 const EVERY: Duration = Duration::from_millis(250);
 
-impl Scribe {
+impl ProgressWriter {
     pub(super) fn new() -> (Arc<dyn Observer>, Self) {
-        let (mouth, said) = mpsc::unbounded_channel();
-        (Arc::new(Mouth(mouth)), Self { said, steps: Vec::new(), progress: None })
+        let (sender, reports) = mpsc::unbounded_channel();
+        (Arc::new(ProgressObserver(sender)), Self { reports, steps: Vec::new(), progress: None })
     }
 
     /// Writes for as long as `work` runs. An attempt that does not count any more is stopped.
@@ -72,7 +72,7 @@ impl Scribe {
             tokio::select! {
                 biased;
                 ended = &mut work => return ended,
-                Some(said) = self.said.recv() => self.note(said, record, process),
+                Some(report) = self.reports.recv() => self.note(report, record, process),
                 () = tokio::time::sleep_until(next), if pending => {
                     next = Instant::now() + EVERY;
                     let (progress, events) = self.take(record, process);
@@ -91,16 +91,16 @@ impl Scribe {
 
     /// What was told and not written yet.
     pub(super) fn rest(&mut self, record: &mut Record, process: &Process) -> Vec<Event> {
-        while let Ok(said) = self.said.try_recv() {
-            self.note(said, record, process);
+        while let Ok(report) = self.reports.try_recv() {
+            self.note(report, record, process);
         }
         self.take(record, process).1
     }
 
-    fn note(&mut self, said: Said, record: &Record, process: &Process) {
-        match said {
-            Said::Progress(done) => self.progress = Some(done),
-            Said::Steps(steps, failure) => {
+    fn note(&mut self, report: Report, record: &Record, process: &Process) {
+        match report {
+            Report::Progress(done) => self.progress = Some(done),
+            Report::Steps(steps, failure) => {
                 self.steps.push(record.stepped(steps, failure, process.now()));
             }
         }

@@ -1,3 +1,7 @@
+//! Places at which a test can end the process.
+//!
+//! Uses: nothing.
+
 /// A place at which a test can end the process, as `kill -9` would. Does nothing otherwise.
 ///
 /// The variable `MEDIAFLOW_FAILPOINT` names the place, and after a colon which passage of it is the last: `end.row:3`.

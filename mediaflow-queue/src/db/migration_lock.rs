@@ -3,7 +3,7 @@ use mediaflow_core::Result;
 use super::Db;
 
 /// The right to change the tables, for one process at a time.
-pub(super) enum Turn {
+pub(super) enum MigrationLock {
     #[cfg(feature = "sqlite")]
     Sqlite(#[expect(dead_code, reason = "closing the file gives the lock back")] std::fs::File),
     #[cfg(feature = "postgres")]
@@ -14,7 +14,8 @@ pub(super) enum Turn {
 #[cfg(feature = "postgres")]
 const LOCK: i64 = 0x6d65_6469_6166_6c6f;
 
-pub(super) async fn take(db: &Db) -> Result<Turn> {
+/// Waits until no other process is changing the tables. The lock ends when it is dropped.
+pub(super) async fn take(db: &Db) -> Result<MigrationLock> {
     match db {
         #[cfg(feature = "sqlite")]
         Db::Sqlite(db) => {
@@ -24,7 +25,7 @@ pub(super) async fn take(db: &Db) -> Result<Turn> {
                 file.lock().map(|()| file)
             });
             let file = locked.await.map_err(std::io::Error::other).and_then(|file| file);
-            file.map(Turn::Sqlite).map_err(|e| {
+            file.map(MigrationLock::Sqlite).map_err(|e| {
                 mediaflow_core::Error::input(
                     "queue.open",
                     "the lock file beside the database can not be used",
@@ -42,9 +43,9 @@ pub(super) async fn take(db: &Db) -> Result<Turn> {
             // A transaction's lock goes with it, whatever happens to this process.
             transaction
                 .tx()
-                .rows("SELECT 1 AS one FROM pg_advisory_xact_lock($1)", super::row::values![LOCK])
+                .rows("SELECT 1 AS one FROM pg_advisory_xact_lock($1)", super::values![LOCK])
                 .await?;
-            Ok(Turn::Postgres(transaction))
+            Ok(MigrationLock::Postgres(transaction))
         }
     }
 }

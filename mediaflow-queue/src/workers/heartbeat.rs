@@ -13,23 +13,23 @@ use super::lock::Lock;
 use crate::db::{Db, values};
 use crate::process::Process;
 
-/// This process among the workers: a row, and a heart that beats on a thread of its own, with a connection of its own.
+/// This process among the workers: a row, and a heartbeat on a thread of its own, with a connection of its own.
 /// Neither a busy runtime nor a busy pool can stop it. Dropping it ends both.
-pub(crate) struct Life {
+pub(crate) struct Heartbeat {
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
-/// How long the end of a life may take to be written while the database is away.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long taking the row away may take while the database is away.
+const DEREGISTER: Duration = Duration::from_secs(2);
 
-impl Life {
+impl Heartbeat {
     /// Registers this process. Others take over what it holds when the beat stops for [`Queue::lease`].
     ///
     /// [`Queue::lease`]: crate::Queue::lease
     pub(crate) async fn begin(process: &Arc<Process>) -> Result<Self> {
         let stop = CancellationToken::new();
-        let heart = Heart {
+        let heartbeat = HeartbeatThread {
             shared: process.db.clone(),
             process: Arc::downgrade(process),
             id: process.id.clone(),
@@ -40,12 +40,12 @@ impl Life {
         let until = stop.clone();
         let thread = std::thread::Builder::new()
             .name("mediaflow-heart".into())
-            .spawn(move || heart.live(begun, &until))
+            .spawn(move || heartbeat.run(begun, &until))
             .map_err(no_thread)?;
-        let life = Self { stop, thread: Some(thread) };
+        let heartbeat = Self { stop, thread: Some(thread) };
         // Nobody tells when the thread has ended before its beginning.
         beginning.await.unwrap_or_else(|_| Err(silent()))?;
-        Ok(life)
+        Ok(heartbeat)
     }
 
     /// Takes this process from the workers.
@@ -58,7 +58,7 @@ impl Life {
     }
 }
 
-impl Drop for Life {
+impl Drop for Heartbeat {
     fn drop(&mut self) {
         self.stop.cancel();
         if let Some(thread) = self.thread.take() {
@@ -67,13 +67,13 @@ impl Drop for Life {
     }
 }
 
-impl fmt::Debug for Life {
+impl fmt::Debug for Heartbeat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Life").finish_non_exhaustive()
+        f.debug_struct("Heartbeat").finish_non_exhaustive()
     }
 }
 
-struct Heart {
+struct HeartbeatThread {
     /// Where the others work; only its address is used.
     shared: Db,
     process: Weak<Process>,
@@ -82,8 +82,8 @@ struct Heart {
     lock: Option<Lock>,
 }
 
-impl Heart {
-    fn live(self, begun: oneshot::Sender<Result<()>>, stop: &CancellationToken) {
+impl HeartbeatThread {
+    fn run(self, begun: oneshot::Sender<Result<()>>, stop: &CancellationToken) {
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(self.beat(begun, stop)),
             Err(e) => drop(begun.send(Err(no_thread(e)))),
@@ -91,28 +91,28 @@ impl Heart {
     }
 
     async fn beat(mut self, begun: oneshot::Sender<Result<()>>, stop: &CancellationToken) {
-        let rhythm = self.lease / 4;
+        let interval = self.lease / 4;
         let mut db = self.connection();
         let registered = self.register(&db).await;
         let failed = registered.is_err();
         if begun.send(registered).is_err() || failed {
             return;
         }
-        let mut wait = rhythm;
+        let mut wait = interval;
         while stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_some() {
             let beaten = timeout(self.lease / 2, self.once(&db)).await;
-            wait = rhythm;
+            wait = interval;
             if let Err(error) = beaten.unwrap_or_else(|_| Err(silent())) {
                 tracing::warn!(%error, worker = self.id, "this worker could not give a sign of life");
                 // Of a connection that was cut, nothing more may be heard for a quarter of an hour.
                 db = self.connection();
-                wait = (rhythm / 4).min(Duration::from_secs(1));
+                wait = (interval / 4).min(Duration::from_secs(1));
             }
         }
         let leave = async {
             db.run("DELETE FROM mediaflow_workers WHERE id = $1", values![&self.id]).await
         };
-        if !matches!(timeout(FAREWELL, leave).await, Ok(Ok(_))) {
+        if !matches!(timeout(DEREGISTER, leave).await, Ok(Ok(_))) {
             tracing::debug!(
                 worker = self.id,
                 "the end of this worker was not written; the others will notice"

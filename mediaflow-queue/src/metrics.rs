@@ -1,10 +1,12 @@
-use mediaflow_core::event::EventData;
-use mediaflow_core::{Event, Result};
-use metrics::{Unit, counter, gauge, histogram};
+//! What this process tells whoever collects metrics, through the facade `metrics`.
+//!
+//! Uses: nothing.
 
-use super::Stats;
-use super::gather::live;
-use crate::process::Process;
+use std::time::Duration;
+
+use mediaflow_core::Event;
+use mediaflow_core::event::EventData;
+use metrics::{Unit, counter, gauge, histogram};
 
 const JOBS: &str = "mediaflow_jobs_total";
 const JOB_SECONDS: &str = "mediaflow_job_seconds";
@@ -71,21 +73,9 @@ pub(crate) fn delivery(channel: &str, outcome: &'static str) {
 }
 
 /// Shows how the whole queue stands. Every worker shows the same.
-pub(crate) async fn gauge(process: &Process) -> Result<()> {
-    let mut stats = Stats::default();
-    live(process, &mut stats).await?;
-    gauge!(DEPTH, "state" => "queued").set(stats.jobs.queued as f64);
-    gauge!(DEPTH, "state" => "running").set(stats.jobs.running as f64);
-    gauge!(OLDEST).set(stats.oldest_queued.unwrap_or_default().as_secs_f64());
-    // Two questions, so that each index is used.
-    let mut pending = 0;
-    for sql in [
-        "SELECT count(*) AS deliveries FROM mediaflow_messages WHERE state = 'pending'",
-        "SELECT count(*) AS deliveries FROM mediaflow_messages WHERE state = 'sending'",
-    ] {
-        let row = process.db.row(sql, &[]).await?;
-        pending += row.map(|row| row.int("deliveries")).transpose()?.unwrap_or(0);
-    }
+pub(crate) fn gauges(queued: u64, running: u64, oldest: Duration, pending: i64) {
+    gauge!(DEPTH, "state" => "queued").set(queued as f64);
+    gauge!(DEPTH, "state" => "running").set(running as f64);
+    gauge!(OLDEST).set(oldest.as_secs_f64());
     gauge!(PENDING).set(pending as f64);
-    Ok(())
 }

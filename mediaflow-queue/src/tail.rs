@@ -1,55 +1,18 @@
-//! Events for readers in this process: its own at once after their commit, those of other processes from the tables.
+//! Tells the readers of events in this process what other processes have written: read from the tables.
+//!
+//! Uses: broadcast, db, process.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
-use futures_util::stream::{self, BoxStream, StreamExt as _};
-use mediaflow_core::{CancellationToken, Event, Result, Timestamp};
-use tokio::sync::{Notify, broadcast};
+use mediaflow_core::{CancellationToken, Result, Timestamp};
 use tokio::time::Instant;
 
+use crate::broadcast::EventBroadcast;
 use crate::db::values;
 use crate::process::Process;
-
-/// Hands events to all readers of this process.
-#[derive(Clone, Debug)]
-pub(crate) struct Stream {
-    events: broadcast::Sender<Event>,
-    /// Told of every reader that comes.
-    arrived: Arc<Notify>,
-}
-
-/// How many events a reader may fall behind.
-const BEHIND: usize = 4096;
-
-impl Stream {
-    pub(crate) fn new() -> Self {
-        Self { events: broadcast::channel(BEHIND).0, arrived: Arc::default() }
-    }
-
-    pub(crate) fn tell(&self, events: Vec<Event>) {
-        for event in events {
-            // Nobody listening is no error.
-            let _ = self.events.send(event);
-        }
-    }
-
-    /// Events from now on. A reader that fell behind gets the end of the stream.
-    pub(crate) fn read(&self) -> BoxStream<'static, Event> {
-        let events = self.events.subscribe();
-        self.arrived.notify_one();
-        stream::unfold(events, async |mut events| {
-            events.recv().await.ok().map(|event| (event, events))
-        })
-        .boxed()
-    }
-
-    fn has_readers(&self) -> bool {
-        self.events.receiver_count() > 0
-    }
-}
 
 /// How often the tables are looked at for events of other processes.
 const EVERY: Duration = Duration::from_millis(100);
@@ -62,12 +25,12 @@ const LATE: Duration = Duration::from_secs(5);
 const PAGE: usize = 1000;
 
 /// Tells the readers of this process what other processes have written.
-pub(crate) async fn tail(process: Weak<Process>, stream: Stream, closed: CancellationToken) {
+pub(crate) async fn run(process: Weak<Process>, events: EventBroadcast, closed: CancellationToken) {
     let mut tail = Tail::default();
     loop {
-        if !stream.has_readers() {
+        if !events.has_readers() {
             tail = Tail::default();
-            if closed.run_until_cancelled(stream.arrived.notified()).await.is_none() {
+            if closed.run_until_cancelled(events.reader_arrived()).await.is_none() {
                 return;
             }
             continue;
@@ -106,7 +69,7 @@ impl Tail {
                 let seq = row.int("seq")?;
                 self.missed(high + 1..seq);
                 (high, self.high) = (seq, Some(seq));
-                process.stream.tell(row.opt_json("body")?.into_iter().collect());
+                process.events.send(row.opt_json("body")?.into_iter().collect());
             }
             if rows.len() < PAGE {
                 return Ok(());
@@ -129,8 +92,8 @@ impl Tail {
                 let body = "SELECT body FROM mediaflow_events WHERE seq = $1 AND origin <> $2";
                 let body = process.db.row(body, values![seq, &process.id]).await?;
                 process
-                    .stream
-                    .tell(body.map(|row| row.json("body")).transpose()?.into_iter().collect());
+                    .events
+                    .send(body.map(|row| row.json("body")).transpose()?.into_iter().collect());
             }
         }
         Ok(())

@@ -1,19 +1,16 @@
-//! Deliveries: what became of them, and sending them again.
-//!
-//! Uses: outbox, queue.
-
 use mediaflow_core::Result;
 
-use crate::outbox::{self, Delivery, DeliveryAttempt, DeliveryFilter, Destination};
-use crate::queue::Queue;
+use super::handle::Queue;
+use crate::outbox::{Delivery, DeliveryAttempt, DeliveryFilter, Destination, admin};
 
+/// Deliveries: what became of them, and sending them again.
 impl Queue {
     /// Deliveries, the newest first; 100 of them, or as many as the filter says.
     ///
     /// # Errors
     /// `queue.closed` before the engine has started; the database can not be read.
     pub async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>> {
-        outbox::deliveries(self.process()?, filter).await
+        admin::deliveries(self.process()?, filter).await
     }
 
     /// Every attempt at a delivery, the oldest first; empty for an unknown one.
@@ -21,7 +18,7 @@ impl Queue {
     /// # Errors
     /// `queue.closed` before the engine has started; the database can not be read.
     pub async fn delivery_log(&self, delivery: i64) -> Result<Vec<DeliveryAttempt>> {
-        outbox::log(self.process()?, delivery).await
+        admin::delivery_log(self.process()?, delivery).await
     }
 
     /// Sends deliveries again that were given up, with the same message id and a schedule from its beginning. What has
@@ -39,7 +36,7 @@ impl Queue {
     /// # Errors
     /// `queue.closed` before the engine has started; the database can not be written.
     pub async fn redeliver(&self, filter: &DeliveryFilter) -> Result<u64> {
-        outbox::redeliver(self.process()?, filter).await
+        admin::redeliver(self.process()?, filter).await
     }
 
     /// Destinations that something waits for or that fail, with the state of their breakers; 1,000 at most.
@@ -47,7 +44,7 @@ impl Queue {
     /// # Errors
     /// `queue.closed` before the engine has started; the database can not be read.
     pub async fn destinations(&self) -> Result<Vec<Destination>> {
-        outbox::destinations(self.process()?).await
+        admin::destinations(self.process()?).await
     }
 
     /// Sends to a destination again that was disabled or blocked, whose breaker is open, or of which addresses were gone,
@@ -56,6 +53,6 @@ impl Queue {
     /// # Errors
     /// `destination.unknown`; `queue.closed` before the engine has started; the database can not be written.
     pub async fn enable(&self, channel: &str, origin: &str) -> Result<()> {
-        outbox::enable(self.process()?, channel, origin).await
+        admin::enable(self.process()?, channel, origin).await
     }
 }

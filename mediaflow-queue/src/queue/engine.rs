@@ -6,7 +6,8 @@ use mediaflow_core::report::{BatchReport, JobStatus};
 use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{BatchId, Error, Event, JobId, Result};
 
-use crate::{Queue, jobs, work};
+use super::handle::Queue;
+use crate::{jobs, work};
 
 #[async_trait]
 impl Engine for Queue {
@@ -15,7 +16,7 @@ impl Engine for Queue {
     }
 
     async fn submit(&self, submission: Submission) -> Result<Submitted> {
-        jobs::submit(self.process()?, &submission).await
+        self.jobs()?.submit(&submission).await
     }
 
     async fn status(&self, job: JobId) -> Result<JobStatus> {
@@ -31,9 +32,8 @@ impl Engine for Queue {
     }
 
     async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId> {
-        let process = self.process()?;
-        let spec = jobs::replayable(process, job, spec).await?;
-        let submitted = jobs::submit(process, &Submission::one(spec)).await?;
+        let spec = jobs::replayable(self.process()?, job, spec).await?;
+        let submitted = self.jobs()?.submit(&Submission::one(spec)).await?;
         submitted
             .jobs
             .first()
@@ -50,10 +50,10 @@ impl Engine for Queue {
     }
 
     fn events(&self) -> BoxStream<'static, Event> {
-        self.stream().read()
+        self.broadcast().subscribe()
     }
 
     async fn run(&self, _worker: Executor, shutdown: Shutdown) -> Result<()> {
-        work::run(self.process()?, shutdown).await
+        work::run(self.jobs()?, shutdown).await
     }
 }

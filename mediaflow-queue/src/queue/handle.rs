@@ -8,10 +8,12 @@ use mediaflow_core::executor::Executor;
 use mediaflow_core::spec::IntoSpec;
 use mediaflow_core::{Error, JobId, Result};
 
-use crate::HostTransaction;
-use crate::db::Db;
+use crate::broadcast::EventBroadcast;
+use crate::db::{Db, HostTransaction};
+use crate::jobs::{self, Jobs};
 use crate::process::Process;
-use crate::stream::Stream;
+use crate::settings::Settings;
+use crate::{tail, work};
 
 /// Jobs in one file: the durable default, which needs no server and survives the end of the process at any moment.
 #[cfg(feature = "sqlite")]
@@ -63,8 +65,8 @@ pub struct Queue(Arc<Shared>);
 struct Shared {
     target: Target,
     settings: Mutex<Settings>,
-    stream: Stream,
-    process: OnceLock<Arc<Process>>,
+    events: EventBroadcast,
+    jobs: OnceLock<Arc<Jobs>>,
 }
 
 enum Target {
@@ -74,29 +76,13 @@ enum Target {
     Postgres(String),
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) retention: Duration,
-    pub(crate) idempotency: Duration,
-    pub(crate) lease: Duration,
-    pub(crate) connections: u32,
-}
-
-const DAY: Duration = Duration::from_secs(86_400);
-
 impl Queue {
     fn at(target: Target) -> Self {
-        let settings = Settings {
-            retention: 7 * DAY,
-            idempotency: DAY,
-            lease: Duration::from_secs(12),
-            connections: 10,
-        };
         Self(Arc::new(Shared {
             target,
-            settings: Mutex::new(settings),
-            stream: Stream::new(),
-            process: OnceLock::new(),
+            settings: Mutex::default(),
+            events: EventBroadcast::new(),
+            jobs: OnceLock::new(),
         }))
     }
 
@@ -159,10 +145,10 @@ impl Queue {
         let process = self.process()?;
         let spec = job.into_spec()?;
         process.executor.check(&spec)?;
-        crate::jobs::submit_in(process, &mut transaction.tx(), spec).await
+        jobs::submit_in(process, &mut transaction.tx(), spec).await
     }
 
-    pub(crate) async fn connect(&self, executor: &Executor) -> Result<()> {
+    pub(super) async fn connect(&self, executor: &Executor) -> Result<()> {
         let settings = self.0.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let db = match &self.0.target {
             #[cfg(feature = "sqlite")]
@@ -173,23 +159,36 @@ impl Queue {
             }
         };
         db.migrate().await?;
-        let process = Process::new(db, executor.clone(), settings, self.0.stream.clone())?;
+        let id = format!("mediaflow-{}", uuid::Uuid::now_v7().simple());
+        // What River calls needs the jobs, and they need River's client.
+        let cell = work::JobsCell::default();
+        let river = work::client(&cell, &db, executor, &id)?;
+        let events = self.0.events.clone();
+        let process = Process::new(db, executor.clone(), settings, id, river, events.clone());
         process.clock.compare(&process.db).await?;
-        self.0.process.set(process).map_err(|_| {
+        tokio::spawn(tail::run(Arc::downgrade(&process), events, process.closed.clone()));
+        let jobs = Arc::new(Jobs::new(process));
+        // It was made a moment ago and is set only here.
+        let _ = cell.set(Arc::downgrade(&jobs));
+        self.0.jobs.set(jobs).map_err(|_| {
             Error::input("queue.open_twice", "this queue belongs to another Mediaflow already")
                 .help("open the database a second time for a second one")
         })
     }
 
-    pub(crate) fn process(&self) -> Result<&Arc<Process>> {
-        self.0.process.get().ok_or_else(|| {
+    pub(super) fn process(&self) -> Result<&Process> {
+        self.jobs().map(|jobs| &*jobs.process)
+    }
+
+    pub(super) fn jobs(&self) -> Result<&Arc<Jobs>> {
+        self.0.jobs.get().ok_or_else(|| {
             Error::input("queue.closed", "the queue is not open yet")
                 .help("hand it to `Builder::engine`, and call `start` first")
         })
     }
 
-    pub(crate) fn stream(&self) -> &Stream {
-        &self.0.stream
+    pub(super) fn broadcast(&self) -> &EventBroadcast {
+        &self.0.events
     }
 }
 
