@@ -26,6 +26,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::wire::wire_enum;
+
 /// The result of everything that can fail in mediaflow.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -42,25 +44,24 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// The class of an error: who can do something about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The caller's input is wrong: a broken file, a misspelt parameter, a key that does not exist.
-    Input,
-    /// A limit was reached: pixels, bytes, time, queue length.
-    Limit,
-    /// Nothing here can do this: an unknown step, a codec that is not installed.
-    Unsupported,
-    /// It may work later: a network, a full disk, a busy server.
-    Transient,
-    /// A backend failed in a way that is not known to be the input's fault.
-    Backend,
-    /// A defect of mediaflow or of a custom operation.
-    Internal,
-    /// Somebody cancelled the work.
-    Cancelled,
+wire_enum! {
+    /// The class of an error: who can do something about it.
+    pub enum ErrorKind {
+        /// The caller's input is wrong: a broken file, a misspelt parameter, a key that does not exist.
+        Input = "input",
+        /// A limit was reached: pixels, bytes, time, queue length.
+        Limit = "limit",
+        /// Nothing here can do this: an unknown step, a codec that is not installed.
+        Unsupported = "unsupported",
+        /// It may work later: a network, a full disk, a busy server.
+        Transient = "transient",
+        /// A backend failed in a way that is not known to be the input's fault.
+        Backend = "backend",
+        /// A defect of mediaflow or of a custom operation.
+        Internal = "internal",
+        /// Somebody cancelled the work.
+        Cancelled = "cancelled",
+    }
 }
 
 /// Whether trying the same again can help.
@@ -129,7 +130,8 @@ impl Error {
             | ErrorKind::Limit
             | ErrorKind::Unsupported
             | ErrorKind::Internal
-            | ErrorKind::Cancelled => Retry::Never,
+            | ErrorKind::Cancelled
+            | ErrorKind::Other(_) => Retry::Never,
         };
         let (code, message) = (code.into(), message.into());
         Self(Box::new(Inner {

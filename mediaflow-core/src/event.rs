@@ -356,8 +356,10 @@ fn severity_of(data: &EventData) -> Severity {
     match state {
         JobState::Partial => Severity::Warning,
         JobState::Failed => Severity::Error,
-        JobState::Queued | JobState::Running | JobState::Succeeded | JobState::Cancelled => {
-            Severity::Info
-        }
+        JobState::Queued
+        | JobState::Running
+        | JobState::Succeeded
+        | JobState::Cancelled
+        | JobState::Other(_) => Severity::Info,
     }
 }

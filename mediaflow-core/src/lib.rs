@@ -46,6 +46,7 @@ mod suggest;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+pub mod wire;
 
 pub use async_trait::async_trait;
 pub use context::{CpuPool, RunContext, RunContextBuilder};

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::Rect;
+use crate::wire::wire_enum;
 
 /// How much of a picture is wanted, as the scale at which it may be had: 1.0 is all of it, 0.25 a quarter of each
 /// side. Demands from several branches merge by maximum.
@@ -47,19 +48,17 @@ pub struct Estimate {
     pub class: CostClass,
 }
 
-/// Which kind of work something is: classes are admitted apart from one another.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum CostClass {
-    /// Milliseconds to seconds on one core.
-    Cpu,
-    /// Seconds to hours, on all cores.
-    Video,
-    /// Waits for somebody else's machine.
-    Remote,
+wire_enum! {
+    /// Which kind of work something is: classes are admitted apart from one another.
+    #[derive(PartialOrd, Ord)]
+    pub enum CostClass {
+        /// Milliseconds to seconds on one core.
+        Cpu = "cpu",
+        /// Seconds to hours, on all cores.
+        Video = "video",
+        /// Waits for somebody else's machine.
+        Remote = "remote",
+    }
 }
 
 impl Estimate {

@@ -9,46 +9,33 @@ use serde::{Deserialize, Serialize};
 use crate::id::{BatchId, JobId};
 use crate::media::{Format, MediaInfo, seconds};
 use crate::plan::Explanation;
+use crate::wire::wire_enum;
 use crate::{Failure, Timestamp};
 
-/// Where a job is in its life. A job reaches one terminal state, once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum JobState {
-    /// Waits for its turn, or for its next attempt.
-    Queued,
-    /// Is being worked on.
-    Running,
-    /// Every output was verified and published.
-    Succeeded,
-    /// Some outputs were published, and some failed under the policy `skip`.
-    Partial,
-    /// Nothing was published, and no attempt is left or none would help.
-    Failed,
-    /// Somebody cancelled it; nothing was published.
-    Cancelled,
+wire_enum! {
+    /// Where a job is in its life. A job reaches one terminal state, once.
+    pub enum JobState {
+        /// Waits for its turn, or for its next attempt.
+        Queued = "queued",
+        /// Is being worked on.
+        Running = "running",
+        /// Every output was verified and published.
+        Succeeded = "succeeded",
+        /// Some outputs were published, and some failed under the policy `skip`.
+        Partial = "partial",
+        /// Nothing was published, and no attempt is left or none would help.
+        Failed = "failed",
+        /// Somebody cancelled it; nothing was published.
+        Cancelled = "cancelled",
+    }
 }
 
 impl JobState {
-    /// As it is written everywhere: `queued`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Partial => "partial",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Whether nothing follows.
+    /// Whether nothing follows. Of a state that only a newer version knows it is not assumed.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         match self {
-            Self::Queued | Self::Running => false,
+            Self::Queued | Self::Running | Self::Other(_) => false,
             Self::Succeeded | Self::Partial | Self::Failed | Self::Cancelled => true,
         }
     }
@@ -171,19 +158,18 @@ pub struct OutputReport {
     pub failure: Option<Failure>,
 }
 
-/// Where an output is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum OutputState {
-    /// Not made yet.
-    Pending,
-    /// Verified and in its place.
-    Published,
-    /// Not made, and the job went on without it or failed with it.
-    Failed,
-    /// Not made because the job was cancelled.
-    Cancelled,
+wire_enum! {
+    /// Where an output is in its life.
+    pub enum OutputState {
+        /// Not made yet.
+        Pending = "pending",
+        /// Verified and in its place.
+        Published = "published",
+        /// Not made, and the job went on without it or failed with it.
+        Failed = "failed",
+        /// Not made because the job was cancelled.
+        Cancelled = "cancelled",
+    }
 }
 
 impl OutputReport {
@@ -330,10 +316,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_are_named_as_they_are_written() {
-        use JobState::{Cancelled, Failed, Partial, Queued, Running, Succeeded};
-        for state in [Queued, Running, Succeeded, Partial, Failed, Cancelled] {
-            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+    fn a_report_of_a_newer_version_is_given_back_unchanged() {
+        let report = serde_json::json!({
+            "job": JobId::new(), "state": "suspended", "attempts": 1, "decodes": 1,
+            "source": {"name": "a.mp4", "info": {
+                "format": "mp4", "bytes": 1, "width": 2, "height": 2, "channels": 3, "alpha": false, "orientation": 1,
+                "frames": 1, "streams": [{"kind": "haptic", "codec": "x"}],
+            }},
+            "outputs": [{"output": "out/a", "state": "archived", "bytes": 1, "width": 0, "height": 0,
+                "failure": {"kind": "billing", "code": "x.y", "message": "no"}}],
+            "plan": [{"backend": "b", "decodes": 1, "stages": [],
+                "estimate": {"bytes": 1, "class": "gpu"}}],
+            "queued_at": Timestamp::from_millis(1), "finished_at": Timestamp::from_millis(2),
+        });
+        let read: Report = serde_json::from_value(report.clone()).unwrap();
+        assert!(!read.state.is_terminal());
+        let written = serde_json::to_value(&read).unwrap();
+        for place in [
+            "/state",
+            "/outputs/0/state",
+            "/outputs/0/failure/kind",
+            "/plan/0/estimate/class",
+            "/source/info/streams/0/kind",
+        ] {
+            assert_eq!(written.pointer(place), report.pointer(place), "{place}");
         }
     }
 }

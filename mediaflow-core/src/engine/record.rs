@@ -149,9 +149,11 @@ impl Record {
         let kind = match state {
             JobState::Failed => EventKind::JobFailed,
             JobState::Cancelled => EventKind::JobCancelled,
-            JobState::Queued | JobState::Running | JobState::Succeeded | JobState::Partial => {
-                EventKind::JobCompleted
-            }
+            JobState::Queued
+            | JobState::Running
+            | JobState::Succeeded
+            | JobState::Partial
+            | JobState::Other(_) => EventKind::JobCompleted,
         };
         events.push(self.event(kind, now, EventData::Job(Box::new(report.clone()))));
         if state == JobState::Succeeded {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Format;
+use crate::wire::wire_enum;
 
 /// What is known of a file, or predicted of a step's result, without decoding it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -66,17 +67,16 @@ pub struct StreamInfo {
     pub language: Option<String>,
 }
 
-/// What a stream carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum StreamKind {
-    /// Moving pictures.
-    Video,
-    /// Sound.
-    Audio,
-    /// Text over pictures.
-    Subtitle,
+wire_enum! {
+    /// What a stream carries.
+    pub enum StreamKind {
+        /// Moving pictures.
+        Video = "video",
+        /// Sound.
+        Audio = "audio",
+        /// Text over pictures.
+        Subtitle = "subtitle",
+    }
 }
 
 impl MediaInfo {
