@@ -19,6 +19,11 @@ async fn the_memory_engine_is_an_engine() {
     testing::exercise_engine(async || MemoryEngine::new()).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_memory_engine_has_an_outbox() {
+    testing::exercise_outbox(async |clock| MemoryEngine::with_clock(Arc::new(clock))).await;
+}
+
 #[tokio::test]
 async fn every_storage_is_a_storage() {
     let folder = tempfile::tempdir().unwrap();

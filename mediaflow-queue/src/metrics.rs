@@ -55,8 +55,8 @@ pub(crate) fn describe() {
 pub(crate) fn count(events: &[Event]) {
     for event in events {
         let EventData::Job(report) = &event.data else { continue };
-        let state = report.state.as_str();
-        counter!(JOBS, "state" => state).increment(1);
+        let state = report.state.as_str().to_owned();
+        counter!(JOBS, "state" => state.clone()).increment(1);
         if let Some(started) = report.started_at {
             let ran = report.finished_at.since(started);
             histogram!(JOB_SECONDS, "state" => state).record(ran.as_secs_f64());

@@ -1,8 +1,8 @@
 use super::fetch::check_inline;
 use super::resources::Executor;
+use crate::Result;
 use crate::spec::{JobSpec, Source};
 use crate::storage::check_key;
-use crate::Result;
 
 impl Executor {
     /// Checks all that can be checked of a spec before it is stored, without its source: engines that take specs past

@@ -40,8 +40,7 @@ impl Executor {
         let found = self.0.notifiers.iter().find(|notifier| notifier.name() == channel);
         found.map(|notifier| &**notifier).ok_or_else(|| {
             let message = format!("there is no notifier `{channel}`");
-            Error::input("notify.unknown", message)
-                .help(did_you_mean(channel, self.channels()))
+            Error::input("notify.unknown", message).help(did_you_mean(channel, self.channels()))
         })
     }
 

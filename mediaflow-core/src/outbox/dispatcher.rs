@@ -12,7 +12,7 @@ use super::router::{Route, route};
 use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Exchange, OutboxStore, Routed};
 use crate::executor::Executor;
 use crate::shutdown::Shutdown;
-use crate::{Clock, Result};
+use crate::{Clock, Result, Timestamp};
 
 /// How often what has run out is looked for.
 const EXPIRE: Duration = Duration::from_secs(1);
@@ -55,6 +55,8 @@ pub struct Dispatcher {
     routed: Vec<Routed>,
     /// There may be more events than were read last.
     more_events: bool,
+    /// When events are routed again whose recipients could not be found.
+    route_at: Option<Timestamp>,
     /// An exchange has failed, and may have been stored all the same.
     unsure: bool,
     pace: Pace,
@@ -114,6 +116,7 @@ impl Dispatcher {
             routing: None,
             routed: Vec::new(),
             more_events: false,
+            route_at: None,
             unsure: false,
             pace: Pace::new(),
         }
@@ -155,7 +158,11 @@ impl Dispatcher {
             if draining && !more && self.is_idle() {
                 return;
             }
-            let next = self.queues.next(&self.policies, now);
+            if self.route_at.is_some_and(|at| at <= now) {
+                self.route_at = None;
+                self.pace.soon();
+            }
+            let next = self.queues.next(&self.policies, now).into_iter().chain(self.route_at).min();
             tokio::select! {
                 biased;
                 () = shutdown.now.cancelled() => return self.give_back().await,
@@ -224,7 +231,13 @@ impl Dispatcher {
         for sent in self.done.drain(..) {
             self.held.remove(&sent.claimed.id);
         }
-        let routed = !std::mem::take(&mut self.routed).is_empty();
+        let routed = std::mem::take(&mut self.routed);
+        let later = routed.iter().filter_map(|routed| match routed.route {
+            Route::Later(until) => Some(until),
+            Route::Messages(_) | Route::Unknown => None,
+        });
+        self.route_at = later.chain(self.route_at).min();
+        let routed = !routed.is_empty();
         if (routed && self.more_events) || exchanged.waits {
             self.pace.soon();
         }

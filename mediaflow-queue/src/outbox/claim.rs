@@ -186,7 +186,7 @@ async fn message(
 /// A thread, with what its receiver calls the latest message in it.
 async fn continued(tx: &mut Tx<'_, '_>, channel: &str, thread: String) -> Result<Thread> {
     let find = "SELECT provider_id FROM mediaflow_messages
-                WHERE thread = $1 AND provider_id IS NOT NULL AND channel = $2 ORDER BY ended_at DESC LIMIT 1";
+                WHERE thread = $1 AND provider_id IS NOT NULL AND channel = $2 ORDER BY ended_at DESC, id DESC LIMIT 1";
     let row = tx.row(find, values![&thread, channel]).await?;
     let last = row.map(|row| row.opt_text("provider_id")).transpose()?.flatten();
     Ok(Thread::new(thread).after(last))

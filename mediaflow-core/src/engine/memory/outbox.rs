@@ -174,8 +174,8 @@ impl OutboxStore for Outbox {
     }
 
     fn poll(&self) -> Duration {
-        // Whatever changes here is told; what becomes due is slept for.
-        Duration::from_secs(60)
+        // Whatever changes here is told, and what becomes due is slept for; only times to live end by themselves.
+        Duration::from_secs(1)
     }
 
     fn is_durable(&self) -> bool {
