@@ -2,18 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod database;
-mod hooks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use database::{Database, builder, shut, work};
-use hooks::{Act, Hooks};
 use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::notify::{Address, RateLimit};
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::MemoryStorage;
-use mediaflow_core::testing::{FakeBackend, ManualClock, soon};
+use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier as Hooks, soon};
 use mediaflow_core::{Builder, Clock as _, EventKind, Mediaflow, NotifyError};
 use mediaflow_queue::{Breaker, Delivery, DeliveryFilter, DeliveryOutcome, DeliveryState, Queue};
 
@@ -415,7 +413,7 @@ async fn a_drain_leaves_what_is_due_later(database: Database) {
     host.tell(&media, "b", 100).await;
     shut(media).await;
     assert_eq!(hooks.of("b").len(), 100, "what is due goes out first");
-    assert_eq!(until(&queue, pending(), 1).await[0].address, Some(Address::opaque("a")));
+    assert_eq!(until(&queue, pending(), 1).await[0].address, Some(Address::at("a", "a")));
 }
 
 async fn a_notifier_that_panics_has_failed(database: Database) {

@@ -26,7 +26,7 @@ pub(crate) async fn release(
     dead_worker: &str,
 ) -> Result<()> {
     tx.run("DELETE FROM mediaflow_leases WHERE holder = $1", values![dead_worker]).await?;
-    let find = "SELECT id, attempts, failures, expires_at, destination, event, kind, job FROM mediaflow_messages
+    let find = "SELECT id, attempts, failures, expires_at, destination, event, kind, job, error FROM mediaflow_messages
                 WHERE state = 'sending' AND worker = $1 ORDER BY id";
     let rows = tx.rows(find, values![dead_worker]).await?;
     let dead = lost(process, tx, &rows, i64::MAX).await?;
@@ -55,7 +55,7 @@ async fn log_lost(tx: &mut Tx<'_, '_>, id: i64, attempts: i64, now: Timestamp) -
 pub(super) async fn expire(outbox: &Outbox) -> Result<()> {
     let process = &outbox.process;
     let now = process.now();
-    let columns = "id, attempts, failures, expires_at, destination, event, kind, job";
+    let columns = "id, attempts, failures, expires_at, destination, event, kind, job, error";
     let expired = format!(
         "SELECT {columns} FROM mediaflow_messages
          WHERE state = 'sending' AND lease_until <= $1 AND worker <> $2 ORDER BY lease_until, id LIMIT {PAGE}"
@@ -95,11 +95,14 @@ struct Given {
     kind: String,
     job: Option<String>,
     attempts: i64,
-    reason: &'static str,
+    reason: String,
 }
 
 impl Given {
-    fn read(row: &Row, reason: &'static str) -> Result<Self> {
+    fn read(row: &Row, reason: &str) -> Result<Self> {
+        let last = row.opt_text("error")?;
+        let reason =
+            last.map_or_else(|| reason.to_owned(), |last| format!("{reason}; before: {last}"));
         Ok(Self {
             destination: row.text("destination")?,
             event: row.text("event")?,
@@ -165,7 +168,7 @@ async fn tell(process: &Process, tx: &mut Tx<'_, '_>, dead: &[Given]) -> Result<
         let [first, ..] = &*given else { continue };
         let Ok(event) = first.event.parse() else { continue };
         let at = to_key(key);
-        let mut failure = DeliveryFailure::new(at.channel, event, first.reason);
+        let mut failure = DeliveryFailure::new(at.channel, event, &*first.reason);
         failure.destination = at.name;
         failure.attempts = u32::try_from(first.attempts).unwrap_or(u32::MAX);
         failure.dead = given.len() as u64;

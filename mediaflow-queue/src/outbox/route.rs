@@ -27,8 +27,6 @@ pub(super) struct Routing {
     until: Option<Instant>,
     /// When to ask again.
     ask_at: Option<Instant>,
-    /// Channels that other processes have, and this one has not.
-    others: BTreeSet<String>,
     /// When events were last looked for that are partly routed, or for a newer build.
     looked: Option<Instant>,
 }
@@ -41,7 +39,7 @@ const ASK: Duration = Duration::from_secs(5);
 const GONE: Duration = Duration::from_secs(86_400);
 
 /// How often events are looked for that somebody has left to others.
-const LEFT: Duration = Duration::from_secs(5);
+const LEFT: Duration = Duration::from_secs(2);
 
 /// The mark of an event that is for a newer build.
 const NEWER: &str = "?";
@@ -92,19 +90,19 @@ async fn may_route(outbox: &Outbox, channels: &[String]) -> Result<bool> {
          WHERE mediaflow_leases.holder = excluded.holder OR mediaflow_leases.lease_until <= {clock}"
     );
     let name = format!("router {}", channels.join(" "));
-    let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     let ours =
         process.db.run(AssertSqlSafe(lease), values![name, &process.id, millis(LEASE)]).await? > 0;
-    let others = if ours { seen(process, &channels, millis(GONE)).await? } else { BTreeSet::new() };
+    if ours {
+        show(process, &channels).await?;
+    }
     let mut routing = outbox.lock_routing();
     routing.until = ours.then(|| asked + LEASE - ASK / 2);
     routing.ask_at = Some(asked + ASK);
-    routing.others = others;
     Ok(ours)
 }
 
-/// Tells the fleet which channels there are here. Gives those of other processes.
-async fn seen(process: &Process, channels: &[String], gone: i64) -> Result<BTreeSet<String>> {
+/// Tells the fleet which channels there are here.
+async fn show(process: &Process, channels: &[String]) -> Result<()> {
     let clock = process.db.clock();
     for channel in channels {
         let see = format!(
@@ -113,10 +111,19 @@ async fn seen(process: &Process, channels: &[String], gone: i64) -> Result<BTree
         );
         process.db.run(AssertSqlSafe(see), values![channel]).await?;
     }
+    Ok(())
+}
+
+/// The channels of the fleet. Read with the events, so that a channel that was there before an event is told of it.
+async fn seen(process: &Process, tx: &mut Tx<'_, '_>) -> Result<BTreeSet<String>> {
+    let clock = process.db.clock();
     let find = format!("SELECT name FROM mediaflow_channels WHERE seen_at > {clock} - $1");
-    let rows = process.db.rows(AssertSqlSafe(find), values![gone]).await?;
-    let names = rows.iter().map(|row| row.text("name")).collect::<Result<BTreeSet<_>>>()?;
-    Ok(names.into_iter().filter(|name| !channels.contains(name)).collect())
+    let rows = tx.rows(AssertSqlSafe(find), values![millis(GONE)]).await?;
+    rows.iter().map(|row| row.text("name")).collect()
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Gives back the right to route.
@@ -180,7 +187,7 @@ pub(super) async fn store(
     if routed.is_empty() {
         return Ok(exchanged);
     }
-    let others = outbox.lock_routing().others.clone();
+    let fleet = seen(&outbox.process, tx).await?;
     let own: BTreeSet<_> = outbox.process.executor.channels().map(str::to_owned).collect();
     let (mut messages, mut done) = (Vec::new(), Vec::new());
     for group in routed.chunks(TOGETHER) {
@@ -205,7 +212,7 @@ pub(super) async fn store(
                 }
             }
             all.extend(own.iter().map(String::as_str));
-            if others.iter().all(|other| all.contains(other.as_str())) {
+            if fleet.iter().all(|channel| all.contains(channel.as_str())) {
                 done.push(seq);
             } else {
                 let mark: String = all.into_iter().map(|name| format!("|{name}")).collect();
