@@ -3,6 +3,9 @@
 //! Both run on River (`riverqueue`), whose tables they share with ours: the job and its outputs, parts, the outbox and
 //! its deliveries, and a heartbeat for each worker process. River UI and River's other clients read the same tables.
 //!
+//! Inside, modules use one another in one direction, and the header of each names those that it uses: `db`, then
+//! `process`, then `jobs` and `outbox`, then the loops in `work`, `workers` and `stats`, and on top `queue`.
+//!
 //! ```no_run
 //! use mediaflow_core::Mediaflow;
 //! use mediaflow_queue::Sqlite;

@@ -31,7 +31,7 @@ pub(crate) fn client(cell: &JobsCell, db: &Db, executor: &Executor, id: &str) ->
         .fetch_only_known_kinds(true)
         // River tells other processes of a new job at most this often, and what it does not tell waits for their poll.
         .fetch_cooldown(COOLDOWN)
-        // Deadlines are ours, and so is the takeover of what a dead worker claimed.
+        // Deadlines are ours, and so is the takeover of what a dead worker held.
         .without_job_timeout()
         .maintenance(maintenance);
     classes()
