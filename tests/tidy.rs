@@ -1,6 +1,9 @@
 //! The rules of the repository that a test can prove. ARCHITECTURE.md tells why they are there.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
+#[path = "tidy/floors.rs"]
+mod floors;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -145,4 +148,43 @@ fn the_map_names_every_folder() {
             }
         }
     }
+}
+
+const CRATES: [&str; 6] = [
+    "mediaflow-core",
+    "mediaflow-image",
+    "mediaflow-video",
+    "mediaflow-notify",
+    "mediaflow-queue",
+    "mediaflow-storage",
+];
+
+#[test]
+fn imports_go_one_way() {
+    let mut found = Vec::new();
+    for name in CRATES {
+        let library = floors::Library::read(&root().join(name).join("src"));
+        for folder in library.folders() {
+            if let Some(circle) = floors::circle(&library.imports(&folder)) {
+                found.push(format!("{name}/src/{}: {}", folder.join("/"), circle.join(" -> ")));
+            }
+        }
+    }
+    assert!(found.is_empty(), "these import one another in a circle:\n{}", found.join("\n"));
+}
+
+#[test]
+fn modules_import_what_they_say() {
+    let mut found = Vec::new();
+    for name in CRATES {
+        let library = floors::Library::read(&root().join(name).join("src"));
+        found.extend(library.undeclared().into_iter().map(|wrong| format!("{name}: {wrong}")));
+        if ["mediaflow-core", "mediaflow-queue"].contains(&name) {
+            let silent = library.declarations().filter(|(_, says)| !says);
+            found.extend(
+                silent.map(|(module, _)| format!("{name}: {module} has no line `//! Uses: ...`")),
+            );
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
