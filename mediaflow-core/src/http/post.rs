@@ -54,12 +54,7 @@ impl GuardedClient {
         self.post_to(&url, headers, body.into()).await.map_err(|e| e.with("origin", origin))
     }
 
-    async fn post_to(
-        &self,
-        url: &Url,
-        headers: &[(&str, &str)],
-        body: Bytes,
-    ) -> Result<Response> {
+    async fn post_to(&self, url: &Url, headers: &[(&str, &str)], body: Bytes) -> Result<Response> {
         let client = self.client_for(url)?;
         let request = client.post(url.clone()).headers(header_map(headers)?).body(body);
         let deadline = Instant::now() + self.settings.timeout;

@@ -71,7 +71,8 @@ impl Address {
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let credentials = authority.rsplit_once('@').map_or("", |(credentials, _)| credentials);
         let words = path.split('/').filter(|word| word.len() >= TOKEN);
-        let values = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
+        let values =
+            query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
         let whole = [credentials, path, query];
         whole.into_iter().chain(credentials.split(':')).chain(words).chain(values).collect()
     }
@@ -119,7 +120,10 @@ mod tests {
         for (said, kept) in [
             ("Cannot POST /T0/B0123456789abcdef", "Cannot POST [REDACTED]"),
             ("no hook B0123456789abcdef, key s3cret-1", "no hook [REDACTED], key [REDACTED]"),
-            ("passw0rd? x=1 at https://hooks.example:443", "[REDACTED]? x=1 at https://hooks.example:443"),
+            (
+                "passw0rd? x=1 at https://hooks.example:443",
+                "[REDACTED]? x=1 at https://hooks.example:443",
+            ),
             ("Not Found", "Not Found"),
         ] {
             assert_eq!(hook.redact(said), kept);

@@ -252,7 +252,8 @@ async fn the_hosts_own_endpoint_is_disabled_after_days<E: Engine>(host: Host<E>)
     let disabled = async {
         loop {
             let told = running.ops.of("").into_iter();
-            let mut disabled = told.filter(|told| told.event.kind == EventKind::DestinationDisabled);
+            let mut disabled =
+                told.filter(|told| told.event.kind == EventKind::DestinationDisabled);
             if let Some(told) = disabled.next() {
                 return told;
             }
@@ -306,10 +307,10 @@ async fn a_time_to_live_ends_what_waits<E: Engine>(mut host: Host<E>) {
     host.policy.time_to_live = DAY;
     let running = host.start(created()).await;
     running.hooks.always("a", Act::Fail(NotifyError::Auth { reason: "401".into() }));
-    running.hooks.always("b", Act::Fail(NotifyError::Throttled {
-        after: Some(7200 * SECOND),
-        reason: "429".into(),
-    }));
+    running.hooks.always(
+        "b",
+        Act::Fail(NotifyError::Throttled { after: Some(7200 * SECOND), reason: "429".into() }),
+    );
     running.tell("b").await;
     let told = running.until("b", 10, 600 * SECOND).await;
     assert!(told[9].at.since(told[0].at) < DAY);

@@ -2,10 +2,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use mediaflow_core::event::EventData;
 use mediaflow_core::notify::Message;
-use mediaflow_core::report::{BatchSummary, OutputReport, OutputState, Report};
+use mediaflow_core::report::{BatchSummary, OutputReport, Report};
 use mediaflow_core::{BatchId, Event, EventId, Failure, JobId, NotifyError, Timestamp};
+use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use serde::{Serialize, Serialize as _};
 use serde_json::json;
 
 use super::fit::{encode, fullest, shortened};
@@ -17,7 +17,9 @@ pub(super) fn standard(message: &Message, limit: usize) -> Result<Vec<u8>, Notif
     whole
         .map(|cut| body(message, cut, limit))
         .find_map(|body| body)
-        .or_else(|| fullest(limit, |items| body(message, Cut { level: Level::Least, items }, limit)))
+        .or_else(|| {
+            fullest(limit, |items| body(message, Cut { level: Level::Least, items }, limit))
+        })
         .ok_or_else(|| too_large(limit))
 }
 
@@ -234,16 +236,10 @@ impl Serialize for JobReport<'_> {
 }
 
 /// How many outputs are in which state.
-fn counts(outputs: &[OutputReport]) -> BTreeMap<&'static str, usize> {
+fn counts(outputs: &[OutputReport]) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
     for output in outputs {
-        let state = match output.state {
-            OutputState::Published => "published",
-            OutputState::Failed => "failed",
-            OutputState::Cancelled => "cancelled",
-            OutputState::Pending | _ => "pending",
-        };
-        *counts.entry(state).or_default() += 1;
+        *counts.entry(output.state.as_str()).or_default() += 1;
     }
     counts
 }

@@ -16,10 +16,7 @@ pub(super) fn encode(value: &impl Serialize, limit: usize) -> Option<Vec<u8>> {
 }
 
 /// The body with the most items that fits, if it does without any.
-pub(super) fn fullest(
-    limit: usize,
-    body: impl Fn(usize) -> Option<Vec<u8>>,
-) -> Option<Vec<u8>> {
+pub(super) fn fullest(limit: usize, body: impl Fn(usize) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
     let mut fullest = body(0)?;
     let (mut fits, mut too_many) = (0, limit / SHORTEST + 1);
     while too_many - fits > 1 {

@@ -3,9 +3,7 @@ use std::fmt;
 use mediaflow_core::event::EventData;
 use mediaflow_core::http::GuardedClient;
 use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, Terms};
-use mediaflow_core::{
-    Event, EventKind, Notifier, NotifyError, Result, Timestamp, async_trait,
-};
+use mediaflow_core::{Event, EventKind, Notifier, NotifyError, Result, Timestamp, async_trait};
 
 use super::cloudinary::{self, PublicUrls};
 use super::{body, outcome, standard};
