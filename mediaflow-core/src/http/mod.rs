@@ -6,7 +6,9 @@
 //! address that is written as such; and at every address that a name resolves to, in the resolver that the connection
 //! uses, because what was looked up before may have changed meanwhile. One bad address refuses the whole answer. It
 //! reads no proxy variables, follows no redirect unasked, decompresses nothing, and shows neither query strings nor
-//! credentials in its errors.
+//! credentials in its errors. The path of a source says which file was meant, and is shown; that of an address to post to
+//! is most often a secret itself, so that [`post`](GuardedClient::post) and [`origin`](GuardedClient::origin) show nothing
+//! but `scheme://host:port`.
 //!
 //! What is private and yet meant is allowed one by one:
 //!
@@ -14,9 +16,9 @@
 //! use mediaflow_core::http::GuardedClient;
 //!
 //! let client = GuardedClient::builder().allow_private("127.0.0.1:9000").build()?;
-//! assert!(client.check("http://127.0.0.1:9000/hook").is_ok());
-//! assert_eq!(client.check("http://127.0.0.1:9001/").unwrap_err().code(), "http.forbidden_address");
-//! assert_eq!(client.check("http://2130706433/").unwrap_err().code(), "http.forbidden_address");
+//! assert_eq!(client.origin("http://127.0.0.1:9000/hook")?, "http://127.0.0.1:9000");
+//! assert_eq!(client.origin("http://127.0.0.1:9001/").unwrap_err().code(), "http.forbidden_address");
+//! assert_eq!(client.origin("http://2130706433/").unwrap_err().code(), "http.forbidden_address");
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 
@@ -88,11 +90,15 @@ impl GuardedClient {
     }
 
     /// Checks a URL as far as that goes without asking anybody: its form, its scheme, and its host if it is an address.
+    /// Gives its origin, `https://host:443`, the port always said: nothing else of it may be shown.
     ///
     /// # Errors
     /// `http.url`, `http.scheme`, `http.forbidden_address`.
-    pub fn check(&self, url: &str) -> Result<()> {
-        self.guard.check(&parse(url)?).map(drop)
+    pub fn origin(&self, url: &str) -> Result<String> {
+        let url = parse(url)?;
+        let origin = guard::origin(&url);
+        self.guard.check(&url).map_err(|e| e.with("origin", &origin))?;
+        Ok(origin)
     }
 
     fn client_for(&self, url: &Url) -> Result<&reqwest::Client> {
@@ -189,24 +195,23 @@ impl GuardedClientBuilder {
 
 fn parse(url: &str) -> Result<Url> {
     Url::parse(url).map_err(|e| {
-        Error::input("http.url", format!("this is no URL: {e}"))
-            .with("url", Source::Url(url.to_owned()))
-            .help("write `https://host/path`")
+        Error::input("http.url", format!("this is no URL: {e}")).help("write `https://host/path`")
     })
 }
 
-/// A URL as errors may show it: without credentials, query and fragment.
+/// The URL of a source as errors may show it: without credentials, query and fragment.
 fn shown(url: &Url) -> Source {
     Source::Url(url.as_str().to_owned())
 }
 
-/// The error of an exchange that broke, from the point of view of whoever asked.
-fn broken(error: reqwest::Error, url: &Url) -> Error {
+/// The error of an exchange that broke, from the point of view of whoever asked. It says nothing of the URL.
+fn broken(error: reqwest::Error) -> Error {
+    let error = error.without_url();
     let mut root: &(dyn StdError + 'static) = &error;
     loop {
         // What our own resolver said is the answer; it is wrapped several times on its way here.
         if let Some(own) = root.downcast_ref::<Error>() {
-            return Error::from(Failure::from(own)).with("url", shown(url));
+            return Failure::from(own).into();
         }
         match root.source() {
             Some(next) => root = next,
@@ -219,5 +224,5 @@ fn broken(error: reqwest::Error, url: &Url) -> Error {
     } else {
         Error::transient("http.broken", "the connection broke")
     };
-    failed.with("url", shown(url)).with("cause", cause).because(error.without_url())
+    failed.with("cause", cause).because(error)
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use sha2::Digest as _;
@@ -48,7 +49,40 @@ impl Address {
             .iter()
             .fold(String::with_capacity(32), |text, byte| format!("{text}{byte:02x}"))
     }
+
+    /// A text without the parts of this address: receivers repeat what they were asked (`Cannot POST /hooks/T0/secret`).
+    /// What they have written in another way is not found: a reason should hold no words of a receiver at all.
+    #[must_use]
+    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut parts = self.parts();
+        parts.retain(|part| part.len() >= TELLING && text.contains(part));
+        // What holds another one goes first.
+        parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+        parts
+            .into_iter()
+            .fold(Cow::Borrowed(text), |text, part| text.replace(part, "[REDACTED]").into())
+    }
+
+    /// What of it is more than its origin.
+    fn parts(&self) -> Vec<&str> {
+        let Some((_, rest)) = self.text.split_once("://") else { return vec![&self.text] };
+        let rest = rest.split('#').next().unwrap_or_default();
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let credentials = authority.rsplit_once('@').map_or("", |(credentials, _)| credentials);
+        let words = path.split('/').filter(|word| word.len() >= TOKEN);
+        let values =
+            query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
+        let whole = [credentials, path, query];
+        whole.into_iter().chain(credentials.split(':')).chain(words).chain(values).collect()
+    }
 }
+
+/// Whatever is shorter tells nothing, and may be part of any text.
+const TELLING: usize = 6;
+
+/// A part of a path that is as long is no word, but a token.
+const TOKEN: usize = 16;
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,5 +111,25 @@ mod tests {
         let opaque = Address::opaque("token-123");
         assert!(!format!("{opaque} {opaque:?} {}", opaque.digest()).contains("token"));
         assert_ne!(opaque.origin(), Address::opaque("token-124").origin());
+    }
+
+    #[test]
+    fn what_a_receiver_repeats_of_it_is_taken_out() {
+        let text = "https://user:passw0rd@hooks.example/T0/B0123456789abcdef?key=s3cret-1&x=1#top";
+        let hook = Address::at("https://hooks.example:443", text);
+        for (said, kept) in [
+            ("Cannot POST /T0/B0123456789abcdef", "Cannot POST [REDACTED]"),
+            ("no hook B0123456789abcdef, key s3cret-1", "no hook [REDACTED], key [REDACTED]"),
+            (
+                "passw0rd? x=1 at https://hooks.example:443",
+                "[REDACTED]? x=1 at https://hooks.example:443",
+            ),
+            ("Not Found", "Not Found"),
+        ] {
+            assert_eq!(hook.redact(said), kept);
+        }
+        assert_eq!(hook.redact(text), "https://[REDACTED]@hooks.example[REDACTED]?[REDACTED]#top");
+        assert_eq!(Address::opaque("chat-123:ABC").redact("no chat-123:ABC"), "no [REDACTED]");
+        assert_eq!(Address::at("o", "http://h/").redact("a/b http://h/"), "a/b http://h/");
     }
 }

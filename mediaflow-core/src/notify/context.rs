@@ -1,5 +1,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Address;
 use crate::Timestamp;
 
 /// One attempt to send one message through one channel.
@@ -45,11 +46,20 @@ impl DeliveryContext {
 pub struct Answer {
     /// The status that the receiver's protocol gave: 200.
     pub status: u16,
-    /// The beginning of the body, 20,000 bytes at most. What is no UTF-8, or a NUL, is replaced by U+FFFD.
+    /// The beginning of the body, 20,000 bytes at most. What is no UTF-8, or a NUL, is replaced by U+FFFD; the delivery
+    /// log has it without the [parts of the address](Address::redact).
     pub body: String,
 }
 
 impl Answer {
+    /// Without the parts of the address that was asked.
+    pub(crate) fn without(mut self, address: Option<&Address>) -> Self {
+        if let Some(address) = address {
+            self.body = address.redact(&self.body).into_owned();
+        }
+        self
+    }
+
     /// With this many bytes of the body at most.
     pub(crate) fn cut(mut self, bytes: usize) -> Self {
         if self.body.len() > bytes {

@@ -131,6 +131,21 @@ impl NotifyError {
         }
     }
 
+    /// With another reason.
+    pub(crate) fn because(mut self, other: impl FnOnce(&str) -> String) -> Self {
+        match &mut self {
+            Self::Retryable { reason, .. }
+            | Self::Throttled { reason, .. }
+            | Self::Gone { reason }
+            | Self::Rejected { reason }
+            | Self::Auth { reason }
+            | Self::Ambiguous { reason }
+            | Self::TooLarge { reason }
+            | Self::Unsupported { reason } => *reason = other(reason).into(),
+        }
+        self
+    }
+
     /// How long the receiver asked to be left alone.
     #[must_use]
     pub fn after(&self) -> Option<Duration> {

@@ -53,6 +53,9 @@ const REASON: usize = 2000;
 /// How many bytes of an answer are kept of what arrived.
 const ARRIVED: usize = 1000;
 
+/// How many bytes of an answer are kept of what did not arrive.
+const FAILED: usize = 20_000;
+
 impl Claimed {
     /// This message, to be sent to this destination.
     #[must_use]
@@ -92,6 +95,8 @@ pub(super) async fn send(executor: Executor, clock: Arc<dyn Clock>, claimed: Cla
             return Attempted { claimed, at, took: Duration::ZERO, result, answer: None };
         }
     };
+    let own = || executor.notifier(&claimed.destination.channel).ok()?.own_address();
+    let address = message.address.clone().or_else(own);
     let cx = DeliveryContext::attempt(claimed.attempt, at);
     let span = tracing::info_span!(
         "deliver",
@@ -104,6 +109,11 @@ pub(super) async fn send(executor: Executor, clock: Arc<dyn Clock>, claimed: Cla
         let sending = executor.deliver(&claimed.destination.channel, message, &cx);
         let sent = AssertUnwindSafe(sending).catch_unwind().await;
         let result = sent.unwrap_or_else(|_| Err(NotifyError::retryable("the notifier panicked")));
+        // Reasons go into logs and events; receivers repeat what they were asked, and notifiers what they were told.
+        let result = result.map_err(|error| match &address {
+            Some(address) => error.because(|reason| address.redact(reason).into_owned()),
+            None => error,
+        });
         match &result {
             Ok(receipt) => tracing::debug!(status = receipt.status, "delivered"),
             Err(error) => tracing::warn!(%error, "a delivery failed"),
@@ -111,8 +121,8 @@ pub(super) async fn send(executor: Executor, clock: Arc<dyn Clock>, claimed: Cla
         result
     };
     let result = sent.instrument(span).await;
-    let kept = if result.is_ok() { ARRIVED } else { usize::MAX };
-    let answer = cx.answer().map(|answer| answer.cut(kept));
+    let kept = if result.is_ok() { ARRIVED } else { FAILED };
+    let answer = cx.answer().map(|answer| answer.without(address.as_ref()).cut(kept));
     Attempted { claimed, at, took: began.elapsed(), result, answer }
 }
 

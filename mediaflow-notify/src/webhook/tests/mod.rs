@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
-use mediaflow_core::notify::DeliveryContext;
-use mediaflow_core::report::{BatchReport, Report};
+use mediaflow_core::event::{DeliveryFailure, EventData};
+use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt};
+use mediaflow_core::report::Report;
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::testing::{Received, Reply, WebhookReceiver, exercise_notifier};
-use mediaflow_core::{EventKind, Timestamp};
+use mediaflow_core::{Event, EventKind, NotifyError, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
+
+mod answers;
+mod bodies;
+mod dialect;
+mod secrets;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEXT_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -58,7 +64,8 @@ fn hook(receiver: &WebhookReceiver) -> Webhook {
 }
 
 async fn deliver(hook: Webhook, event: &Event) -> Result<Receipt, NotifyError> {
-    hook.build().unwrap().notify(event, &DeliveryContext::first(event.id, NOW)).await
+    let message = Message::of(event.clone());
+    hook.build().unwrap().notify(&message, &DeliveryContext::first(NOW)).await
 }
 
 fn verified<'r>(received: &'r Received, secret: &str, now: Timestamp) -> &'r str {
@@ -70,8 +77,8 @@ fn verified<'r>(received: &'r Received, secret: &str, now: Timestamp) -> &'r str
 async fn an_event_arrives_signed_and_repeats_keep_its_id() {
     let mut receiver = receiver().await;
     let (event, hook) = (completed(), hook(&receiver).also_sign(NEXT_SECRET).build().unwrap());
-    let mut cx = DeliveryContext::first(event.id, NOW);
-    assert_eq!(hook.notify(&event, &cx).await.unwrap().status, Some(200));
+    let (message, mut cx) = (Message::of(event.clone()), DeliveryContext::first(NOW));
+    assert_eq!(hook.notify(&message, &cx).await.unwrap().status, Some(200));
     let first = receiver.next().await.unwrap();
     assert_eq!((first.method.as_str(), first.path.as_str()), ("POST", "/hook?token=t0ken"));
     assert_eq!(first.header("content-type"), Some("application/json"));
@@ -81,7 +88,7 @@ async fn an_event_arrives_signed_and_repeats_keep_its_id() {
 
     // An hour later the timestamp is that of the new attempt; id and body are the same.
     (cx.attempt, cx.now) = (2, NOW.plus(Duration::from_secs(3600)));
-    hook.notify(&event, &cx).await.unwrap();
+    hook.notify(&message, &cx).await.unwrap();
     let second = receiver.next().await.unwrap();
     assert_eq!(verified(&second, SECRET, cx.now), event.id.to_string());
     assert_eq!(second.body, first.body);
@@ -93,69 +100,6 @@ async fn an_event_arrives_signed_and_repeats_keep_its_id() {
     );
     assert_eq!(body["data"]["report"]["outputs"][0]["output"], "public/cat.jpg");
     assert_eq!(body["data"]["severity"], "info");
-}
-
-#[tokio::test]
-async fn the_answer_decides_what_follows() {
-    let mut receiver = receiver().await;
-    let seven = Some(Duration::from_secs(7));
-    let cases = [
-        (302, "Rejected"),
-        (400, "Rejected"),
-        (401, "Auth"),
-        (403, "Auth"),
-        (404, "Rejected"),
-        (408, "Retryable"),
-        (410, "Gone"),
-        (422, "Rejected"),
-        (429, "Throttled"),
-        (500, "Retryable"),
-        (502, "Throttled"),
-        (503, "Retryable"),
-        (504, "Throttled"),
-    ];
-    for (status, expected) in cases {
-        let reply = Reply::status(status)
-            .header("retry-after", "7")
-            .header("location", "http://169.254.169.254/");
-        receiver.answer([reply.body("because\r\n  of \u{1b}[31m you")]);
-        let error = deliver(hook(&receiver), &completed()).await.unwrap_err();
-        assert!(format!("{error:?}").starts_with(expected), "{status}: {error:?}");
-        assert!(
-            error
-                .reason()
-                .starts_with(&format!("the receiver answered {status}: because of [31m you"))
-        );
-        if matches!(expected, "Retryable" | "Throttled") {
-            assert_eq!(error.retry(), seven, "{status}");
-        }
-        receiver.next().await.unwrap();
-    }
-    assert!(receiver.try_next().is_none(), "one request each, and no redirect was followed");
-
-    receiver.answer([Reply::status(500).header("webhook-delivery", "abort-message")]);
-    let error = deliver(hook(&receiver), &completed()).await.unwrap_err();
-    assert!(matches!(error, NotifyError::Rejected { .. }), "{error:?}");
-    receiver.answer([Reply::status(204)]);
-    assert_eq!(deliver(hook(&receiver), &completed()).await.unwrap().status, Some(204));
-}
-
-#[tokio::test]
-async fn the_answer_is_noted_for_the_log() {
-    let mut receiver = receiver().await;
-    let (event, hook) = (completed(), hook(&receiver).build().unwrap());
-    for (status, body, kept) in [(200, "thanks".to_owned(), 6), (500, "y".repeat(30_000), 20_000)] {
-        receiver.answer([Reply::status(status).body(body)]);
-        let cx = DeliveryContext::first(event.id, NOW);
-        assert_eq!(hook.notify(&event, &cx).await.is_ok(), status == 200);
-        let answer = cx.answer().unwrap();
-        assert_eq!((answer.status, answer.body.len()), (status, kept));
-        receiver.next().await.unwrap();
-    }
-    receiver.stop().await;
-    let cx = DeliveryContext::first(event.id, NOW);
-    hook.notify(&event, &cx).await.unwrap_err();
-    assert_eq!(cx.answer(), None);
 }
 
 #[tokio::test]
@@ -180,14 +124,17 @@ async fn silence_is_ambiguous_and_a_closed_port_is_not() {
 #[tokio::test]
 async fn a_connection_is_not_reused_over_a_restart_at_the_events_cost() {
     let mut receiver = receiver().await;
-    let (event, hook) = (completed(), hook(&receiver).build().unwrap());
-    let cx = DeliveryContext::first(event.id, NOW);
-    hook.notify(&event, &cx).await.unwrap();
+    let (message, hook) = (Message::of(completed()), hook(&receiver).build().unwrap());
+    let cx = DeliveryContext::first(NOW);
+    hook.notify(&message, &cx).await.unwrap();
     receiver.stop().await;
-    let error = hook.notify(&event, &cx).await.unwrap_err();
-    assert!(error.retry().is_some(), "{error:?}");
+    let error = hook.notify(&message, &cx).await.unwrap_err();
+    assert!(
+        matches!(error, NotifyError::Retryable { .. } | NotifyError::Ambiguous { .. }),
+        "{error:?}"
+    );
     receiver.restart().await.unwrap();
-    hook.notify(&event, &cx).await.unwrap();
+    hook.notify(&message, &cx).await.unwrap();
 }
 
 #[tokio::test]
@@ -203,13 +150,15 @@ async fn addresses_of_jobs_are_used_and_guarded() {
     let (mine, others) = (completed().about(JOB.parse().unwrap(), None, &options), completed());
     assert!(hook.wants(&mine) && !hook.wants(&others));
 
-    let mut cx = DeliveryContext::first(mine.id, NOW);
+    let cx = DeliveryContext::first(NOW);
+    let message = Message::of(mine);
     assert!(
-        matches!(hook.notify(&mine, &cx).await, Err(NotifyError::Rejected { .. })),
+        matches!(hook.notify(&message, &cx).await, Err(NotifyError::Rejected { .. })),
         "no address"
     );
-    cx.to = Some(receiver.url("/mine"));
-    hook.notify(&mine, &cx).await.unwrap();
+    let address = hook.address(&receiver.url("/mine")).unwrap();
+    assert_eq!(address.origin(), format!("http://{}", receiver.address()));
+    hook.notify(&message.clone().to(Some(address)), &cx).await.unwrap();
     let received = receiver.next().await.unwrap();
     assert_eq!(received.path, "/mine");
     assert!(!String::from_utf8_lossy(&received.body).contains("/mine"), "addresses stay here");
@@ -221,18 +170,36 @@ async fn addresses_of_jobs_are_used_and_guarded() {
         ("ftp://example.com/", "http.scheme"),
         ("app.example/hook", "http.url"),
     ] {
-        assert_eq!(hook.check_address(to).unwrap_err().code(), code, "{to}");
-        cx.to = Some(to.to_owned());
-        let error = hook.notify(&mine, &cx).await.unwrap_err();
+        assert_eq!(hook.address(to).unwrap_err().code(), code, "{to}");
+        let stored = message.clone().to(Some(Address::at("o", to)));
+        let error = hook.notify(&stored, &cx).await.unwrap_err();
         assert!(matches!(error, NotifyError::Rejected { .. }), "{to}: {error:?}");
     }
-    cx.to = Some(format!("http://localhost:{}/", receiver.address().rsplit(':').next().unwrap()));
-    let error = hook.notify(&mine, &cx).await.unwrap_err();
+    let to = format!("http://localhost:{}/", receiver.address().rsplit(':').next().unwrap());
+    let address = hook.address(&to).unwrap();
+    let error = hook.notify(&message.to(Some(address)), &cx).await.unwrap_err();
     assert!(
         matches!(error, NotifyError::Rejected { .. }),
         "a name that resolves to the loopback: {error:?}"
     );
     assert!(receiver.try_next().is_none());
+}
+
+#[test]
+fn an_origin_says_its_port_and_nothing_of_the_path() {
+    let hook = Webhook::per_job().sign(SECRET).build().unwrap();
+    for (url, origin) in [
+        ("https://Hooks.Example./T0/s3cret?job=1", "https://hooks.example:443"),
+        ("http://user:pass@hooks.example/", "http://hooks.example:80"),
+        ("https://hooks.example:8443", "https://hooks.example:8443"),
+        ("https://[2606:4700:4700::1111]/x", "https://[2606:4700:4700::1111]:443"),
+    ] {
+        assert_eq!(hook.address(url).unwrap().origin(), origin);
+    }
+    assert_eq!(hook.own_address(), None);
+    let own = Webhook::to("https://hooks.example/x").sign(SECRET).build().unwrap();
+    assert_eq!(own.own_address().unwrap().origin(), "https://hooks.example:443");
+    assert_eq!((own.terms().bytes, own.terms().reports), (Some(256 << 10), 100));
 }
 
 #[test]
@@ -252,8 +219,20 @@ fn mistakes_are_found_when_it_is_built() {
     assert_eq!(code(Webhook::to("http://169.254.169.254/").sign(SECRET)), "http.forbidden_address");
     assert_eq!(code(Webhook::to("http://2130706433/").sign(SECRET)), "http.forbidden_address");
     assert_eq!(code(Webhook::to("nonsense").sign(SECRET)), "http.url");
+    assert_eq!(code(to().sign(SECRET).max_body(4000)), "webhook.max_body");
     let named = Webhook::to("nonsense").name("hooks").sign(SECRET).build().unwrap_err();
     assert_eq!(named.fact("channel"), Some("hooks"));
+}
+
+fn disabled(channel: &str) -> Event {
+    let data = EventData::Disabled {
+        channel: channel.to_owned(),
+        destination: "https://hooks.example:443".to_owned(),
+        since: NOW,
+        reason: "the receiver answered 500".to_owned(),
+        dead: 7,
+    };
+    Event::new(EventKind::DestinationDisabled, NOW, data)
 }
 
 #[test]
@@ -264,18 +243,21 @@ fn it_tells_of_what_it_was_asked_to() {
     assert!(
         standard.wants(&of(EventKind::JobFailed)) && !standard.wants(&of(EventKind::JobProgress))
     );
-    let progress =
-        to().sign(SECRET).on([EventKind::JobProgress, EventKind::DeliveryFailed]).build().unwrap();
+    let progress = to()
+        .sign(SECRET)
+        .on([EventKind::JobProgress, EventKind::DeliveryFailed, EventKind::DestinationDisabled])
+        .build()
+        .unwrap();
     assert!(
         progress.wants(&of(EventKind::JobProgress)) && !progress.wants(&of(EventKind::JobFailed))
     );
 
     let lost = |channel: &str| {
-        let (channel, event) = (channel.to_owned(), completed().id);
-        let data = EventData::Delivery { channel, event, attempts: 9, reason: String::new() };
-        Event::new(EventKind::DeliveryFailed, NOW, data)
+        let failure = DeliveryFailure::new(channel, completed().id, "no");
+        Event::new(EventKind::DeliveryFailed, NOW, EventData::Delivery(Box::new(failure)))
     };
     assert!(progress.wants(&lost("email")) && !progress.wants(&lost("webhook")));
+    assert!(progress.wants(&disabled("email")) && !progress.wants(&disabled("webhook")));
 
     let dialect = to().cloudinary("abcd").build().unwrap();
     let in_batch =
@@ -285,95 +267,6 @@ fn it_tells_of_what_it_was_asked_to() {
             && !dialect.wants(&in_batch)
             && dialect.wants(&of(EventKind::BatchCompleted))
     );
-}
-
-#[test]
-fn a_body_stays_below_20_kb_and_says_what_it_left_out() {
-    let outputs: Vec<_> = (0..500).map(|i| output(&format!("public/{i}.jpg"), 320, 240)).collect();
-    let long = Event::new(
-        EventKind::JobCompleted,
-        NOW,
-        EventData::Job(Box::new(report("succeeded", &json!(outputs)))),
-    );
-    let body = body::standard(&long);
-    assert!(body.len() < 20_000);
-    let data = &json_of(&body)["data"];
-    assert_eq!((&data["truncated"], &data["report"]["state"]), (&json!(true), &json!("succeeded")));
-    assert_eq!(data["report"]["outputs"], Value::Null);
-
-    // The plan goes first, and the outputs stay.
-    let mut talkative = report("succeeded", &json!([output("public/cat.jpg", 320, 240)]));
-    talkative.plan[0].stages[0].detail = "very ".repeat(5_000);
-    let batch = BatchReport::new(BATCH.parse().unwrap(), vec![talkative.clone(), talkative]);
-    let body = body::standard(&Event::new(
-        EventKind::BatchCompleted,
-        NOW,
-        EventData::Batch(Box::new(batch)),
-    ));
-    let data = &json_of(&body)["data"];
-    assert_eq!(
-        (&data["truncated"], &data["report"]["jobs"][1]["plan"]),
-        (&json!(true), &Value::Null)
-    );
-    assert_eq!(data["report"]["jobs"][1]["outputs"][0]["output"], "public/cat.jpg");
-
-    // Whatever a host puts into a job, the last resort fits.
-    let options = JobOptions::new()
-        .owner("o".repeat(30_000))
-        .metadata("m", "x".repeat(30_000))
-        .tag("t".repeat(30_000));
-    let body = body::standard(&completed().about(JOB.parse().unwrap(), None, &options));
-    let data = &json_of(&body)["data"];
-    assert!(body.len() < 20_000);
-    assert_eq!((&data["job"], &data["report"]["state"]), (&json!(JOB), &json!("succeeded")));
-    assert_eq!(json_of(&body::standard(&completed()))["data"]["truncated"], Value::Null);
-}
-
-fn cloudinary_body(event: &Event) -> Value {
-    let mut urls = PublicUrls::default();
-    urls.add("public".into(), "https://cdn.example/media").unwrap();
-    json_of(&cloudinary::payload(event, &urls))
-}
-
-#[test]
-fn cloudinary_upload() {
-    assert_eq!(
-        cloudinary_body(&completed()),
-        json!({
-            "notification_type": "upload", "type": "upload", "resource_type": "image",
-            "public_id": "cat", "version": 1_760_000_000, "created_at": "2025-10-09T08:53:20Z",
-            "width": 320, "height": 240, "bytes": 1234, "format": "jpg", "etag": "cd",
-            "url": "https://cdn.example/media/cat.jpg", "secure_url": "https://cdn.example/media/cat.jpg",
-        })
-    );
-    let failed = report("failed", &json!([]));
-    assert_eq!(
-        cloudinary_body(&Event::new(EventKind::JobFailed, NOW, EventData::Job(Box::new(failed)))),
-        json!({ "notification_type": "upload", "type": "upload", "public_id": "2026/cat",
-                "error": { "message": "the image ends too early" } })
-    );
-}
-
-#[test]
-fn cloudinary_eager() {
-    let job = report(
-        "partial",
-        &json!([output("public/a/cat.jpg", 320, 240), failed_output("public/cat-large.jpg")]),
-    );
-    let eager = json!([
-        { "transformation": "h_240,w_320/jpg", "width": 320, "height": 240, "bytes": 1234, "format": "jpg",
-          "url": "https://cdn.example/media/a/cat.jpg", "secure_url": "https://cdn.example/media/a/cat.jpg" },
-        { "status": "failed", "reason": "the image ends too early", "public_id": "cat-large" },
-    ]);
-    let whole = |batch: &str, eager: &Value| {
-        json!({ "notification_type": "eager", "batch_id": batch, "public_id": "2026/cat", "version": 1_760_000_000,
-                "eager": eager })
-    };
-    let of_job = Event::new(EventKind::JobCompleted, NOW, EventData::Job(Box::new(job.clone())));
-    assert_eq!(cloudinary_body(&of_job), whole(JOB, &eager));
-    let batch = BatchReport::new(BATCH.parse().unwrap(), vec![job]);
-    let of_batch = Event::new(EventKind::BatchCompleted, NOW, EventData::Batch(Box::new(batch)));
-    assert_eq!(cloudinary_body(&of_batch), whole(BATCH, &eager));
 }
 
 #[tokio::test]
