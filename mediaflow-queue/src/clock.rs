@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_goes_wrong_is_corrected_and_noise_is_not() {
-        let clock = DatabaseClock::new(Arc::new(SystemClock));
+        let clock = DatabaseClock::new(Arc::new(SystemClock::default()));
         let (before, after) = (Timestamp::from_millis(10_000), Timestamp::from_millis(10_020));
         clock.correct(before, after, 10_050);
         assert_eq!(clock.ahead.load(Ordering::Relaxed), 0);

@@ -23,6 +23,12 @@ on_both! {
     a_breaker_that_is_switched_off_is_closed
 }
 
+/// Waits until everybody was told of all that has happened.
+async fn all_told(database: &Database) {
+    database.until("SELECT count(*) FROM mediaflow_unrouted", 0).await;
+    database.until("SELECT count(*) FROM mediaflow_messages WHERE state <> 'delivered'", 0).await;
+}
+
 async fn a_breaker_that_is_switched_off_is_closed(database: Database) {
     let (queue, fake) = (database.queue(), FakeBackend::new());
     let media = builder(queue.clone(), &fake)
@@ -34,6 +40,7 @@ async fn a_breaker_that_is_switched_off_is_closed(database: Database) {
         .unwrap();
     let job = media.submit(work("good")).await.unwrap();
     soon("success", job.done()).await.unwrap();
+    all_told(&database).await;
     assert_eq!(queue.stats().await.unwrap().destinations[0].breaker, Breaker::Closed);
     assert_eq!(queue.destinations().await.unwrap(), [], "nothing is to be said of what works");
     shut(media).await;
@@ -62,7 +69,7 @@ async fn stats_and_metrics_tell_what_goes_on(database: Database) {
     media.submit(work("held")).await.unwrap();
     fake.begun("held", 1).await;
     media.submit(work("waits")).await.unwrap();
-    database.until("SELECT count(*) FROM mediaflow_messages WHERE state <> 'delivered'", 0).await;
+    all_told(&database).await;
 
     let stats = queue.stats().await.unwrap();
     let jobs = stats.jobs;

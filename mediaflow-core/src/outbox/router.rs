@@ -4,11 +4,29 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
-use super::{DestinationKey, Unrouted};
+use super::DestinationKey;
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::notify::{Address, Recipient};
 use crate::{Clock, Error, MessageId, Result, Timestamp};
+
+/// An event that is not routed yet.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Unrouted {
+    /// Its number in the store.
+    pub seq: i64,
+    /// The event; an error if this build can not read it.
+    pub event: Result<Event, Error>,
+}
+
+impl Unrouted {
+    /// The event of this number.
+    #[must_use]
+    pub fn new(seq: i64, event: Result<Event, Error>) -> Self {
+        Self { seq, event }
+    }
+}
 
 /// What became of an event that was to be routed.
 #[derive(Debug)]

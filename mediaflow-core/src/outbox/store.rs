@@ -6,9 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Routed, Waiting};
-use crate::event::Event;
-use crate::{Clock, Error, Result};
+use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Routed, Unrouted, Waiting};
+use crate::{Clock, Result};
 
 /// Where an engine keeps events and messages. One conformance suite runs on all:
 /// [`exercise_engine`](crate::testing::exercise_engine).
@@ -66,24 +65,6 @@ pub trait OutboxStore: fmt::Debug + Send + Sync + 'static {
     /// Whether messages outlive the process. If they do not, a dispatcher that is to stop waits for the last of them.
     fn is_durable(&self) -> bool {
         true
-    }
-}
-
-/// An event that is not routed yet.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Unrouted {
-    /// Its number in the store.
-    pub seq: i64,
-    /// The event; an error if this build can not read it.
-    pub event: Result<Event, Error>,
-}
-
-impl Unrouted {
-    /// The event of this number.
-    #[must_use]
-    pub fn new(seq: i64, event: Result<Event, Error>) -> Self {
-        Self { seq, event }
     }
 }
 

@@ -3,7 +3,7 @@ use sqlx::AssertSqlSafe;
 
 use super::destination;
 use super::filter::DeliveryFilter;
-use super::store::to_text;
+use super::handle::to_text;
 use super::view::{Delivery, DeliveryAttempt, Destination};
 use crate::db::{Value, values};
 use crate::process::Process;

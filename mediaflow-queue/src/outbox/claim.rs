@@ -6,8 +6,8 @@ use sqlx::AssertSqlSafe;
 
 use super::destination::{self, Locked};
 use super::finish::give_up_all;
-use super::route::MARGIN;
-use super::store::{Outbox, to_key, to_text};
+use super::handle::MARGIN;
+use super::handle::{Outbox, to_key, to_text};
 use crate::db::{Row, Tx, values};
 use crate::process::Process;
 

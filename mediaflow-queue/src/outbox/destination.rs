@@ -6,7 +6,6 @@ use mediaflow_core::outbox::DestinationState;
 use mediaflow_core::{Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::store::Touched;
 use crate::db::{Row, Tx, Value, places, values};
 use crate::process::Process;
 
@@ -24,6 +23,13 @@ pub(super) struct Entry {
     pub(super) state: DestinationState,
     before: DestinationState,
     stored: bool,
+}
+
+/// The destinations of an exchange. They are locked before anything else, in one order.
+pub(super) struct Touched {
+    pub(super) keys: BTreeSet<String>,
+    /// Those that have something to be remembered now, if they had not before.
+    pub(super) failing: BTreeSet<String>,
 }
 
 /// How many keys one statement names.
@@ -65,6 +71,11 @@ pub(super) async fn lock(
 }
 
 impl Locked {
+    /// Whether a destination works, and nothing is to be remembered of it.
+    pub(super) fn is_clear(&self, key: &str) -> bool {
+        !self.rows.contains_key(key)
+    }
+
     /// The state of a destination, to be changed.
     pub(super) fn state(&mut self, key: &str) -> &mut DestinationState {
         let entry = || Entry {

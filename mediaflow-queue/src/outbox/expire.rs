@@ -7,7 +7,8 @@ use mediaflow_core::outbox::Fate;
 use mediaflow_core::{EventKind, Result, Timestamp};
 
 use super::destination;
-use super::store::{Outbox, Touched, policy_of, to_key};
+use super::destination::Touched;
+use super::handle::{Outbox, policy_of, to_key};
 use crate::db::{Row, Tx, values};
 use crate::events;
 use crate::process::Process;

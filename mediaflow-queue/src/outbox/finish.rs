@@ -8,7 +8,7 @@ use mediaflow_core::{Event, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::destination::Locked;
-use super::store::{Outbox, to_text};
+use super::handle::{Outbox, to_text};
 use crate::db::{Tx, places, values};
 use crate::process::Process;
 

@@ -12,6 +12,7 @@ mod destination;
 mod expire;
 mod filter;
 mod finish;
+mod handle;
 mod route;
 mod store;
 mod view;
@@ -20,4 +21,4 @@ pub use filter::DeliveryFilter;
 pub use view::{Breaker, Delivery, DeliveryAttempt, DeliveryOutcome, DeliveryState, Destination};
 
 pub(crate) use expire::release;
-pub(crate) use store::Outbox;
+pub(crate) use handle::Outbox;

@@ -16,20 +16,9 @@ use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
 use super::destination::Locked;
-use super::store::{Outbox, policy_of, to_text};
+use super::handle::{MARGIN, Outbox, policy_of, to_text};
 use crate::db::{Row, Tx, Value, places, values};
 use crate::process::Process;
-
-/// What a process knows of its right to route.
-#[derive(Debug, Default)]
-pub(super) struct Routing {
-    /// Until when it has the right, for sure.
-    until: Option<Instant>,
-    /// When to ask again.
-    ask_at: Option<Instant>,
-    /// When events were last looked for that are partly routed, or for a newer build.
-    looked: Option<Instant>,
-}
 
 /// How long the right to route lasts, and how often it is asked for.
 const LEASE: Duration = Duration::from_secs(15);
@@ -324,9 +313,6 @@ async fn add(
     }
     Ok(())
 }
-
-/// How much longer a lease is than an attempt may take: time to write down what came of it.
-pub(super) const MARGIN: Duration = Duration::from_secs(30);
 
 fn message(new: &NewMessage, event: &Arc<Event>) -> Message {
     // The targets are for the router alone.

@@ -1,69 +1,31 @@
 use std::collections::{BTreeSet, HashSet};
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::outbox::{
-    Attempted, DestinationKey, Exchange, Exchanged, OutboxStore, Route, Unrouted, Waiting,
+    Attempted, Exchange, Exchanged, OutboxStore, Route, Unrouted, Waiting,
 };
 use mediaflow_core::{Clock, NotifyError, Result};
 use tokio::sync::Notify;
 
-use super::destination::{self, Locked};
-use super::route::Routing;
-use super::{claim, expire, finish};
+use super::destination::{self, Touched};
+use super::handle::{Outbox, to_text};
+use super::{claim, expire, finish, route};
 use crate::events;
-use crate::process::Process;
-
-/// Events and messages of a database, as the dispatcher of this process uses them.
-pub(crate) struct Outbox {
-    pub(super) process: Arc<Process>,
-    pub(super) routing: Mutex<Routing>,
-}
 
 impl Outbox {
-    pub(crate) fn new(process: Arc<Process>) -> Self {
-        Self { process, routing: Mutex::default() }
-    }
-
-    /// How messages of a channel are sent: the host's policy under the channel's terms.
-    pub(super) fn policy(&self, channel: &str) -> DeliveryPolicy {
-        policy_of(&self.process, channel)
-    }
-
-    pub(super) fn lock_routing(&self) -> std::sync::MutexGuard<'_, Routing> {
-        self.routing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Gives back the right to route: this process stops, and another one need not wait for the end of the lease.
     pub(crate) async fn close(&self) {
-        if let Err(error) = super::route::release(&self.process).await {
+        if let Err(error) = route::release(&self.process).await {
             tracing::debug!(%error, "the right to route could not be given back; it ends by itself");
         }
     }
 }
 
-pub(super) fn policy_of(process: &Process, channel: &str) -> DeliveryPolicy {
-    let executor = &process.executor;
-    let terms = executor.notifier(channel).map(|notifier| notifier.terms()).unwrap_or_default();
-    executor.delivery().under(&terms)
-}
-
-/// How a destination is written: the channel has no space in its name.
-pub(super) fn to_text(key: &DestinationKey) -> String {
-    format!("{} {}", key.channel, key.name)
-}
-
-pub(super) fn to_key(text: &str) -> DestinationKey {
-    let (channel, name) = text.split_once(' ').unwrap_or((text, ""));
-    DestinationKey::new(channel, name)
-}
-
 #[async_trait]
 impl OutboxStore for Outbox {
     async fn unrouted(&self, channels: &[String], most: usize) -> Result<Vec<Unrouted>> {
-        super::route::unrouted(self, channels, most).await
+        route::unrouted(self, channels, most).await
     }
 
     async fn waiting(&self, channels: &[String]) -> Result<Vec<Waiting>> {
@@ -78,8 +40,7 @@ impl OutboxStore for Outbox {
         let mut locked = destination::lock(process, &mut tx, &touched(&exchange)).await?;
         let finished = finish::finish(self, &mut tx, exchange.done, &mut locked, now).await?;
         events::record(process, &mut tx, &finished.events).await?;
-        let mut exchanged =
-            super::route::store(self, &mut tx, exchange.routed, &locked, now).await?;
+        let mut exchanged = route::store(self, &mut tx, exchange.routed, &locked, now).await?;
         for request in exchange.claims {
             let claimed = claim::claim(self, &mut tx, request, &mut locked, now).await?;
             exchanged.claimed.push(claimed);
@@ -133,13 +94,6 @@ impl OutboxStore for Outbox {
     }
 }
 
-/// The destinations of an exchange. They are locked before anything else, in one order.
-pub(super) struct Touched {
-    pub(super) keys: BTreeSet<String>,
-    /// Those that have something to be remembered now, if they had not before.
-    pub(super) failing: BTreeSet<String>,
-}
-
 fn touched(exchange: &Exchange<'_>) -> Touched {
     let mut keys = BTreeSet::new();
     let mut failing = BTreeSet::new();
@@ -160,17 +114,4 @@ fn touched(exchange: &Exchange<'_>) -> Touched {
         }
     }
     Touched { keys, failing }
-}
-
-impl fmt::Debug for Outbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("process", &self.process).finish_non_exhaustive()
-    }
-}
-
-impl Locked {
-    /// Whether a destination works, and nothing is to be remembered of it.
-    pub(super) fn is_clear(&self, key: &str) -> bool {
-        !self.rows.contains_key(key)
-    }
 }

@@ -6,7 +6,7 @@ use mediaflow_core::outbox::DestinationState;
 use mediaflow_core::{Error, EventId, EventKind, JobId, MessageId, Result, Timestamp};
 
 use super::destination;
-use super::store::to_key;
+use super::handle::to_key;
 use crate::db::Row;
 
 macro_rules! names {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::Inner;
+use super::inner::Inner;
 use super::state::Taken;
 use crate::engine::Shutdown;
 use crate::executor::{Executor, Finished, Observer};

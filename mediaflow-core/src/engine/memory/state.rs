@@ -1,7 +1,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::MemoryEngine;
 use crate::engine::{Next, Record, Submission, Submitted};
 use crate::event::{Event, EventData, EventKind};
 use crate::executor::{Attempt, Finished, RetryPolicy};
@@ -44,6 +43,9 @@ pub(super) struct Taken {
 }
 
 impl State {
+    /// How many ended jobs are remembered.
+    pub(super) const HISTORY: usize = 10_000;
+
     pub(super) fn waiting(&self) -> usize {
         self.ready.len() + self.later.len()
     }
@@ -244,7 +246,7 @@ impl State {
 
     /// Drops the oldest ended jobs. A batch goes with the first of its jobs that goes.
     fn forget(&mut self) {
-        while self.ended.len() > MemoryEngine::HISTORY {
+        while self.ended.len() > Self::HISTORY {
             let Some(entry) = self.ended.pop_front().and_then(|job| self.jobs.remove(&job)) else {
                 continue;
             };
