@@ -256,7 +256,8 @@ impl Dispatcher {
 
     /// Decides which new messages are sent at once.
     fn choose_at_once(&mut self, failed: &HashSet<DestinationKey>) {
-        let mut places: HashMap<DestinationKey, usize> = HashMap::new();
+        let mut of_destination: HashMap<DestinationKey, usize> = HashMap::new();
+        let mut of_channel: HashMap<String, usize> = HashMap::new();
         for routed in &mut self.routed {
             let Route::Messages(messages) = &mut routed.route else { continue };
             for message in messages {
@@ -265,12 +266,14 @@ impl Dispatcher {
                     continue;
                 };
                 let of_batch = routed.event.as_ref().is_some_and(|event| event.job.is_none());
-                let taken = places.entry(message.destination.clone()).or_default();
-                message.at_once = !failed.contains(&message.destination)
+                let key = &message.destination;
+                let taken = of_destination.entry(key.clone()).or_default();
+                let in_channel = of_channel.entry(key.channel.clone()).or_default();
+                message.at_once = !failed.contains(key)
                     && !(of_batch && *reports > 0)
-                    && *taken < policy.concurrency.max(1)
-                    && self.queues.is_free(&message.destination, policy);
+                    && (*taken).max(*in_channel) < self.queues.at_once(key, policy);
                 *taken += usize::from(message.at_once);
+                *in_channel += usize::from(message.at_once);
             }
         }
     }

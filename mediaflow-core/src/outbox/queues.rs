@@ -127,14 +127,12 @@ impl Queues {
         fits
     }
 
-    /// Whether a message that was made a moment ago can be sent at once: nothing waits before it, and nothing is known
-    /// against it.
-    pub(super) fn is_free(&self, key: &DestinationKey, policy: &DeliveryPolicy) -> bool {
-        policy.rate.is_none()
-            && !policy.ordered
-            && !self.known.contains_key(key)
-            && !self.ramps.contains_key(key)
-            && self.free(key, policy) > 0
+    /// How many messages that were made a moment ago can be sent at once: none if something waits before them, or
+    /// something is known against it.
+    pub(super) fn at_once(&self, key: &DestinationKey, policy: &DeliveryPolicy) -> usize {
+        let plain = policy.rate.is_none() && !policy.ordered;
+        let clear = !self.known.contains_key(key) && !self.ramps.contains_key(key);
+        if plain && clear { self.free(key, policy) } else { 0 }
     }
 
     /// When something can be sent that can not be sent yet.
@@ -297,8 +295,10 @@ mod tests {
     fn what_waits_goes_before_what_was_just_made() {
         let (policies, mut queues) = (policies(|_| {}), Queues::default());
         let policy = &policies["hooks"].0;
-        assert!(queues.is_free(&key("a"), policy));
+        assert_eq!(queues.at_once(&key("a"), policy), policy.concurrency);
+        queues.begun(&key("a"));
+        assert_eq!(queues.at_once(&key("a"), policy), policy.concurrency - 1);
         queues.look(vec![waiting("a", 0, NOW)]);
-        assert!(!queues.is_free(&key("a"), policy));
+        assert_eq!(queues.at_once(&key("a"), policy), 0);
     }
 }
