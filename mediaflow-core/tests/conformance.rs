@@ -63,9 +63,9 @@ impl Notifier for Echo {
         message: &Message,
         _cx: &DeliveryContext,
     ) -> Result<Receipt, NotifyError> {
-        let address = message.address.clone().or_else(|| self.own_address()).unwrap();
-        let (_, path) = address.reveal().split_once("example").unwrap();
-        Err(NotifyError::rejected(format!("Cannot POST {path}")))
+        let address = message.address.clone().or_else(|| self.own_address());
+        let path = address.map(|address| address.reveal().replace("https://h.example", ""));
+        Err(NotifyError::rejected(format!("Cannot POST {}", path.unwrap_or_default())))
     }
 }
 
