@@ -9,8 +9,8 @@ impl Executor {
     /// [`Mediaflow::submit`](crate::Mediaflow::submit) call it first.
     ///
     /// # Errors
-    /// The first mistake: what [`Registry::check_spec`] gives, an inline source that is too large, a storage or notifier
-    /// that is not configured, a key or address that it refuses.
+    /// The first mistake: what [`Registry::check_spec`](crate::Registry::check_spec) gives, an inline source that is too
+    /// large, a storage or notifier that is not configured, a key or address that it refuses.
     pub fn check(&self, spec: &JobSpec) -> Result<()> {
         let Some(pipeline) = self.0.registry.check_spec(spec, &self.0.limits)? else {
             return Ok(());

@@ -44,7 +44,7 @@ impl Executor {
         })
     }
 
-    /// One attempt to send a message through a channel. It takes at most [`DeliveryPolicy::timeout`].
+    /// One attempt to send a message through a channel. It takes at most [`DeliveryPolicy::timeout`](crate::executor::DeliveryPolicy::timeout).
     ///
     /// # Errors
     /// What to do next: see [`NotifyError`].

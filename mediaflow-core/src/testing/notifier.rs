@@ -3,7 +3,8 @@ use crate::notify::{DeliveryContext, Message, Notifier};
 use crate::time::{Clock as _, SystemClock};
 
 /// The conformance suite of [`Notifier`]: its receiver works. Sends an event of each kind that it wants, each twice
-/// with the same id, as after a lost answer. None of `secrets` may be seen in its `Debug` form.
+/// with the same id, as after a lost answer. None of `secrets` may be seen in its `Debug` form, nor in
+/// the origin of its own address.
 ///
 /// # Panics
 /// With what is wrong.
@@ -12,9 +13,11 @@ pub async fn exercise_notifier(notifier: &dyn Notifier, secrets: &[&str]) {
     let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     assert!(!name.is_empty() && name.chars().all(valid), "`{name}` is no name for a channel");
 
-    let shown = format!("{notifier:?}{notifier:#?}");
+    let address = notifier.own_address();
+    let origin = address.as_ref().map(|address| address.origin());
+    let shown = format!("{notifier:?}{notifier:#?}{address:?}{origin:?}");
     for secret in secrets {
-        assert!(!shown.contains(secret), "{name}: its Debug form shows a secret");
+        assert!(!shown.contains(secret), "{name}: its Debug form or its origin shows a secret");
     }
 
     let now = SystemClock.now();
