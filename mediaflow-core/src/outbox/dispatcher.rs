@@ -269,8 +269,8 @@ impl Dispatcher {
                 let key = &message.destination;
                 let taken = of_destination.entry(key.clone()).or_default();
                 let in_channel = of_channel.entry(key.channel.clone()).or_default();
-                message.at_once = !failed.contains(key)
-                    && !(of_batch && *reports > 0)
+                let with_reports = of_batch && *reports > 0;
+                message.at_once = !(failed.contains(key) || with_reports)
                     && (*taken).max(*in_channel) < self.queues.at_once(key, policy);
                 *taken += usize::from(message.at_once);
                 *in_channel += usize::from(message.at_once);

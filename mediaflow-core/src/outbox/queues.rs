@@ -108,7 +108,7 @@ impl Queues {
             Some(((known.state.failures, known.due), request))
         };
         let mut ready: Vec<_> = self.known.iter().filter_map(request).collect();
-        ready.sort_by(|a, b| a.0.cmp(&b.0));
+        ready.sort_by_key(|(order, _)| *order);
         let mut taken: HashMap<String, usize> = HashMap::new();
         let mut fits = Vec::new();
         for (_, mut request) in ready {
@@ -228,8 +228,7 @@ mod tests {
     }
 
     fn waiting(name: &str, failures: u32, due: Timestamp) -> Waiting {
-        let mut state = DestinationState::default();
-        state.failures = failures;
+        let state = DestinationState { failures, ..DestinationState::default() };
         Waiting::new(key(name), state, due)
     }
 

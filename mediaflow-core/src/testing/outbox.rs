@@ -20,24 +20,30 @@ use crate::{Builder, Clock as _, Error, JobId, Mediaflow, Result};
 /// # Panics
 /// With what is wrong.
 pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
-    let host = async || {
-        let clock = ManualClock::new();
-        Host::new(make(clock.clone()).await, clock)
-    };
-    everything_but_success_is_tried_again(host().await).await;
-    a_schedule_ends_and_is_told_once(host().await).await;
-    patience_and_outages_use_up_no_attempts(host().await).await;
-    refused_credentials_hold_a_destination_back(host().await).await;
-    refused_credentials_of_one_address_hold_back_only_that(host().await).await;
-    an_address_that_is_gone_ends_alone(host().await).await;
-    the_hosts_own_endpoint_is_disabled_after_days(host().await).await;
-    addresses_of_one_origin_share_a_breaker(host().await).await;
-    a_time_to_live_ends_what_waits(host().await).await;
-    recipients_are_found_and_found_again(host().await).await;
-    terms_of_a_channel_are_kept(host().await).await;
-    a_thread_goes_on(host().await).await;
-    a_batch_is_told_in_numbers(host().await).await;
-    a_batch_of_a_job_that_another_one_has_is_told(host().await).await;
+    macro_rules! each {
+        ($($test:ident)*) => {
+            $({
+                let clock = ManualClock::new();
+                $test(Host::new(make(clock.clone()).await, clock)).await;
+            })*
+        };
+    }
+    each! {
+        everything_but_success_is_tried_again
+        a_schedule_ends_and_is_told_once
+        patience_and_outages_use_up_no_attempts
+        refused_credentials_hold_a_destination_back
+        refused_credentials_of_one_address_hold_back_only_that
+        an_address_that_is_gone_ends_alone
+        the_hosts_own_endpoint_is_disabled_after_days
+        addresses_of_one_origin_share_a_breaker
+        a_time_to_live_ends_what_waits
+        recipients_are_found_and_found_again
+        terms_of_a_channel_are_kept
+        a_thread_goes_on
+        a_batch_is_told_in_numbers
+        a_batch_of_a_job_that_another_one_has_is_told
+    }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
