@@ -7,7 +7,8 @@ use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-use super::{address, shown};
+use super::address;
+use super::shown::shown;
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, Default)]
@@ -174,6 +175,8 @@ mod tests {
             "http://0/",
             "http://169.254.169.254/latest/meta-data/",
             "http://2852039166/",
+            "http://168.63.129.16/?comp=versions",
+            "http://2822734096/",
             "http://10.0.0.1/",
             "http://[::1]/",
             "http://[::]/",

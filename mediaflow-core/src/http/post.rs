@@ -4,7 +4,8 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use tokio::time::{Instant, timeout_at};
 
-use super::{GuardedClient, broken, parse, shown};
+use super::client::GuardedClient;
+use super::shown::{broken, parse, shown};
 use crate::{Error, Result};
 
 /// How much of an answer is kept.

@@ -4,7 +4,7 @@ use mediaflow_core::engine::Record;
 use mediaflow_core::event::EventData;
 use mediaflow_core::report::{BatchReport, JobState, OutputState};
 use mediaflow_core::spec::{JobOptions, JobSpec};
-use mediaflow_core::{BatchId, Error, Event, EventKind, Failure, JobId, Result, Timestamp};
+use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::row::Held;
@@ -264,7 +264,7 @@ pub(crate) async fn fail_by_name(
     let now = home.now();
     let mut held = legible(&row, job, now)?;
     if state == JobState::Failed {
-        held.record.failure = Some(Failure::from(error));
+        held.record.note(error);
     }
     let mut events = held.record.end(state, None, now);
     for batched in write(tx, &[&held], now).await? {

@@ -64,7 +64,7 @@ async fn begin(home: &Home, jobs: &[JobId], assembly: bool) -> Result<Vec<Start>
             continue;
         };
         let mut held = Held::read(&row)?;
-        if !home.executor.registry().knows(&held.record.spec) {
+        if !home.executor.knows(&held.record.spec.needs()) {
             // Its row stays untouched, and so does every other one here.
             transaction.rollback().await?;
             return if jobs.len() == 1 { Ok(vec![Start::Foreign]) } else { Err(foreign(*job)) };

@@ -1,4 +1,6 @@
 //! The engine of tests, scripts and hosts that keep a queue of their own: everything is lost with the process.
+//!
+//! Uses: error, event, executor, id, notify, report, spec, time.
 
 mod delivery;
 mod run;
