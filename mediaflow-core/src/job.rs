@@ -54,7 +54,8 @@ pub trait Job: Serialize + DeserializeOwned + fmt::Debug + Send + Sync + 'static
     /// The source can not be used, or the parameters make no sense for it.
     async fn plan(&self, cx: &PlanContext<'_>) -> Result<Pipeline>;
 
-    /// What a worker must know to run it, as `kind@version`, as far as that is known before the plan.
+    /// What a worker must know to run it, as far as that is known before the plan: operations as `kind@version`,
+    /// storages as `storage:name`. The job's own kind and the channels to tell need not be named.
     fn requires(&self) -> Vec<String> {
         Vec::new()
     }
@@ -98,7 +99,7 @@ impl<'a> PlanContext<'a> {
 
 #[async_trait]
 impl Job for Pipeline {
-    const KIND: &'static str = "pipeline";
+    const KIND: &'static str = Self::WIRE;
 
     async fn plan(&self, _cx: &PlanContext<'_>) -> Result<Self> {
         Ok(self.clone())

@@ -44,6 +44,21 @@ pub struct Limits {
     pub steps: usize,
     /// Outputs of one job. Default 500.
     pub outputs: usize,
+    /// Bytes per second that a source by URL has to bring on average, over each time in which it could also have stalled;
+    /// 0 for any. Default 1,024.
+    pub source_rate: u64,
+    /// Bytes of an idempotency key, an owner, a tag, the name of a channel. Default 255.
+    pub option_bytes: usize,
+    /// Bytes of an address to notify. Default 4,096.
+    pub address_bytes: usize,
+    /// Tags of one job. Default 64.
+    pub tags: usize,
+    /// Targets to notify of one job. Default 32.
+    pub notify_targets: usize,
+    /// Bytes of the metadata that a host gives with a job, as JSON. Default 64 KiB.
+    pub option_metadata_bytes: usize,
+    /// Jobs submitted together. Default 10,000.
+    pub batch_jobs: usize,
 }
 
 impl Default for Limits {
@@ -63,6 +78,13 @@ impl Default for Limits {
             deadline: Duration::from_secs(3600),
             steps: 1_000,
             outputs: 500,
+            source_rate: 1_024,
+            option_bytes: 255,
+            address_bytes: 4_096,
+            tags: 64,
+            notify_targets: 32,
+            option_metadata_bytes: 64 << 10,
+            batch_jobs: 10_000,
         }
     }
 }
@@ -106,5 +128,5 @@ pub(crate) fn over(
 ) -> crate::Error {
     crate::Error::limit(code, format!("{found} {field} are more than the limit of {allowed}"))
         .with("limit", field)
-        .help(format!("send a smaller file, or raise `Limits::{field}`"))
+        .help(format!("send less, or raise `Limits::{field}`"))
 }

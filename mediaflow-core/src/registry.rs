@@ -119,18 +119,14 @@ impl Registry {
         Ok(operation)
     }
 
-    /// Whether everything in [`JobSpec::requires`], and the job's kind, is known here in that version or a newer one.
-    /// A worker that does not know leaves the job to another.
-    #[must_use]
-    pub fn knows(&self, spec: &JobSpec) -> bool {
-        let newest = |kind: &str| self.operations.get(kind).map(|entry| entry.version);
-        self.jobs.get(spec.kind.as_str()).is_some_and(|job| job.version() >= spec.v)
-            && spec.requires.iter().all(|needed| {
-                let (kind, version) = needed.split_once('@').unwrap_or((needed, "1"));
-                newest(kind).is_some_and(|newest| {
-                    version.parse::<u32>().is_ok_and(|version| newest >= version)
-                })
-            })
+    /// Whether an operation of this kind is known, in this version or a newer one.
+    pub(crate) fn knows_operation(&self, kind: &str, version: u32) -> bool {
+        self.operations.get(kind).is_some_and(|known| known.version >= version)
+    }
+
+    /// Whether a job of this kind is known, in this version or a newer one.
+    pub(crate) fn knows_job(&self, kind: &str, version: u32) -> bool {
+        self.jobs.get(kind).is_some_and(|known| known.version() >= version)
     }
 
     /// Lets the job of a spec decide on its pipeline.

@@ -23,9 +23,10 @@ wire_enum! {
         Succeeded = "succeeded",
         /// Some outputs were published, and some failed under the policy `skip`.
         Partial = "partial",
-        /// Nothing was published, and no attempt is left or none would help.
+        /// No attempt is left, or none would help. Outputs that an attempt published before it failed stay, and the report
+        /// says which; usually there are none.
         Failed = "failed",
-        /// Somebody cancelled it; nothing was published.
+        /// Somebody cancelled it. What was published before stays, as with `failed`.
         Cancelled = "cancelled",
     }
 }
@@ -163,7 +164,7 @@ wire_enum! {
     pub enum OutputState {
         /// Not made yet.
         Pending = "pending",
-        /// Verified and in its place.
+        /// Verified and in its place. If the job did not succeed, nothing but its place is known of it.
         Published = "published",
         /// Not made, and the job went on without it or failed with it.
         Failed = "failed",

@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use mediaflow_core::spec::{Chain, JobSpec, OnError, Pipeline, Source};
-use mediaflow_core::testing::{FakeBackend, FakeWork, dot};
-use mediaflow_core::{Limits, Registry};
+use mediaflow_core::spec::{Chain, JobOptions, JobSpec, OnError, Pipeline, Source};
+use mediaflow_core::testing::{FakeBackend, FakeWork, RecordingNotifier, dot};
+use mediaflow_core::{ErrorKind, Job, Limits, Mediaflow, PlanContext, Registry, async_trait};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 fn fixtures() -> Vec<(String, String)> {
@@ -93,25 +94,92 @@ fn mistakes_are_named_with_their_place() {
     }
 }
 
+/// A custom job without a pipeline to look at.
+#[derive(Debug, Serialize, Deserialize)]
+struct Custom;
+
+#[async_trait]
+impl Job for Custom {
+    const KIND: &'static str = "test.custom";
+
+    async fn plan(&self, _cx: &PlanContext<'_>) -> mediaflow_core::Result<Pipeline> {
+        Pipeline::from(dot()).output("out/a.gif", |dot| dot).build()
+    }
+}
+
+async fn host() -> Mediaflow {
+    Mediaflow::builder()
+        .storage("out", "memory:")
+        .with(FakeBackend::new().operations())
+        .with(|registry| {
+            registry.job::<Custom>();
+        })
+        .notify(RecordingNotifier::new("hook"))
+        .start()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_custom_job_can_not_name_a_notifier_that_is_not_there() {
+    let options = JobOptions::new().notify("hock", "somewhere");
+    let spec = JobSpec::new(&Custom).unwrap().with_options(options);
+    let error = host().await.submit(spec).await.unwrap_err();
+    assert_eq!(error.code(), "notify.unknown");
+}
+
+#[tokio::test]
+async fn options_have_limits() {
+    let long = "x".repeat(256);
+    let many = |n: usize, one: fn(JobOptions) -> JobOptions| {
+        (0..n).fold(JobOptions::new(), |all, _| one(all))
+    };
+    let cases = [
+        (JobOptions::new().idempotency_key(&long), "limit.option_bytes"),
+        (JobOptions::new().owner(&long), "limit.option_bytes"),
+        (JobOptions::new().tag(&long), "limit.option_bytes"),
+        (JobOptions::new().notify(&long, "x"), "limit.option_bytes"),
+        (JobOptions::new().notify("hook", "x".repeat(4097)), "limit.address_bytes"),
+        (many(65, |options| options.tag("t")), "limit.tags"),
+        (many(33, |options| options.notify("hook", "x")), "limit.notify_targets"),
+        (JobOptions::new().metadata("all", "x".repeat(10 << 20)), "limit.option_metadata_bytes"),
+    ];
+    let host = host().await;
+    let pipeline = Pipeline::from(dot()).output("out/a.gif", |dot| dot).build().unwrap();
+    for (options, code) in cases {
+        for spec in [JobSpec::new(&Custom).unwrap(), JobSpec::new(&pipeline).unwrap()] {
+            let error = host.submit(spec.with_options(options.clone())).await.unwrap_err();
+            assert_eq!((error.code(), error.kind()), (code, ErrorKind::Limit));
+            let field = code.strip_prefix("limit.").unwrap();
+            assert_eq!(error.fact("limit"), Some(field), "the error names what to raise");
+        }
+    }
+    let fits = many(64, |options| options.tag("t"))
+        .owner("x".repeat(255))
+        .metadata("note", "x".repeat(60_000));
+    host.submit(JobSpec::new(&Custom).unwrap().with_options(fits)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_batch_has_a_limit() {
+    let pipeline = Pipeline::from(dot()).output("out/a.gif", |dot| dot).build().unwrap();
+    let spec = JobSpec::new(&pipeline).unwrap();
+    // Endless, so it must be counted on the way.
+    let error = host().await.eager(std::iter::repeat(spec)).await.unwrap_err();
+    assert_eq!((error.code(), error.fact("limit")), ("limit.batch_jobs", Some("batch_jobs")));
+}
+
 #[test]
-fn unknown_and_newer_things_are_left_to_others() {
+fn newer_versions_are_left_to_others() {
     let mut registry = Registry::new();
     FakeBackend::new().operations()(&mut registry);
     let pipeline = Pipeline::from(dot())
         .output("out/a.gif", |dot| dot.then(FakeWork::new("a")))
         .build()
         .unwrap();
-    let spec = JobSpec::new(&pipeline).unwrap();
-    assert_eq!(spec.requires, ["fake.work@1"]);
-    assert!(registry.knows(&spec));
-    for foreign in ["fake.work@2", "fake.other@1"] {
-        let mut spec = spec.clone();
-        spec.requires = vec![foreign.to_owned()];
-        assert!(!registry.knows(&spec), "{foreign}");
-    }
-    let mut newer = spec;
+    let mut newer = JobSpec::new(&pipeline).unwrap();
+    assert_eq!(newer.requires, ["fake.work@1"]);
     newer.v = 2;
-    assert!(!registry.knows(&newer));
     assert_eq!(registry.check_spec(&newer, &Limits::default()).unwrap_err().code(), "spec.version");
 }
 

@@ -26,6 +26,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod url;
 
 #[doc(no_inline)]
 pub use object_store;

@@ -12,14 +12,31 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::ObjectStorage;
 use crate::failure::{failed, interrupted, is_missing};
 use crate::transfer::send;
+
+/// What all staged objects of a storage share.
+#[derive(Clone, Debug)]
+pub(crate) struct Staging {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) discards: Discards,
+    /// Objects above this many bytes are published through this process.
+    pub(crate) copy_limit: u64,
+}
+
+/// S3 copies no larger object in one request.
+const COPY_LIMIT: u64 = 5 << 30;
+
+impl Staging {
+    pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self { store, discards: Discards::default(), copy_limit: COPY_LIMIT }
+    }
+}
 
 /// An object beside its place.
 #[derive(Debug)]
 pub(crate) struct StagedObject {
-    storage: ObjectStorage,
+    staging: Staging,
     key: Key,
     ticket: Ticket,
     pub(crate) beside: Path,
@@ -33,7 +50,7 @@ pub(crate) struct StagedObject {
 
 impl StagedObject {
     pub(crate) fn new(
-        storage: ObjectStorage,
+        staging: Staging,
         key: Key,
         ticket: Ticket,
         beside: Path,
@@ -41,19 +58,19 @@ impl StagedObject {
         len: u64,
     ) -> Self {
         let runtime = Handle::try_current().ok();
-        Self { storage, key, ticket, beside, place, len, kept: false, runtime }
+        Self { staging, key, ticket, beside, place, len, kept: false, runtime }
     }
 
     async fn move_to_place(&mut self) -> Result<()> {
         // What can not be published stays, to be taken up again or revoked.
         self.kept = true;
-        if self.len <= self.storage.copy_limit {
-            let copied = self.storage.store.copy(&self.beside, &self.place).await;
+        if self.len <= self.staging.copy_limit {
+            let copied = self.staging.store.copy(&self.beside, &self.place).await;
             copied.map_err(|e| self.unpublished(&e))?;
         } else {
             self.send_to_place().await?;
         }
-        if let Err(e) = self.storage.store.delete(&self.beside).await
+        if let Err(e) = self.staging.store.delete(&self.beside).await
             && !is_missing(&e)
         {
             let error = failed("a published object's staged copy stays behind", &e);
@@ -65,7 +82,7 @@ impl StagedObject {
     /// For what is too large to be copied in one request. The place changes in one act here too: when the last part
     /// is there.
     async fn send_to_place(&self) -> Result<()> {
-        let store = &self.storage.store;
+        let store = &self.staging.store;
         let object = store.get(&self.beside).await.map_err(|e| self.unpublished(&e))?;
         let attributes = object.attributes.clone();
         let parts = object
@@ -107,7 +124,7 @@ impl Drop for StagedObject {
     fn drop(&mut self) {
         if let (false, Some(runtime)) = (self.kept, &self.runtime) {
             let beside = mem::take(&mut self.beside);
-            self.storage.discards.start(Arc::clone(&self.storage.store), beside, runtime);
+            self.staging.discards.start(Arc::clone(&self.staging.store), beside, runtime);
         }
     }
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use mediaflow_core::media::{Blob, Scratch};
-use mediaflow_core::spec::{Key, Source};
+use mediaflow_core::spec::Key;
 use mediaflow_core::storage::{Staged, Storage, Ticket, check_key, not_staged};
 use mediaflow_core::{CancellationToken, Error, Result};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
 use crate::failure::{failed, interrupted, is_missing};
-use crate::staged::{Discards, StagedObject};
+use crate::staged::{StagedObject, Staging};
 use crate::transfer::{content_type, download, upload};
 
 /// A [`Storage`] in an object store: S3, or any other [`ObjectStore`]. Clones share.
@@ -21,16 +21,10 @@ use crate::transfer::{content_type, download, upload};
 /// object is replaced meanwhile.
 #[derive(Clone)]
 pub struct ObjectStorage {
-    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) staging: Staging,
     root: Path,
     scratch: Scratch,
-    pub(crate) discards: Discards,
-    /// Objects above this many bytes are published through this process.
-    pub(crate) copy_limit: u64,
 }
-
-/// S3 copies no larger object in one request.
-const COPY_LIMIT: u64 = 5 << 30;
 
 impl ObjectStorage {
     /// Everything below `prefix` (empty: everything) of a store, which overwrites by default and copies in one act.
@@ -54,36 +48,10 @@ impl ObjectStorage {
                 .help("use parts with `/` between them, such as `media/public`")
         })?;
         Ok(Self {
-            store,
+            staging: Staging::new(store),
             root,
             scratch: Scratch::in_folder(std::env::temp_dir()),
-            discards: Discards::default(),
-            copy_limit: COPY_LIMIT,
         })
-    }
-
-    /// `s3://bucket/prefix`, reached as the environment says: see `S3`.
-    ///
-    /// # Errors
-    /// `storage.url` if it has another form, or this build has no such storage; those of `S3::build`.
-    pub fn from_url(url: &str) -> Result<Self> {
-        let help = "write `s3://bucket/prefix`; how to get there is said by AWS_REGION, AWS_ENDPOINT_URL and so on";
-        let wrong = |what: &str| {
-            let shown = Source::Url(url.to_owned());
-            Error::unsupported("storage.url", what).with("url", shown).help(help)
-        };
-        match url.strip_prefix("s3://") {
-            Some(place) if !url.contains(['?', '#', '@']) => {
-                let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-                let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-                if bucket.is_empty() || !bucket.chars().all(valid) {
-                    return Err(wrong("this is no name of a bucket"));
-                }
-                s3(bucket, prefix)
-            }
-            Some(_) => Err(wrong("a storage's URL has nothing but a bucket and a prefix")),
-            None => Err(wrong("no cloud storage has such a URL")),
-        }
     }
 
     /// Where large objects lie while they are worked on. Default: the system's folder for temporary files.
@@ -119,8 +87,8 @@ impl ObjectStorage {
     async fn waiting(&self, key: &Key, ticket: &Ticket, len: u64) -> Result<StagedObject> {
         let place = self.place(key)?;
         let beside = self.waiting_room(ticket.job())?.join(ticket.to_string());
-        self.discards.settled(&beside).await;
-        Ok(StagedObject::new(self.clone(), key.clone(), ticket.clone(), beside, place, len))
+        self.staging.discards.settled(&beside).await;
+        Ok(StagedObject::new(self.staging.clone(), key.clone(), ticket.clone(), beside, place, len))
     }
 
     /// The key of a listed object, if it is one.
@@ -133,30 +101,21 @@ impl ObjectStorage {
     }
 }
 
-#[cfg(feature = "s3")]
-fn s3(bucket: &str, prefix: &str) -> Result<ObjectStorage> {
-    crate::S3::bucket(bucket).prefix(prefix).build()
-}
-
-#[cfg(not(feature = "s3"))]
-fn s3(_bucket: &str, _prefix: &str) -> Result<ObjectStorage> {
-    Err(Error::unsupported("storage.url", "this build has no S3")
-        .help("switch on the feature `s3`"))
-}
-
 #[async_trait]
 impl Storage for ObjectStorage {
     async fn get(&self, key: &Key) -> Result<Blob> {
-        let object = self.store.get(&self.place(key)?).await.map_err(|e| match is_missing(&e) {
-            true => not_found(key),
-            false => failed("the object can not be read", &e).with("key", key),
-        })?;
+        let object =
+            self.staging.store.get(&self.place(key)?).await.map_err(|e| match is_missing(&e) {
+                true => not_found(key),
+                false => failed("the object can not be read", &e).with("key", key),
+            })?;
         download(object, &self.scratch, key.extension()).await.map_err(|e| e.with("key", key))
     }
 
     async fn stage(&self, key: &Key, blob: &Blob, ticket: &Ticket) -> Result<Box<dyn Staged>> {
         let staged = self.waiting(key, ticket, blob.len()).await?;
-        let (store, blob, kind) = (Arc::clone(&self.store), blob.clone(), content_type(key));
+        let (store, blob, kind) =
+            (Arc::clone(&self.staging.store), blob.clone(), content_type(key));
         let given_up = CancellationToken::new();
         let _when_dropped = given_up.clone().drop_guard();
         // A task of its own, because aborting an upload takes requests, which a dropped future can not make.
@@ -175,10 +134,11 @@ impl Storage for ObjectStorage {
         let mut staged = self.waiting(key, ticket, 0).await?;
         // Until it is known to be there it is not ours to discard.
         staged.kept = true;
-        let object = self.store.head(&staged.beside).await.map_err(|e| match is_missing(&e) {
-            true => not_staged(key, ticket),
-            false => failed("the staged object can not be seen", &e).with("key", key),
-        })?;
+        let object =
+            self.staging.store.head(&staged.beside).await.map_err(|e| match is_missing(&e) {
+                true => not_staged(key, ticket),
+                false => failed("the staged object can not be seen", &e).with("key", key),
+            })?;
         (staged.len, staged.kept) = (object.size, false);
         Ok(Box::new(staged))
     }
@@ -186,14 +146,14 @@ impl Storage for ObjectStorage {
     async fn revoke(&self, job: &str, below: u64) -> Result<()> {
         let room = self.waiting_room(job)?;
         let failed = |e| failed("staged objects can not be revoked", &e).with("job", job);
-        let old = self.store.list(Some(&room)).try_filter_map(|object| {
+        let old = self.staging.store.list(Some(&room)).try_filter_map(|object| {
             let fence = object.location.filename().and_then(|name| Ticket::fence_of(job, name));
             let old = fence.is_some_and(|fence| fence < below);
             std::future::ready(Ok(old.then_some(object.location)))
         });
         // Listed to the end before anything goes: pages of a listing that shrinks could skip some.
         let old: Vec<Path> = old.try_collect().await.map_err(failed)?;
-        let mut deletions = self.store.delete_stream(stream::iter(old).map(Ok).boxed());
+        let mut deletions = self.staging.store.delete_stream(stream::iter(old).map(Ok).boxed());
         while let Some(deleted) = deletions.next().await {
             match deleted {
                 Err(e) if !is_missing(&e) => return Err(failed(e)),
@@ -204,7 +164,7 @@ impl Storage for ObjectStorage {
     }
 
     async fn delete(&self, key: &Key) -> Result<()> {
-        match self.store.delete(&self.place(key)?).await {
+        match self.staging.store.delete(&self.place(key)?).await {
             Err(e) if !is_missing(&e) => {
                 Err(failed("the object can not be removed", &e).with("key", key))
             }
@@ -217,6 +177,7 @@ impl Storage for ObjectStorage {
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         let Ok(folder) = self.below(folder) else { return Ok(Vec::new()) };
         let objects: Vec<_> = self
+            .staging
             .store
             .list(Some(&folder))
             .map_ok(|object| object.location)
@@ -241,6 +202,6 @@ fn not_found(key: &Key) -> Error {
 
 impl fmt::Debug for ObjectStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ObjectStorage({}, {:?})", self.store, self.root.as_ref())
+        write!(f, "ObjectStorage({}, {:?})", self.staging.store, self.root.as_ref())
     }
 }

@@ -29,13 +29,13 @@ async fn every_store_is_a_storage() {
 #[tokio::test]
 async fn what_is_too_large_to_copy_is_published_all_the_same() {
     let mut storage = storage("media");
-    storage.copy_limit = 0;
+    storage.staging.copy_limit = 0;
     exercise_storage(&storage).await;
 
-    storage.copy_limit = 9 << 20;
+    storage.staging.copy_limit = 9 << 20;
     let film: Vec<u8> = (0..10_u32 << 20).map(|i| (i % 241) as u8).collect();
     storage.put(&key("film.mp4"), &Blob::from(film.clone())).await.unwrap();
-    let object = storage.store.get(&Path::from("media/film.mp4")).await.unwrap();
+    let object = storage.staging.store.get(&Path::from("media/film.mp4")).await.unwrap();
     let kind = object.attributes.get(&Attribute::ContentType).map(|kind| kind.to_string());
     assert_eq!(kind.as_deref(), Some("video/mp4"));
     assert_eq!(object.bytes().await.unwrap(), film);
@@ -55,7 +55,7 @@ async fn content_types_come_from_the_name_or_the_bytes() {
         ("empty", vec![], "application/octet-stream"),
     ] {
         storage.put(&key(name), &Blob::from(bytes)).await.unwrap();
-        let object = storage.store.get(&Path::from(name)).await.unwrap();
+        let object = storage.staging.store.get(&Path::from(name)).await.unwrap();
         let found = object.attributes.get(&Attribute::ContentType).map(|kind| kind.to_string());
         assert_eq!(found.as_deref(), Some(kind), "{name}");
     }
@@ -64,7 +64,7 @@ async fn content_types_come_from_the_name_or_the_bytes() {
 #[tokio::test]
 async fn objects_of_others_stay_out_of_the_way() {
     let storage = storage("media");
-    let store = &storage.store;
+    let store = &storage.staging.store;
     for name in ["media2/a.jpg", "other.jpg", "media/back\\slash", "media/.mediaflow/loose"] {
         store.put(&Path::parse(name).unwrap(), vec![1].into()).await.unwrap();
     }

@@ -3,7 +3,8 @@
 use mediaflow_core::geometry::Fit;
 use mediaflow_core::spec::Chain;
 
-use crate::ops::{Fps, Mp4, Position, Poster, Resize, Trim};
+use crate::exit::Position;
+use crate::ops::{Fps, Mp4, Poster, Resize, Trim};
 
 /// Begins the part of a chain that works on video.
 ///

@@ -23,16 +23,19 @@
 mod backend;
 mod chain;
 mod error;
+mod exit;
 mod gst;
 mod iso_bmff;
 mod ops;
 mod plan;
+mod probe;
 mod run;
 
 pub use backend::VideoBackend;
 pub use chain::{VideoChain, VideoSteps};
+pub use exit::Position;
 pub use mediaflow_core::geometry::{Fit, Gravity};
-pub use ops::{Fps, Mp4, Position, Poster, Preset, Profile, Resize, Sound, Trim};
+pub use ops::{Fps, Mp4, Poster, Preset, Profile, Resize, Sound, Trim};
 
 use mediaflow_core::Registry;
 

@@ -1,4 +1,4 @@
-//! Runs a plan on a blocking thread, and checks what came out before anybody sees it.
+//! Makes results on a blocking thread, and checks what came out before anybody sees it.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,11 +7,12 @@ use mediaflow_core::media::{Blob, Format, Media, MediaFile};
 use mediaflow_core::{Error, Failure, Inputs, Outputs, Result, RunContext};
 use tempfile::TempPath;
 
-use crate::gst::encode::{Rendition, Transcode, Transcoded, Written, transcode};
+use crate::exit::{Cut, Exit, Product, Source};
+use crate::gst::encode::{Transcode, Transcoded, Written, transcode};
 use crate::gst::frame::grab;
 use crate::gst::graph::faststart_file;
 use crate::gst::pipeline::Watch;
-use crate::plan::{Cut, Exit, Product, Source, VideoPlan};
+use crate::gst::settings::Rendition;
 use crate::{error, iso_bmff};
 
 /// What one frame counts for in the progress of a job, where a whole rendition counts for 1.
@@ -20,14 +21,18 @@ const POSTER_SHARE: f32 = 0.05;
 /// Seconds by which the length of a result may differ: an AAC frame at either end, and rounding.
 const LENGTH_SLACK: f64 = 0.1;
 
-/// Does all that the plan says.
+/// Makes all that is asked of these sources, on the CPU pool.
 ///
 /// # Errors
 /// Cancelled, past the deadline, or an input is not there. What fails by itself is an error of its exit only.
-pub(crate) fn run(plan: &VideoPlan, inputs: &Inputs, cx: &RunContext) -> Result<Outputs> {
+pub(crate) async fn run(sources: Vec<Source>, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {
+    cx.cpu(move |cx| make(&sources, &inputs, cx)).await
+}
+
+fn make(sources: &[Source], inputs: &Inputs, cx: &RunContext) -> Result<Outputs> {
     let mut outputs = Outputs::new();
-    let mut progress = Shares::of(plan);
-    for source in &plan.sources {
+    let mut progress = Shares::of(sources);
+    for source in sources {
         let media = inputs.named(&source.name).ok_or_else(|| {
             Error::internal("plan.input", "an input was not handed in").with("input", &source.name)
         })?;
@@ -77,11 +82,11 @@ struct Shares {
 }
 
 impl Shares {
-    fn of(plan: &VideoPlan) -> Self {
+    fn of(sources: &[Source]) -> Self {
         let share = |exit: &Exit| {
             if matches!(exit.product, Product::Poster(_)) { POSTER_SHARE } else { 1.0 }
         };
-        let whole: f32 = plan.sources.iter().flat_map(|source| &source.exits).map(share).sum();
+        let whole: f32 = sources.iter().flat_map(|source| &source.exits).map(share).sum();
         Self { done: 0.0, whole: whole.max(POSTER_SHARE) }
     }
 

@@ -1,7 +1,8 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::event::{Event, EventData, EventKind};
-use crate::executor::{Finished, RetryPolicy};
+use crate::executor::{Finished, RetryPolicy, published, with_published};
 use crate::id::{BatchId, JobId};
 use crate::report::{JobState, JobStatus, OutputReport, OutputState, Report};
 use crate::spec::{JobSpec, Pipeline};
@@ -110,9 +111,11 @@ impl Record {
     /// Notes why an attempt failed, and decides what follows.
     pub fn failed(&mut self, error: &Error, retry: &RetryPolicy) -> Next {
         if self.cancelled {
+            self.failure =
+                self.failure.take().map(|known| with_published(known, Some(&error.into())));
             return Next::End(JobState::Cancelled);
         }
-        self.failure = Some(Failure::from(error));
+        self.note(error);
         let attempts = self.spec.options.max_attempts.unwrap_or(retry.max_attempts);
         let wait = match error.retry() {
             Retry::Never => None,
@@ -120,6 +123,11 @@ impl Record {
             Retry::After(asked) => Some(retry.wait(self.attempts).max(asked.min(LONGEST_ASKED))),
         };
         wait.filter(|_| self.attempts < attempts).map_or(Next::End(JobState::Failed), Next::Retry)
+    }
+
+    /// Notes why an attempt failed, and keeps in mind what earlier ones have published.
+    pub fn note(&mut self, error: &Error) {
+        self.failure = Some(with_published(error.into(), self.failure.as_ref()));
     }
 
     /// Ends the job after an attempt whose outputs were published. Gives the events that tell of it.
@@ -137,11 +145,13 @@ impl Record {
 
     /// Ends the job in this state. Gives the events that tell of it.
     pub fn end(&mut self, state: JobState, made: Option<Finished>, now: Timestamp) -> Vec<Event> {
+        let whole = made.is_some();
         let report = self.write_report(state, made, now);
         let mut events: Vec<_> = report
             .outputs
             .iter()
-            .filter(|output| output.state == OutputState::Published)
+            // What an attempt had published before it failed is told by the report alone: only its place is known.
+            .filter(|output| whole && output.state == OutputState::Published)
             .map(|output| {
                 self.event(EventKind::OutputReady, now, EventData::Output(Box::new(output.clone())))
             })
@@ -192,8 +202,21 @@ impl Record {
                 OutputState::Failed
             };
             report.outputs = self.places().into_iter().map(OutputReport::pending).collect();
+            let failure = self.failure.as_ref();
+            let there: BTreeSet<_> = failure.into_iter().flat_map(published).collect();
+            for place in &there {
+                // Of a custom job the places are known by their publication only.
+                if !report.outputs.iter().any(|output| output.output == *place) {
+                    report.outputs.push(OutputReport::pending(*place));
+                }
+            }
+            report.outputs.sort_by(|a, b| a.output.cmp(&b.output));
             for output in &mut report.outputs {
-                output.state = ended;
+                let stays = there.contains(output.output.as_str());
+                output.state = if stays { OutputState::Published } else { ended };
+                if stays {
+                    output.warnings.push(STAYS.to_owned());
+                }
             }
         }
         report
@@ -205,6 +228,9 @@ impl Record {
         pipeline.map_or_else(|_| Vec::new(), |pipeline| pipeline.outputs.into_keys().collect())
     }
 }
+
+/// What the report says of an output that is there although its job did not succeed.
+const STAYS: &str = "it was published before the job ended without success, and stays";
 
 /// No failure can ask for a longer wait.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);

@@ -7,7 +7,7 @@ use crate::plan::Explanation;
 use crate::report::{OutputReport, SourceReport};
 use crate::spec::Location;
 use crate::storage::{Staged, Storage, Ticket};
-use crate::{Error, Result};
+use crate::{Error, Failure, Result};
 
 /// An attempt whose outputs are made, verified and staged, but not yet visible. Dropping it discards them, unless they
 /// were made as [parts](Executor::assemble): those wait for another try.
@@ -49,28 +49,26 @@ impl Finished {
     }
 
     /// Makes the outputs visible, each in one act. First all that earlier attempts have staged is revoked, so that none
-    /// of them can publish over these. If an output can not be published, those before it are taken back; if it was
-    /// revoked, they are left, because they belong to the attempt that revoked it.
+    /// of them can publish over these.
+    ///
+    /// If an output can not be published, those before it stay where they are: each is whole and verified, and it may
+    /// have replaced an older version, which would be lost if it were removed again. The attempt can be repeated, and
+    /// publishes over them. The error names them as facts `published`, so that a job which fails in the end can say what
+    /// is there.
     ///
     /// # Errors
     /// `storage.io`, or `storage.revoked` if a later attempt has taken over; both name the output.
     pub async fn publish(&mut self) -> Result<()> {
         self.revoke_earlier().await?;
-        let mut published: Vec<Waiting> = Vec::new();
+        let mut published = Vec::new();
         for mut waiting in std::mem::take(&mut self.staged) {
             let Some(staged) = waiting.staged.take() else { continue };
             if let Err(error) = staged.publish().await {
-                // Whoever was revoked takes nothing back. It is asked for again, because the error can be another one.
-                if self.is_still_staged(&waiting).await {
-                    for waiting in &published {
-                        let taken_back = self.take_back(waiting).await;
-                        let output = &waiting.place;
-                        tracing::warn!(%output, ?taken_back, "taken back, because a later output could not be published");
-                    }
-                }
-                return Err(error.with("output", &waiting.place));
+                self.give_up(&waiting).await;
+                let error = error.with("output", &waiting.place);
+                return Err(published.iter().fold(error, |e, place| e.with(PUBLISHED, place)));
             }
-            published.push(waiting);
+            published.push(std::mem::take(&mut waiting.place));
         }
         Ok(())
     }
@@ -105,34 +103,40 @@ impl Finished {
         Ok(())
     }
 
-    /// Whether an output that could not be published is still this attempt's; discards it then, unless it is kept.
-    async fn is_still_staged(&self, waiting: &Waiting) -> bool {
+    /// Discards an output that could not be published, unless it is kept.
+    async fn give_up(&self, waiting: &Waiting) {
         let taken_up = async {
             let location = waiting.location()?;
             self.storage(&location)?.staged(&location.key, &waiting.ticket).await
         };
         match taken_up.await {
             Ok(staged) if waiting.kept => staged.keep(),
-            Ok(staged) => drop(staged),
-            Err(_) => return false,
+            // It is gone already if it was revoked; what is left otherwise is revoked by the next attempt.
+            Ok(_) | Err(_) => {}
         }
-        true
-    }
-
-    /// Removes what was published; what is kept is staged again first.
-    async fn take_back(&self, waiting: &Waiting) -> Result<()> {
-        let location = waiting.location()?;
-        let (storage, key) = (self.storage(&location)?, &location.key);
-        if waiting.kept {
-            let blob = storage.get(key).await?;
-            storage.stage(key, &blob, &waiting.ticket).await?.keep();
-        }
-        storage.delete(key).await
     }
 
     fn storage(&self, location: &Location) -> Result<&dyn Storage> {
         self.executor.0.storages.of(location).map(|storage| &**storage)
     }
+}
+
+/// The fact of an error that names an output which was published before it.
+const PUBLISHED: &str = "published";
+
+/// The places of the outputs that were published, and stay, although the attempt failed.
+pub(crate) fn published(failure: &Failure) -> impl Iterator<Item = &str> {
+    failure.facts.iter().filter(|(name, _)| name == PUBLISHED).map(|(_, place)| place.as_str())
+}
+
+/// The failure of an attempt, with what this and earlier ones have published.
+pub(crate) fn with_published(mut failure: Failure, earlier: Option<&Failure>) -> Failure {
+    for place in earlier.into_iter().flat_map(published) {
+        if !published(&failure).any(|known| known == place) {
+            failure.facts.push((PUBLISHED.to_owned(), place.to_owned()));
+        }
+    }
+    failure
 }
 
 /// An output that waits to be published.

@@ -5,8 +5,8 @@
 //! results (`attempt`, `parts`, `finished`), the execution of a pipeline (`execution`, `outputs`, `reuse`, `run`), and
 //! what engines call (`make`, `assemble`, `check`, `deliver`).
 //!
-//! Uses: context, error, event, http, id, job, limits, media, notify, operation, plan, planner, registry, report, spec,
-//! storage, suggest, time.
+//! Uses: context, error, event, http, id, job, limits, media, notify, operation, plan, planner, registry, report,
+//! spec, storage, suggest, time.
 
 mod admission;
 mod assemble;
@@ -37,5 +37,6 @@ pub use recall::Recall;
 pub use resources::Executor;
 
 pub(crate) use admission::Capacity;
+pub(crate) use finished::{published, with_published};
 pub(crate) use resources::Resources;
 pub(crate) use scratch::scratch;

@@ -212,6 +212,8 @@ impl Builder {
         let engine = self
             .engine
             .unwrap_or_else(|| Arc::new(MemoryEngine::with_clock(Arc::clone(&self.clock))));
+        #[cfg(feature = "http")]
+        let source_rate = self.limits.source_rate;
         let executor = Executor(Arc::new(Resources {
             registry: self.registry,
             storages: self.storages,
@@ -225,7 +227,7 @@ impl Builder {
             clock: self.clock,
             allowed_paths: self.allowed_paths,
             #[cfg(feature = "http")]
-            http: client(&self.allowed_hosts)?,
+            http: client(&self.allowed_hosts, source_rate)?,
             retry: self.retry,
             delivery: self.delivery,
             concurrency: self.concurrency.unwrap_or(4 * cores),
@@ -260,7 +262,7 @@ impl fmt::Debug for Builder {
 }
 
 #[cfg(feature = "http")]
-fn client(allowed: &[String]) -> Result<crate::http::GuardedClient> {
-    let builder = crate::http::GuardedClient::builder();
+fn client(allowed: &[String], source_rate: u64) -> Result<crate::http::GuardedClient> {
+    let builder = crate::http::GuardedClient::builder().source_rate(source_rate);
     allowed.iter().fold(builder, |builder, host| builder.allow_private(host)).build()
 }

@@ -1,4 +1,7 @@
 //! What a host holds: the builder, the engine's handle, and the handles of its jobs.
+//!
+//! Uses: context, engine, error, event, executor, http, id, limits, media, notify, planner, registry, report, spec,
+//! storage, time.
 
 mod builder;
 mod job;
@@ -101,16 +104,18 @@ impl Mediaflow {
     /// Cloudinary's eager derivatives are a batch of one pipeline with an output for each transformation.
     ///
     /// # Errors
-    /// As [`Mediaflow::submit`], naming the job by its position; then none was taken. `spec.batch` if it is empty.
+    /// As [`Mediaflow::submit`], naming the job by its position; then none was taken. `spec.batch` if it is empty,
+    /// `limit.batch_jobs` if there are too many.
     pub async fn eager<J: IntoSpec>(
         &self,
         jobs: impl IntoIterator<Item = J>,
     ) -> Result<BatchHandle> {
-        let specs: Vec<_> = jobs
-            .into_iter()
-            .enumerate()
-            .map(|(index, job)| self.checked(job).map_err(|e| e.with("job", index)))
-            .collect::<Result<_>>()?;
+        let checked = |(index, job)| {
+            // Counted on the way: who sends too many has not all of them read first.
+            self.0.executor.check_batch(index + 1)?;
+            self.checked(job).map_err(|e| e.with("job", index))
+        };
+        let specs: Vec<_> = jobs.into_iter().enumerate().map(checked).collect::<Result<_>>()?;
         if specs.is_empty() {
             return Err(Error::input("spec.batch", "a batch needs at least one job"));
         }

@@ -16,11 +16,16 @@ pub(super) fn special(address: IpAddr) -> Option<&'static str> {
     }
 }
 
-const V4: [(Ipv4Net, &str); 15] = [
+/// Public by the registries, but clouds route some of them to services of their own, which answer any machine inside:
+/// Azure's wire server, which hands out certificates and settings, and IBM's service endpoints.
+const V4: [(Ipv4Net, &str); 18] = [
     (v4([0, 0, 0, 0], 8), "unspecified"),
     (v4([10, 0, 0, 0], 8), "private"),
     (v4([100, 64, 0, 0], 10), "carrier-grade NAT"),
     (v4([127, 0, 0, 0], 8), "loopback"),
+    (v4([161, 26, 0, 0], 16), "cloud platform"),
+    (v4([166, 8, 0, 0], 14), "cloud platform"),
+    (v4([168, 63, 129, 16], 32), "cloud platform"),
     (v4([169, 254, 0, 0], 16), "link-local"),
     (v4([172, 16, 0, 0], 12), "private"),
     (v4([192, 0, 0, 0], 24), "protocol assignments"),
@@ -79,6 +84,18 @@ mod tests {
             ("100.64.0.0", Some("carrier-grade NAT")),
             ("100.128.0.0", None),
             ("169.254.169.254", Some("link-local")),
+            ("161.25.255.255", None),
+            ("161.26.0.10", Some("cloud platform")),
+            ("161.27.0.0", None),
+            ("166.7.255.255", None),
+            ("166.8.0.0", Some("cloud platform")),
+            ("166.11.255.255", Some("cloud platform")),
+            ("166.12.0.0", None),
+            ("168.63.129.15", None),
+            ("168.63.129.16", Some("cloud platform")),
+            ("168.63.129.17", None),
+            ("100.100.100.200", Some("carrier-grade NAT")),
+            ("192.0.0.192", Some("protocol assignments")),
             ("172.15.255.255", None),
             ("172.31.255.255", Some("private")),
             ("172.32.0.0", None),
@@ -101,7 +118,14 @@ mod tests {
             ("3fff:fff::", Some("documentation")),
             ("3fff:1000::", None),
             ("4000::", Some("reserved")),
+            ("::ffff:168.63.129.16", Some("IPv4-mapped")),
+            ("64:ff9b::a83f:8110", Some("NAT64")),
+            ("2002:a83f:8110::", Some("6to4")),
             ("fd00:ec2::254", Some("private")),
+            ("fd00:42::42", Some("private")),
+            ("fd00:c1::a9fe:a9fe", Some("private")),
+            ("fd20:ce::254", Some("private")),
+            ("fe80::a9fe:a9fe", Some("link-local")),
         ] {
             assert_eq!(special(public.parse().unwrap()), class, "{public}");
         }

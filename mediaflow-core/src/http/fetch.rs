@@ -1,4 +1,4 @@
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION};
 use reqwest::{Response, StatusCode};
@@ -7,7 +7,9 @@ use tokio::io::{AsyncWriteExt as _, BufWriter};
 use tokio::time::timeout;
 use url::Url;
 
-use super::{GuardedClient, broken, parse, post, shown};
+use super::client::{GuardedClient, Settings};
+use super::post;
+use super::shown::{broken, parse, shown};
 use crate::limits::over;
 use crate::media::{Blob, Scratch};
 use crate::spec::Source;
@@ -21,7 +23,7 @@ impl GuardedClient {
     /// The URL is refused: `http.url`, `http.scheme`, `http.credentials`, `http.forbidden_address`, `http.redirect`.
     /// The server answers otherwise: `http.status` (retried if it is 408, 425, 429 or 5xx, after what `Retry-After`
     /// asks for), `http.encoding`, `limit.input_bytes`. It may work later: `http.dns`, `http.connect`, `http.broken`,
-    /// `http.stalled`, `http.timeout`. `scratch.io`.
+    /// `http.stalled`, `http.slow`, `http.timeout`. `scratch.io`.
     pub async fn fetch(&self, url: &str, max_bytes: u64, scratch: &Scratch) -> Result<Blob> {
         let url = parse(url).map_err(|e| e.with("url", Source::Url(url.to_owned())))?;
         let url = without_credentials(url)?;
@@ -41,12 +43,14 @@ impl GuardedClient {
         let file = OpenOptions::new().write(true).open(&path).await.map_err(not_written)?;
         let mut file = BufWriter::with_capacity(256 << 10, file);
         let mut written = 0_u64;
+        let mut pace = Pace::new(&self.settings);
         while let Some(chunk) = self.unless_stalled(&url, response.chunk()).await? {
             written = written.saturating_add(chunk.len() as u64);
             if written > max_bytes {
                 return Err(over("limit.input_bytes", "input_bytes", written, max_bytes)
                     .with("url", shown(&url)));
             }
+            pace.brought(chunk.len() as u64).map_err(|e| e.with("url", shown(&url)))?;
             file.write_all(&chunk).await.map_err(not_written)?;
         }
         file.flush().await.map_err(not_written)?;
@@ -83,6 +87,42 @@ impl GuardedClient {
                 .with("url", shown(url))
                 .with("timeout", format_args!("{limit:?}"))),
         }
+    }
+}
+
+/// Counts what comes in each window of time, so that a server which sends a byte now and then is given up, however well
+/// it began.
+struct Pace {
+    window: Duration,
+    rate: u64,
+    begun: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    fn new(settings: &Settings) -> Self {
+        let (window, rate) = (settings.stall_timeout, settings.source_rate);
+        Self { window, rate, begun: Instant::now(), bytes: 0 }
+    }
+
+    fn brought(&mut self, bytes: u64) -> Result<()> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let elapsed = self.begun.elapsed();
+        if elapsed < self.window {
+            return Ok(());
+        }
+        // In thousandths, because a window can be shorter than a second.
+        let wanted = u128::from(self.rate) * elapsed.as_millis();
+        if u128::from(self.bytes) * 1000 < wanted {
+            return Err(Error::transient("http.slow", "the server sends too slowly")
+                .with("limit", "source_rate")
+                .with("bytes", self.bytes)
+                .with("time", format_args!("{elapsed:.1?}"))
+                .with("least", format_args!("{} bytes per second", self.rate))
+                .help("try again, put the file into a storage, or lower `Limits::source_rate`"));
+        }
+        (self.begun, self.bytes) = (Instant::now(), 0);
+        Ok(())
     }
 }
 

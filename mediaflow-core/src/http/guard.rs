@@ -179,6 +179,8 @@ mod tests {
             "http://0/",
             "http://169.254.169.254/latest/meta-data/",
             "http://2852039166/",
+            "http://168.63.129.16/?comp=versions",
+            "http://2822734096/",
             "http://10.0.0.1/",
             "http://[::1]/",
             "http://[::]/",

@@ -5,7 +5,9 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::{GuardedClient, broken, guard, parse};
+use super::client::GuardedClient;
+use super::guard;
+use super::shown::{broken, parse};
 use crate::{Error, Result};
 
 /// How much is read of an answer of success, which nobody looks at.

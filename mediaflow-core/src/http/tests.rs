@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::media::Scratch;
-use crate::{ErrorKind, Retry};
+use crate::{Error, ErrorKind, Retry};
 
 /// Answers every connection with these bytes, then keeps it open (`hold`) or closes it.
 async fn server(answer: impl Into<Vec<u8>>, hold: bool) -> SocketAddr {
@@ -23,16 +23,24 @@ async fn server(answer: impl Into<Vec<u8>>, hold: bool) -> SocketAddr {
     address
 }
 
-async fn respond(mut stream: TcpStream, answer: Vec<u8>, hold: bool) {
+/// False if the client hangs up in the middle.
+async fn read_request(stream: &mut TcpStream) -> bool {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
-            return;
+            return false;
         }
+    }
+    true
+}
+
+async fn respond(mut stream: TcpStream, answer: Vec<u8>, hold: bool) {
+    if !read_request(&mut stream).await {
+        return;
     }
     // The client may hang up in the middle: that is what some tests are about.
     if stream.write_all(&answer).await.is_ok() && hold {
-        let _ = stream.read_to_end(&mut request).await;
+        let _ = stream.read_to_end(&mut Vec::new()).await;
     }
 }
 
@@ -98,6 +106,49 @@ async fn a_body_that_breaks_off_is_no_file() {
     let address = server("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\nhalf", false).await;
     let error = fetch_error(client(address), address).await;
     assert_eq!((error.code(), error.retry()), ("http.broken", Retry::Backoff));
+}
+
+/// Sends this many bytes at once, and then single ones for ever.
+async fn trickle(at_once: usize) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert!(read_request(&mut stream).await);
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n";
+        stream.write_all(&[head.as_bytes(), &vec![b'x'; at_once]].concat()).await.unwrap();
+        let mut pause = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            pause.tick().await;
+            // Until the client hangs up.
+            if stream.write_all(b"x").await.is_err() {
+                return;
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_server_that_trickles_is_given_up() {
+    for at_once in [0, 500] {
+        let address = trickle(at_once).await;
+        let impatient =
+            client(address).stall_timeout(Duration::from_millis(100)).source_rate(10_000);
+        let error = fetch_error(impatient, address).await;
+        assert_eq!((error.code(), error.kind()), ("http.slow", ErrorKind::Transient), "{at_once}");
+        assert_eq!(error.fact("limit"), Some("source_rate"));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_slow_but_fast_enough_is_waited_for() {
+    let address = trickle(850).await;
+    let folder = Folder::new();
+    let client = client(address).stall_timeout(Duration::from_millis(50)).source_rate(1);
+    let url = format!("http://{address}/a");
+    let blob = client.build().unwrap().fetch(&url, 1000, &folder.scratch()).await.unwrap();
+    assert_eq!(blob.len(), 900);
 }
 
 #[tokio::test]

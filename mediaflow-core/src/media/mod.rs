@@ -1,4 +1,6 @@
 //! What flows between steps: decoded pixels, or an encoded file.
+//!
+//! Uses: error, limits, wire.
 
 mod blob;
 mod file;

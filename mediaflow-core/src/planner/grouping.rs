@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Graph, JobPlan, Node, PlannedOutput, Unit};
+use super::graph::{Graph, Node};
+use super::job_plan::{JobPlan, PlannedOutput, Unit};
 use crate::backend::{Backend, Group, GroupStep};
 use crate::operation::Takes;
 use crate::plan::Demand;

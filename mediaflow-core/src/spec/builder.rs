@@ -20,6 +20,13 @@ pub struct PipelineBuilder {
     mistake: Option<Error>,
 }
 
+impl Pipeline {
+    /// Begins a pipeline: see [`PipelineBuilder`].
+    pub fn from(source: impl Into<Source>) -> PipelineBuilder {
+        PipelineBuilder::new(source.into())
+    }
+}
+
 impl PipelineBuilder {
     pub(super) fn new(source: Source) -> Self {
         Self { pipeline: Pipeline::empty(source), mistake: None }

@@ -2,9 +2,12 @@
 //!
 //! A [`JobSpec`] names its kind, its version and its parameters. The built-in kind is the [`Pipeline`]: a graph of named
 //! steps from one source to any number of outputs, usually made with [`Pipeline::from`] and a [`Chain`] per output.
+//!
+//! Uses: error, limits, operation, suggest, time.
 
 mod builder;
 mod chain;
+mod needs;
 mod options;
 mod pipeline;
 mod schema;
@@ -16,6 +19,8 @@ use serde_json::Value;
 
 pub use builder::PipelineBuilder;
 pub use chain::Chain;
+pub(crate) use needs::Need;
+pub use needs::Needs;
 pub use options::{JobOptions, NotifyTarget};
 pub use pipeline::{OnError, OutputSpec, Pipeline, SOURCE, StepSpec};
 pub use schema::json_schema;
@@ -34,7 +39,8 @@ pub struct JobSpec {
     pub kind: String,
     /// The version of `with`.
     pub v: u32,
-    /// What a worker must know to run it, as `kind@version`.
+    /// What a worker must know to run it: operations as `kind@version`, and what a custom job names as `class:name`. See
+    /// [`JobSpec::needs`] for the whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
     /// The parameters of the job.

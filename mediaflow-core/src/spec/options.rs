@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Timestamp;
+use crate::limits::over;
+use crate::{Error, Limits, Result, Timestamp};
 
 /// How a job is run and who is told. All have defaults.
 ///
@@ -145,9 +147,61 @@ impl JobOptions {
         self
     }
 
+    /// Counts what stands in them against the limits.
+    ///
+    /// # Errors
+    /// `limit.option_bytes`, `limit.address_bytes`, `limit.tags`, `limit.notify_targets`, `limit.option_metadata_bytes`,
+    /// each naming the option.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
+        let named = |option: &'static str| move |e: Error| e.with("option", option);
+        let short = |text: &str| {
+            at_most("limit.option_bytes", "option_bytes", text.len(), limits.option_bytes)
+        };
+        self.idempotency_key.as_deref().map_or(Ok(()), short).map_err(named("idempotency_key"))?;
+        self.owner.as_deref().map_or(Ok(()), short).map_err(named("owner"))?;
+        at_most("limit.tags", "tags", self.tags.len(), limits.tags)?;
+        self.tags.iter().try_for_each(|tag| short(tag)).map_err(named("tags"))?;
+        let targets = self.notify.len();
+        at_most("limit.notify_targets", "notify_targets", targets, limits.notify_targets)?;
+        for target in &self.notify {
+            let length = target.to.as_deref().map_or(0, str::len);
+            short(&target.channel)
+                .and_then(|()| {
+                    at_most("limit.address_bytes", "address_bytes", length, limits.address_bytes)
+                })
+                .map_err(named("notify"))?;
+        }
+        let (code, field) = ("limit.option_metadata_bytes", "option_metadata_bytes");
+        at_most(code, field, json_length(&self.metadata), limits.option_metadata_bytes)
+            .map_err(named("metadata"))
+    }
+
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+fn at_most(code: &'static str, field: &'static str, found: usize, allowed: usize) -> Result<()> {
+    if found > allowed { Err(over(code, field, found as u64, allowed as u64)) } else { Ok(()) }
+}
+
+/// The bytes of the JSON form, counted without writing it.
+fn json_length(metadata: &BTreeMap<String, Value>) -> usize {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // Neither the writer nor JSON values with text for names can fail.
+    let _ = serde_json::to_writer(&mut count, metadata);
+    count.0
 }
 
 #[expect(

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Location, PipelineBuilder, Source};
+use super::{Location, Source};
 use crate::{Error, Limits, Result};
 
 /// The name under which steps take from the pipeline's own source.
@@ -72,10 +72,8 @@ pub struct OutputSpec {
 }
 
 impl Pipeline {
-    /// Begins a pipeline: see [`PipelineBuilder`].
-    pub fn from(source: impl Into<Source>) -> PipelineBuilder {
-        PipelineBuilder::new(source.into())
-    }
+    /// Its wire name as a job.
+    pub(crate) const WIRE: &str = "pipeline";
 
     pub(super) fn empty(source: Source) -> Self {
         Self { source, inputs: BTreeMap::new(), steps: BTreeMap::new(), outputs: BTreeMap::new() }

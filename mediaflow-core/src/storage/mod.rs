@@ -3,6 +3,8 @@
 //! A result is never visible before it is whole: [`Storage::stage`] writes it beside its place, under a [`Ticket`], and
 //! [`Staged::publish`] moves it there in one act. By its ticket another process can take up what was staged, and by its
 //! job and fence it can be revoked: then its owner, however late it wakes up, can not publish it any more.
+//!
+//! Uses: error, media, spec, suggest.
 
 mod fs;
 mod memory;

@@ -30,6 +30,7 @@ pub async fn exercise_engine<E: Engine>(make: impl AsyncFn() -> E) {
     an_ended_job_can_be_replayed(Host::new(make().await).await).await;
     policies_decide_on_failed_steps(Host::new(make().await).await).await;
     a_failed_publication_is_repeated(Host::new(make().await).await).await;
+    what_a_failed_job_has_published_is_told(Host::new(make().await).await).await;
     deadlines_end_jobs(Host::new(make().await).await).await;
     urgent_jobs_go_first(Host::new(make().await).await).await;
     a_job_waits_for_its_moment(Host::new(make().await).await).await;
@@ -331,6 +332,26 @@ async fn a_failed_publication_is_repeated(host: Host) {
     let job = host.media.submit(spec("never")).await.expect("submit");
     let error = soon("end", job.done()).await.expect_err("the disk stays full");
     assert_eq!((error.code(), host.kept().await), ("storage.io", 2));
+    host.done().await;
+}
+
+async fn what_a_failed_job_has_published_is_told(host: Host) {
+    // The first attempt publishes one of two; the second fails before it publishes anything, for good.
+    host.faults.block("two.gif");
+    let wrong = Failure::from(&Error::input("fake.wrong", "it can not be done"));
+    host.fake.script("two", [Behaviour::Succeed, Behaviour::Fail(wrong)]);
+    let two = work("one").output("out/two.gif", |dot| dot.then(FakeWork::new("two")));
+    let job = host.media.submit(two.build().expect("valid")).await.expect("submit");
+    let status = soon("end", job.ended()).await.expect("an end");
+    assert_eq!((status.state, status.attempts, host.kept().await), (JobState::Failed, 2, 1));
+    let report = status.report.expect("a report");
+    let failure = report.failure.as_ref().expect("a failure");
+    assert_eq!(failure.code, "fake.wrong");
+    let states: Vec<_> = report.outputs.iter().map(|o| (o.output.as_str(), o.state)).collect();
+    assert_eq!(
+        states,
+        [("out/one.gif", OutputState::Published), ("out/two.gif", OutputState::Failed)]
+    );
     host.done().await;
 }
 

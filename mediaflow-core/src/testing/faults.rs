@@ -1,6 +1,7 @@
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
@@ -21,6 +22,17 @@ struct Faults {
     get: AtomicU32,
     stage: AtomicU32,
     publish: AtomicU32,
+    /// Keys that can not be published.
+    blocked: Mutex<BTreeSet<String>>,
+}
+
+impl Faults {
+    fn publishes(&self, key: &Key) -> Result<()> {
+        if self.blocked.lock().unwrap_or_else(PoisonError::into_inner).contains(key.as_str()) {
+            return Err(on_demand(key));
+        }
+        strike(&self.publish, key)
+    }
 }
 
 impl FaultyStorage {
@@ -43,6 +55,11 @@ impl FaultyStorage {
     /// The next moves into place fail.
     pub fn fail_publishes(&self, times: u32) {
         self.faults.publish.store(times, Ordering::SeqCst);
+    }
+
+    /// Nothing can be moved to this key any more.
+    pub fn block(&self, key: &str) {
+        self.faults.blocked.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
     }
 }
 
@@ -100,7 +117,7 @@ impl fmt::Debug for FaultyStaged {
 #[async_trait]
 impl Staged for FaultyStaged {
     async fn publish(self: Box<Self>) -> Result<()> {
-        if let Err(error) = strike(&self.faults.publish, &self.key) {
+        if let Err(error) = self.faults.publishes(&self.key) {
             self.inner.keep();
             return Err(error);
         }
@@ -115,9 +132,11 @@ impl Staged for FaultyStaged {
 fn strike(counter: &AtomicU32, key: &Key) -> Result<()> {
     let left = counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
     match left {
-        Ok(_) => {
-            Err(Error::transient("storage.io", "the storage fails on demand").with("key", key))
-        }
+        Ok(_) => Err(on_demand(key)),
         Err(_) => Ok(()),
     }
+}
+
+fn on_demand(key: &Key) -> Error {
+    Error::transient("storage.io", "the storage fails on demand").with("key", key)
 }

@@ -1,3 +1,4 @@
+mod params;
 #[cfg(not(feature = "turbo"))]
 mod pure;
 #[cfg(feature = "turbo")]
@@ -7,8 +8,9 @@ use mediaflow_core::media::{Format, Image, Metadata};
 use mediaflow_core::{Result, RunContext};
 
 use super::{check_side, fitting, metadata};
-use crate::ops::Jpeg;
 use crate::pixels::flatten;
+
+pub use params::{Chroma, Jpeg};
 
 #[cfg(not(feature = "turbo"))]
 use pure::pixels;

@@ -5,6 +5,11 @@ mod metadata;
 mod png;
 mod webp;
 
+pub use jpeg::{Chroma, Jpeg};
+pub use metadata::MetadataPolicy;
+pub use png::Png;
+pub use webp::Webp;
+
 pub(crate) use jpeg::encode as jpeg;
 pub(crate) use png::encode as png;
 pub(crate) use webp::encode as webp;

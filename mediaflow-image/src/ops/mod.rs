@@ -13,36 +13,19 @@ mod webp;
 
 pub use crop::Crop;
 pub use flatten::Flatten;
-pub use jpeg::{Chroma, Jpeg};
 pub use mirror::{AutoOrient, Flip, Flop};
-pub use png::Png;
-pub use resize::{Kernel, Resize};
+pub use resize::Resize;
 pub use rotate::Rotate;
 pub use tone::{Grayscale, Negate};
 pub use watermark::Watermark;
-pub use webp::Webp;
 
 use mediaflow_core::media::{Blob, Format, Image, MediaFile, MediaInfo};
 use mediaflow_core::{Error, Inputs, OpContext, Outputs, Result, RunContext};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::pixels;
 
-/// What of a photo's metadata goes into the result. The orientation in it is always upright, as the pixels are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum MetadataPolicy {
-    /// Artist, copyright, and a colour profile if the pixels are still in it. No place, no time, no serial numbers.
-    /// The default.
-    #[default]
-    Private,
-    /// Nothing.
-    Strip,
-    /// EXIF, XMP and the colour profile as they are.
-    Keep,
-}
+pub use crate::encode::{Chroma, Jpeg, MetadataPolicy, Png, Webp};
+pub use crate::pixels::Kernel;
 
 /// What the pixels of an input are, upright and decoded.
 fn decoded(input: &MediaInfo) -> Result<MediaInfo> {

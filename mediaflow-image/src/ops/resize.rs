@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{decoded, on_pixels, with_channels};
 use crate::Color;
-use crate::pixels::{Resample, pad, resample};
+use crate::pixels::{Kernel, Resample, pad, resample};
 
 /// `image.resize`: puts the picture into a box.
 ///
@@ -47,24 +47,6 @@ pub struct Resize {
     /// What fills the rest of the box with `contain`. Default transparent.
     #[serde(default = "transparent")]
     pub background: Color,
-}
-
-/// How a resize mixes pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Kernel {
-    /// Mixes nothing: for pixel art and masks.
-    Nearest,
-    /// Soft and cheap.
-    Bilinear,
-    /// Sharp, little ringing.
-    CatmullRom,
-    /// Between soft and sharp.
-    Mitchell,
-    /// Sharpest. The default.
-    #[default]
-    Lanczos3,
 }
 
 impl Resize {

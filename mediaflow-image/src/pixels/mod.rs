@@ -11,6 +11,7 @@ pub(crate) use composite::{flatten, overlay, pad, tile};
 pub(crate) use icc::to_srgb;
 pub(crate) use orient::Turn;
 pub(crate) use point::Points;
+pub use resize::Kernel;
 pub(crate) use resize::{Resample, resample};
 pub(crate) use rotate::{rotate, rotated_size};
 

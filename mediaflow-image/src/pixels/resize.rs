@@ -5,8 +5,26 @@ use fast_image_resize::{Filter, FilterType, PixelType, ResizeAlg, ResizeOptions,
 use mediaflow_core::geometry::Rect;
 use mediaflow_core::media::Image;
 use mediaflow_core::{Error, Result};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::ops::Kernel;
+/// How a resize mixes pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kernel {
+    /// Mixes nothing: for pixel art and masks.
+    Nearest,
+    /// Soft and cheap.
+    Bilinear,
+    /// Sharp, little ringing.
+    CatmullRom,
+    /// Between soft and sharp.
+    Mitchell,
+    /// Sharpest. The default.
+    #[default]
+    Lanczos3,
+}
 
 /// One pass of the resampler: crop and scale at once, so that a crop may begin between two pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]

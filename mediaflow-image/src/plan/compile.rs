@@ -6,7 +6,7 @@ use mediaflow_core::media::{Format, MediaInfo};
 use mediaflow_core::plan::Demand;
 use mediaflow_core::{Error, Limits, Result};
 
-use super::{Canvas, ImagePlan, What, Work};
+use super::work::{Canvas, ImagePlan, What, Work};
 use crate::ops::{
     AutoOrient, Crop, Flatten, Flip, Flop, Grayscale, Jpeg, Negate, Png, Resize, Rotate, Watermark,
     Webp,

@@ -1,6 +1,7 @@
 use mediaflow_core::plan::Estimate;
 
-use super::{ImagePlan, What, Work, compile::is_file};
+use super::compile::is_file;
+use super::work::{ImagePlan, What, Work};
 use crate::decode::eighths_for;
 
 /// Peak memory, by walking through the works as they will run.

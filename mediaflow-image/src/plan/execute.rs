@@ -2,7 +2,7 @@ use mediaflow_core::geometry::Rect;
 use mediaflow_core::media::{Format, Image, Media, MediaInfo};
 use mediaflow_core::{Error, Failure, Inputs, Outputs, Result, RunContext};
 
-use super::{Canvas, ImagePlan, What, Work};
+use super::work::{Canvas, ImagePlan, What, Work};
 use crate::decode::decode;
 use crate::encode;
 use crate::ops::{file, srgb};

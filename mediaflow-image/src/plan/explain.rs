@@ -2,7 +2,8 @@ use mediaflow_core::geometry::Rect;
 use mediaflow_core::plan::{Explanation, Stage};
 
 use super::compile::is_file;
-use super::{ImagePlan, What, Work, estimate};
+use super::estimate;
+use super::work::{ImagePlan, What, Work};
 use crate::decode::eighths_for;
 use crate::ops::Kernel;
 use crate::pixels::Turn;

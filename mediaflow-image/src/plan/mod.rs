@@ -11,86 +11,14 @@ mod execute;
 mod explain;
 mod pyramid;
 mod schedule;
+mod work;
 
 use async_trait::async_trait;
 use mediaflow_core::backend::{Group, Plan};
-use mediaflow_core::geometry::Rect;
-use mediaflow_core::media::MediaInfo;
-use mediaflow_core::plan::{Demand, Estimate, Explanation};
+use mediaflow_core::plan::{Estimate, Explanation};
 use mediaflow_core::{Inputs, Outputs, Result, RunContext};
 
-use crate::Color;
-use crate::ops::{Flatten, Jpeg, Kernel, Png, Rotate, Watermark, Webp};
-use crate::pixels::{Points, Turn};
-
-/// What runs.
-#[derive(Debug)]
-pub(crate) struct ImagePlan {
-    /// In the order in which they run.
-    works: Vec<Work>,
-    /// Each wanted result, and the work that gives it.
-    exits: Vec<(String, usize)>,
-}
-
-/// One thing to be done.
-#[derive(Clone, Debug)]
-struct Work {
-    what: What,
-    /// The works that it takes from, by index; all earlier.
-    from: Vec<usize>,
-    /// The size of the result, if the source is decoded in full.
-    size: (u32, u32),
-    /// Channels of the result, as far as they are known.
-    channels: u8,
-    /// How much of that is wanted.
-    demand: Demand,
-    /// The steps that it carries out.
-    steps: Vec<String>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum What {
-    /// Take an input, and decode it if it is a file. Stays as stored: turned by nobody.
-    Source {
-        name: String,
-        info: MediaInfo,
-    },
-    /// Crop and scale in one pass.
-    Resample {
-        crop: Rect,
-        kernel: Kernel,
-        linear: bool,
-    },
-    /// Crop alone.
-    Cut {
-        crop: Rect,
-    },
-    /// Turn, change tones, put on a canvas.
-    Finish {
-        turn: Turn,
-        points: Points,
-        canvas: Option<Canvas>,
-    },
-    Rotate(Rotate),
-    Flatten(Flatten),
-    Watermark(Watermark),
-    Jpeg(Jpeg),
-    Png(Png),
-    Webp(Webp),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Canvas {
-    size: (u32, u32),
-    offset: (u32, u32),
-    ground: Color,
-}
-
-impl What {
-    fn is_encoder(&self) -> bool {
-        matches!(self, Self::Jpeg(_) | Self::Png(_) | Self::Webp(_))
-    }
-}
+pub(crate) use work::ImagePlan;
 
 impl ImagePlan {
     /// Plans a group.

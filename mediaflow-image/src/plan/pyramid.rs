@@ -1,6 +1,6 @@
 use mediaflow_core::geometry::Rect;
 
-use super::{What, Work};
+use super::work::{What, Work};
 use crate::ops::Kernel;
 
 /// How much larger a rendition must be than the one that is made from it. From here on the loss against resizing the

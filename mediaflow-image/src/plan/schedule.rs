@@ -1,4 +1,4 @@
-use super::{ImagePlan, What, Work};
+use super::work::{ImagePlan, What, Work};
 
 /// Puts the works into the order in which they run: resizes first, so that the decoded source is soon freed, then what
 /// changes pixels, then encoders.

@@ -2,7 +2,7 @@ use mediaflow_core::engine::Record;
 use mediaflow_core::event::EventData;
 use mediaflow_core::report::{JobState, OutputState};
 use mediaflow_core::spec::{JobOptions, JobSpec};
-use mediaflow_core::{BatchId, Error, Event, EventKind, Failure, JobId, Result, Timestamp};
+use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::row::ClaimedJob;
@@ -254,7 +254,7 @@ pub(crate) async fn fail_by_name(
     let now = process.now();
     let mut claimed = legible(&row, job, now)?;
     if state == JobState::Failed {
-        claimed.record.failure = Some(Failure::from(error));
+        claimed.record.note(error);
     }
     let mut events = claimed.record.end(state, None, now);
     for batched in write(tx, &[&claimed], now).await? {

@@ -55,7 +55,7 @@ async fn begin(process: &Process, jobs: &[JobId], assembly: bool) -> Result<Vec<
             continue;
         };
         let mut claimed = ClaimedJob::read(&row)?;
-        if !process.executor.registry().knows(&claimed.record.spec) {
+        if !process.executor.knows(&claimed.record.spec.needs()) {
             // Its row stays untouched, and so does every other one here.
             transaction.rollback().await?;
             return if jobs.len() == 1 { Ok(vec![Start::Foreign]) } else { Err(foreign(*job)) };

@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use gstreamer as gst;
 use mediaflow_core::Result;
-use mediaflow_core::geometry::FitBox;
 
 use super::graph::{Graph, has_high_range};
 use super::observe::{self, Seen, Window};
 use super::pipeline::{Watch, clock_time};
+use super::settings::Rendition;
 use super::source::{Sound, Source};
 use crate::error;
 
@@ -35,37 +35,6 @@ pub(crate) struct Transcode {
     pub(crate) declared: Option<Duration>,
     /// The files to write.
     pub(crate) renditions: Vec<Rendition>,
-}
-
-/// One file to write.
-#[derive(Clone, Debug)]
-pub(crate) struct Rendition {
-    pub(crate) path: PathBuf,
-    /// What the picture is put into, one after the other.
-    pub(crate) boxes: Vec<FitBox>,
-    pub(crate) fps: Option<f64>,
-    pub(crate) video: H264,
-    pub(crate) audio: Option<Aac>,
-}
-
-/// How H.264 is encoded.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct H264 {
-    /// Constant rate factor, 0 to 51.
-    pub(crate) crf: u8,
-    /// x264's name.
-    pub(crate) preset: &'static str,
-    /// `baseline`, `main`, `high`.
-    pub(crate) profile: &'static str,
-    /// Frames from one key frame to the next at most; the encoder's choice without.
-    pub(crate) gop: Option<u32>,
-}
-
-/// How AAC is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Aac {
-    /// Bits per second.
-    pub(crate) bitrate: u32,
 }
 
 /// What was done.

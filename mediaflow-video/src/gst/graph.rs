@@ -8,9 +8,9 @@ use gstreamer::prelude::*;
 use gstreamer_audio as audio;
 use mediaflow_core::Result;
 
-use super::encode::{Aac, H264, Rendition};
 use super::observe::{self, Seen};
 use super::pipeline::Pulse;
+use super::settings::{Aac, H264, Rendition};
 use super::source::Stream;
 use super::upright::{Layout, Upright};
 use super::{caps_filter, chain, link, link_elements, make, make_first, queue, set};

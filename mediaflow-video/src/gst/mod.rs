@@ -11,6 +11,7 @@ pub(crate) mod graph;
 pub(crate) mod missing;
 pub(crate) mod observe;
 pub(crate) mod pipeline;
+pub(crate) mod settings;
 pub(crate) mod source;
 pub(crate) mod upright;
 

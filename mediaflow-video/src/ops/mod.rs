@@ -11,24 +11,29 @@ mod trim;
 
 pub use fps::Fps;
 pub use mp4::{Mp4, Preset, Profile, Sound};
-pub use poster::{Position, Poster};
+pub use poster::Poster;
 pub use resize::Resize;
 pub use trim::Trim;
 
-use mediaflow_core::backend::Backend;
 use mediaflow_core::geometry::FitBox;
 use mediaflow_core::media::{MediaInfo, StreamKind};
 use mediaflow_core::{Error, Inputs, Outputs, Result, RunContext};
 
+use crate::error;
+use crate::exit::{Exit, Source};
 use crate::gst::upright::layout;
-use crate::{VideoBackend, error};
+use crate::probe::probe;
+use crate::run::run;
+
+/// The name of the only input of a step that runs alone.
+const ALONE: &str = "source";
 
 /// Runs an encoder on a file that no planner has seen: as a plan of one step.
-async fn run_alone(step: crate::plan::Exit, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {
+async fn run_alone(step: Exit, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {
     let file = inputs.into_first()?.into_file()?;
-    let info = VideoBackend::new().probe(&file, cx.limits()).await?;
-    let plan = crate::plan::VideoPlan::of_one(info, step);
-    plan.run_as(Inputs::one(file), cx).await
+    let info = probe(&file, cx.limits()).await?;
+    let source = Source { name: ALONE.to_owned(), info, exits: vec![step] };
+    run(vec![source], Inputs::one(file), cx).await
 }
 
 /// The error of a step that only the backend can carry out.

@@ -6,8 +6,8 @@ use mediaflow_core::{
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use crate::gst::encode::{Aac, H264};
-use crate::plan::Exit;
+use crate::exit::{Exit, Product, estimate};
+use crate::gst::settings::{Aac, H264};
 
 /// Encodes to MP4: H.264 and AAC, the index in front so that a browser can start at once.
 ///
@@ -130,7 +130,11 @@ impl Mp4 {
         self
     }
 
-    pub(crate) fn video(&self) -> H264 {
+    pub(crate) fn exit(&self, name: &str) -> Exit {
+        Exit::new(name, Product::Mp4 { video: self.video(), audio: self.sound() })
+    }
+
+    fn video(&self) -> H264 {
         let profile = match self.profile {
             Profile::Baseline => "baseline",
             Profile::Main => "main",
@@ -139,7 +143,7 @@ impl Mp4 {
         H264 { crf: self.crf, preset: self.preset.name(), profile, gop: self.gop }
     }
 
-    pub(crate) fn sound(&self) -> Option<Aac> {
+    fn sound(&self) -> Option<Aac> {
         (self.audio == Sound::Keep).then_some(Aac { bitrate: self.audio_bitrate })
     }
 }
@@ -166,7 +170,7 @@ impl Operation for Mp4 {
     const TAKES: Takes = Takes::Encoded;
 
     async fn run(&self, inputs: Inputs, cx: &OpContext) -> Result<Outputs> {
-        super::run_alone(Exit::mp4(Outputs::MAIN, self), inputs, cx).await
+        super::run_alone(self.exit(Outputs::MAIN), inputs, cx).await
     }
 
     fn validate(&self) -> Result<()> {
@@ -212,7 +216,7 @@ impl Operation for Mp4 {
     }
 
     fn estimate(&self, input: &MediaInfo) -> Estimate {
-        crate::plan::estimate(input, &[input.upright_size()])
+        estimate(input, &[input.upright_size()])
     }
 
     fn schema() -> Option<Schema> {

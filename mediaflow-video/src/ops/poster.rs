@@ -8,7 +8,7 @@ use mediaflow_core::{
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Exit;
+use crate::exit::{Exit, Position, Product, estimate};
 
 /// Takes the frame that is seen at a time, as pixels: upright, square, RGB. Steps on still pictures go on from there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,28 +19,15 @@ pub struct Poster {
     pub at: Position,
 }
 
-/// A place in a video.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Position {
-    /// Seconds from the start.
-    Seconds(f64),
-    /// Percent of the length, 0 to 100.
-    Percent(f64),
-}
-
-impl Default for Position {
-    fn default() -> Self {
-        Self::Percent(10.0)
-    }
-}
-
 impl Poster {
     /// The frame at this place.
     #[must_use]
     pub fn at(at: Position) -> Self {
         Self { at }
+    }
+
+    pub(crate) fn exit(&self, name: &str) -> Exit {
+        Exit::new(name, Product::Poster(self.at))
     }
 }
 
@@ -50,7 +37,7 @@ impl Operation for Poster {
     const TAKES: Takes = Takes::Encoded;
 
     async fn run(&self, inputs: Inputs, cx: &OpContext) -> Result<Outputs> {
-        super::run_alone(Exit::poster(Outputs::MAIN, self), inputs, cx).await
+        super::run_alone(self.exit(Outputs::MAIN), inputs, cx).await
     }
 
     fn validate(&self) -> Result<()> {
@@ -76,7 +63,7 @@ impl Operation for Poster {
     }
 
     fn estimate(&self, input: &MediaInfo) -> Estimate {
-        crate::plan::estimate(input, &[])
+        estimate(input, &[])
     }
 
     fn schema() -> Option<Schema> {

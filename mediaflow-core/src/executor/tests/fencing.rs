@@ -36,23 +36,33 @@ async fn who_is_revoked_takes_nothing_back() {
 }
 
 #[tokio::test]
-async fn a_failed_publication_is_taken_back() {
+async fn a_failed_publication_destroys_nothing() {
     let (host, folder) = (Host::new().await, tempfile::tempdir().unwrap());
-    let executor = host.executor(files(folder.path()));
+    let (executor, out) = (host.executor(files(folder.path())), files(folder.path()));
     // A file where the second output's folder has to be.
     let blocked = Pipeline::from("in/a.gif")
         .output("out/a.gif", |dot| dot)
         .output("out/b/b.gif", |dot| dot)
         .output("out/c.gif", |dot| dot);
-    let mut done = executor
-        .attempt(&attempt(&JobSpec::new(&blocked.build().unwrap()).unwrap(), 1))
-        .await
-        .unwrap();
+    let spec = JobSpec::new(&blocked.build().unwrap()).unwrap();
+    for name in ["a.gif", "c.gif"] {
+        out.put(&key(name), &Blob::from(b"older".to_vec())).await.unwrap();
+    }
     std::fs::write(folder.path().join("b"), "in the way").unwrap();
+    let mut done = executor.attempt(&attempt(&spec, 1)).await.unwrap();
     let error = done.publish().await.unwrap_err();
     assert_eq!((error.code(), error.fact("output")), ("storage.io", Some("out/b/b.gif")));
-    assert_eq!(published(&files(folder.path())).await, ["b"], "only what was in the way is there");
+    assert_eq!(error.fact("published"), Some("out/a.gif"));
+    assert_eq!(content(&out, "a.gif").await, GIF, "the newer version is whole and stays");
+    assert_eq!(content(&out, "c.gif").await, b"older");
+    drop(done);
     assert_eq!(staged(folder.path()), 0);
+
+    std::fs::remove_file(folder.path().join("b")).unwrap();
+    executor.attempt(&attempt(&spec, 2)).await.unwrap().publish().await.unwrap();
+    for name in ["a.gif", "b/b.gif", "c.gif"] {
+        assert_eq!(content(&out, name).await, GIF, "the next attempt publishes all: {name}");
+    }
 }
 
 #[tokio::test]

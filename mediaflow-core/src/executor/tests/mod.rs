@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod fencing;
+mod knows;
 mod parts;
 mod recall;
 

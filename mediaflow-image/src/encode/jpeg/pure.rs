@@ -2,8 +2,8 @@ use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
 use mediaflow_core::Result;
 use mediaflow_core::media::{Format, Image};
 
+use super::{Chroma, Jpeg};
 use crate::error;
-use crate::ops::{Chroma, Jpeg};
 
 pub(super) fn pixels(image: &Image, how: &Jpeg, quality: u8) -> Result<Vec<u8>> {
     let failed = |cause| error::encode(&Format::JPEG, cause);

@@ -1,0 +1,157 @@
+//! What is asked of one source: files and frames, each with all that lies between it and the source.
+
+use std::time::Duration;
+
+use mediaflow_core::geometry::FitBox;
+use mediaflow_core::media::MediaInfo;
+use mediaflow_core::plan::Estimate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::gst::settings::{Aac, H264};
+use crate::gst::upright::layout;
+
+/// One source, and what is asked of it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) info: MediaInfo,
+    pub(crate) exits: Vec<Exit>,
+}
+
+/// One result: a file or a frame, with all that lies between it and the source.
+#[derive(Clone, Debug)]
+pub(crate) struct Exit {
+    pub(crate) name: String,
+    /// The steps that are merged into it, in the order of the pipeline.
+    pub(crate) steps: Vec<String>,
+    pub(crate) cut: Cut,
+    pub(crate) boxes: Vec<FitBox>,
+    pub(crate) fps: Option<f64>,
+    pub(crate) product: Product,
+}
+
+/// The last frame of a video begins no later than this before its end.
+const LAST_FRAME: Duration = Duration::from_millis(100);
+
+/// What an exit gives.
+#[derive(Clone, Debug)]
+pub(crate) enum Product {
+    Mp4 { video: H264, audio: Option<Aac> },
+    Poster(Position),
+}
+
+/// The part of the source that is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub(crate) start: Duration,
+    pub(crate) end: Option<Duration>,
+}
+
+impl Cut {
+    pub(crate) fn is_whole(self) -> bool {
+        self == Self::default()
+    }
+
+    /// A position in this cut, as a time in a source of this length: at the latest its last frame.
+    pub(crate) fn place(self, at: Position, duration: Option<Duration>) -> Duration {
+        let end = match (self.end, duration) {
+            (Some(end), Some(duration)) => Some(end.min(duration)),
+            (end, duration) => end.or(duration),
+        };
+        let length = end.map(|end| end.saturating_sub(self.start));
+        let time = match at {
+            Position::Seconds(seconds) => Duration::try_from_secs_f64(seconds).unwrap_or_default(),
+            Position::Percent(percent) => {
+                length.unwrap_or_default().mul_f64(percent.clamp(0.0, 100.0) / 100.0)
+            }
+        };
+        let last = length.map(|length| length.saturating_sub(LAST_FRAME));
+        self.start.saturating_add(last.map_or(time, |last| time.min(last)))
+    }
+
+    /// A cut of this cut.
+    pub(crate) fn then(self, start: Duration, end: Option<Duration>) -> Self {
+        let end = end.map(|end| self.start.saturating_add(end));
+        let end = match (self.end, end) {
+            (Some(outer), Some(inner)) => Some(outer.min(inner)),
+            (outer, inner) => outer.or(inner),
+        };
+        Self { start: self.start.saturating_add(start), end }
+    }
+}
+
+impl Exit {
+    /// Nothing lies before it.
+    pub(crate) fn new(name: &str, product: Product) -> Self {
+        let (name, steps) = (name.to_owned(), vec![name.to_owned()]);
+        Self { name, steps, cut: Cut::default(), boxes: Vec::new(), fps: None, product }
+    }
+
+    /// The size of the result.
+    pub(crate) fn size(&self, source: &MediaInfo) -> (u32, u32) {
+        let shown = source.upright_size();
+        match (&self.product, self.boxes.split_first()) {
+            (Product::Poster(_), None) => shown,
+            (Product::Mp4 { .. }, None) => layout(shown, shown, None).canvas,
+            (_, Some((first, rest))) => {
+                rest.iter().fold(layout(shown, shown, Some(first)).canvas, |size, next| {
+                    layout(size, size, Some(next)).canvas
+                })
+            }
+        }
+    }
+}
+
+impl Source {
+    /// MP4 exits that share a decode: those with the same cut. Indices into `exits`.
+    pub(crate) fn ladders(&self) -> Vec<(Cut, Vec<usize>)> {
+        let mut ladders: Vec<(Cut, Vec<usize>)> = Vec::new();
+        for (index, exit) in self.exits.iter().enumerate() {
+            if matches!(exit.product, Product::Poster(_)) {
+                continue;
+            }
+            match ladders.iter_mut().find(|(cut, _)| *cut == exit.cut) {
+                Some((_, members)) => members.push(index),
+                None => ladders.push((exit.cut, vec![index])),
+            }
+        }
+        ladders
+    }
+
+    pub(crate) fn posters(&self) -> impl Iterator<Item = &Exit> {
+        self.exits.iter().filter(|exit| matches!(exit.product, Product::Poster(_)))
+    }
+}
+
+/// A place in a video.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Position {
+    /// Seconds from the start.
+    Seconds(f64),
+    /// Percent of the length, 0 to 100.
+    Percent(f64),
+}
+
+impl Default for Position {
+    fn default() -> Self {
+        Self::Percent(10.0)
+    }
+}
+
+/// What is in flight: plugins, the decoder's frames, and the look-ahead of an encoder per rendition of this size.
+pub(crate) fn estimate(input: &MediaInfo, renditions: &[(u32, u32)]) -> Estimate {
+    const GSTREAMER: u64 = 128 << 20;
+    const ENCODER: u64 = 8 << 20;
+    const DECODER_FRAMES: u64 = 24;
+    const ENCODER_FRAMES: u64 = 64;
+    let frame = |pixels: u64| pixels.saturating_mul(3) / 2;
+    let decoder = frame(input.pixels()).saturating_mul(DECODER_FRAMES);
+    let encoders = renditions.iter().map(|(width, height)| {
+        let pixels = u64::from(*width) * u64::from(*height);
+        ENCODER.saturating_add(frame(pixels).saturating_mul(ENCODER_FRAMES))
+    });
+    Estimate::video(encoders.fold(GSTREAMER.saturating_add(decoder), u64::saturating_add))
+}
