@@ -195,6 +195,8 @@ impl Dispatcher {
 
     async fn look(&mut self) -> Result<()> {
         let began = Instant::now();
+        // What was told while events were being routed is looked for after them.
+        self.more_events = true;
         if self.routing.is_none() && self.routed.is_empty() {
             let events = self.store.unrouted(&self.channels, TOGETHER).await?;
             self.more_events = events.len() == TOGETHER;
