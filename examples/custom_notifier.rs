@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mediaflow::executor::DeliveryPolicy;
-use mediaflow::notify::{DeliveryContext, Receipt};
+use mediaflow::notify::{DeliveryContext, Message, Receipt};
 use mediaflow::prelude::*;
 
 /// A pager that is out of reach at first.
@@ -24,7 +24,11 @@ impl Notifier for Pager {
         event.kind == JobFailed
     }
 
-    async fn notify(&self, event: &Event, cx: &DeliveryContext) -> Result<Receipt, NotifyError> {
+    async fn notify(
+        &self,
+        message: &Message,
+        cx: &DeliveryContext,
+    ) -> Result<Receipt, NotifyError> {
         let left = self
             .unreachable
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
@@ -32,6 +36,8 @@ impl Notifier for Pager {
             println!("attempt {}: nobody answers", cx.attempt);
             return Err(NotifyError::retryable("nobody answers"));
         }
+        // One, since the terms ask for no more in one message.
+        let event = message.event();
         println!("attempt {}: {} {:?}", cx.attempt, event.kind, event.job);
         Ok(Receipt::new())
     }

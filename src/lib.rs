@@ -17,8 +17,9 @@ pub use mediaflow_video as video;
 /// What most files need: `use mediaflow::prelude::*;`.
 pub mod prelude {
     pub use mediaflow_core::EventKind::{
-        BatchCompleted, DeliveryFailed, JobCancelled, JobCompleted, JobCreated, JobFailed,
-        JobProgress, JobStarted, OutputReady, StepCompleted, StepFailed,
+        BatchCompleted, DeliveryFailed, DestinationDisabled, JobCancelled, JobCompleted,
+        JobCreated, JobFailed, JobProgress, JobStarted, JobsUnclaimed, OutputReady, StepCompleted,
+        StepFailed,
     };
     pub use mediaflow_core::geometry::{Fit, Gravity};
     pub use mediaflow_core::notify::notify_fn;

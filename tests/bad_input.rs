@@ -50,7 +50,7 @@ impl Host {
         let failure = loop {
             seen += 1;
             let told = self.told.attempted(seen).await;
-            let (event, _) = &told[seen - 1];
+            let event = told[seen - 1].0.event();
             if event.kind == JobFailed && event.job == Some(job.id()) {
                 break event.clone();
             }
@@ -259,12 +259,14 @@ async fn private_addresses_are_out_of_reach() {
             Pipeline::from(mediaflow::testing::dot()).output("public/dot.gif", |dot| dot).build();
         media.submit(copy.unwrap()).await.unwrap().done().await.unwrap();
         media.shutdown(Duration::from_secs(10)).await.unwrap();
-        let lost = told.attempts().into_iter().find(|(event, _)| event.kind == DeliveryFailed);
-        let (event, _) = lost.unwrap_or_else(|| panic!("{url}: the refusal is told"));
-        let EventData::Delivery { channel, attempts: 1, reason, .. } = event.data else {
-            panic!("{url}: a refusal is final: {:?}", event.data)
-        };
-        assert_eq!(channel, "webhook");
-        assert!(reason.contains("address"), "{url}: {reason}");
+        let attempts = told.attempts();
+        let mut events = attempts.iter().flat_map(|(message, _)| message.events());
+        let lost = events.find_map(|event| match &event.data {
+            EventData::Delivery(lost) => Some(lost),
+            _ => None,
+        });
+        let lost = lost.unwrap_or_else(|| panic!("{url}: the refusal is told"));
+        assert_eq!((lost.channel.as_str(), lost.attempts), ("webhook", 1), "a refusal is final");
+        assert!(lost.reason.contains("address"), "{url}: {}", lost.reason);
     }
 }

@@ -182,7 +182,10 @@ async fn a_batch_answers_at_once_and_reports_when_all_are_done() {
     assert_eq!((report.state, report.jobs[0].outputs.len()), (JobState::Succeeded, 2));
     media.shutdown(Duration::from_secs(5)).await.unwrap();
     let told = receiver.attempts();
-    assert_eq!(told.iter().filter(|(event, _)| event.kind == BatchCompleted).count(), 1);
+    assert_eq!(
+        told.iter().filter(|(message, _)| message.event().kind == BatchCompleted).count(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

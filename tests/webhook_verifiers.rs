@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mediaflow::event::EventData;
 use mediaflow::notifiers::Webhook;
-use mediaflow::notify::DeliveryContext;
+use mediaflow::notify::{DeliveryContext, Message};
 use mediaflow::report::{OutputReport, OutputState};
 use mediaflow::spec::JobOptions;
 use mediaflow::testing::{Received, WebhookReceiver};
@@ -63,7 +63,7 @@ async fn captured(dialect: impl FnOnce(Webhook) -> Webhook) -> Received {
     (output.state, output.width, output.height) = (OutputState::Published, 320, 240);
     let data = EventData::Output(Box::new(output));
     let event = Event::new(EventKind::OutputReady, now, data).about(job, None, &options);
-    hook.notify(&event, &DeliveryContext::first(event.id, now)).await.unwrap();
+    hook.notify(&Message::of(event), &DeliveryContext::first(now)).await.unwrap();
     receiver.next().await.unwrap()
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn builder(folder: &Path, receiver: &str) -> Builder {
                 println!("admins: {} {}", event.kind, failure(&event));
                 Ok(())
             })
-            .on([JobFailed, DeliveryFailed]),
+            .on([JobFailed, DeliveryFailed, DestinationDisabled]),
         )
         .concurrency(2) // one after the other on a small machine, so that there is a middle to be killed in
         // The receiver is away for some seconds only: it is tried all the time.
@@ -93,7 +93,8 @@ fn failure(event: &Event) -> String {
         EventData::Job(report) => {
             report.failure.as_ref().map(ToString::to_string).unwrap_or_default()
         }
-        EventData::Delivery { channel, reason, .. } => format!("{channel}: {reason}"),
+        EventData::Delivery(lost) => format!("{}: {}", lost.channel, lost.reason),
+        EventData::Disabled { channel, reason, .. } => format!("{channel}: {reason}"),
         _ => String::new(),
     }
 }

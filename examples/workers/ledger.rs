@@ -28,9 +28,9 @@ pub(crate) const TAKEN_OVER: &str = "SELECT coalesce(sum(fence - attempts), 0)::
        SELECT fence, attempts FROM mediaflow_jobs WHERE id = ANY($1) AND parts_left IS NULL
        UNION ALL SELECT fence, attempts FROM mediaflow_parts WHERE job = ANY($1)) AS runs";
 pub(crate) const PARTS: &str = "SELECT count(*) FROM mediaflow_parts WHERE job = ANY($1)";
-pub(crate) const DELIVERED: &str = "SELECT count(*) FROM mediaflow_deliveries d
-       JOIN mediaflow_events e ON e.id = d.event
-       WHERE (e.job = ANY($1) OR e.batch = ANY($1)) AND d.state = 'delivered'";
+pub(crate) const DELIVERED: &str = "SELECT count(*) FROM mediaflow_messages m
+       JOIN mediaflow_events e ON e.id = m.event
+       WHERE (e.job = ANY($1) OR e.batch = ANY($1)) AND m.state = 'delivered'";
 
 impl Ledger {
     pub(crate) async fn open(url: &str) -> Anyhow<Self> {

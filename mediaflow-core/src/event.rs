@@ -1,15 +1,15 @@
 //! What happened, for whom, and how bad it is.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::id::{BatchId, EventId, JobId};
-use crate::report::{BatchReport, OutputReport, Report};
+use crate::report::{BatchSummary, OutputReport, Report};
 use crate::spec::{JobOptions, NotifyTarget};
+use crate::wire::wire_enum;
 use crate::{Failure, Timestamp};
 
 /// Something that happened. It is stored before it is sent, and keeps its id through every attempt.
@@ -41,58 +41,52 @@ pub struct Event {
     /// The words to find the job by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// Notifiers that the job names, with addresses of its own.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Notifiers that the job names, with addresses of its own. They are secrets of the job: an event that is written down
+    /// or sent has none.
+    #[serde(default, skip_serializing)]
     pub notify: Vec<NotifyTarget>,
     /// What there is to say.
     #[serde(default, skip_serializing_if = "EventData::is_none")]
     pub data: EventData,
 }
 
-/// What can happen.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[non_exhaustive]
-pub enum EventKind {
-    /// A job was accepted.
-    #[serde(rename = "job.created")]
-    JobCreated,
-    /// An attempt began.
-    #[serde(rename = "job.started")]
-    JobStarted,
-    /// The work went on.
-    #[serde(rename = "job.progress")]
-    JobProgress,
-    /// A step, or a group of steps that ran as one, is done.
-    #[serde(rename = "step.completed")]
-    StepCompleted,
-    /// A step failed.
-    #[serde(rename = "step.failed")]
-    StepFailed,
-    /// An output is verified and in its place.
-    #[serde(rename = "output.ready")]
-    OutputReady,
-    /// A job ended `succeeded` or `partial`.
-    #[serde(rename = "job.completed")]
-    JobCompleted,
-    /// A job ended `failed`.
-    #[serde(rename = "job.failed")]
-    JobFailed,
-    /// A job ended `cancelled`.
-    #[serde(rename = "job.cancelled")]
-    JobCancelled,
-    /// Every job of a batch has ended.
-    #[serde(rename = "batch.completed")]
-    BatchCompleted,
-    /// A notification could not be delivered, and no attempt is left.
-    #[serde(rename = "delivery.failed")]
-    DeliveryFailed,
+wire_enum! {
+    /// What can happen.
+    #[derive(PartialOrd, Ord)]
+    pub enum EventKind {
+        /// A job was accepted.
+        JobCreated = "job.created",
+        /// An attempt began.
+        JobStarted = "job.started",
+        /// The work went on.
+        JobProgress = "job.progress",
+        /// A step, or a group of steps that ran as one, is done.
+        StepCompleted = "step.completed",
+        /// A step failed.
+        StepFailed = "step.failed",
+        /// An output is verified and in its place.
+        OutputReady = "output.ready",
+        /// A job ended `succeeded` or `partial`.
+        JobCompleted = "job.completed",
+        /// A job ended `failed`.
+        JobFailed = "job.failed",
+        /// A job ended `cancelled`.
+        JobCancelled = "job.cancelled",
+        /// Every job of a batch has ended.
+        BatchCompleted = "batch.completed",
+        /// Notifications to a destination are lost, or held back because it refuses our credentials. Told once until
+        /// something arrives there again.
+        DeliveryFailed = "delivery.failed",
+        /// Nothing is sent to a destination any more: for days nothing has arrived there.
+        DestinationDisabled = "destination.disabled",
+        /// Jobs wait for a worker that knows what they need, and for a while none has come.
+        JobsUnclaimed = "jobs.unclaimed",
+    }
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::JobCreated,
         Self::JobStarted,
         Self::JobProgress,
@@ -104,24 +98,14 @@ impl EventKind {
         Self::JobCancelled,
         Self::BatchCompleted,
         Self::DeliveryFailed,
+        Self::DestinationDisabled,
+        Self::JobsUnclaimed,
     ];
 
-    /// The wire name: `job.completed`.
+    /// Whether it tells of notifications themselves, and what can not be told of it is told to nobody.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::JobCreated => "job.created",
-            Self::JobStarted => "job.started",
-            Self::JobProgress => "job.progress",
-            Self::StepCompleted => "step.completed",
-            Self::StepFailed => "step.failed",
-            Self::OutputReady => "output.ready",
-            Self::JobCompleted => "job.completed",
-            Self::JobFailed => "job.failed",
-            Self::JobCancelled => "job.cancelled",
-            Self::BatchCompleted => "batch.completed",
-            Self::DeliveryFailed => "delivery.failed",
-        }
+    pub fn is_of_delivery(self) -> bool {
+        matches!(self, Self::DeliveryFailed | Self::DestinationDisabled)
     }
 
     /// Whether the job or batch has ended with it.
@@ -134,40 +118,31 @@ impl EventKind {
     }
 }
 
-impl fmt::Display for EventKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+wire_enum! {
+    /// Whom an event concerns.
+    pub enum Audience {
+        /// Whoever asked for the job.
+        Owner = "owner",
+        /// Whoever answers for the application: failures of jobs.
+        Admin = "admin",
+        /// Whoever keeps the machines running: deliveries that fail.
+        Ops = "ops",
     }
 }
 
-/// Whom an event concerns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Audience {
-    /// Whoever asked for the job.
-    Owner,
-    /// Whoever answers for the application: failures of jobs.
-    Admin,
-    /// Whoever keeps the machines running: deliveries that fail.
-    Ops,
-}
-
-/// How bad it is.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Severity {
-    /// For programs: progress, steps.
-    Debug,
-    /// As it should be.
-    Info,
-    /// Went on, with a loss.
-    Warning,
-    /// Failed.
-    Error,
+wire_enum! {
+    /// How bad it is.
+    #[derive(PartialOrd, Ord)]
+    pub enum Severity {
+        /// For programs: progress, steps.
+        Debug = "debug",
+        /// As it should be.
+        Info = "info",
+        /// Went on, with a loss.
+        Warning = "warning",
+        /// Failed.
+        Error = "error",
+    }
 }
 
 /// What there is to say of an event.
@@ -191,19 +166,72 @@ pub enum EventData {
     Output(Box<OutputReport>),
     /// What became of the job.
     Job(Box<Report>),
-    /// What became of the batch.
-    Batch(Box<BatchReport>),
+    /// What became of the batch: counts, and what failed. Single reports are read when they are needed.
+    Batch(Box<BatchSummary>),
     /// What could not be delivered, and why.
-    Delivery {
+    Delivery(Box<DeliveryFailure>),
+    /// Which destination is not sent to any more.
+    Disabled {
         /// The notifier.
         channel: String,
-        /// The event that it should have told.
-        event: EventId,
-        /// How often it was tried.
-        attempts: u32,
+        /// The destination as far as it is no secret: `https://host:443`; empty for a notifier's own.
+        destination: String,
+        /// Since when nothing has arrived there.
+        since: Timestamp,
         /// What the last attempt failed with.
         reason: String,
+        /// How many messages were given up.
+        dead: u64,
     },
+    /// Which jobs wait for a worker.
+    Unclaimed {
+        /// What they need and nobody knows: `op:image.resize@2 storage:archive`.
+        needs: String,
+        /// How many they are.
+        jobs: u64,
+    },
+    /// What only a newer version can say. It is kept as it was read.
+    #[serde(untagged)]
+    Other(Value),
+}
+
+/// What is lost, or held back, at one destination.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct DeliveryFailure {
+    /// The notifier.
+    pub channel: String,
+    /// The destination as far as it is no secret: `https://host:443`; empty for a notifier's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub destination: String,
+    /// The first event that is not told.
+    pub event: EventId,
+    /// How often that was tried.
+    pub attempts: u32,
+    /// What the last attempt failed with.
+    pub reason: String,
+    /// How many messages were given up together with it.
+    #[serde(default)]
+    pub dead: u64,
+    /// How many still wait there.
+    #[serde(default)]
+    pub waiting: u64,
+}
+
+impl DeliveryFailure {
+    /// The first event that is not told at a destination, and why.
+    #[must_use]
+    pub fn new(channel: impl Into<String>, event: EventId, reason: impl Into<String>) -> Self {
+        Self {
+            channel: channel.into(),
+            destination: String::new(),
+            event,
+            attempts: 0,
+            reason: reason.into(),
+            dead: 0,
+            waiting: 0,
+        }
+    }
 }
 
 impl EventData {
@@ -227,7 +255,11 @@ impl Event {
             EventKind::BatchCompleted => (Audience::Owner, severity_of(&data)),
             EventKind::StepFailed => (Audience::Admin, Severity::Warning),
             EventKind::JobFailed => (Audience::Admin, Severity::Error),
-            EventKind::DeliveryFailed => (Audience::Ops, Severity::Error),
+            EventKind::DeliveryFailed | EventKind::DestinationDisabled => {
+                (Audience::Ops, Severity::Error)
+            }
+            EventKind::JobsUnclaimed => (Audience::Ops, Severity::Warning),
+            EventKind::Other(_) => (Audience::Ops, Severity::Info),
         };
         Self {
             id: EventId::new(),
@@ -243,6 +275,12 @@ impl Event {
             notify: Vec::new(),
             data,
         }
+    }
+
+    /// Whether a newer build has written it, and this one can not tell what it says.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        matches!(self.kind, EventKind::Other(_)) || matches!(self.data, EventData::Other(_))
     }
 
     /// About this job, with what its options say.
@@ -284,5 +322,54 @@ fn severity_of(data: &EventData) -> Severity {
         | JobState::Succeeded
         | JobState::Cancelled
         | JobState::Other(_) => Severity::Info,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn stored(kind: &str, data: &Value) -> Value {
+        json!({ "id": "018bcfe5-6800-7000-8000-000000000000", "kind": kind, "time": "2026-01-31T12:00:00.000Z",
+                "audience": "owner", "severity": "info", "data": data })
+    }
+
+    #[test]
+    fn what_only_a_newer_version_says_is_kept() {
+        for data in
+            [json!({ "rating": { "stars": 5 } }), json!({ "job": { "state": 7 } }), json!("new")]
+        {
+            let mut stored = stored("job.rated", &data);
+            stored["audience"] = "jury".into();
+            stored["severity"] = "splendid".into();
+            let event: Event = serde_json::from_value(stored.clone()).unwrap();
+            assert!(event.is_foreign());
+            assert_eq!(serde_json::to_value(&event).unwrap(), stored);
+        }
+        let known: Event =
+            serde_json::from_value(stored("job.progress", &json!({ "progress": 0.5 }))).unwrap();
+        assert_eq!((known.is_foreign(), known.data), (false, EventData::Progress(0.5)));
+    }
+
+    #[test]
+    fn what_an_older_version_has_said_of_a_batch_and_of_a_delivery_is_read() {
+        let batch = json!({ "batch": { "batch": "018bcfe5-6800-7000-8000-000000000001", "state": "partial", "jobs": [] } });
+        let event: Event = serde_json::from_value(stored("batch.completed", &batch)).unwrap();
+        assert!(matches!(event.data, EventData::Batch(summary) if summary.counts.is_empty()));
+        let delivery = json!({ "delivery": { "channel": "webhook", "event": "018bcfe5-6800-7000-8000-000000000002",
+                                             "attempts": 3, "reason": "no" } });
+        let event: Event = serde_json::from_value(stored("delivery.failed", &delivery)).unwrap();
+        assert!(matches!(event.data, EventData::Delivery(failure) if failure.attempts == 3));
+    }
+
+    #[test]
+    fn addresses_of_targets_are_not_written_down() {
+        let options = JobOptions::new().notify("webhook", "https://hooks.example/secret");
+        let event = Event::new(EventKind::JobCreated, Timestamp::default(), EventData::None);
+        let event = event.about(JobId::new(), None, &options);
+        assert_eq!(event.notify.len(), 1);
+        assert!(!serde_json::to_string(&event).unwrap().contains("secret"));
     }
 }

@@ -59,3 +59,15 @@ id!(
     EventId,
     "id.event"
 );
+id!(
+    /// The name of a message: the same in every attempt to send it.
+    MessageId,
+    "id.message"
+);
+
+impl From<EventId> for MessageId {
+    /// A message of one event has the name of the event.
+    fn from(event: EventId) -> Self {
+        Self(event.0)
+    }
+}

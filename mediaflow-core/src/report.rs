@@ -1,5 +1,6 @@
 //! What became of a job: its state, and for each output what was written.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -207,19 +208,107 @@ pub struct BatchReport {
     pub jobs: Vec<Report>,
 }
 
+/// What became of a batch, in numbers: of the same size however many jobs it has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct BatchSummary {
+    /// Which batch.
+    pub batch: BatchId,
+    /// `succeeded` if all jobs did, `failed` if none did, else `partial`.
+    pub state: JobState,
+    /// How many jobs ended in which state.
+    #[serde(default)]
+    pub counts: BTreeMap<String, u64>,
+    /// The first jobs in the order of submission, [`BatchSummary::NAMED`] at most.
+    #[serde(default)]
+    pub named: Vec<JobId>,
+    /// The first jobs that failed, [`BatchSummary::FAILURES`] at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<JobFailure>,
+}
+
+/// A job that failed, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct JobFailure {
+    /// Which job.
+    pub job: JobId,
+    /// The code of its failure.
+    pub code: String,
+}
+
+impl JobFailure {
+    /// This job, with the code of its failure.
+    #[must_use]
+    pub fn new(job: JobId, code: impl Into<String>) -> Self {
+        Self { job, code: code.into() }
+    }
+}
+
+impl BatchSummary {
+    /// How many jobs are named.
+    pub const NAMED: usize = 1000;
+    /// How many failures are named.
+    pub const FAILURES: usize = 100;
+
+    /// Of so many jobs in each state.
+    #[must_use]
+    pub fn new(batch: BatchId, counts: impl IntoIterator<Item = (JobState, u64)>) -> Self {
+        let (mut named, mut all, mut whole, mut some) = (BTreeMap::new(), 0, 0, 0);
+        for (state, count) in counts {
+            *named.entry(state.as_str().to_owned()).or_default() += count;
+            all += count;
+            match state {
+                JobState::Succeeded => whole += count,
+                JobState::Partial => some += count,
+                _ => {}
+            }
+        }
+        let state = state_of(all, whole, some);
+        Self { batch, state, counts: named, named: Vec::new(), failures: Vec::new() }
+    }
+
+    /// How many jobs it has.
+    #[must_use]
+    pub fn jobs(&self) -> u64 {
+        self.counts.values().sum()
+    }
+}
+
+/// The state of a batch of so many jobs, of which some succeeded and others did in part.
+fn state_of(all: u64, succeeded: u64, partial: u64) -> JobState {
+    if succeeded == all {
+        JobState::Succeeded
+    } else if succeeded + partial > 0 {
+        JobState::Partial
+    } else {
+        JobState::Failed
+    }
+}
+
 impl BatchReport {
     /// Of these jobs.
     #[must_use]
     pub fn new(batch: BatchId, jobs: Vec<Report>) -> Self {
-        let done = jobs.iter().filter(|job| job.state == JobState::Succeeded).count();
-        let any =
-            jobs.iter().any(|job| matches!(job.state, JobState::Succeeded | JobState::Partial));
-        let state = match (done == jobs.len(), any) {
-            (true, _) => JobState::Succeeded,
-            (false, true) => JobState::Partial,
-            (false, false) => JobState::Failed,
-        };
+        let count = |state| jobs.iter().filter(|job| job.state == state).count() as u64;
+        let state =
+            state_of(jobs.len() as u64, count(JobState::Succeeded), count(JobState::Partial));
         Self { batch, state, jobs }
+    }
+
+    /// In numbers.
+    #[must_use]
+    pub fn summary(&self) -> BatchSummary {
+        let mut summary =
+            BatchSummary::new(self.batch, self.jobs.iter().map(|report| (report.state, 1)));
+        let failed = self.jobs.iter().filter(|report| report.state == JobState::Failed);
+        let failure = |report: &Report| {
+            let code = report.failure.as_ref().map(|failure| failure.code.clone());
+            JobFailure::new(report.job, code.unwrap_or_default())
+        };
+        summary.named = self.jobs.iter().map(|job| job.job).take(BatchSummary::NAMED).collect();
+        summary.failures = failed.map(failure).take(BatchSummary::FAILURES).collect();
+        summary
     }
 }
 

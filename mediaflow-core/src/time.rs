@@ -79,6 +79,12 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
     /// Returns when that moment has come.
     async fn sleep_until(&self, when: Timestamp);
+
+    /// Whether it is the machine's clock, which may be wrong: engines that machines share correct it by the store's.
+    /// Default: it is not, and is taken as it is.
+    fn is_machine(&self) -> bool {
+        false
+    }
 }
 
 /// The machine's clock.
@@ -94,5 +100,9 @@ impl Clock for SystemClock {
 
     async fn sleep_until(&self, when: Timestamp) {
         tokio::time::sleep(when.since(self.now())).await;
+    }
+
+    fn is_machine(&self) -> bool {
+        true
     }
 }

@@ -4,19 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mediaflow_core::engine::MemoryEngine;
+use mediaflow_core::event::EventData;
 use mediaflow_core::media::MediaInfo;
-use mediaflow_core::notify::notify_fn;
+use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, notify_fn};
 use mediaflow_core::plan::Estimate;
 use mediaflow_core::spec::Pipeline;
 use mediaflow_core::storage::{FileStorage, MemoryStorage};
 use mediaflow_core::testing::{self, FaultyStorage, ManualClock, RecordingNotifier};
 use mediaflow_core::{
-    Inputs, Mediaflow, NotifyError, OpContext, Operation, Outputs, Result, Takes, async_trait,
+    Event, EventKind, Inputs, Mediaflow, Notifier, NotifyError, OpContext, Operation, Outputs,
+    Result, Takes, async_trait,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_memory_engine_is_an_engine() {
     testing::exercise_engine(async || MemoryEngine::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_memory_engine_has_an_outbox() {
+    testing::exercise_outbox(async |clock| MemoryEngine::with_clock(Arc::new(clock))).await;
 }
 
 #[tokio::test]
@@ -31,6 +38,54 @@ async fn every_storage_is_a_storage() {
 async fn every_notifier_is_a_notifier() {
     testing::exercise_notifier(&RecordingNotifier::new("recording"), &[]).await;
     testing::exercise_notifier(&notify_fn("log", async |_event| Ok(())), &[]).await;
+}
+
+/// Its receiver repeats what it was asked, and it repeats what its receiver says.
+#[derive(Debug)]
+struct Echo;
+
+#[async_trait]
+impl Notifier for Echo {
+    fn name(&self) -> &str {
+        "echo"
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        event.kind == EventKind::JobCompleted
+    }
+
+    fn own_address(&self) -> Option<Address> {
+        Some(Address::at("https://h.example:443", "https://h.example/T0/own-canary"))
+    }
+
+    async fn notify(
+        &self,
+        message: &Message,
+        _cx: &DeliveryContext,
+    ) -> Result<Receipt, NotifyError> {
+        let address = message.address.clone().or_else(|| self.own_address());
+        let path = address.map(|address| address.reveal().replace("https://h.example", ""));
+        Err(NotifyError::rejected(format!("Cannot POST {}", path.unwrap_or_default())))
+    }
+}
+
+#[tokio::test]
+async fn the_address_of_one_channel_is_not_told_through_another() {
+    let told = RecordingNotifier::new("told");
+    let builder = Mediaflow::builder().storage("out", "memory:");
+    let media = builder.notify(Echo).notify(told.clone()).start().await.unwrap();
+    let copy = Pipeline::from(testing::dot()).output("out/dot.gif", |dot| dot).build().unwrap();
+    media.submit(copy).await.unwrap().done().await.unwrap();
+    let attempts = told.attempted(5).await;
+    let mut events = attempts.iter().flat_map(|(message, _)| message.events());
+    let lost = events.find_map(|event| match &event.data {
+        EventData::Delivery(lost) => Some(lost),
+        _ => None,
+    });
+    let lost = lost.unwrap();
+    assert_eq!(lost.destination, "https://h.example:443");
+    assert_eq!(lost.reason, "Cannot POST [REDACTED]");
+    media.shutdown(Duration::from_secs(5)).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,6 +3,9 @@
 //! Both run on River (`riverqueue`), whose tables they share with ours: the job and its outputs, parts, the outbox and
 //! its deliveries, and a heartbeat for each worker process. River UI and River's other clients read the same tables.
 //!
+//! Inside, modules use one another in one direction, and the header of each names those that it uses: `db`, then
+//! `process`, then `jobs` and `outbox`, then the loops in `work`, `workers` and `stats`, and on top `queue`.
+//!
 //! ```no_run
 //! use mediaflow_core::Mediaflow;
 //! use mediaflow_queue::Sqlite;
@@ -20,14 +23,19 @@
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("mediaflow-queue needs a database: turn on the feature `sqlite` or `postgres`");
 
+mod broadcast;
+mod clock;
 mod db;
-mod engine;
-mod home;
+mod events;
+mod failpoint;
 mod jobs;
+mod metrics;
 mod outbox;
+mod process;
 mod queue;
+mod settings;
 mod stats;
-mod stream;
+mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod work;
@@ -35,11 +43,11 @@ mod workers;
 
 pub use db::HostTransaction;
 pub use outbox::{
-    Delivery, DeliveryAttempt, DeliveryFilter, DeliveryOutcome, DeliveryState, Destination,
+    Breaker, Delivery, DeliveryAttempt, DeliveryFilter, DeliveryOutcome, DeliveryState, Destination,
 };
 #[cfg(feature = "postgres")]
 pub use queue::Postgres;
 pub use queue::Queue;
 #[cfg(feature = "sqlite")]
 pub use queue::Sqlite;
-pub use stats::{Breaker, DestinationStats, JobCounts, Stats, Throughput, WorkerStats};
+pub use stats::{DestinationStats, JobCounts, Stats, Throughput, WorkerStats};

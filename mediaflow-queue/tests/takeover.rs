@@ -182,10 +182,12 @@ async fn what_has_ended_is_kept_until_everybody_was_told(database: Database) {
     database.until(&gone, 0).await;
     let events = format!("SELECT count(*) FROM mediaflow_events WHERE job = '{job}'");
     database.until(&events, 0).await;
-    for table in ["mediaflow_outputs", "mediaflow_deliveries", "mediaflow_attempts"] {
+    for table in
+        ["mediaflow_outputs", "mediaflow_messages", "mediaflow_attempts", "mediaflow_unrouted"]
+    {
         assert_eq!(database.int(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
     }
-    let ends = told.attempts().into_iter().filter(|(event, _)| event.kind.is_terminal());
+    let ends = told.attempts().into_iter().filter(|(told, _)| told.event().kind.is_terminal());
     assert_eq!(ends.count(), 1);
     shut(media).await;
 
@@ -198,13 +200,11 @@ async fn what_has_ended_is_kept_until_everybody_was_told(database: Database) {
         ))
         .await;
     database
-        .run("INSERT INTO mediaflow_destinations (channel, address) VALUES ('absent', 'somebody')")
-        .await;
-    database
         .run(&format!(
-            "INSERT INTO mediaflow_deliveries (event, destination, job, kind, state, due, created_at)
-             SELECT e.id, d.id, e.job, e.kind, 'pending', 4102444800000, 1
-             FROM mediaflow_events e, mediaflow_destinations d WHERE e.job = '{kept}' AND d.channel = 'absent'"
+            "INSERT INTO mediaflow_messages (uid, rule, group_key, channel, destination, event, kind, job, state, due,
+               expires_at, created_at)
+             SELECT e.id, 'absent', e.id, 'absent', 'absent ', e.id, e.kind, e.job, 'pending', 1, 4102444800000, 1
+             FROM mediaflow_events e WHERE e.job = '{kept}'"
         ))
         .await;
     let gone = client.submit(work("gone")).await.unwrap().id();
@@ -216,6 +216,7 @@ async fn what_has_ended_is_kept_until_everybody_was_told(database: Database) {
     let queue = database.queue().retention(Duration::ZERO);
     let media = builder(queue, &FakeBackend::new())
         .storage_with("out", MemoryStorage::new())
+        .notify(told.clone())
         .start()
         .await
         .unwrap();

@@ -12,7 +12,7 @@ use std::path::Path;
 type Module = Vec<String>;
 
 /// One crate's library.
-pub struct Library {
+pub(crate) struct Library {
     modules: BTreeMap<Module, Text>,
 }
 
@@ -28,7 +28,7 @@ struct Text {
 }
 
 impl Library {
-    pub fn read(source: &Path) -> Self {
+    pub(crate) fn read(source: &Path) -> Self {
         let mut modules = BTreeMap::new();
         for file in super::files(source, ".rs") {
             let mut path: Module = file
@@ -51,7 +51,7 @@ impl Library {
 
     /// For each module below `folder` by name, those beside it that it imports. The folder's own `mod.rs` is `mod`.
     /// For the root these are the floors of the crate, where `lib.rs` does not count.
-    pub fn imports(&self, folder: &[String]) -> BTreeMap<String, BTreeSet<String>> {
+    pub(crate) fn imports(&self, folder: &[String]) -> BTreeMap<String, BTreeSet<String>> {
         let mut graph = BTreeMap::<String, BTreeSet<String>>::new();
         for from in self.modules.keys().filter(|from| from.starts_with(folder)) {
             let Some(here) = below(folder, from) else { continue };
@@ -67,7 +67,7 @@ impl Library {
     }
 
     /// The modules with others inside them, and the root.
-    pub fn folders(&self) -> BTreeSet<Module> {
+    pub(crate) fn folders(&self) -> BTreeSet<Module> {
         self.modules
             .keys()
             .filter(|path| !path.is_empty())
@@ -76,13 +76,13 @@ impl Library {
     }
 
     /// The modules that are a `mod.rs`, and whether each says what it uses.
-    pub fn declarations(&self) -> impl Iterator<Item = (String, bool)> {
+    pub(crate) fn declarations(&self) -> impl Iterator<Item = (String, bool)> {
         let folders = self.modules.iter().filter(|(_, text)| text.folder);
         folders.map(|(path, text)| (path.join("::"), text.uses.is_some()))
     }
 
     /// What modules import although their line `//! Uses:` does not name it.
-    pub fn undeclared(&self) -> Vec<String> {
+    pub(crate) fn undeclared(&self) -> Vec<String> {
         let mut found = Vec::new();
         for (path, text) in &self.modules {
             let (Some(uses), Some(top)) = (&text.uses, path.first()) else { continue };
@@ -266,7 +266,7 @@ fn below(folder: &[String], module: &[String]) -> Option<String> {
 }
 
 /// Modules that import one another in a circle, one of the circles if there are several.
-pub fn circle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+pub(crate) fn circle(graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
     let mut left = graph.clone();
     loop {
         // Whoever imports nobody that is left is on no circle.

@@ -1,6 +1,6 @@
 //! The contract of engines: who keeps jobs, decides when they run, and keeps events until they have been delivered.
 //!
-//! Uses: error, event, executor, id, notify, report, spec, time.
+//! Uses: error, event, executor, id, notify, outbox, report, shutdown, spec, time.
 
 mod memory;
 mod record;
@@ -13,12 +13,13 @@ use futures_util::stream::BoxStream;
 pub use memory::MemoryEngine;
 pub use record::{Next, Record};
 
+use crate::Result;
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobStatus};
+pub use crate::shutdown::Shutdown;
 use crate::spec::JobSpec;
-use crate::{CancellationToken, Result};
 
 /// Keeps jobs and runs them: in memory, in one file, on many machines.
 ///
@@ -126,23 +127,5 @@ impl Submitted {
     #[must_use]
     pub fn new(jobs: Vec<JobId>, batch: Option<BatchId>) -> Self {
         Self { jobs, batch }
-    }
-}
-
-/// How a running engine is stopped, in two stages.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Shutdown {
-    /// Take no new jobs; finish those that run, and deliver what is due.
-    pub drain: CancellationToken,
-    /// Stop those that still run and hand them back unfinished.
-    pub now: CancellationToken,
-}
-
-impl Shutdown {
-    /// Not yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
     }
 }

@@ -1,18 +1,17 @@
 use super::fetch::check_inline;
 use super::resources::Executor;
+use crate::Result;
 use crate::limits::at_most;
 use crate::spec::{JobSpec, Need, Needs, Pipeline, Source};
 use crate::storage::check_key;
-use crate::suggest::did_you_mean;
-use crate::{Error, Result};
 
 impl Executor {
     /// Checks all that can be checked of a spec before it is stored, without its source: engines that take specs past
     /// [`Mediaflow::submit`](crate::Mediaflow::submit) call it first.
     ///
     /// # Errors
-    /// The first mistake: an option above its limit, what [`Registry::check_spec`](crate::Registry::check_spec) gives, an inline source that is too large, a storage or notifier
-    /// that is not configured, a key or address that it refuses.
+    /// The first mistake: an option above its limit, what [`Registry::check_spec`](crate::Registry::check_spec) gives, an
+    /// inline source that is too large, a storage or notifier that is not configured, a key or address that it refuses.
     pub fn check(&self, spec: &JobSpec) -> Result<()> {
         spec.check_size(&self.0.limits)?;
         let pipeline = self.0.registry.check_spec(spec, &self.0.limits)?;
@@ -61,14 +60,9 @@ impl Executor {
 
     fn check_targets(&self, spec: &JobSpec) -> Result<()> {
         for target in &spec.options.notify {
-            let known = self.0.notifiers.iter().find(|n| n.name() == target.channel);
-            let Some(notifier) = known else {
-                let message = format!("there is no notifier `{}`", target.channel);
-                return Err(Error::input("notify.unknown", message)
-                    .help(did_you_mean(&target.channel, self.channels())));
-            };
+            let notifier = self.notifier(&target.channel)?;
             if let Some(to) = &target.to {
-                notifier.check_address(to).map_err(|e| e.with("channel", &target.channel))?;
+                notifier.address(to).map_err(|e| e.with("channel", &target.channel))?;
             }
         }
         Ok(())

@@ -1,53 +1,64 @@
 use super::resources::Executor;
 use crate::event::Event;
-use crate::notify::{DeliveryContext, NotifyError, Receipt};
-
-/// Where an event goes: a notifier by name, at its own address or at one that the job gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Destination {
-    /// The notifier's name.
-    pub channel: String,
-    /// The address in place of the notifier's own.
-    pub to: Option<String>,
-}
+use crate::notify::{
+    DeliveryContext, Message, Notifier, NotifyError, Receipt, Recipient, Recipients,
+};
+use crate::suggest::did_you_mean;
+use crate::{Error, Result};
 
 impl Executor {
-    /// Where this event goes: to each notifier that wants it, and for a notifier that the job names, to the address
-    /// that the job gave.
+    /// Who is told of this event, as configured: each notifier that wants it, and for a notifier that the job names, the
+    /// address that the job gave. [`Recipients`] has the last word.
     #[must_use]
-    pub fn destinations(&self, event: &Event) -> Vec<Destination> {
+    pub fn configured(&self, event: &Event) -> Vec<Recipient> {
         let wanting = self.0.notifiers.iter().filter(|notifier| notifier.wants(event));
         wanting
             .flat_map(|notifier| {
                 let named = event.notify.iter().filter(|target| target.channel == notifier.name());
-                let mut to: Vec<_> = named.map(|target| target.to.clone()).collect();
-                if to.is_empty() {
-                    to.push(None);
+                let to = named.filter_map(|target| target.to.clone());
+                let mut found: Vec<_> =
+                    to.map(|to| Recipient::new(notifier.name()).to(to)).collect();
+                if found.is_empty() {
+                    found.push(Recipient::new(notifier.name()));
                 }
-                to.into_iter().map(|to| Destination { channel: notifier.name().to_owned(), to })
+                found
             })
             .collect()
     }
 
-    /// One attempt to deliver an event. It takes at most [`DeliveryPolicy::timeout`].
+    /// Finds who is told of an event.
+    #[must_use]
+    pub fn recipients(&self) -> &dyn Recipients {
+        &*self.0.recipients
+    }
+
+    /// A notifier by its name.
+    ///
+    /// # Errors
+    /// `notify.unknown`.
+    pub fn notifier(&self, channel: &str) -> Result<&dyn Notifier> {
+        let found = self.0.notifiers.iter().find(|notifier| notifier.name() == channel);
+        found.map(|notifier| &**notifier).ok_or_else(|| {
+            let message = format!("there is no notifier `{channel}`");
+            Error::input("notify.unknown", message).help(did_you_mean(channel, self.channels()))
+        })
+    }
+
+    /// One attempt to send a message through a channel. It takes at most [`DeliveryPolicy::timeout`](crate::executor::DeliveryPolicy::timeout).
     ///
     /// # Errors
     /// What to do next: see [`NotifyError`].
     pub async fn deliver(
         &self,
-        event: &Event,
         channel: &str,
+        message: &Message,
         cx: &DeliveryContext,
     ) -> Result<Receipt, NotifyError> {
-        let found = self.0.notifiers.iter().find(|notifier| notifier.name() == channel);
-        let Some(notifier) = found else {
-            return Err(NotifyError::rejected(format!(
-                "there is no notifier `{channel}` any more"
-            )));
+        let Ok(notifier) = self.notifier(channel) else {
+            return Err(NotifyError::retryable("this process has no such notifier"));
         };
-        tokio::time::timeout(self.0.delivery.timeout, notifier.notify(event, cx))
+        tokio::time::timeout(self.0.delivery.timeout, notifier.notify(message, cx))
             .await
-            .unwrap_or_else(|_| Err(NotifyError::Ambiguous { reason: "no answer in time".into() }))
+            .unwrap_or_else(|_| Err(NotifyError::ambiguous("no answer in time")))
     }
 }

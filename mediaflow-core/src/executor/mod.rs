@@ -30,7 +30,6 @@ mod scratch;
 mod tests;
 
 pub use attempt::{Attempt, Observer};
-pub use deliver::Destination;
 pub use finished::Finished;
 pub use parts::{Artefact, PartResult, PartSpec};
 pub use policy::{DeliveryPolicy, RetryPolicy};

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::notify::{RateLimit, Terms};
+
 /// How failed attempts at a job are repeated: after `first`, then twice as long each time, up to `longest`, each
 /// lengthened or shortened at random by up to `jitter`.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,11 +37,9 @@ impl RetryPolicy {
     }
 }
 
-/// How deliveries are sent, and failed attempts repeated. A destination is a notifier with an address: its own, or one
-/// that a job gave.
-///
-/// The engine in memory takes all destinations of a channel for one: `concurrency` and the wait of a throttled
-/// receiver hold for the channel as a whole. It has no `rate`, no breaker and no order.
+/// How messages are sent, and failed attempts repeated. A destination is a channel with, usually, an origin
+/// (`https://host:443`): places, rate and breaker belong to it, however many addresses there are at that origin. A
+/// channel's own [`Terms`] come before what is said here.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "settings are written as a literal over `default()`")]
 pub struct DeliveryPolicy {
@@ -57,17 +57,25 @@ pub struct DeliveryPolicy {
     pub channel_concurrency: usize,
     /// Time for one attempt, whatever the notifier does. Default 60 s.
     pub timeout: Duration,
-    /// How many attempts a destination gets per second, from all processes together; at least 1. Default: no limit.
-    pub rate: Option<u32>,
+    /// How many attempts a destination gets, from all processes together. Default: no limit.
+    pub rate: Option<RateLimit>,
     /// Whether the events of one job reach a destination in their order: each waits until the earlier ones have been
     /// delivered or given up. Default false.
     pub ordered: bool,
+    /// How long a message is worth sending. Waiting for a destination that is down, asks for patience or refuses our
+    /// credentials does not use up the schedule, and so has its end here. Default 5 days.
+    pub time_to_live: Duration,
+    /// After so long of nothing but failure, the host's own endpoint is disabled: `destination.disabled` is told, and
+    /// what waits there is given up and kept. Default 5 days.
+    pub disable_after: Duration,
     /// How many failures in a row open the breaker of a destination: nothing is sent there for `breaker_pause`, and
-    /// then a single probe. What the receiver refuses by an answer is no such failure. 0 never opens it. Default 5.
+    /// then a single probe. 0 never opens it. Default 5.
     pub breaker_after: u32,
     /// How long the breaker stays open, twice as long after each further failed probe, up to 10 minutes. Default 30 s.
     pub breaker_pause: Duration,
 }
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// No breaker stays open longer, unless `breaker_pause` itself is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
@@ -84,6 +92,8 @@ impl Default for DeliveryPolicy {
             timeout: Duration::from_secs(60),
             rate: None,
             ordered: false,
+            time_to_live: 5 * DAY,
+            disable_after: 5 * DAY,
             breaker_after: 5,
             breaker_pause: Duration::from_secs(30),
         }
@@ -102,6 +112,29 @@ impl DeliveryPolicy {
     pub fn wait(&self, attempt: u32, asked: Duration) -> Option<Duration> {
         let planned = self.schedule.get(usize::try_from(attempt).ok()?.checked_sub(1)?)?;
         Some(jittered(*planned, self.jitter).max(asked.min(self.longest)))
+    }
+
+    /// The wait after an attempt that does not use up the schedule: that of the same place in it, of its last one at most.
+    #[must_use]
+    pub fn wait_uncounted(&self, attempt: u32, asked: Duration) -> Duration {
+        let place = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+        let planned = self.schedule.get(place).or(self.schedule.last());
+        let planned = planned.copied().unwrap_or(self.breaker_pause);
+        jittered(planned, self.jitter).max(asked.min(self.longest))
+    }
+
+    /// This policy under the terms of a channel: what these say comes first, and of two rates the slower.
+    #[must_use]
+    pub fn under(&self, terms: &Terms) -> Self {
+        let mut policy = self.clone();
+        if let Some(schedule) = &terms.schedule {
+            policy.schedule.clone_from(schedule);
+        }
+        let slower = |rate: &RateLimit| rate.per / rate.attempts.max(1);
+        policy.rate = self.rate.into_iter().chain(terms.rate).max_by_key(slower);
+        policy.concurrency = self.concurrency.min(terms.places.unwrap_or(usize::MAX)).max(1);
+        policy.time_to_live = terms.time_to_live.unwrap_or(self.time_to_live);
+        policy
     }
 
     /// How long the breaker stays open after this many failed probes; 0 when it has just opened.
@@ -145,6 +178,21 @@ mod tests {
         assert_eq!(pauses, [30, 60, 480, 600, 600]);
         let long = DeliveryPolicy { breaker_pause: Duration::from_secs(3600), ..policy };
         assert_eq!(long.pause(3), Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn the_terms_of_a_channel_come_first() {
+        let rate = |attempts| Some(RateLimit::per_second(attempts));
+        let policy = DeliveryPolicy { rate: rate(10), ..DeliveryPolicy::default() };
+        let mut terms = Terms::default();
+        assert_eq!(policy.under(&terms), policy);
+        (terms.rate, terms.places) = (rate(1), Some(2));
+        (terms.schedule, terms.time_to_live) = (Some(vec![]), Some(DAY));
+        let under = policy.under(&terms);
+        assert_eq!((under.rate, under.concurrency, under.time_to_live), (rate(1), 2, DAY));
+        assert_eq!(under.wait(1, Duration::ZERO), None);
+        terms.rate = rate(100);
+        assert_eq!(policy.under(&terms).rate, rate(10), "the slower one");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::admission::Capacity;
 use super::policy::{DeliveryPolicy, RetryPolicy};
 use super::scratch::OwnFolder;
 use crate::media::Scratch;
-use crate::notify::Notifier;
+use crate::notify::{Notifier, Recipients};
 use crate::storage::Storages;
 use crate::time::Clock;
 use crate::{CpuPool, Limits, Registry};
@@ -20,6 +20,7 @@ pub(crate) struct Resources {
     pub(crate) registry: Registry,
     pub(crate) storages: Storages,
     pub(crate) notifiers: Vec<Arc<dyn Notifier>>,
+    pub(crate) recipients: Arc<dyn Recipients>,
     pub(crate) limits: Limits,
     pub(crate) cpu: CpuPool,
     pub(crate) capacity: Capacity,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Mediaflow;
 use crate::engine::{Engine, MemoryEngine};
 use crate::executor::{self, Capacity, DeliveryPolicy, Executor, Resources, RetryPolicy};
-use crate::notify::{IntoNotifier, Notifier};
+use crate::notify::{Configured, IntoNotifier, Notifier, Recipients};
 use crate::storage::{self, Storage, Storages};
 use crate::time::{Clock, SystemClock};
 use crate::{CpuPool, Error, Limits, Registry, Result};
@@ -26,6 +26,7 @@ pub struct Builder {
     registry: Registry,
     storages: Storages,
     notifiers: Vec<Arc<dyn Notifier>>,
+    recipients: Arc<dyn Recipients>,
     engine: Option<Arc<dyn Engine>>,
     clock: Arc<dyn Clock>,
     limits: Limits,
@@ -48,6 +49,7 @@ impl Builder {
             registry: Registry::new(),
             storages: Storages::default(),
             notifiers: Vec::new(),
+            recipients: Arc::new(Configured),
             engine: None,
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
@@ -100,6 +102,12 @@ impl Builder {
             Ok(notifier) => self.notifiers.push(notifier),
             Err(error) => self.note(error),
         }
+        self
+    }
+
+    /// Finds who is told of an event. Default: what the notifiers want, at the addresses that jobs give.
+    pub fn recipients(mut self, recipients: impl Recipients) -> Self {
+        self.recipients = Arc::new(recipients);
         self
     }
 
@@ -210,6 +218,7 @@ impl Builder {
             registry: self.registry,
             storages: self.storages,
             notifiers: self.notifiers,
+            recipients: self.recipients,
             limits: self.limits,
             cpu,
             capacity: Capacity::new(self.memory, self.videos),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::guard::{Guard, Road};
+use super::guard::{self, Guard, Road};
 use super::shown::parse;
 use crate::{Error, Limits, Result};
 
@@ -58,11 +58,15 @@ impl GuardedClient {
     }
 
     /// Checks a URL as far as that goes without asking anybody: its form, its scheme, and its host if it is an address.
+    /// Gives its origin, `https://host:443`, the port always said: nothing else of it may be shown.
     ///
     /// # Errors
     /// `http.url`, `http.scheme`, `http.forbidden_address`.
-    pub fn check(&self, url: &str) -> Result<()> {
-        self.guard.check(&parse(url)?).map(drop)
+    pub fn origin(&self, url: &str) -> Result<String> {
+        let url = parse(url)?;
+        let origin = guard::origin(&url);
+        self.guard.check(&url).map_err(|e| e.with("origin", &origin))?;
+        Ok(origin)
     }
 
     pub(super) fn client_for(&self, url: &Url) -> Result<&reqwest::Client> {

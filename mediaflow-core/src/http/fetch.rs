@@ -12,6 +12,7 @@ use super::post;
 use super::shown::{broken, parse, shown};
 use crate::limits::over;
 use crate::media::{Blob, Scratch};
+use crate::spec::Source;
 use crate::{Error, Result, Retry};
 
 impl GuardedClient {
@@ -24,7 +25,8 @@ impl GuardedClient {
     /// asks for), `http.encoding`, `limit.input_bytes`. It may work later: `http.dns`, `http.connect`, `http.broken`,
     /// `http.stalled`, `http.slow`, `http.timeout`. `scratch.io`.
     pub async fn fetch(&self, url: &str, max_bytes: u64, scratch: &Scratch) -> Result<Blob> {
-        let url = without_credentials(parse(url)?)?;
+        let url = parse(url).map_err(|e| e.with("url", Source::Url(url.to_owned())))?;
+        let url = without_credentials(url)?;
         let limit = self.settings.fetch_timeout;
         timeout(limit, self.fetch_all(url.clone(), max_bytes, scratch)).await.unwrap_or_else(|_| {
             Err(Error::transient("http.timeout", "the server took too long to send everything")
@@ -59,8 +61,8 @@ impl GuardedClient {
     async fn head(&self, mut url: Url) -> Result<(Url, Response)> {
         let mut hops = self.settings.redirects;
         loop {
-            let request =
-                self.client_for(&url)?.get(url.clone()).header(ACCEPT_ENCODING, "identity");
+            let client = self.client_for(&url).map_err(|e| e.with("url", shown(&url)))?;
+            let request = client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
             let response = self.unless_stalled(&url, request.send()).await?;
             let Some(next) = redirect(&response, &url)? else { return Ok((url, response)) };
             hops = hops.checked_sub(1).ok_or_else(|| {
@@ -80,7 +82,7 @@ impl GuardedClient {
     ) -> Result<T> {
         let limit = self.settings.stall_timeout;
         match timeout(limit, step).await {
-            Ok(done) => done.map_err(|e| broken(e, url)),
+            Ok(done) => done.map_err(|e| broken(e).with("url", shown(url))),
             Err(_) => Err(Error::transient("http.stalled", "the server stopped sending")
                 .with("url", shown(url))
                 .with("timeout", format_args!("{limit:?}"))),

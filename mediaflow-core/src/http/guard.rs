@@ -8,7 +8,6 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 use super::address;
-use super::shown::shown;
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, Default)]
@@ -56,15 +55,14 @@ impl Guard {
         !self.hosts.is_empty()
     }
 
-    /// Looks at all that the URL itself tells.
+    /// Looks at all that the URL itself tells. Its errors show no more of it than scheme and host.
     pub(super) fn check(&self, url: &Url) -> Result<Road> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Error::input("http.scheme", format!("`{}` is not HTTP", url.scheme()))
-                .with("url", shown(url))
                 .help("give an `https:` or `http:` URL"));
         }
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
-            return Err(Error::input("http.url", "the URL names no host").with("url", shown(url)));
+            return Err(Error::input("http.url", "the URL names no host"));
         };
         let key = (host_key(host.to_owned()), port);
         if self.hosts.contains(&key) {
@@ -78,7 +76,6 @@ impl Guard {
         match self.refusal(address) {
             None => Ok(Road::Guarded),
             Some(class) => Err(forbidden(&host.to_string(), address, class)
-                .with("url", shown(url))
                 .help(format!("if it is yours, allow it with `allow_private(\"{host}:{port}\")`"))),
         }
     }
@@ -121,6 +118,13 @@ fn forbidden(host: &str, ip: IpAddr, class: &str) -> Error {
     let error = Error::input("http.forbidden_address", format!("`{host}` is not public"))
         .with("class", class);
     if host == ip.to_string() { error } else { error.with("address", ip) }
+}
+
+/// What URLs share that lead to one server: `https://host:443`, with the port in any case.
+pub(super) fn origin(url: &Url) -> String {
+    let host = url.host().map(|host| host_key(host).to_string()).unwrap_or_default();
+    let port = url.port_or_known_default().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{host}{port}", url.scheme())
 }
 
 /// `example.com.` and `example.com` are one host.

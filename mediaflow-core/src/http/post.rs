@@ -3,13 +3,17 @@ use std::time::{Duration, SystemTime};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use tokio::time::{Instant, timeout_at};
+use url::Url;
 
 use super::client::GuardedClient;
-use super::shown::{broken, parse, shown};
+use super::guard;
+use super::shown::{broken, parse};
 use crate::{Error, Result};
 
-/// How much of an answer is kept.
-const BODY_KEPT: usize = 20_000;
+/// How much is read of an answer of success, which nobody looks at.
+const OF_SUCCESS: usize = 1000;
+/// How much is read of another answer, which may say what is wrong.
+const OF_FAILURE: usize = 20_000;
 /// No server makes us wait longer.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
@@ -21,7 +25,7 @@ pub struct Response {
     pub status: u16,
     /// What `Retry-After` asks for, as seconds or as a date, 24 h at most.
     pub retry_after: Option<Duration>,
-    /// The beginning of the body, 20,000 bytes at most.
+    /// The beginning of the body: 1,000 bytes at most of an answer of success, 20,000 of another.
     pub body: Bytes,
     headers: HeaderMap,
 }
@@ -36,7 +40,7 @@ impl Response {
 
 impl GuardedClient {
     /// Posts a body and returns the answer, whatever its status; redirects are not followed. Credentials in the URL
-    /// become an `Authorization` header.
+    /// become an `Authorization` header. Nothing of the URL but its origin is in an error.
     ///
     /// # Errors
     /// The server was not asked: `http.url`, `http.scheme`, `http.header`, `http.forbidden_address`, `http.dns`,
@@ -48,24 +52,29 @@ impl GuardedClient {
         body: impl Into<Bytes>,
     ) -> Result<Response> {
         let url = parse(url)?;
-        let client = self.client_for(&url)?;
-        let request = client.post(url.clone()).headers(header_map(headers)?).body(body.into());
+        let origin = guard::origin(&url);
+        self.post_to(&url, headers, body.into()).await.map_err(|e| e.with("origin", origin))
+    }
+
+    async fn post_to(&self, url: &Url, headers: &[(&str, &str)], body: Bytes) -> Result<Response> {
+        let client = self.client_for(url)?;
+        let request = client.post(url.clone()).headers(header_map(headers)?).body(body);
         let deadline = Instant::now() + self.settings.timeout;
         let mut answer = match timeout_at(deadline, request.send()).await {
-            Ok(sent) => sent.map_err(|e| broken(e, &url))?,
+            Ok(sent) => sent.map_err(broken)?,
             Err(_) => {
                 return Err(Error::transient("http.timeout", "the server did not answer in time")
-                    .with("url", shown(&url))
                     .with("timeout", format_args!("{:?}", self.settings.timeout)));
             }
         };
+        let most = if answer.status().is_success() { OF_SUCCESS } else { OF_FAILURE };
         let mut body = BytesMut::new();
         // The status decides; a body that breaks off or takes too long is only kept as far as it came.
-        while body.len() < BODY_KEPT {
+        while body.len() < most {
             let Ok(Ok(Some(chunk))) = timeout_at(deadline, answer.chunk()).await else { break };
             body.extend_from_slice(&chunk);
         }
-        body.truncate(BODY_KEPT);
+        body.truncate(most);
         let retry_after = retry_after(answer.headers(), SystemTime::now());
         Ok(Response {
             status: answer.status().as_u16(),

@@ -7,24 +7,23 @@ use crate::{Error, Failure, Result};
 
 pub(super) fn parse(url: &str) -> Result<Url> {
     Url::parse(url).map_err(|e| {
-        Error::input("http.url", format!("this is no URL: {e}"))
-            .with("url", Source::Url(url.to_owned()))
-            .help("write `https://host/path`")
+        Error::input("http.url", format!("this is no URL: {e}")).help("write `https://host/path`")
     })
 }
 
-/// A URL as errors may show it: without credentials, query and fragment.
+/// The URL of a source as errors may show it: without credentials, query and fragment.
 pub(super) fn shown(url: &Url) -> Source {
     Source::Url(url.as_str().to_owned())
 }
 
-/// The error of an exchange that broke, from the point of view of whoever asked.
-pub(super) fn broken(error: reqwest::Error, url: &Url) -> Error {
+/// The error of an exchange that broke, from the point of view of whoever asked. It says nothing of the URL.
+pub(super) fn broken(error: reqwest::Error) -> Error {
+    let error = error.without_url();
     let mut root: &(dyn StdError + 'static) = &error;
     loop {
         // What our own resolver said is the answer; it is wrapped several times on its way here.
         if let Some(own) = root.downcast_ref::<Error>() {
-            return Error::from(Failure::from(own)).with("url", shown(url));
+            return Failure::from(own).into();
         }
         match root.source() {
             Some(next) => root = next,
@@ -37,5 +36,5 @@ pub(super) fn broken(error: reqwest::Error, url: &Url) -> Error {
     } else {
         Error::transient("http.broken", "the connection broke")
     };
-    failed.with("url", shown(url)).with("cause", cause).because(error.without_url())
+    failed.with("cause", cause).because(error)
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ pub struct JobOptions {
 }
 
 /// A notifier to tell, by its name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NotifyTarget {
@@ -68,6 +69,16 @@ pub struct NotifyTarget {
     /// An address in place of the notifier's own: the `notification_url` of one call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+}
+
+impl fmt::Debug for NotifyTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address may be a secret.
+        f.debug_struct("NotifyTarget")
+            .field("channel", &self.channel)
+            .field("to", &self.to.as_ref().map(|_| "[REDACTED]"))
+            .finish()
+    }
 }
 
 impl JobOptions {

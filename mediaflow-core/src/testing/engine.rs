@@ -5,9 +5,9 @@ use futures_util::StreamExt as _;
 
 use super::{Behaviour, FakeBackend, FakeWork, FaultyStorage, RecordingNotifier, dot, soon};
 use crate::engine::Engine;
-use crate::event::{Event, EventData, EventKind};
+use crate::event::{DeliveryFailure, Event, EventData, EventKind};
 use crate::executor::{DeliveryPolicy, RetryPolicy};
-use crate::notify::NotifyError;
+use crate::notify::{DeliveryContext, Message, NotifyError};
 use crate::report::{JobState, OutputState};
 use crate::spec::{JobOptions, JobSpec, Pipeline, PipelineBuilder};
 use crate::storage::{MemoryStorage, Storage};
@@ -96,10 +96,9 @@ fn transient() -> Behaviour {
     Behaviour::Fail(Failure::from(&Error::transient("fake.transient", "it may pass")))
 }
 
-fn of_job(events: &[(Event, crate::notify::DeliveryContext)], job: JobId) -> Vec<EventKind> {
-    events
-        .iter()
-        .map(|(event, _)| event)
+fn of_job(told: &[(Message, DeliveryContext)], job: JobId) -> Vec<EventKind> {
+    told.iter()
+        .map(|(message, _)| message.event())
         .filter(|event| event.job == Some(job))
         .map(|event| event.kind)
         .collect()
@@ -250,7 +249,8 @@ async fn a_batch_ends_with_its_last_job(host: Host) {
     assert_eq!(report.state, JobState::Partial);
     let ids: Vec<_> = batch.jobs().map(|job| job.id()).collect();
     assert_eq!(report.jobs.iter().map(|job| job.job).collect::<Vec<_>>(), ids);
-    let all = || host.first.attempts().into_iter().map(|(event, _)| event).collect::<Vec<_>>();
+    let all =
+        || host.first.attempts().iter().map(|(told, _)| told.event().clone()).collect::<Vec<_>>();
     let ended =
         |events: &[Event]| events.iter().filter(|e| e.kind == EventKind::BatchCompleted).count();
     let mut seen = 0;
@@ -419,17 +419,14 @@ async fn a_job_of_many_outputs_is_one_job(host: Host) {
 }
 
 async fn deliveries_are_repeated_with_the_same_id(host: Host) {
-    host.first.fail([
-        NotifyError::retryable("busy"),
-        NotifyError::Ambiguous { reason: "no answer".into() },
-    ]);
+    host.first.fail([NotifyError::retryable("busy"), NotifyError::ambiguous("no answer")]);
     let job = host.media.submit(spec("told")).await.expect("submit");
     soon("end", job.done()).await.expect("success");
     let attempts = host.first.attempted(7).await;
     let mut by_id: HashMap<_, Vec<u32>> = HashMap::new();
-    for (event, cx) in &attempts {
-        assert_eq!(event.id, cx.delivery);
-        by_id.entry(cx.delivery).or_default().push(cx.attempt);
+    for (message, cx) in &attempts {
+        assert_eq!(message.id, message.event().id.into());
+        by_id.entry(message.id).or_default().push(cx.attempt);
     }
     assert_eq!(by_id.len(), 5, "five events: {by_id:?}");
     assert!(
@@ -445,13 +442,14 @@ async fn lost_deliveries_are_told_elsewhere(host: Host) {
     let job = host.media.submit(spec("told")).await.expect("submit");
     soon("end", job.done()).await.expect("success");
     let told = host.second.attempted(6).await;
-    let lost: Vec<_> =
-        told.iter().filter(|(event, _)| event.kind == EventKind::DeliveryFailed).collect();
-    assert_eq!(lost.len(), 1);
-    let EventData::Delivery { channel, attempts, reason, .. } = &lost[0].0.data else {
-        panic!("{:?}", lost[0])
-    };
-    assert_eq!((channel.as_str(), *attempts, reason.as_str()), ("first", 1, "never"));
+    let failures = told.iter().filter_map(|(message, _)| match &message.event().data {
+        EventData::Delivery(failure) => Some(failure),
+        _ => None,
+    });
+    let failures: Vec<_> = failures.collect();
+    let [lost] = *failures else { panic!("{failures:?}") };
+    let DeliveryFailure { channel, attempts, reason, dead, .. } = &**lost;
+    assert_eq!((channel.as_str(), *attempts, reason.as_str(), *dead), ("first", 1, "never", 1));
     host.done().await;
 }
 

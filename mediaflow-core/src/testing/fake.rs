@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::backend::{Backend, Capability, Group, Plan};
 use crate::event::Event;
 use crate::media::{Blob, Format, MediaFile, MediaInfo};
-use crate::notify::{DeliveryContext, Notifier, NotifyError, Receipt};
+use crate::notify::{DeliveryContext, Message, Notifier, NotifyError, Receipt};
 use crate::operation::{Inputs, OpContext, Operation, Outputs, Takes};
 use crate::plan::{Estimate, Explanation, Stage};
 use crate::spec::Source;
@@ -240,7 +240,7 @@ impl Plan for FakePlan {
 pub struct RecordingNotifier {
     name: String,
     failures: Arc<Mutex<Vec<NotifyError>>>,
-    told: Arc<watch::Sender<Vec<(Event, DeliveryContext)>>>,
+    told: Arc<watch::Sender<Vec<(Message, DeliveryContext)>>>,
 }
 
 impl RecordingNotifier {
@@ -261,12 +261,12 @@ impl RecordingNotifier {
 
     /// Every attempt so far, failed ones too.
     #[must_use]
-    pub fn attempts(&self) -> Vec<(Event, DeliveryContext)> {
+    pub fn attempts(&self) -> Vec<(Message, DeliveryContext)> {
         self.told.borrow().clone()
     }
 
     /// Waits until there have been this many attempts, and gives them.
-    pub async fn attempted(&self, times: usize) -> Vec<(Event, DeliveryContext)> {
+    pub async fn attempted(&self, times: usize) -> Vec<(Message, DeliveryContext)> {
         let mut told = self.told.subscribe();
         let enough = super::soon("delivery", told.wait_for(|told| told.len() >= times)).await;
         enough.map(|told| told.clone()).unwrap_or_default()
@@ -289,12 +289,16 @@ impl Notifier for RecordingNotifier {
         event.kind != crate::EventKind::JobProgress
     }
 
-    async fn notify(&self, event: &Event, cx: &DeliveryContext) -> Result<Receipt, NotifyError> {
+    async fn notify(
+        &self,
+        message: &Message,
+        cx: &DeliveryContext,
+    ) -> Result<Receipt, NotifyError> {
         let failure = {
             let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
             (!failures.is_empty()).then(|| failures.remove(0))
         };
-        self.told.send_modify(|told| told.push((event.clone(), cx.clone())));
+        self.told.send_modify(|told| told.push((message.clone(), cx.clone())));
         failure.map_or(Ok(Receipt::new()), Err)
     }
 }

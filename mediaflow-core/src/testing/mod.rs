@@ -27,8 +27,10 @@ mod faults;
 mod job;
 mod notifier;
 mod operation;
+mod outbox;
 #[cfg(feature = "http")]
 mod receiver;
+mod scripted;
 mod storage;
 
 use std::time::Duration;
@@ -41,8 +43,10 @@ pub use faults::FaultyStorage;
 pub use job::exercise_job;
 pub use notifier::exercise_notifier;
 pub use operation::exercise_operation;
+pub use outbox::exercise_outbox;
 #[cfg(feature = "http")]
 pub use receiver::{Received, Reply, WebhookReceiver};
+pub use scripted::{Act, ScriptedNotifier, Told};
 pub use storage::{exercise_shared_storage, exercise_storage};
 
 use crate::media::Scratch;

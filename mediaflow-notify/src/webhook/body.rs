@@ -1,98 +1,312 @@
-use mediaflow_core::event::EventData;
-use mediaflow_core::{Event, Timestamp};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap};
 
-/// What Standard Webhooks recommends as the largest body.
-const MAX_BODY: usize = 20_000;
+use mediaflow_core::event::EventData;
+use mediaflow_core::notify::Message;
+use mediaflow_core::report::{BatchSummary, OutputReport, Report};
+use mediaflow_core::{BatchId, Event, EventId, Failure, JobId, NotifyError, Timestamp};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::json;
+
+use super::fit::{encode, fullest, shortened};
+
+/// The body of Standard Webhooks. What is long and least needed is left out until it keeps to the limit, and
+/// `data.truncated` says so; what the caller gave is never left out.
+pub(super) fn standard(message: &Message, limit: usize) -> Result<Vec<u8>, NotifyError> {
+    let whole = LEVELS.iter().map(|level| Cut { level: *level, items: usize::MAX });
+    whole
+        .map(|cut| body(message, cut, limit))
+        .find_map(|body| body)
+        .or_else(|| {
+            fullest(limit, |items| body(message, Cut { level: Level::Least, items }, limit))
+        })
+        .ok_or_else(|| too_large(limit))
+}
+
+pub(super) fn too_large(limit: usize) -> NotifyError {
+    NotifyError::too_large(format!(
+        "without all that can be left out, the body still has more than {limit} bytes"
+    ))
+}
+
+/// The reports of a batch in the order of submission, if all of them are there.
+pub(super) fn in_order<'a>(summary: &BatchSummary, reports: &'a [Report]) -> Vec<&'a Report> {
+    let mut reports: Vec<_> = reports.iter().collect();
+    if reports.len() as u64 >= summary.jobs() {
+        let places: HashMap<_, _> =
+            summary.named.iter().enumerate().map(|(place, job)| (*job, place)).collect();
+        reports.sort_by_key(|report| places.get(&report.job).copied().unwrap_or(usize::MAX));
+    }
+    reports
+}
+
+/// How much is left out.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Level {
+    /// Nothing.
+    Whole,
+    /// How the work was done.
+    WithoutPlans,
+    /// Warnings, and of the source all but its name.
+    Brief,
+    /// The source, and all but the beginning of what somebody else wrote.
+    Least,
+}
+
+const LEVELS: [Level; 4] = [Level::Whole, Level::WithoutPlans, Level::Brief, Level::Least];
+
+#[derive(Clone, Copy)]
+struct Cut {
+    level: Level,
+    /// How many items a list may have.
+    items: usize,
+}
+
+fn body(message: &Message, cut: Cut, limit: usize) -> Option<Vec<u8>> {
+    match message.events() {
+        [event] => encode(&Told::new(None, event, &message.reports, cut), limit),
+        events => {
+            let told = events.iter().map(|event| Told::new(Some(event.id), event, &[], cut));
+            let digest = Digest {
+                r#type: "digest",
+                timestamp: events.iter().map(|event| event.time).max().unwrap_or_default(),
+                data: Events { events: told.collect() },
+            };
+            encode(&digest, limit)
+        }
+    }
+}
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct Digest<'a> {
+    r#type: &'static str,
+    timestamp: Timestamp,
+    data: Events<'a>,
+}
+
+#[derive(Serialize)]
+struct Events<'a> {
+    events: Vec<Told<'a>>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    /// A message of one event has its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<EventId>,
     r#type: &'a str,
     timestamp: Timestamp,
-    data: &'a Value,
+    data: Data<'a>,
 }
 
-/// The body of Standard Webhooks, below 20,000 bytes: what is long and least needed goes first, and `data.truncated`
-/// says so.
-pub(super) fn standard(event: &Event) -> Vec<u8> {
-    let mut data = data(event);
-    let mut body = encode(event, &data);
-    for cut in CUTS {
-        if body.len() < MAX_BODY {
-            break;
-        }
-        cut(&mut data);
-        data["truncated"] = json!(true);
-        body = encode(event, &data);
+impl<'a> Told<'a> {
+    fn new(id: Option<EventId>, event: &'a Event, reports: &'a [Report], cut: Cut) -> Self {
+        let data = Data { event, reports, cut };
+        Self { id, r#type: event.kind.as_str(), timestamp: event.time, data }
     }
-    body
 }
 
-/// From the least needed to the most.
-const CUTS: [fn(&mut Value); 5] = [
-    |data| each_report(data, |report| drop(report.remove("plan"))),
-    |data| each_report(data, |report| drop((report.remove("source"), report.remove("warnings")))),
-    |data| drop(data.as_object_mut().and_then(|data| data.remove("metadata"))),
-    |data| each_report(data, |report| drop(report.remove("outputs"))),
-    |data| {
-        let state = data["report"]["state"].take();
-        let (job, batch) = (data["job"].take(), data["batch"].take());
-        *data = json!({ "job": job, "batch": batch, "report": { "state": state } });
-    },
-];
-
-fn encode(event: &Event, data: &Value) -> Vec<u8> {
-    let body = Body { r#type: event.kind.as_str(), timestamp: event.time, data };
-    // A `Value` and two strings: there is nothing that could fail.
-    serde_json::to_vec(&body).unwrap_or_default()
+/// All of an event but its targets, whose addresses are nobody else's business.
+struct Data<'a> {
+    event: &'a Event,
+    reports: &'a [Report],
+    cut: Cut,
 }
 
-/// All but the event's id, which is the message's, and the targets, whose addresses are nobody else's business.
-fn data(event: &Event) -> Value {
-    let mut data = json!({
-        "severity": event.severity,
-        "audience": event.audience,
-    });
-    let mut set = |name: &str, value: Value| {
-        if !value.is_null() {
-            data[name] = value;
-        }
-    };
-    set("job", json!(event.job));
-    set("batch", json!(event.batch));
-    set("owner", json!(event.owner));
-    if !event.metadata.is_empty() {
-        set("metadata", json!(event.metadata));
-    }
-    if !event.tags.is_empty() {
-        set("tags", json!(event.tags));
-    }
-    match &event.data {
-        EventData::Progress(progress) => set("progress", json!(progress)),
-        EventData::Step { steps, failure } => {
-            set("steps", json!(steps));
-            set("failure", json!(failure));
-        }
-        EventData::Output(output) => set("output", json!(output)),
-        EventData::Job(report) => set("report", json!(report)),
-        EventData::Batch(report) => set("report", json!(report)),
-        EventData::Delivery { channel, event, attempts, reason } => {
-            set(
-                "delivery",
-                json!({ "channel": channel, "event": event, "attempts": attempts, "reason": reason }),
-            );
-        }
-        EventData::None | _ => {}
-    }
-    data
+/// Whom to ask about for the rest.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum More {
+    Job(JobId),
+    Batch(BatchId),
 }
 
-/// The report of the job, or those of all jobs of the batch.
-fn each_report(data: &mut Value, mut change: impl FnMut(&mut Map<String, Value>)) {
-    let Some(report) = data.get_mut("report").and_then(Value::as_object_mut) else { return };
-    match report.get_mut("jobs").and_then(Value::as_array_mut) {
-        Some(jobs) => jobs.iter_mut().filter_map(Value::as_object_mut).for_each(change),
-        None => change(report),
+impl Data<'_> {
+    fn is_cut(&self) -> bool {
+        let lacks_reports = || match &self.event.data {
+            EventData::Batch(summary) => (self.reports.len() as u64) < summary.jobs(),
+            _ => false,
+        };
+        self.cut.level > Level::Whole || lacks_reports()
     }
+
+    fn more(&self) -> Option<More> {
+        let job = || self.event.job.map(More::Job);
+        match &self.event.data {
+            EventData::Batch(summary) => Some(More::Batch(summary.batch)),
+            EventData::Job(report) => Some(More::Job(report.job)),
+            _ => job(),
+        }
+    }
+
+    fn what<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let Cut { level, items } = self.cut;
+        let said = |text: &str| {
+            if level < Level::Least { text.to_owned() } else { shortened(text) }
+        };
+        match &self.event.data {
+            EventData::Progress(progress) => map.serialize_entry("progress", progress),
+            EventData::Step { steps, failure } => {
+                map.serialize_entry("steps", &steps[..steps.len().min(items)])?;
+                map.serialize_entry("failure", &failure.as_ref().map(|why| self.cut.failure(why)))
+            }
+            EventData::Output(output) => map.serialize_entry("output", &self.cut.output(output)),
+            EventData::Job(report) => {
+                map.serialize_entry("report", &JobReport { report, cut: self.cut })
+            }
+            EventData::Batch(summary) => {
+                let reports = in_order(summary, self.reports);
+                map.serialize_entry("report", &OfBatch { summary, reports, cut: self.cut })
+            }
+            EventData::Delivery(failure) => {
+                let mut failure = failure.clone();
+                failure.reason = said(&failure.reason);
+                map.serialize_entry("delivery", &failure)
+            }
+            EventData::Disabled { channel, destination, since, reason, dead } => map
+                .serialize_entry(
+                    "disabled",
+                    &json!({ "channel": channel, "destination": destination, "since": since,
+                             "reason": said(reason), "dead": dead }),
+                ),
+            EventData::Unclaimed { needs, jobs } => {
+                map.serialize_entry("unclaimed", &json!({ "needs": said(needs), "jobs": jobs }))
+            }
+            EventData::None | _ => Ok(()),
+        }
+    }
+}
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (event, mut map) = (self.event, serializer.serialize_map(None)?);
+        map.serialize_entry("severity", &event.severity)?;
+        map.serialize_entry("audience", &event.audience)?;
+        some(&mut map, "job", event.job.as_ref())?;
+        some(&mut map, "batch", event.batch.as_ref())?;
+        some(&mut map, "owner", event.owner.as_ref())?;
+        some(&mut map, "metadata", Some(&event.metadata).filter(|data| !data.is_empty()))?;
+        some(&mut map, "tags", Some(&event.tags).filter(|tags| !tags.is_empty()))?;
+        self.what(&mut map)?;
+        if self.is_cut() {
+            map.serialize_entry("truncated", &true)?;
+            some(&mut map, "more", self.more().as_ref())?;
+        }
+        map.end()
+    }
+}
+
+struct JobReport<'a> {
+    report: &'a Report,
+    cut: Cut,
+}
+
+impl Serialize for JobReport<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { report, cut } = self;
+        if cut.level == Level::Whole {
+            return report.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("job", &report.job)?;
+        map.serialize_entry("state", &report.state)?;
+        match (&report.source, cut.level) {
+            (Some(source), Level::WithoutPlans) => map.serialize_entry("source", source)?,
+            (Some(source), Level::Brief) => {
+                map.serialize_entry("source", &json!({ "name": source.name }))?;
+            }
+            _ => {}
+        }
+        map.serialize_entry("outputs", &Outputs { outputs: &report.outputs, cut: *cut })?;
+        if report.outputs.len() > cut.items {
+            map.serialize_entry("outputs_total", &report.outputs.len())?;
+            map.serialize_entry("outputs_counts", &counts(&report.outputs))?;
+        }
+        if cut.level < Level::Brief && !report.warnings.is_empty() {
+            map.serialize_entry("warnings", &report.warnings)?;
+        }
+        some(&mut map, "failure", report.failure.as_ref().map(|why| cut.failure(why)).as_ref())?;
+        map.serialize_entry("decodes", &report.decodes)?;
+        map.serialize_entry("attempts", &report.attempts)?;
+        map.serialize_entry("queued_at", &report.queued_at)?;
+        some(&mut map, "started_at", report.started_at.as_ref())?;
+        map.serialize_entry("finished_at", &report.finished_at)?;
+        map.end()
+    }
+}
+
+/// How many outputs are in which state.
+fn counts(outputs: &[OutputReport]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for output in outputs {
+        *counts.entry(output.state.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+struct Outputs<'a> {
+    outputs: &'a [OutputReport],
+    cut: Cut,
+}
+
+impl Serialize for Outputs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let told = self.outputs.iter().take(self.cut.items);
+        serializer.collect_seq(told.map(|output| self.cut.output(output)))
+    }
+}
+
+struct OfBatch<'a> {
+    summary: &'a BatchSummary,
+    reports: Vec<&'a Report>,
+    cut: Cut,
+}
+
+impl Serialize for OfBatch<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { summary, reports, cut } = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("batch", &summary.batch)?;
+        map.serialize_entry("state", &summary.state)?;
+        map.serialize_entry("counts", &summary.counts)?;
+        map.serialize_entry("jobs_total", &summary.jobs())?;
+        map.serialize_entry("named", &summary.named[..summary.named.len().min(cut.items)])?;
+        if !summary.failures.is_empty() {
+            let failures = &summary.failures[..summary.failures.len().min(cut.items)];
+            map.serialize_entry("failures", failures)?;
+        }
+        let told = reports.iter().take(cut.items);
+        let told: Vec<_> = told.map(|report| JobReport { report, cut: *cut }).collect();
+        map.serialize_entry("jobs", &told)?;
+        map.end()
+    }
+}
+
+impl Cut {
+    fn failure(self, why: &Failure) -> Failure {
+        let mut why = why.clone();
+        if self.level == Level::Least {
+            (why.code, why.message) = (shortened(&why.code), shortened(&why.message));
+            why.facts.clear();
+            why.help = None;
+        }
+        why
+    }
+
+    fn output(self, output: &OutputReport) -> OutputReport {
+        let mut output = output.clone();
+        if self.level >= Level::Brief {
+            output.warnings.clear();
+        }
+        output.failure = output.failure.map(|why| self.failure(&why));
+        output
+    }
+}
+
+fn some<M: SerializeMap>(
+    map: &mut M,
+    name: &'static str,
+    value: Option<&impl Serialize>,
+) -> Result<(), M::Error> {
+    value.map_or(Ok(()), |value| map.serialize_entry(name, value))
 }

@@ -10,10 +10,14 @@ use std::fmt;
 
 use mediaflow_core::event::EventData;
 use mediaflow_core::media::Format;
+use mediaflow_core::notify::Message;
 use mediaflow_core::report::{OutputReport, OutputState, Report};
-use mediaflow_core::{Error, Event, EventKind, Failure, Result, Timestamp};
+use mediaflow_core::{Error, Event, EventKind, Failure, NotifyError, Result, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::Digest as _;
+
+use super::body::{in_order, too_large};
+use super::fit::{encode, fullest, shortened};
 
 /// The header with the moment of the attempt, in seconds since 1970.
 pub const TIMESTAMP: &str = "x-cld-timestamp";
@@ -97,29 +101,120 @@ pub(super) fn has_word_for(kind: EventKind) -> bool {
     kind.is_terminal() || kind == EventKind::OutputReady
 }
 
-/// The body of the notification.
-pub(super) fn payload(event: &Event, urls: &PublicUrls) -> Vec<u8> {
-    let body = match &event.data {
-        EventData::Output(output) => upload(Some(output), event.time, urls),
-        EventData::Job(report) if report.outputs.len() > 1 => {
-            let batch =
-                event.batch.map_or_else(|| report.job.to_string(), |batch| batch.to_string());
-            eager(&batch, std::slice::from_ref(report.as_ref()), event.time, urls)
-        }
-        EventData::Job(report) => {
-            let mut body = upload(report.outputs.first(), event.time, urls);
-            if let Some(failure) = &report.failure {
-                body.insert("error".into(), error(failure));
-                body.entry("public_id").or_insert_with(|| source_id(report).into());
-            }
-            body
-        }
-        EventData::Batch(report) => {
-            eager(&report.batch.to_string(), &report.jobs, event.time, urls)
-        }
-        _ => upload(None, event.time, urls),
+/// The body of the notification. What does not fit is left out, and a field of ours says so: `mediaflow`, with
+/// `truncated`, and in `more` the id of the job or batch to ask about.
+pub(super) fn payload(
+    message: &Message,
+    urls: &PublicUrls,
+    limit: usize,
+) -> Result<Vec<u8>, NotifyError> {
+    let [event] = message.events() else {
+        return Err(NotifyError::unsupported("Cloudinary's dialect tells of one event at a time"));
     };
-    Value::Object(body).to_string().into_bytes()
+    if !has_word_for(event.kind) {
+        let reason = format!("Cloudinary has no notification for `{}`", event.kind);
+        return Err(NotifyError::unsupported(reason));
+    }
+    let mut payload = Payload::of(event, &message.reports, urls);
+    if let Some(body) = payload.encode(usize::MAX, limit) {
+        return Ok(body);
+    }
+    payload.shorten();
+    fullest(limit, |entries| payload.encode(entries, limit)).ok_or_else(|| too_large(limit))
+}
+
+/// A notification that may have to be cut.
+struct Payload {
+    body: Map<String, Value>,
+    /// The derivatives, of `eager` only.
+    eager: Option<Vec<Value>>,
+    /// Whom to ask about for the rest.
+    more: Value,
+    /// There are jobs whose reports did not come with the event.
+    lacks_jobs: bool,
+}
+
+impl Payload {
+    fn of(event: &Event, reports: &[Report], urls: &PublicUrls) -> Self {
+        match &event.data {
+            EventData::Output(output) => {
+                Self::upload(upload(Some(output), event.time, urls), json!({ "job": event.job }))
+            }
+            EventData::Job(report) if report.outputs.len() > 1 => {
+                let batch =
+                    event.batch.map_or_else(|| report.job.to_string(), |batch| batch.to_string());
+                Self::eager(&batch, &[report.as_ref()], event.time, urls)
+                    .asking(json!({ "job": report.job }))
+            }
+            EventData::Job(report) => {
+                let mut body = upload(report.outputs.first(), event.time, urls);
+                if let Some(failure) = &report.failure {
+                    body.insert("error".into(), error(failure));
+                    body.entry("public_id").or_insert_with(|| source_id(report).into());
+                }
+                Self::upload(body, json!({ "job": report.job }))
+            }
+            EventData::Batch(summary) => {
+                let jobs = in_order(summary, reports);
+                let mut payload = Self::eager(&summary.batch.to_string(), &jobs, event.time, urls)
+                    .asking(json!({ "batch": summary.batch, "jobs_total": summary.jobs() }));
+                payload.lacks_jobs = (reports.len() as u64) < summary.jobs();
+                payload
+            }
+            _ => Self::upload(upload(None, event.time, urls), json!({ "job": event.job })),
+        }
+    }
+
+    fn upload(body: Map<String, Value>, more: Value) -> Self {
+        Self { body, eager: None, more, lacks_jobs: false }
+    }
+
+    fn eager(batch: &str, jobs: &[&Report], time: Timestamp, urls: &PublicUrls) -> Self {
+        let entries = jobs.iter().flat_map(|job| {
+            job.outputs.iter().map(|output| derived(output, job.failure.as_ref(), urls))
+        });
+        let mut body = Map::from_iter([
+            ("notification_type".into(), "eager".into()),
+            ("batch_id".into(), batch.into()),
+            ("version".into(), time.seconds().into()),
+        ]);
+        body.extend(jobs.first().map(|job| ("public_id".into(), source_id(job).into())));
+        if let Some(failure) = jobs.iter().find_map(|job| job.failure.as_ref()) {
+            body.insert("error".into(), error(failure));
+        }
+        let eager = Some(entries.collect());
+        Self { body, eager, more: Value::Null, lacks_jobs: false }
+    }
+
+    fn asking(self, more: Value) -> Self {
+        Self { more, ..self }
+    }
+
+    /// With so many entries at most.
+    fn encode(&self, entries: usize, limit: usize) -> Option<Vec<u8>> {
+        let mut body = self.body.clone();
+        let all = self.eager.as_deref().unwrap_or_default();
+        let told = &all[..all.len().min(entries)];
+        if self.eager.is_some() {
+            body.insert("eager".into(), told.into());
+        }
+        if self.lacks_jobs || told.len() < all.len() {
+            body.insert("mediaflow".into(), json!({ "truncated": true, "more": self.more }));
+        }
+        encode(&body, limit)
+    }
+
+    /// Keeps only the beginning of what somebody else wrote.
+    fn shorten(&mut self) {
+        let messages = self.body.get_mut("error").and_then(|error| error.get_mut("message"));
+        let eager = self.eager.iter_mut().flatten();
+        let reasons = eager.filter_map(|entry| entry.get_mut("reason"));
+        for text in messages.into_iter().chain(reasons) {
+            if let Value::String(text) = text {
+                *text = shortened(text);
+            }
+        }
+    }
 }
 
 fn upload(output: Option<&OutputReport>, time: Timestamp, urls: &PublicUrls) -> Map<String, Value> {
@@ -138,23 +233,6 @@ fn upload(output: Option<&OutputReport>, time: Timestamp, urls: &PublicUrls) -> 
         body.extend(output.duration.map(|time| ("duration".into(), time.as_secs_f64().into())));
     }
     if let Some(failure) = &output.failure {
-        body.insert("error".into(), error(failure));
-    }
-    body
-}
-
-fn eager(batch: &str, jobs: &[Report], time: Timestamp, urls: &PublicUrls) -> Map<String, Value> {
-    let entries = jobs.iter().flat_map(|job| {
-        job.outputs.iter().map(|output| derived(output, job.failure.as_ref(), urls))
-    });
-    let mut body = Map::from_iter([
-        ("notification_type".into(), "eager".into()),
-        ("batch_id".into(), batch.into()),
-        ("version".into(), time.seconds().into()),
-        ("eager".into(), entries.collect()),
-    ]);
-    body.extend(jobs.first().map(|job| ("public_id".into(), source_id(job).into())));
-    if let Some(failure) = jobs.iter().find_map(|job| job.failure.as_ref()) {
         body.insert("error".into(), error(failure));
     }
     body

@@ -23,15 +23,48 @@
 //! | answer | outcome |
 //! |---|---|
 //! | 2xx | arrived |
-//! | 401, 403 | `Auth`: a person has to look |
-//! | 408, 5xx, no connection | `Retryable`, not before what `Retry-After` asks for |
+//! | 410 | `Gone`: nobody is there any more |
+//! | 401, 403 | `Auth`: everything for the destination waits, and a probe now and then finds out whether it works again |
 //! | 429, 502, 504 | `Throttled`, not before what `Retry-After` asks for |
-//! | 410 | `Gone` |
-//! | 3xx, other 4xx, `webhook-delivery: abort-message`, a forbidden address | `Rejected` |
+//! | all others, redirects and other 4xx among them: a receiver's own deploy answers so for a while | `Retryable`, not before what `Retry-After` asks for |
+//! | any of these but 2xx, with `webhook-delivery: abort-message` | `Rejected` |
+//! | no name, no connection | `Retryable` |
 //! | no answer after the request was sent | `Ambiguous` |
+//! | none, because the address is forbidden | `Rejected` |
+//!
+//! An address is a secret but for its origin (`https://host:443`): path, query and credentials are in no log, no error
+//! and no reason. Nor are words of the receiver, which often repeats its own path; they are in the delivery log only,
+//! without the parts of the address.
+//!
+//! # Bodies
+//!
+//! A body of Standard Webhooks is `{"type", "timestamp", "data"}`. `data` has `severity`, `audience`, what the caller
+//! gave (`job`, `batch`, `owner`, `metadata`, `tags`), and what the event says: `report`, `output`, `progress`, `steps`
+//! with `failure`, `delivery`, `disabled` or `unclaimed`. The `report` of a batch has its counts, the first of its jobs
+//! (`named`) and of its failures, and in `jobs` the reports of 100 jobs at most, those that failed first if there are
+//! more.
+//!
+//! No body is longer than [`Webhook::max_body`] allows. What is long and least needed is left out first: plans, then
+//! warnings and what is known of the source, then all but the beginning of what somebody else wrote, then the ends of
+//! lists. What the caller gave is never left out; if it does not fit alone, the message is `TooLarge`. A receiver sees by
+//! `truncated` that something is missing, and whom to ask about by `more`, here of a job with 3,000 outputs:
+//!
+//! ```json
+//! { "type": "job.completed", "timestamp": "2026-05-04T10:20:30.000Z",
+//!   "data": { "severity": "info", "audience": "owner", "job": "0199c8f0-...", "metadata": { "album": 7 },
+//!             "report": { "state": "partial", "outputs": [ "the first 870" ], "outputs_total": 3000,
+//!                         "outputs_counts": { "published": 2990, "failed": 10 } },
+//!             "truncated": true, "more": { "job": "0199c8f0-..." } } }
+//! ```
+//!
+//! Several events in one message are `{"type": "digest", "timestamp", "data": {"events": [...]}}`, each event with its
+//! own `id`, `type`, `timestamp` and `data`; no standard has a form for them. Cloudinary's dialect tells of one event at
+//! a time.
 
 mod body;
 pub mod cloudinary;
+mod fit;
+mod notifier;
 mod outcome;
 pub mod standard;
 #[cfg(test)]
@@ -41,12 +74,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mediaflow_core::event::EventData;
 use mediaflow_core::http::{GuardedClient, GuardedClientBuilder};
-use mediaflow_core::notify::{DeliveryContext, IntoNotifier, Receipt};
-use mediaflow_core::{Error, Event, EventKind, Notifier, NotifyError, Result, async_trait};
+use mediaflow_core::notify::IntoNotifier;
+use mediaflow_core::{Error, EventKind, Notifier, Result};
 
 use cloudinary::{Algorithm, PublicUrls};
+use notifier::Dialect;
+
+pub use notifier::WebhookNotifier;
+
+/// The largest body, unless the host says otherwise.
+const MAX_BODY: usize = 256 << 10;
+/// What is left when all is cut that can be cut, with room for a few words of the caller's own.
+const LEAST_BODY: usize = 8 << 10;
 
 /// Configures a webhook. Mistakes are kept and reported by [`build`](Webhook::build), which the engine's builder calls.
 #[must_use]
@@ -57,23 +97,9 @@ pub struct Webhook {
     standard: Option<standard::Signer>,
     cloudinary: Option<cloudinary::Signer>,
     public_urls: PublicUrls,
+    max_body: usize,
     client: GuardedClientBuilder,
     mistake: Option<Error>,
-}
-
-/// Posts events to one address, or to those that jobs name. Made by [`Webhook::build`].
-pub struct WebhookNotifier {
-    name: String,
-    url: Option<String>,
-    on: Option<Vec<EventKind>>,
-    dialect: Dialect,
-    client: GuardedClient,
-}
-
-#[derive(Debug)]
-enum Dialect {
-    Standard(standard::Signer),
-    Cloudinary(cloudinary::Signer, PublicUrls),
 }
 
 impl Webhook {
@@ -96,6 +122,7 @@ impl Webhook {
             standard: None,
             cloudinary: None,
             public_urls: PublicUrls::default(),
+            max_body: MAX_BODY,
             client: GuardedClient::builder(),
             mistake: None,
         }
@@ -159,6 +186,17 @@ impl Webhook {
         self
     }
 
+    /// How many bytes a body may have, at least 8 KiB. Default 256 KiB. What is left out to keep to it is said
+    /// [above](self#bodies).
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        if bytes < LEAST_BODY {
+            let mistake = Error::input("webhook.max_body", "a body needs 8 KiB at least");
+            self.note(mistake.with("max_body", bytes));
+        }
+        self.max_body = bytes;
+        self
+    }
+
     /// Time for one attempt. Default 15 s.
     pub fn timeout(mut self, time: Duration) -> Self {
         self.client = self.client.timeout(time);
@@ -180,8 +218,8 @@ impl Webhook {
     /// Makes the notifier.
     ///
     /// # Errors
-    /// The first mistake: `webhook.secret`, `webhook.unsigned`, `webhook.dialect`, `webhook.public_url`, `http.allow`;
-    /// and what is wrong with the URL: `http.url`, `http.scheme`, `http.forbidden_address`.
+    /// The first mistake: `webhook.secret`, `webhook.unsigned`, `webhook.dialect`, `webhook.public_url`,
+    /// `webhook.max_body`, `http.allow`; and what is wrong with the URL: `http.url`, `http.scheme`, `http.forbidden_address`.
     pub fn build(mut self) -> Result<WebhookNotifier> {
         self.finish().map_err(|mistake| mistake.with("channel", &self.name))
     }
@@ -215,14 +253,13 @@ impl Webhook {
             .help("leave it out of `on`, or use `sign`"));
         }
         let client = std::mem::replace(&mut self.client, GuardedClient::builder()).build()?;
-        if let Some(url) = &self.url {
-            client.check(url)?;
-        }
+        let address = self.url.as_deref().map(|url| notifier::address(&client, url)).transpose()?;
         Ok(WebhookNotifier {
             name: self.name.clone(),
-            url: self.url.clone(),
+            address,
             on: self.on.take(),
             dialect,
+            max_body: self.max_body,
             client,
         })
     }
@@ -238,94 +275,11 @@ impl IntoNotifier for Webhook {
     }
 }
 
-#[async_trait]
-impl Notifier for WebhookNotifier {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn wants(&self, event: &Event) -> bool {
-        // What this very channel could not deliver, it can not deliver either.
-        let about_itself =
-            matches!(&event.data, EventData::Delivery { channel, .. } if *channel == self.name);
-        let addressed =
-            || event.notify.iter().any(|target| target.channel == self.name && target.to.is_some());
-        !about_itself && self.tells_of(event) && (self.url.is_some() || addressed())
-    }
-
-    fn check_address(&self, to: &str) -> Result<()> {
-        self.client.check(to).map_err(|error| error.with("channel", &self.name))
-    }
-
-    async fn notify(&self, event: &Event, cx: &DeliveryContext) -> Result<Receipt, NotifyError> {
-        let Some(url) = cx.to.as_deref().or(self.url.as_deref()) else {
-            return Err(NotifyError::rejected(
-                "the job names no address, and the webhook has none of its own",
-            ));
-        };
-        let (id, timestamp) = (cx.delivery.to_string(), cx.now.seconds());
-        let stamp = timestamp.to_string();
-        let answer = match &self.dialect {
-            Dialect::Standard(signer) => {
-                let body = body::standard(event);
-                let signature = signer.sign(&id, timestamp, &body);
-                let headers = [
-                    ("content-type", "application/json"),
-                    (standard::ID, &id),
-                    (standard::TIMESTAMP, &stamp),
-                    (standard::SIGNATURE, &signature),
-                ];
-                self.client.post(url, &headers, body).await
-            }
-            Dialect::Cloudinary(signer, urls) => {
-                let body = cloudinary::payload(event, urls);
-                let signature = signer.sign(&body, timestamp);
-                let headers = [
-                    ("content-type", "application/json"),
-                    ("idempotency-key", &id),
-                    (cloudinary::TIMESTAMP, &stamp),
-                    (cloudinary::SIGNATURE, &signature),
-                ];
-                self.client.post(url, &headers, body).await
-            }
-        };
-        if let Ok(response) = &answer {
-            cx.answered(response.status, &response.body);
-        }
-        outcome::of(answer)
-    }
-}
-
-impl WebhookNotifier {
-    fn tells_of(&self, event: &Event) -> bool {
-        match (&self.on, &self.dialect) {
-            (Some(kinds), _) => kinds.contains(&event.kind),
-            (None, Dialect::Standard(_)) => event.kind.is_terminal(),
-            (None, Dialect::Cloudinary(..)) => {
-                event.kind.is_terminal()
-                    && (event.batch.is_none() || event.kind == EventKind::BatchCompleted)
-            }
-        }
-    }
-}
-
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Webhook")
             .field("name", &self.name)
             .field("on", &self.on)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for WebhookNotifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URL may carry a token, the dialect hides its secrets itself.
-        let mut debug = f.debug_struct("WebhookNotifier");
-        debug
-            .field("name", &self.name)
-            .field("on", &self.on)
-            .field("dialect", &self.dialect)
             .finish_non_exhaustive()
     }
 }

@@ -1,13 +1,19 @@
 use mediaflow_core::{Error, Result};
 use sqlx::AssertSqlSafe;
 
-use super::{Db, Tx, row::values};
+use super::{Db, Tx, migration_lock, values};
 
 /// Our migrations, the oldest first. One that was released never changes.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 
-/// Brings River's tables and ours to today's version. Processes that start together take turns.
-pub(super) async fn run(db: &Db) -> Result<()> {
+impl Db {
+    /// Makes the tables, or brings them to today's version. Processes that start together take turns.
+    pub(crate) async fn migrate(&self) -> Result<()> {
+        run(self).await
+    }
+}
+
+async fn run(db: &Db) -> Result<()> {
     let stored = version(db).await?;
     let today = MIGRATIONS.len() as i64;
     if stored > today {
@@ -19,7 +25,7 @@ pub(super) async fn run(db: &Db) -> Result<()> {
         .with("understood", today)
         .help("update this process; nothing was changed"));
     }
-    let _turn = db.turn().await?;
+    let _lock = migration_lock::take(db).await?;
     river(db).await?;
     let mut transaction = db.begin().await?;
     let mut tx = transaction.tx();
@@ -28,7 +34,7 @@ pub(super) async fn run(db: &Db) -> Result<()> {
         &[],
     )
     .await?;
-    // Looked at again: another process may have had its turn meanwhile.
+    // Looked at again: another process may have had the lock meanwhile.
     let stored =
         tx.row("SELECT coalesce(max(version), 0) AS version FROM mediaflow_schema", &[]).await?;
     let stored = stored.map(|row| row.int("version")).transpose()?.unwrap_or(0);

@@ -1,8 +1,14 @@
 //! The database, whichever it is: SQL is written once, with `$1` placeholders, in the dialect that SQLite and
 //! PostgreSQL both understand.
+//!
+//! Uses: nothing.
 
+mod database;
+mod dialect;
 mod error;
+mod group_commit;
 mod migrate;
+mod migration_lock;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod query;
@@ -10,155 +16,15 @@ mod river;
 mod row;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-mod turn;
 mod tx;
-mod words;
 
-use std::path::Path;
-use std::time::Duration;
-
-use mediaflow_core::{ErrorKind, Result};
-use sqlx::SqlSafeStr;
-
+pub(crate) use database::Db;
 pub(crate) use error::failed;
+pub(crate) use group_commit::{CommitQueue, GroupCommit};
 pub(crate) use river::{
-    Assemble, Part, Run, class_of, classes, failed as river_failed, priority_of,
+    AssemblyTask, JobTask, PartTask, Requeued, class_of, classes, failed as river_failed,
+    priority_of,
 };
 pub(crate) use row::{Row, Value, places, to_json, values};
 pub use tx::HostTransaction;
 pub(crate) use tx::{Transaction, Tx};
-
-/// How long the end of an attempt is tried to be written while the database is away.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// An open database.
-#[derive(Clone, Debug)]
-pub(crate) enum Db {
-    #[cfg(feature = "sqlite")]
-    Sqlite(sqlite::Sqlite),
-    #[cfg(feature = "postgres")]
-    Postgres(sqlx::PgPool),
-}
-
-impl Db {
-    #[cfg(feature = "sqlite")]
-    pub(crate) async fn sqlite(path: &Path) -> Result<Self> {
-        sqlite::Sqlite::open(path).await.map(Self::Sqlite)
-    }
-
-    #[cfg(feature = "postgres")]
-    pub(crate) async fn postgres(url: &str, connections: u32, lease: Duration) -> Result<Self> {
-        postgres::connect(url, connections, lease).await.map(Self::Postgres)
-    }
-
-    /// Makes the tables, or brings them to today's version.
-    pub(crate) async fn migrate(&self) -> Result<()> {
-        migrate::run(self).await
-    }
-
-    /// Waits until no other process is changing the tables. The turn ends when the guard is dropped.
-    async fn turn(&self) -> Result<turn::Turn> {
-        turn::take(self).await
-    }
-
-    /// A transaction that may write. Nothing but SQL may be awaited before its end: on SQLite everybody waits for it.
-    pub(crate) async fn begin(&self) -> Result<Transaction> {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(db) => riverqueue::database::begin_sqlite_write(&db.write)
-                .await
-                .map(Transaction::Sqlite)
-                .map_err(failed),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => riverqueue::database::begin_postgres(pool)
-                .await
-                .map(Transaction::Postgres)
-                .map_err(failed),
-        }
-    }
-
-    /// What a query finds, outside of any transaction.
-    pub(crate) async fn rows(&self, sql: impl SqlSafeStr, values: &[Value]) -> Result<Vec<Row>> {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(db) => query::sqlite::rows(&db.read, sql, values).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => query::postgres::rows(pool, sql, values).await,
-        }
-    }
-
-    /// The first row that a query finds.
-    pub(crate) async fn row(&self, sql: impl SqlSafeStr, values: &[Value]) -> Result<Option<Row>> {
-        self.rows(sql, values).await.map(|rows| rows.into_iter().next())
-    }
-
-    /// One write by itself. Gives the number of rows that it touched.
-    pub(crate) async fn run(&self, sql: impl SqlSafeStr, values: &[Value]) -> Result<u64> {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(db) => query::sqlite::run(&db.write, sql, values).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => query::postgres::run(pool, sql, values).await,
-        }
-    }
-
-    /// The file of a database that is one: there, locks tell who lives, and nobody tells of a commit.
-    pub(crate) fn file(&self) -> Option<&Path> {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(db) => Some(&db.path),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => None,
-        }
-    }
-
-    /// A number that changes when another connection than the writing one has committed something. Nothing if it can
-    /// not be had without waiting, or the database is no file.
-    pub(crate) async fn version_of_others(&self) -> Result<Option<i64>> {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(db) => {
-                let Some(mut writer) = db.write.try_acquire() else { return Ok(None) };
-                // <https://www.sqlite.org/pragma.html#pragma_data_version>
-                let rows = query::sqlite::rows(&mut *writer, "PRAGMA data_version", &[]).await?;
-                rows.first().map(|row| row.int("data_version")).transpose()
-            }
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => Ok(None),
-        }
-    }
-
-    /// Does `work`, a whole transaction, again for as long as the database is away, up to [`PATIENCE`].
-    pub(crate) async fn patiently<T, F>(&self, work: impl Fn() -> F + Send + Sync) -> Result<T>
-    where
-        F: Future<Output = Result<T>> + Send,
-    {
-        let until = tokio::time::Instant::now() + PATIENCE;
-        let mut wait = Duration::from_millis(20);
-        loop {
-            match work().await {
-                Err(error)
-                    if error.kind() == ErrorKind::Transient
-                        && tokio::time::Instant::now() < until =>
-                {
-                    tracing::warn!(%error, "the database is away; trying again");
-                    tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64())).await;
-                    wait = (wait * 2).min(Duration::from_secs(2));
-                }
-                ended => return ended,
-            }
-        }
-    }
-
-    pub(crate) async fn close(&self) {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(db) => {
-                db.read.close().await;
-                db.write.close().await;
-            }
-            #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => pool.close().await,
-        }
-    }
-}

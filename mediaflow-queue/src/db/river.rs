@@ -1,22 +1,24 @@
+//! Everything that is said to River, and every statement on its tables.
+
 use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{Error, JobId, Result, Timestamp};
 use riverqueue::{Client, InsertOpts, JobArgs};
 use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 
-use super::{Tx, Value};
+use super::{Db, Row, Tx, Value, values};
 
 /// Runs a job. River knows only its name.
 #[derive(Clone, Debug, Serialize, Deserialize, JobArgs)]
 #[river(kind = "mediaflow.job")]
-pub(crate) struct Run {
+pub(crate) struct JobTask {
     pub(crate) job: JobId,
 }
 
 /// Runs a part of a job.
 #[derive(Clone, Debug, Serialize, Deserialize, JobArgs)]
 #[river(kind = "mediaflow.part")]
-pub(crate) struct Part {
+pub(crate) struct PartTask {
     pub(crate) job: JobId,
     pub(crate) part: u32,
 }
@@ -24,7 +26,7 @@ pub(crate) struct Part {
 /// Puts the parts of a job together.
 #[derive(Clone, Debug, Serialize, Deserialize, JobArgs)]
 #[river(kind = "mediaflow.assemble")]
-pub(crate) struct Assemble {
+pub(crate) struct AssemblyTask {
     pub(crate) job: JobId,
 }
 
@@ -119,6 +121,177 @@ impl Tx<'_, '_> {
             Ok(_) | Err(riverqueue::Error::NotFound(_)) => Ok(()),
             Err(e) => Err(failed(e)),
         }
+    }
+}
+
+impl Db {
+    /// Makes sure that River knows a queue, before a worker has ever started.
+    pub(crate) async fn add_queue(&self, name: &str) -> Result<()> {
+        self.run(self.add_queue_sql(), values![name]).await.map(drop)
+    }
+
+    /// What is held by a worker, in River's rows or ours: `river`, `worker`.
+    pub(crate) async fn claims(&self) -> Result<Vec<Row>> {
+        let find = format!(
+            "SELECT id AS river, {} AS worker FROM river_job WHERE state = 'running' AND kind LIKE 'mediaflow.%'
+             UNION SELECT river, worker FROM mediaflow_jobs WHERE worker IS NOT NULL
+             UNION SELECT river, worker FROM mediaflow_parts WHERE worker IS NOT NULL",
+            self.holder()
+        );
+        self.rows(AssertSqlSafe(find), &[]).await
+    }
+
+    /// Waiting jobs whose rows in River were cancelled or discarded within the last `seconds`: `id`, `river`, the state
+    /// of River's row.
+    pub(crate) async fn waiting_without_river(&self, seconds: u64, limit: i64) -> Result<Vec<Row>> {
+        let find = format!(
+            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM river_job r JOIN mediaflow_jobs j ON j.river = r.id
+             WHERE r.state IN ('cancelled', 'discarded') AND r.finalized_at >= {}
+               AND j.ended_at IS NULL AND j.state = 'queued' LIMIT {limit}",
+            self.ago(seconds)
+        );
+        self.rows(AssertSqlSafe(find), &[]).await
+    }
+
+    /// Running jobs, or jobs at their assembly, whose rows in River are gone or ended more than `seconds` ago.
+    pub(crate) async fn running_without_river(&self, seconds: u64, limit: i64) -> Result<Vec<Row>> {
+        let find = format!(
+            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
+             WHERE j.ended_at IS NULL AND j.state = 'running' AND coalesce(j.parts_left, 0) = 0
+               AND (r.id IS NULL OR r.finalized_at < {}) LIMIT {limit}",
+            self.ago(seconds)
+        );
+        self.rows(AssertSqlSafe(find), &[]).await
+    }
+
+    /// Jobs that wait for a part whose row in River is gone, or ended: for a part that runs, more than `seconds` ago.
+    pub(crate) async fn parts_without_river(&self, seconds: u64, limit: i64) -> Result<Vec<Row>> {
+        let find = format!(
+            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM mediaflow_jobs j
+             JOIN mediaflow_parts p ON p.job = j.id LEFT JOIN river_job r ON r.id = p.river
+             WHERE j.ended_at IS NULL AND j.state = 'running' AND j.parts_left > 0
+               AND (p.state = 'queued' AND (r.id IS NULL OR r.finalized_at IS NOT NULL)
+                 OR p.state = 'running' AND (r.id IS NULL OR r.finalized_at < {})) LIMIT {limit}",
+            self.ago(seconds)
+        );
+        self.rows(AssertSqlSafe(find), &[]).await
+    }
+
+    /// A page of the waiting jobs of a class after one of them: `id`, `due`, `river`, and whether River's row is `lost`.
+    pub(crate) async fn waiting_page(
+        &self,
+        class: &str,
+        after: (i64, String),
+        limit: i64,
+    ) -> Result<Vec<Row>> {
+        let find = "SELECT j.id, j.due, CAST(r.state AS TEXT) AS river,
+               CAST(CASE WHEN r.id IS NULL OR r.finalized_at IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS lost
+             FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
+             WHERE j.ended_at IS NULL AND j.state = 'queued' AND j.class = $1 AND (j.due, j.id) > ($2, $3)
+             ORDER BY j.due, j.id LIMIT $4";
+        self.rows(find, values![class, after.0, after.1, limit]).await
+    }
+
+    /// The client that River gave a row to last. Nothing if the column was damaged.
+    fn holder(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => {
+                "CASE WHEN json_valid(attempted_by, 6) THEN json_extract(attempted_by, '$[#-1]') END"
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "attempted_by[array_upper(attempted_by, 1)]",
+        }
+    }
+
+    /// What River is to run, as JSON text. Nothing if the column was damaged.
+    fn args(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "CASE WHEN json_valid(args, 6) THEN json(args) END",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "CAST(args AS TEXT)",
+        }
+    }
+
+    /// A moment in the past, as River writes it.
+    fn ago(&self, seconds: u64) -> String {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => {
+                format!("strftime('%Y-%m-%d %H:%M:%f', 'now', '-{seconds} seconds')")
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => format!("now() - interval '{seconds} seconds'"),
+        }
+    }
+
+    /// Adds a queue to River's list, unless it is there.
+    fn add_queue_sql(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => {
+                "INSERT INTO river_queue (name, updated_at) VALUES ($1, strftime('%Y-%m-%d %H:%M:%f', 'now')) ON CONFLICT (name) DO NOTHING"
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {
+                "INSERT INTO river_queue (name, updated_at) VALUES ($1, now()) ON CONFLICT (name) DO NOTHING"
+            }
+        }
+    }
+}
+
+/// A row that is in River's queue again, under a new number.
+#[derive(Debug)]
+pub(crate) struct Requeued {
+    pub(crate) old: i64,
+    pub(crate) new: i64,
+    /// If it is a part that River was to run.
+    pub(crate) part: Option<PartTask>,
+}
+
+impl Tx<'_, '_> {
+    /// Puts what River gave to a worker back into its queue under a new number: all of it, or only what has the number
+    /// `only`.
+    pub(crate) async fn requeue(
+        &mut self,
+        db: &Db,
+        worker: &str,
+        only: Option<i64>,
+    ) -> Result<Vec<Requeued>> {
+        let find = format!(
+            "SELECT id, {} AS args FROM river_job
+             WHERE state = 'running' AND kind LIKE 'mediaflow.%' AND {} = $1 AND ($2 = 0 OR id = $2){}",
+            db.args(),
+            db.holder(),
+            db.skip_locked()
+        );
+        let mut requeued = Vec::new();
+        for row in self.rows(AssertSqlSafe(find), values![worker, only.unwrap_or(0)]).await? {
+            let old = row.int("id")?;
+            let again = "INSERT INTO river_job (args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags)
+                 SELECT args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags
+                 FROM river_job WHERE id = $1 RETURNING id";
+            let Some(new) = self.row(again, values![old]).await? else { continue };
+            let new = new.int("id")?;
+            self.delete_task(old.into()).await?;
+            let part = row.opt_json::<PartTask>("args").ok().flatten();
+            requeued.push(Requeued { old, new, part });
+        }
+        Ok(requeued)
+    }
+
+    /// Deletes what was queued, by River's number.
+    pub(crate) async fn delete_task(&mut self, river: Value) -> Result<()> {
+        self.run("DELETE FROM river_job WHERE id = $1", &[river]).await.map(drop)
+    }
+
+    /// Whether a job that has not ended is without a row in River that would run it, or waits for parts.
+    pub(crate) async fn is_lost(&mut self, job: JobId) -> Result<bool> {
+        let find = "SELECT 1 AS one FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
+             WHERE j.id = $1 AND j.ended_at IS NULL
+               AND (r.id IS NULL OR r.finalized_at IS NOT NULL OR j.parts_left > 0)";
+        self.row(find, values![job]).await.map(|row| row.is_some())
     }
 }
 

@@ -36,6 +36,7 @@ from! {
     mediaflow_core::JobId => |value| Self::Text(Some(value.to_string())),
     mediaflow_core::BatchId => |value| Self::Text(Some(value.to_string())),
     mediaflow_core::EventId => |value| Self::Text(Some(value.to_string())),
+    mediaflow_core::MessageId => |value| Self::Text(Some(value.to_string())),
     Option<mediaflow_core::JobId> => |value| Self::Text(value.map(|id| id.to_string())),
     Option<mediaflow_core::BatchId> => |value| Self::Text(value.map(|id| id.to_string())),
     mediaflow_core::Timestamp => |value| Self::Int(i64::try_from(value.millis()).ok()),

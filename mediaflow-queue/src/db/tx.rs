@@ -50,6 +50,16 @@ pub(crate) enum Tx<'a, 't> {
 }
 
 impl Tx<'_, '_> {
+    /// Whether one statement can write to several tables: `WITH written AS (INSERT ...) INSERT ...`.
+    pub(crate) fn writes_in_queries(&self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => true,
+        }
+    }
+
     /// What a query finds.
     pub(crate) async fn rows(
         &mut self,

@@ -3,11 +3,11 @@ use mediaflow_core::{JobId, Result};
 
 use super::row::unknown;
 use crate::db::values;
-use crate::home::Home;
+use crate::process::Process;
 
 /// Cancels a job. One that waits ends here; whoever runs one is asked to stop, in whichever process it is.
-pub(crate) async fn cancel(home: &Home, job: JobId) -> Result<()> {
-    let mut transaction = home.db.begin().await?;
+pub(crate) async fn cancel(process: &Process, job: JobId) -> Result<()> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let note = "UPDATE mediaflow_jobs SET cancelled = 1 WHERE id = $1 AND ended_at IS NULL
                 RETURNING river, state, parts_left, worker";
@@ -16,26 +16,27 @@ pub(crate) async fn cancel(home: &Home, job: JobId) -> Result<()> {
             tx.row("SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1", values![job]).await?;
         return there.map(drop).ok_or_else(|| unknown(job));
     };
-    let parts = super::parts::stop(home, &mut tx, job).await?;
-    tx.cancel(&home.river, row.int("river")?).await?;
+    let parts = super::parts::stop(process, &mut tx, job).await?;
+    tx.cancel(&process.river, row.int("river")?).await?;
     // Between its parts, and before its assembly, nobody holds a job that was split.
     let idle = row.text("state")? == "queued"
         || (row.opt_int("parts_left")?.is_some() && row.opt_text("worker")?.is_none());
     let mut events = Vec::new();
     if idle {
         let reason = mediaflow_core::Error::cancelled();
-        let ended = super::fail_by_name(home, &mut tx, job, JobState::Cancelled, &reason).await?;
+        let ended =
+            super::fail_by_name(process, &mut tx, job, JobState::Cancelled, &reason).await?;
         events = ended.unwrap_or_default();
     }
     transaction.commit().await?;
-    home.settled(events);
-    crate::work::stop(home, row.int("river")?);
+    process.committed(events);
+    process.stop(row.int("river")?);
     for part in parts {
-        crate::work::stop(home, part);
+        process.stop(part);
     }
     if row.opt_int("parts_left")?.is_some() {
         // What is under way is discarded by whoever stages it.
-        home.executor.discard(&job.to_string(), super::parts_of(home, job).await?).await;
+        process.executor.discard(&job.to_string(), super::parts_of(process, job).await?).await;
     }
     Ok(())
 }

@@ -1,17 +1,15 @@
-use std::sync::Arc;
-
 use mediaflow_core::engine::Record;
 use mediaflow_core::event::EventData;
-use mediaflow_core::report::{BatchReport, JobState, OutputState};
+use mediaflow_core::report::{JobState, OutputState};
 use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::row::Held;
-use super::together::{Line, Together, together};
-use crate::db::{Row, Tx, places, to_json, values};
-use crate::home::Home;
-use crate::outbox;
+use super::row::ClaimedJob;
+use crate::db::{GroupCommit, Row, Tx, places, to_json, values};
+use crate::events;
+use crate::failpoint::failpoint;
+use crate::process::Process;
 
 /// How River's row ends with the job: in the same transaction, or by what the worker returns to River afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,93 +20,78 @@ pub(crate) enum End {
     Elsewhere,
 }
 
-/// Ends a job: its row, its outputs, its events with their deliveries, its batches and River's row in one transaction.
-///
-/// `record` has reached its end, and `events` tell of it, the steps of the last moment first.
-pub(crate) async fn end(
-    home: &Arc<Home>,
-    held: &Held,
-    events: Vec<Event>,
-    river: End,
-) -> Result<()> {
-    together(home, Ended { held: held.clone(), events, river }).await
-}
-
-/// A job that has reached its end.
+/// A job that has reached its end, and the events that tell of it.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    held: Held,
-    events: Vec<Event>,
-    river: End,
+pub(super) struct EndedJob {
+    pub(super) claimed: ClaimedJob,
+    pub(super) events: Vec<Event>,
+    pub(super) river: End,
 }
 
-impl Together for Ended {
+impl GroupCommit for EndedJob {
+    type Context = Process;
     type Done = ();
 
-    fn line(home: &Home) -> &Line<Self> {
-        &home.lines.end
-    }
-
-    async fn all(home: &Home, items: &[Self]) -> Result<Vec<()>> {
-        let mut transaction = home.db.begin().await?;
+    async fn commit(process: &Process, items: &[Self]) -> Result<Vec<()>> {
+        let mut transaction = process.db.begin().await?;
         let mut tx = transaction.tx();
-        crate::workers::failpoint("end.begin");
-        let (now, mut events) = (home.now(), Vec::new());
-        let jobs: Vec<_> = items.iter().map(|item| &item.held).collect();
+        failpoint("end.begin");
+        let (now, mut events) = (process.now(), Vec::new());
+        let jobs: Vec<_> = items.iter().map(|item| &item.claimed).collect();
         let batched = match (write(&mut tx, &jobs, now).await, &*jobs) {
-            (Err(error), [held]) if error.code() == "queue.fenced" => {
+            (Err(error), [claimed]) if error.code() == "queue.fenced" => {
                 drop(transaction);
-                return told_already(home, held).await.map(|()| vec![()]);
+                return told_already(process, claimed).await.map(|()| vec![()]);
             }
             (written, _) => written?,
         };
         items.iter().for_each(|item| events.extend_from_slice(&item.events));
-        crate::workers::failpoint("end.row");
+        failpoint("end.row");
         outputs(&mut tx, items).await?;
         for job in batched {
             events.extend(count_down(&mut tx, job, now).await?);
         }
-        crate::workers::failpoint("end.outputs");
-        outbox::record(home, &mut tx, &events).await?;
-        crate::workers::failpoint("end.outbox");
+        failpoint("end.outputs");
+        events::record(process, &mut tx, &events).await?;
+        failpoint("end.outbox");
         let complete = items.iter().filter(|item| item.river == End::Complete);
-        tx.complete(&complete.map(|item| item.held.river).collect::<Vec<_>>()).await?;
-        crate::workers::failpoint("end.river");
+        tx.complete(&complete.map(|item| item.claimed.river).collect::<Vec<_>>()).await?;
+        failpoint("end.river");
         transaction.commit().await?;
-        crate::workers::failpoint("end.commit");
-        home.settled(events);
+        failpoint("end.commit");
+        process.committed(events);
         Ok(vec![(); items.len()])
     }
 }
 
 /// Finds out whether it was this very attempt that has ended the job: the connection was lost after the commit, and
 /// before the answer. Then its events are stored, and told here.
-async fn told_already(home: &Home, held: &Held) -> Result<()> {
-    let job = held.record.id;
+async fn told_already(process: &Process, claimed: &ClaimedJob) -> Result<()> {
+    let job = claimed.record.id;
     let find =
         "SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NOT NULL";
-    if home.db.row(find, values![job, held.fence]).await?.is_none() {
+    if process.db.row(find, values![job, claimed.fence]).await?.is_none() {
         return Err(fenced(job));
     }
     let stored = "SELECT body FROM mediaflow_events WHERE job = $1
                   OR batch IN (SELECT batch FROM mediaflow_batch_jobs WHERE job = $1) ORDER BY seq";
-    let rows = home.db.rows(stored, values![job]).await?;
-    home.settled(rows.iter().map(|row| row.json("body")).collect::<Result<_>>()?);
+    let rows = process.db.rows(stored, values![job]).await?;
+    process.committed(rows.iter().map(|row| row.json("body")).collect::<Result<_>>()?);
     Ok(())
 }
 
 /// Writes the ends of jobs, if the tokens of all still count. Gives those that a batch waits for.
-async fn write(tx: &mut Tx<'_, '_>, jobs: &[&Held], now: Timestamp) -> Result<Vec<JobId>> {
+async fn write(tx: &mut Tx<'_, '_>, jobs: &[&ClaimedJob], now: Timestamp) -> Result<Vec<JobId>> {
     let mut rows = Vec::with_capacity(jobs.len() * 9);
-    for held in jobs {
-        let record = &held.record;
+    for claimed in jobs {
+        let record = &claimed.record;
         let failure = record.report.as_ref().and_then(|report| report.failure.as_ref());
         rows.extend_from_slice(values![
             record.id,
-            held.fence,
+            claimed.fence,
             record.state.as_str(),
             record.progress,
-            held.failure()?,
+            claimed.failure()?,
             failure.map(|failure| failure.code.clone()),
             record.report.as_ref().map(to_json).transpose()?,
             now,
@@ -123,16 +106,16 @@ async fn write(tx: &mut Tx<'_, '_>, jobs: &[&Held], now: Timestamp) -> Result<Ve
         places(jobs.len(), 9)
     );
     let ended = tx.rows(AssertSqlSafe(end), &rows).await?;
-    if let (false, Some(held)) = (ended.len() == jobs.len(), jobs.first()) {
-        return Err(fenced(held.record.id));
+    if let (false, Some(claimed)) = (ended.len() == jobs.len(), jobs.first()) {
+        return Err(fenced(claimed.record.id));
     }
     let batched = ended.iter().filter(|row| row.int("batched").is_ok_and(|batched| batched != 0));
     batched.map(|row| row.parsed("id")).collect()
 }
 
-async fn outputs(tx: &mut Tx<'_, '_>, ended: &[Ended]) -> Result<()> {
+async fn outputs(tx: &mut Tx<'_, '_>, ended: &[EndedJob]) -> Result<()> {
     let mut rows = Vec::new();
-    for record in ended.iter().map(|ended| &ended.held.record) {
+    for record in ended.iter().map(|ended| &ended.claimed.record) {
         let made = record.report.iter().flat_map(|report| &report.outputs);
         for output in made.filter(|output| output.state == OutputState::Published) {
             let report = to_json(output)?;
@@ -175,85 +158,92 @@ pub(super) async fn batch_ended(
     let close = "UPDATE mediaflow_batches SET ended_at = $2 WHERE id = $1 RETURNING options";
     let row = tx.row(close, values![batch, now]).await?;
     let options: JobOptions = row.map(|row| row.json("options")).transpose()?.unwrap_or_default();
-    let reports = tx.rows(super::status::REPORTS, values![batch]).await?;
-    let reports = reports.iter().map(|row| row.json("report")).collect::<Result<Vec<_>>>()?;
-    let report = BatchReport::new(batch, reports);
-    let event = Event::new(EventKind::BatchCompleted, now, EventData::Batch(Box::new(report)));
+    let summary = Box::new(super::status::summary(tx, batch).await?);
+    let event = Event::new(EventKind::BatchCompleted, now, EventData::Batch(summary));
     Ok(event.about_batch(batch, &options))
 }
 
 /// Puts a job back into the queue after an attempt that failed; it is due after a wait that River keeps.
 pub(crate) async fn retry(
-    home: &Home,
-    held: &Held,
+    process: &Process,
+    claimed: &ClaimedJob,
     due: Timestamp,
     events: Vec<Event>,
 ) -> Result<()> {
-    requeue(home, held, due, events, held.record.attempts).await
+    requeue(process, claimed, due, events, claimed.record.attempts).await
 }
 
 /// Puts a job back into the queue as if the attempt had not been.
-pub(crate) async fn give_back(home: &Home, held: &Held, events: Vec<Event>) -> Result<()> {
-    requeue(home, held, home.now(), events, held.record.attempts.saturating_sub(1)).await
+pub(crate) async fn give_back(
+    process: &Process,
+    claimed: &ClaimedJob,
+    events: Vec<Event>,
+) -> Result<()> {
+    requeue(process, claimed, process.now(), events, claimed.record.attempts.saturating_sub(1))
+        .await
 }
 
 async fn requeue(
-    home: &Home,
-    held: &Held,
+    process: &Process,
+    claimed: &ClaimedJob,
     due: Timestamp,
     events: Vec<Event>,
     attempts: u32,
 ) -> Result<()> {
-    let mut transaction = home.db.begin().await?;
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let back = tx
         .run(
             "UPDATE mediaflow_jobs SET state = CASE WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END,
              worker = NULL, progress = $3, failure = $4, due = $5, attempts = $6
              WHERE id = $1 AND fence = $2 AND ended_at IS NULL",
-            values![held.record.id, held.fence, held.record.progress, held.failure()?, due, attempts],
+            values![claimed.record.id, claimed.fence, claimed.record.progress, claimed.failure()?, due, attempts],
         )
         .await?;
-    counts(back, held.record.id)?;
-    outbox::record(home, &mut tx, &events).await?;
-    crate::workers::failpoint("retry.row");
+    counts(back, claimed.record.id)?;
+    events::record(process, &mut tx, &events).await?;
+    failpoint("retry.row");
     transaction.commit().await?;
-    crate::workers::failpoint("retry.commit");
-    home.settled(events);
+    failpoint("retry.commit");
+    process.committed(events);
     Ok(())
 }
 
 /// Whether an attempt still counts, and whether somebody has asked for the end of its job.
-pub(crate) async fn asked(home: &Home, held: &Held) -> Result<bool> {
+pub(crate) async fn asked(process: &Process, claimed: &ClaimedJob) -> Result<bool> {
     let find =
         "SELECT cancelled FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NULL";
-    let row = home.db.row(find, values![held.record.id, held.fence]).await?;
-    row.ok_or_else(|| fenced(held.record.id))?.int("cancelled").map(|cancelled| cancelled != 0)
+    let row = process.db.row(find, values![claimed.record.id, claimed.fence]).await?;
+    row.ok_or_else(|| fenced(claimed.record.id))?.int("cancelled").map(|cancelled| cancelled != 0)
 }
 
 /// Notes progress and steps while an attempt runs. Gives false if the attempt does not count any more.
-pub(crate) async fn progress(home: &Home, held: &Held, events: Vec<Event>) -> Result<bool> {
-    let mut transaction = home.db.begin().await?;
+pub(crate) async fn progress(
+    process: &Process,
+    claimed: &ClaimedJob,
+    events: Vec<Event>,
+) -> Result<bool> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let counts = tx
         .run(
             "UPDATE mediaflow_jobs SET progress = $3 WHERE id = $1 AND fence = $2 AND ended_at IS NULL",
-            values![held.record.id, held.fence, held.record.progress],
+            values![claimed.record.id, claimed.fence, claimed.record.progress],
         )
         .await?;
     if counts == 0 {
         return Ok(false);
     }
-    outbox::record(home, &mut tx, &events).await?;
+    events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
-    home.settled(events);
+    process.committed(events);
     Ok(true)
 }
 
 /// Ends a job whose row can not be read, or whose worker was lost too often: what is readable is used, and the rest
 /// is left as it is. Gives false if it had ended already.
 pub(crate) async fn fail_by_name(
-    home: &Home,
+    process: &Process,
     tx: &mut Tx<'_, '_>,
     job: JobId,
     state: JobState,
@@ -261,29 +251,29 @@ pub(crate) async fn fail_by_name(
 ) -> Result<Option<Vec<Event>>> {
     let find = "SELECT * FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
     let Some(row) = tx.row(find, values![job]).await? else { return Ok(None) };
-    let now = home.now();
-    let mut held = legible(&row, job, now)?;
+    let now = process.now();
+    let mut claimed = legible(&row, job, now)?;
     if state == JobState::Failed {
-        held.record.note(error);
+        claimed.record.note(error);
     }
-    let mut events = held.record.end(state, None, now);
-    for batched in write(tx, &[&held], now).await? {
+    let mut events = claimed.record.end(state, None, now);
+    for batched in write(tx, &[&claimed], now).await? {
         events.extend(count_down(tx, batched, now).await?);
     }
-    outbox::record(home, tx, &events).await?;
+    events::record(process, tx, &events).await?;
     Ok(Some(events))
 }
 
 /// As much of a row as can be read.
-fn legible(row: &Row, job: JobId, now: Timestamp) -> Result<Held> {
-    if let Ok(held) = Held::read(row) {
-        return Ok(held);
+fn legible(row: &Row, job: JobId, now: Timestamp) -> Result<ClaimedJob> {
+    if let Ok(claimed) = ClaimedJob::read(row) {
+        return Ok(claimed);
     }
     let spec = row.json("spec").or_else(|_| JobSpec::from_json(UNREADABLE))?;
     let mut record = Record::new(spec, None, now);
     record.id = job;
     record.attempts = row.int("attempts").ok().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
-    Ok(Held {
+    Ok(ClaimedJob {
         record,
         fence: row.int("fence")?,
         river: row.int("river")?,

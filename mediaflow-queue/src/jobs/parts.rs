@@ -6,18 +6,19 @@ use mediaflow_core::{Error, Event, JobId, Result};
 use sqlx::AssertSqlSafe;
 
 use super::end::counts;
-use super::row::{COLUMNS, Held};
-use crate::db::{Assemble, Part, Tx, priority_of, to_json, values};
-use crate::home::Home;
-use crate::outbox;
+use super::row::{COLUMNS, ClaimedJob};
+use crate::db::{AssemblyTask, PartTask, Tx, priority_of, to_json, values};
+use crate::events;
+use crate::failpoint::failpoint;
+use crate::process::Process;
 
 /// The share of a job's progress that its parts make; the rest is the assembly.
 const PARTS: f32 = 0.95;
 
 /// A part that this process holds, and its job.
 #[derive(Clone, Debug)]
-pub(crate) struct PartRow {
-    pub(crate) job: Held,
+pub(crate) struct ClaimedPart {
+    pub(crate) job: ClaimedJob,
     pub(crate) spec: PartSpec,
     pub(crate) fence: i64,
     pub(crate) attempts: u32,
@@ -25,54 +26,62 @@ pub(crate) struct PartRow {
 }
 
 /// Replaces the run of a job by runs of its parts.
-pub(crate) async fn split(home: &Home, held: &Held, parts: &[PartSpec]) -> Result<()> {
-    let mut transaction = home.db.begin().await?;
+pub(crate) async fn split(
+    process: &Process,
+    claimed: &ClaimedJob,
+    parts: &[PartSpec],
+) -> Result<()> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let record = &held.record;
+    let record = &claimed.record;
     let waits = tx
         .run(
             "UPDATE mediaflow_jobs SET parts_left = $3, worker = NULL WHERE id = $1 AND fence = $2 AND ended_at IS NULL",
-            values![record.id, held.fence, parts.len() as i64],
+            values![record.id, claimed.fence, parts.len() as i64],
         )
         .await?;
     counts(waits, record.id)?;
     for part in parts {
-        let args = Part { job: record.id, part: part.number };
+        let args = PartTask { job: record.id, part: part.number };
         let priority = priority_of(&record.spec);
-        let river = tx.enqueue(&home.river, args, &held.class, priority, None).await?;
+        let river = tx.enqueue(&process.river, args, &claimed.class, priority, None).await?;
         tx.run(
             "INSERT INTO mediaflow_parts (job, number, river, state, input) VALUES ($1, $2, $3, 'queued', $4)",
             values![record.id, part.number, river, to_json(&part.input)?],
         )
         .await?;
     }
-    tx.complete(&[held.river]).await?;
-    crate::workers::failpoint("split.rows");
+    tx.complete(&[claimed.river]).await?;
+    failpoint("split.rows");
     transaction.commit().await?;
-    crate::workers::failpoint("split.commit");
-    home.queued(&held.class);
+    failpoint("split.commit");
+    process.wake(&claimed.class);
     Ok(())
 }
 
 /// Begins an attempt at a part, with a new token. Gives nothing if it is done, or nobody wants it any more.
-pub(crate) async fn start_part(home: &Home, job: JobId, part: u32) -> Result<Option<PartRow>> {
-    let mut transaction = home.db.begin().await?;
+pub(crate) async fn start_part(
+    process: &Process,
+    job: JobId,
+    part: u32,
+) -> Result<Option<ClaimedPart>> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let find = format!(
         "SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL AND cancelled = 0"
     );
     let Some(row) = tx.row(AssertSqlSafe(find), values![job]).await? else { return Ok(None) };
-    let held = Held::read(&row)?;
+    let claimed = ClaimedJob::read(&row)?;
     let taken = tx
         .row(
             "UPDATE mediaflow_parts SET state = 'running', fence = fence + 1, attempts = attempts + 1, worker = $3
              WHERE job = $1 AND number = $2 AND state = 'queued' RETURNING river, input, fence, attempts",
-            values![job, part, &home.id],
+            values![job, part, &process.id],
         )
         .await?;
     let Some(row) = taken else { return Ok(None) };
-    let part = PartRow {
-        job: held,
+    let part = ClaimedPart {
+        job: claimed,
         spec: PartSpec::new(part, row.json("input")?),
         fence: row.int("fence")?,
         attempts: u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX),
@@ -84,12 +93,12 @@ pub(crate) async fn start_part(home: &Home, job: JobId, part: u32) -> Result<Opt
 
 /// Notes that a part is done. The last one queues the assembly, in the same transaction.
 pub(crate) async fn part_done(
-    home: &Home,
-    part: &PartRow,
+    process: &Process,
+    part: &ClaimedPart,
     result: &PartResult,
     mut events: Vec<Event>,
 ) -> Result<()> {
-    let mut transaction = home.db.begin().await?;
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let job = part.job.record.id;
     let done = tx
@@ -100,7 +109,7 @@ pub(crate) async fn part_done(
         )
         .await?;
     counts(done, job)?;
-    crate::workers::failpoint("part.row");
+    failpoint("part.row");
     let left = tx
         .row(
             "UPDATE mediaflow_jobs SET parts_left = parts_left - 1 WHERE id = $1 AND ended_at IS NULL RETURNING parts_left",
@@ -108,33 +117,38 @@ pub(crate) async fn part_done(
         )
         .await?;
     if let Some(left) = left {
-        events.extend(advance(home, &mut tx, part).await?);
+        events.extend(advance(process, &mut tx, part).await?);
         if left.int("parts_left")? == 0 {
             let priority = priority_of(&part.job.record.spec);
-            let river =
-                tx.enqueue(&home.river, Assemble { job }, &part.job.class, priority, None).await?;
+            let river = tx
+                .enqueue(&process.river, AssemblyTask { job }, &part.job.class, priority, None)
+                .await?;
             tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river])
                 .await?;
         }
     }
-    outbox::record(home, &mut tx, &events).await?;
+    events::record(process, &mut tx, &events).await?;
     tx.complete(&[part.river]).await?;
-    crate::workers::failpoint("part.river");
+    failpoint("part.river");
     transaction.commit().await?;
-    crate::workers::failpoint("part.commit");
-    home.settled(events);
-    home.queued(&part.job.class);
+    failpoint("part.commit");
+    process.committed(events);
+    process.wake(&part.job.class);
     Ok(())
 }
 
 /// The progress of a job is that of its parts.
-async fn advance(home: &Home, tx: &mut Tx<'_, '_>, part: &PartRow) -> Result<Option<Event>> {
+async fn advance(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    part: &ClaimedPart,
+) -> Result<Option<Event>> {
     let job = part.job.record.id;
     let mean = "SELECT avg(progress) AS done FROM mediaflow_parts WHERE job = $1";
     let Some(row) = tx.row(mean, values![job]).await? else { return Ok(None) };
     let mut record = part.job.record.clone();
     record.progress = 0.0;
-    let event = record.advance(row.share("done")? * PARTS, home.now());
+    let event = record.advance(row.share("done")? * PARTS, process.now());
     let grown = tx
         .run(
             "UPDATE mediaflow_jobs SET progress = $2 WHERE id = $1 AND progress < $2",
@@ -146,12 +160,12 @@ async fn advance(home: &Home, tx: &mut Tx<'_, '_>, part: &PartRow) -> Result<Opt
 
 /// Notes how far a part is. Gives false if the attempt does not count any more.
 pub(crate) async fn part_progress(
-    home: &Home,
-    part: &PartRow,
+    process: &Process,
+    part: &ClaimedPart,
     done: f32,
     events: Vec<Event>,
 ) -> Result<bool> {
-    let mut transaction = home.db.begin().await?;
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let counts = tx
         .run(
@@ -163,23 +177,23 @@ pub(crate) async fn part_progress(
         return Ok(false);
     }
     let mut events = events;
-    events.extend(advance(home, &mut tx, part).await?);
-    outbox::record(home, &mut tx, &events).await?;
+    events.extend(advance(process, &mut tx, part).await?);
+    events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
-    home.settled(events);
+    process.committed(events);
     Ok(true)
 }
 
 /// Puts a part back into the queue: after a failed attempt, or as if the attempt had not been.
 pub(crate) async fn part_retry(
-    home: &Home,
-    part: &PartRow,
+    process: &Process,
+    part: &ClaimedPart,
     counted: bool,
     failure: Option<&Error>,
 ) -> Result<()> {
     let attempts = if counted { part.attempts } else { part.attempts.saturating_sub(1) };
     let failure = failure.map(|e| to_json(&mediaflow_core::Failure::from(e))).transpose()?;
-    let back = home
+    let back = process
         .db
         .run(
             "UPDATE mediaflow_parts SET state = 'queued', worker = NULL, attempts = $4, failure = $5
@@ -192,13 +206,13 @@ pub(crate) async fn part_retry(
 
 /// Ends a job because one of its parts can not be made, or was cancelled.
 pub(crate) async fn part_failed(
-    home: &Home,
-    part: &PartRow,
+    process: &Process,
+    part: &ClaimedPart,
     state: JobState,
     error: &Error,
     events: Vec<Event>,
 ) -> Result<()> {
-    let mut transaction = home.db.begin().await?;
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let job = part.job.record.id;
     let failed = tx
@@ -209,24 +223,24 @@ pub(crate) async fn part_failed(
         )
         .await?;
     counts(failed, job)?;
-    outbox::record(home, &mut tx, &events).await?;
-    let others = stop(home, &mut tx, job).await?;
-    let ended = super::fail_by_name(home, &mut tx, job, state, error).await?;
+    events::record(process, &mut tx, &events).await?;
+    let others = stop(process, &mut tx, job).await?;
+    let ended = super::fail_by_name(process, &mut tx, job, state, error).await?;
     transaction.commit().await?;
     let mut events = events;
     events.extend(ended.unwrap_or_default());
-    home.settled(events);
-    others.into_iter().for_each(|river| crate::work::stop(home, river));
+    process.committed(events);
+    others.into_iter().for_each(|river| process.stop(river));
     Ok(())
 }
 
 /// Cancels the parts that are not done. Gives River's numbers of those that may be running.
-pub(crate) async fn stop(home: &Home, tx: &mut Tx<'_, '_>, job: JobId) -> Result<Vec<i64>> {
+pub(crate) async fn stop(process: &Process, tx: &mut Tx<'_, '_>, job: JobId) -> Result<Vec<i64>> {
     let find = "SELECT river, state FROM mediaflow_parts WHERE job = $1 AND state IN ('queued', 'running')";
     let mut stopped = Vec::new();
     for row in tx.rows(find, values![job]).await? {
         let river = row.int("river")?;
-        tx.cancel(&home.river, river).await?;
+        tx.cancel(&process.river, river).await?;
         if row.text("state")? == "running" {
             stopped.push(river);
         }
@@ -237,26 +251,27 @@ pub(crate) async fn stop(home: &Home, tx: &mut Tx<'_, '_>, job: JobId) -> Result
 }
 
 /// How many parts a job was split into.
-pub(crate) async fn parts_of(home: &Home, job: JobId) -> Result<u32> {
+pub(crate) async fn parts_of(process: &Process, job: JobId) -> Result<u32> {
     let count = "SELECT count(*) AS parts FROM mediaflow_parts WHERE job = $1";
-    let row = home.db.row(count, values![job]).await?;
+    let row = process.db.row(count, values![job]).await?;
     Ok(row.map_or(Ok(0), |row| row.int("parts"))?.try_into().unwrap_or(u32::MAX))
 }
 
 /// What the parts of a job have made, in their order.
-pub(crate) async fn results(home: &Home, job: JobId) -> Result<Vec<PartResult>> {
+pub(crate) async fn results(process: &Process, job: JobId) -> Result<Vec<PartResult>> {
     let find = "SELECT result FROM mediaflow_parts WHERE job = $1 ORDER BY number";
-    let rows = home.db.rows(find, values![job]).await?;
+    let rows = process.db.rows(find, values![job]).await?;
     rows.iter().map(|row| row.json("result")).collect()
 }
 
 /// Makes a part again whose results were lost, and lets the assembly wait for it.
-pub(crate) async fn remake(home: &Home, held: &Held, part: u32) -> Result<()> {
-    let mut transaction = home.db.begin().await?;
+pub(crate) async fn remake(process: &Process, claimed: &ClaimedJob, part: u32) -> Result<()> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let record = &held.record;
-    let args = Part { job: record.id, part };
-    let river = tx.enqueue(&home.river, args, &held.class, priority_of(&record.spec), None).await?;
+    let record = &claimed.record;
+    let args = PartTask { job: record.id, part };
+    let river =
+        tx.enqueue(&process.river, args, &claimed.class, priority_of(&record.spec), None).await?;
     tx.run(
         "UPDATE mediaflow_parts SET state = 'queued', river = $3, result = NULL, progress = 0 WHERE job = $1 AND number = $2",
         values![record.id, part, river],
@@ -265,12 +280,12 @@ pub(crate) async fn remake(home: &Home, held: &Held, part: u32) -> Result<()> {
     let waits = tx
         .run(
             "UPDATE mediaflow_jobs SET parts_left = 1, worker = NULL WHERE id = $1 AND fence = $2 AND ended_at IS NULL",
-            values![record.id, held.fence],
+            values![record.id, claimed.fence],
         )
         .await?;
     counts(waits, record.id)?;
-    tx.complete(&[held.river]).await?;
+    tx.complete(&[claimed.river]).await?;
     transaction.commit().await?;
-    home.queued(&held.class);
+    process.wake(&claimed.class);
     Ok(())
 }

@@ -6,17 +6,17 @@ use crate::db::{Row, to_json};
 
 /// A job that this process holds: its record, and the token of the attempt.
 #[derive(Clone, Debug)]
-pub(crate) struct Held {
+pub(crate) struct ClaimedJob {
     pub(crate) record: Record,
     pub(crate) fence: i64,
     pub(crate) river: i64,
     pub(crate) class: String,
 }
 
-/// What [`Held::read`] needs.
+/// What [`ClaimedJob::read`] needs.
 pub(super) const COLUMNS: &str = "id, river, class, state, spec, batch, fence, attempts, progress, cancelled, failure, report, queued_at, started_at";
 
-impl Held {
+impl ClaimedJob {
     pub(super) fn read(row: &Row) -> Result<Self> {
         let spec: JobSpec = row.json("spec")?;
         let batch = row.opt_text("batch")?.map(|batch| batch.parse()).transpose()?;

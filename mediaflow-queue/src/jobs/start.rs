@@ -1,90 +1,81 @@
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use mediaflow_core::event::EventData;
 use mediaflow_core::report::JobState;
 use mediaflow_core::{Error, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::row::{COLUMNS, Held};
-use super::together::{Line, Together, together};
-use crate::db::{Row, Tx, places, values};
-use crate::home::Home;
-use crate::outbox;
+use super::row::{COLUMNS, ClaimedJob};
+use crate::db::{GroupCommit, Row, Tx, places, values};
+use crate::events;
+use crate::failpoint::failpoint;
+use crate::process::Process;
 
 /// What to do with a job that River handed out.
 #[derive(Debug)]
 pub(crate) enum Start {
     /// Work on it.
-    Go(Box<Held>),
+    Go(Box<ClaimedJob>),
     /// It is for a worker that knows more: give it back untouched.
     Foreign,
     /// Nothing is left to do: it has ended, or waits for its parts.
     Nothing,
     /// Somebody else holds it at this moment.
-    Held,
-}
-
-/// Begins an attempt at a job, with a new token.
-pub(crate) async fn start(home: &Arc<Home>, job: JobId) -> Result<Start> {
-    together(home, Begun(job)).await
+    Busy,
 }
 
 /// Begins to put the parts of a job together, with a new token.
-pub(crate) async fn start_assembly(home: &Home, job: JobId) -> Result<Start> {
-    let starts = begin(home, &[job], true).await?;
+pub(crate) async fn start_assembly(process: &Process, job: JobId) -> Result<Start> {
+    let starts = begin(process, &[job], true).await?;
     Ok(starts.into_iter().next().unwrap_or(Start::Nothing))
 }
 
 /// An attempt that is to begin.
 #[derive(Debug)]
-pub(crate) struct Begun(JobId);
+pub(super) struct NewAttempt(pub(super) JobId);
 
-impl Together for Begun {
+impl GroupCommit for NewAttempt {
+    type Context = Process;
     type Done = Start;
 
-    fn line(home: &Home) -> &Line<Self> {
-        &home.lines.start
-    }
-
-    async fn all(home: &Home, items: &[Self]) -> Result<Vec<Start>> {
-        begin(home, &items.iter().map(|item| item.0).collect::<Vec<_>>(), false).await
+    async fn commit(process: &Process, items: &[Self]) -> Result<Vec<Start>> {
+        begin(process, &items.iter().map(|item| item.0).collect::<Vec<_>>(), false).await
     }
 }
 
-async fn begin(home: &Home, jobs: &[JobId], assembly: bool) -> Result<Vec<Start>> {
-    let mut transaction = home.db.begin().await?;
+async fn begin(process: &Process, jobs: &[JobId], assembly: bool) -> Result<Vec<Start>> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let (now, mut events) = (home.now(), Vec::new());
-    let mut taken = take(home, &mut tx, jobs, assembly, now).await?;
+    let (now, mut events) = (process.now(), Vec::new());
+    let mut taken = take(process, &mut tx, jobs, assembly, now).await?;
     let mut starts = Vec::with_capacity(jobs.len());
     for job in jobs {
         let Some(row) = taken.remove(&job.to_string()) else {
             starts.push(missed(&mut tx, *job, assembly).await?);
             continue;
         };
-        let mut held = Held::read(&row)?;
-        if !home.executor.knows(&held.record.spec.needs()) {
+        let mut claimed = ClaimedJob::read(&row)?;
+        if !process.executor.knows(&claimed.record.spec.needs()) {
             // Its row stays untouched, and so does every other one here.
             transaction.rollback().await?;
             return if jobs.len() == 1 { Ok(vec![Start::Foreign]) } else { Err(foreign(*job)) };
         }
-        held.record.state = JobState::Running;
+        claimed.record.state = JobState::Running;
         if !assembly {
-            events.push(held.record.event(EventKind::JobStarted, now, EventData::None));
+            events.push(claimed.record.event(EventKind::JobStarted, now, EventData::None));
         }
-        starts.push(Start::Go(Box::new(held)));
+        starts.push(Start::Go(Box::new(claimed)));
     }
-    crate::workers::failpoint(if assembly { "assembly.row" } else { "start.row" });
-    outbox::record(home, &mut tx, &events).await?;
+    failpoint(if assembly { "assembly.row" } else { "start.row" });
+    events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
-    home.settled(events);
+    process.committed(events);
     Ok(starts)
 }
 
 /// Takes those that are ready. Gives their rows by their names.
 async fn take(
-    home: &Home,
+    process: &Process,
     tx: &mut Tx<'_, '_>,
     jobs: &[JobId],
     assembly: bool,
@@ -96,7 +87,7 @@ async fn take(
         ("state = 'queued'", "attempts = attempts + 1, started_at = column3, ")
     };
     let mut rows = Vec::with_capacity(jobs.len() * 3);
-    jobs.iter().for_each(|job| rows.extend_from_slice(values![*job, &home.id, now]));
+    jobs.iter().for_each(|job| rows.extend_from_slice(values![*job, &process.id, now]));
     let take = format!(
         "UPDATE mediaflow_jobs SET {counted}state = 'running', fence = fence + 1, worker = column2
          FROM (VALUES {}) AS taken WHERE id = column1 AND {ready} RETURNING {COLUMNS}",
@@ -112,7 +103,7 @@ async fn missed(tx: &mut Tx<'_, '_>, job: JobId, assembly: bool) -> Result<Start
     let Some(found) = tx.row(find, values![job]).await? else { return Ok(Start::Nothing) };
     let running = found.text("state")? == "running";
     let waits_for_parts = found.opt_int("parts_left")?.is_some() && !assembly;
-    Ok(if running && !waits_for_parts { Start::Held } else { Start::Nothing })
+    Ok(if running && !waits_for_parts { Start::Busy } else { Start::Nothing })
 }
 
 fn foreign(job: JobId) -> Error {

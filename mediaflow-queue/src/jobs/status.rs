@@ -1,31 +1,58 @@
-use mediaflow_core::report::{BatchReport, JobStatus};
+use mediaflow_core::report::{BatchReport, BatchSummary, JobFailure, JobState, JobStatus};
 use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{BatchId, Error, JobId, Result};
 use sqlx::AssertSqlSafe;
 
-use super::row::{COLUMNS, Held, unknown};
-use crate::db::values;
-use crate::home::Home;
+use super::row::{COLUMNS, ClaimedJob, unknown};
+use crate::db::{Row, Tx, values};
+use crate::process::Process;
 
 /// The reports of a batch, in the order of submission.
 pub(super) const REPORTS: &str =
     "SELECT j.report FROM mediaflow_batch_jobs b JOIN mediaflow_jobs j ON j.id = b.job
      WHERE b.batch = $1 ORDER BY b.position";
 
-async fn find(home: &Home, job: JobId) -> Result<Held> {
+/// What became of a batch, without reading a single report: they may be large, or of a newer build.
+pub(super) async fn summary(tx: &mut Tx<'_, '_>, batch: BatchId) -> Result<BatchSummary> {
+    let count = "SELECT j.state, count(*) AS jobs FROM mediaflow_batch_jobs b JOIN mediaflow_jobs j ON j.id = b.job
+                 WHERE b.batch = $1 GROUP BY j.state";
+    let counts = tx.rows(count, values![batch]).await?;
+    let count = |row: &Row| Ok((row.named("state")?, row.int("jobs")?.unsigned_abs()));
+    let counts = counts.iter().map(count).collect::<Result<Vec<_>>>()?;
+    let mut summary = BatchSummary::new(batch, counts);
+    let name = "SELECT job FROM mediaflow_batch_jobs WHERE batch = $1 ORDER BY position LIMIT $2";
+    let named = tx.rows(name, values![batch, BatchSummary::NAMED as i64]).await?;
+    summary.named = named.iter().map(|row| row.parsed("job")).collect::<Result<_>>()?;
+    if summary.counts.contains_key(JobState::Failed.as_str()) {
+        let fail = "SELECT b.job, coalesce(j.failure_code, '') AS code
+                    FROM mediaflow_batch_jobs b JOIN mediaflow_jobs j ON j.id = b.job
+                    WHERE b.batch = $1 AND j.state = 'failed' ORDER BY b.position LIMIT $2";
+        let failed = tx.rows(fail, values![batch, BatchSummary::FAILURES as i64]).await?;
+        let failure = |row: &Row| Ok(JobFailure::new(row.parsed("job")?, row.text("code")?));
+        summary.failures = failed.iter().map(failure).collect::<Result<_>>()?;
+    }
+    Ok(summary)
+}
+
+async fn find(process: &Process, job: JobId) -> Result<ClaimedJob> {
     let find = format!("SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1");
-    let row = home.db.row(AssertSqlSafe(find), values![job]).await?.ok_or_else(|| unknown(job))?;
-    Held::read(&row).map_err(|e| e.with("job", job))
+    let row =
+        process.db.row(AssertSqlSafe(find), values![job]).await?.ok_or_else(|| unknown(job))?;
+    ClaimedJob::read(&row).map_err(|e| e.with("job", job))
 }
 
 /// What is known of a job.
-pub(crate) async fn status(home: &Home, job: JobId) -> Result<JobStatus> {
-    Ok(find(home, job).await?.record.status())
+pub(crate) async fn status(process: &Process, job: JobId) -> Result<JobStatus> {
+    Ok(find(process, job).await?.record.status())
 }
 
 /// The spec of a job that has ended, for another run.
-pub(crate) async fn replayable(home: &Home, job: JobId, spec: Option<JobSpec>) -> Result<JobSpec> {
-    let record = find(home, job).await?.record;
+pub(crate) async fn replayable(
+    process: &Process,
+    job: JobId,
+    spec: Option<JobSpec>,
+) -> Result<JobSpec> {
+    let record = find(process, job).await?.record;
     if !record.state.is_terminal() {
         return Err(Error::input("job.not_ended", "only a job that has ended can be replayed")
             .with("job", job)
@@ -35,9 +62,9 @@ pub(crate) async fn replayable(home: &Home, job: JobId, spec: Option<JobSpec>) -
 }
 
 /// What became of a batch, once all its jobs have ended.
-pub(crate) async fn batch(home: &Home, batch: BatchId) -> Result<Option<BatchReport>> {
+pub(crate) async fn batch(process: &Process, batch: BatchId) -> Result<Option<BatchReport>> {
     let find = "SELECT ended_at FROM mediaflow_batches WHERE id = $1";
-    let row = home.db.row(find, values![batch]).await?.ok_or_else(|| {
+    let row = process.db.row(find, values![batch]).await?.ok_or_else(|| {
         Error::input("batch.unknown", "there is no such batch")
             .with("batch", batch)
             .help("ended batches are forgotten after `Queue::retention`")
@@ -45,7 +72,7 @@ pub(crate) async fn batch(home: &Home, batch: BatchId) -> Result<Option<BatchRep
     if row.opt_int("ended_at")?.is_none() {
         return Ok(None);
     }
-    let rows = home.db.rows(REPORTS, values![batch]).await?;
+    let rows = process.db.rows(REPORTS, values![batch]).await?;
     let reports = rows.iter().map(|row| row.json("report")).collect::<Result<Vec<_>>>()?;
     Ok(Some(BatchReport::new(batch, reports)))
 }

@@ -1,5 +1,4 @@
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use mediaflow_core::engine::{Record, Submission, Submitted};
 use mediaflow_core::event::EventData;
@@ -8,50 +7,38 @@ use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::together::{Line, Together, together};
 use crate::db::{
-    Run, Transaction, Tx, Value, class_of, classes, places, priority_of, to_json, values,
+    GroupCommit, JobTask, Transaction, Tx, Value, class_of, classes, places, priority_of, to_json,
+    values,
 };
-use crate::home::Home;
-use crate::outbox;
-
-/// Takes jobs, all or none.
-pub(crate) async fn submit(home: &Arc<Home>, submission: &Submission) -> Result<Submitted> {
-    match &*submission.jobs {
-        [spec] if !submission.batch => {
-            let job = together(home, Taken(spec.clone())).await?;
-            Ok(Submitted::new(vec![job], None))
-        }
-        _ => several(home, submission).await,
-    }
-}
+use crate::events;
+use crate::failpoint::failpoint;
+use crate::process::Process;
 
 /// A job that is to be taken, by itself.
 #[derive(Debug)]
-pub(crate) struct Taken(JobSpec);
+pub(super) struct NewJob(pub(super) JobSpec);
 
-impl Together for Taken {
+impl GroupCommit for NewJob {
+    type Context = Process;
     type Done = JobId;
 
-    fn line(home: &Home) -> &Line<Self> {
-        &home.lines.submit
-    }
-
-    async fn all(home: &Home, items: &[Self]) -> Result<Vec<JobId>> {
-        let mut transaction = home.db.begin().await?;
+    async fn commit(process: &Process, items: &[Self]) -> Result<Vec<JobId>> {
+        let mut transaction = process.db.begin().await?;
         let mut tx = transaction.tx();
-        let (now, mut events) = (home.now(), Vec::new());
+        let (now, mut events) = (process.now(), Vec::new());
         let specs = || items.iter().map(|Self(spec)| spec);
-        let jobs = take(home, &mut tx, specs(), None, now, &mut events).await?;
-        store(home, transaction, events, specs()).await?;
+        let jobs = take(process, &mut tx, specs(), None, now, &mut events).await?;
+        store(process, transaction, events, specs()).await?;
         Ok(jobs)
     }
 }
 
-async fn several(home: &Home, submission: &Submission) -> Result<Submitted> {
-    let mut transaction = home.db.begin().await?;
+/// Takes jobs that are submitted together, all or none.
+pub(super) async fn several(process: &Process, submission: &Submission) -> Result<Submitted> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let (now, mut events) = (home.now(), Vec::new());
+    let (now, mut events) = (process.now(), Vec::new());
     let batch = submission.batch.then(BatchId::new);
     if let (Some(batch), Some(first)) = (batch, submission.jobs.first()) {
         tx.run(
@@ -61,40 +48,44 @@ async fn several(home: &Home, submission: &Submission) -> Result<Submitted> {
         .await?;
     }
     let specs = || submission.jobs.iter();
-    let jobs = take(home, &mut tx, specs(), batch, now, &mut events).await?;
+    let jobs = take(process, &mut tx, specs(), batch, now, &mut events).await?;
     if let Some(batch) = batch {
         events.extend(fill(&mut tx, batch, &jobs, now).await?);
     }
-    store(home, transaction, events, specs()).await?;
+    store(process, transaction, events, specs()).await?;
     Ok(Submitted::new(jobs, batch))
 }
 
 /// Stores what was taken, and tells of it.
 async fn store<'s>(
-    home: &Home,
+    process: &Process,
     mut transaction: Transaction,
     events: Vec<Event>,
     specs: impl Iterator<Item = &'s JobSpec> + Clone,
 ) -> Result<()> {
-    crate::workers::failpoint("submit.rows");
-    outbox::record(home, &mut transaction.tx(), &events).await?;
-    crate::workers::failpoint("submit.outbox");
+    failpoint("submit.rows");
+    events::record(process, &mut transaction.tx(), &events).await?;
+    failpoint("submit.outbox");
     transaction.commit().await?;
-    crate::workers::failpoint("submit.commit");
-    home.settled(events);
+    failpoint("submit.commit");
+    process.committed(events);
     for class in classes() {
         if specs.clone().any(|spec| class_of(spec) == class) {
-            home.queued(class);
+            process.wake(class);
         }
     }
     Ok(())
 }
 
 /// Takes a job within the host's transaction. Nobody is told before the host commits: the tail finds it then.
-pub(crate) async fn submit_in(home: &Home, tx: &mut Tx<'_, '_>, spec: JobSpec) -> Result<JobId> {
+pub(crate) async fn submit_in(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    spec: JobSpec,
+) -> Result<JobId> {
     let mut events = Vec::new();
-    let jobs = take(home, tx, std::iter::once(&spec), None, home.now(), &mut events).await?;
-    outbox::record(home, tx, &events).await?;
+    let jobs = take(process, tx, std::iter::once(&spec), None, process.now(), &mut events).await?;
+    events::record(process, tx, &events).await?;
     jobs.first()
         .copied()
         .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
@@ -102,7 +93,7 @@ pub(crate) async fn submit_in(home: &Home, tx: &mut Tx<'_, '_>, spec: JobSpec) -
 
 /// Takes jobs one after the other. What has no key is stored many at a time.
 async fn take<'s>(
-    home: &Home,
+    process: &Process,
     tx: &mut Tx<'_, '_>,
     specs: impl Iterator<Item = &'s JobSpec>,
     batch: Option<BatchId>,
@@ -112,12 +103,12 @@ async fn take<'s>(
     let (mut jobs, mut rows) = (Vec::new(), Vec::new());
     for spec in specs {
         let Some(key) = &spec.options.idempotency_key else {
-            let (job, row) = enqueue(home, tx, spec, batch, now, events).await?;
+            let (job, row) = enqueue(process, tx, spec, batch, now, events).await?;
             jobs.push(job);
             rows.extend(row);
             continue;
         };
-        jobs.push(one(home, tx, spec, key, batch, now, events).await?);
+        jobs.push(one(process, tx, spec, key, batch, now, events).await?);
     }
     for rows in rows.chunks(TOGETHER * COLUMNS) {
         tx.run(AssertSqlSafe(insert(rows)), rows).await?;
@@ -127,7 +118,7 @@ async fn take<'s>(
 
 /// Takes a job that has a key.
 async fn one(
-    home: &Home,
+    process: &Process,
     tx: &mut Tx<'_, '_>,
     spec: &JobSpec,
     key: &str,
@@ -138,7 +129,7 @@ async fn one(
     if let Some(known) = known(tx, key, now).await? {
         return Ok(known);
     }
-    let (job, row) = enqueue(home, tx, spec, batch, now, events).await?;
+    let (job, row) = enqueue(process, tx, spec, batch, now, events).await?;
     let unless = "ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING";
     let stored = tx.run(AssertSqlSafe(format!("{} {unless}", insert(&row))), &row).await?;
     if stored == 0
@@ -146,7 +137,7 @@ async fn one(
     {
         // Somebody else was first, a moment ago.
         let [_, river, ..] = row;
-        tx.run("DELETE FROM river_job WHERE id = $1", &[river]).await?;
+        tx.delete_task(river).await?;
         events.pop();
         return Ok(known);
     }
@@ -154,20 +145,20 @@ async fn one(
 }
 
 /// Columns of a new row, and how many rows one statement writes.
-const COLUMNS: usize = 11;
+const COLUMNS: usize = 12;
 const TOGETHER: usize = 16;
 
 fn insert(rows: &[Value]) -> String {
     format!(
         "INSERT INTO mediaflow_jobs
-         (id, river, class, state, spec, batch, batched, idempotency_key, key_until, queued_at, due) VALUES {}",
+         (id, river, class, state, spec, batch, batched, idempotency_key, key_until, queued_at, due, notify) VALUES {}",
         places(rows.len() / COLUMNS, COLUMNS)
     )
 }
 
 /// Puts a job into River's queue. Gives the row that is to be stored.
 async fn enqueue(
-    home: &Home,
+    process: &Process,
     tx: &mut Tx<'_, '_>,
     spec: &JobSpec,
     batch: Option<BatchId>,
@@ -177,9 +168,12 @@ async fn enqueue(
     let record = Record::new(spec.clone(), batch, now);
     let (id, class) = (record.id, class_of(spec));
     let due = spec.options.run_at.filter(|due| *due > now);
-    let river = tx.enqueue(&home.river, Run { job: id }, class, priority_of(spec), due).await?;
+    let river =
+        tx.enqueue(&process.river, JobTask { job: id }, class, priority_of(spec), due).await?;
     events.push(record.event(EventKind::JobCreated, now, EventData::None));
     let key = spec.options.idempotency_key.as_ref();
+    let targets = Some(&spec.options.notify).filter(|targets| !targets.is_empty());
+    let notify = targets.map(to_json).transpose()?;
     let row: &[Value; COLUMNS] = values![
         id,
         river,
@@ -189,9 +183,10 @@ async fn enqueue(
         batch,
         batch.is_some(),
         key.cloned(),
-        key.map(|_| now.plus(home.settings.idempotency)),
+        key.map(|_| now.plus(process.settings.idempotency)),
         now,
-        due.unwrap_or(now)
+        due.unwrap_or(now),
+        notify
     ];
     Ok((id, row.clone()))
 }

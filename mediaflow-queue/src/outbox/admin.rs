@@ -1,109 +1,124 @@
 use mediaflow_core::{Error, Result};
 use sqlx::AssertSqlSafe;
 
+use super::destination;
 use super::filter::DeliveryFilter;
+use super::handle::to_text;
 use super::view::{Delivery, DeliveryAttempt, Destination};
-use crate::Queue;
 use crate::db::{Value, values};
+use crate::process::Process;
 
 /// How many deliveries are listed if nothing else is asked for.
 const LISTED: u32 = 100;
 
-/// Deliveries: what became of them, and sending them again.
-impl Queue {
-    /// Deliveries, the newest first; 100 of them, or as many as the filter says.
-    ///
-    /// # Errors
-    /// `queue.closed` before the engine has started; the database can not be read.
-    pub async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>> {
-        let (condition, mut values) = filter.condition();
-        values.push(Value::from(filter.limit.unwrap_or(LISTED)));
-        let list = format!(
-            "SELECT {} FROM mediaflow_deliveries d JOIN mediaflow_destinations t ON t.id = d.destination
-             WHERE {condition} ORDER BY d.id DESC LIMIT ${}",
-            Delivery::COLUMNS,
-            values.len()
-        );
-        let rows = self.home()?.db.rows(AssertSqlSafe(list), &values).await?;
-        rows.iter().map(Delivery::read).collect()
-    }
+/// How many destinations are listed.
+const DESTINATIONS: i64 = 1000;
 
-    /// Every attempt at a delivery, the oldest first; empty for an unknown one.
-    ///
-    /// # Errors
-    /// `queue.closed` before the engine has started; the database can not be read.
-    pub async fn delivery_log(&self, delivery: i64) -> Result<Vec<DeliveryAttempt>> {
-        let log = "SELECT attempt, at, took, outcome, status, error, body FROM mediaflow_attempts
-                   WHERE delivery = $1 ORDER BY id";
-        let rows = self.home()?.db.rows(log, values![delivery]).await?;
-        rows.iter().map(DeliveryAttempt::read).collect()
-    }
+pub(crate) async fn deliveries(
+    process: &Process,
+    filter: &DeliveryFilter,
+) -> Result<Vec<Delivery>> {
+    let (condition, mut values) = filter.condition();
+    values.push(Value::from(filter.limit.unwrap_or(LISTED)));
+    let list = format!(
+        "SELECT {} FROM mediaflow_messages d WHERE {condition} ORDER BY d.id DESC LIMIT ${}",
+        Delivery::COLUMNS,
+        values.len()
+    );
+    let rows = process.db.rows(AssertSqlSafe(list), &values).await?;
+    rows.iter().map(|row| Delivery::read(row, &process.executor)).collect()
+}
 
-    /// Sends deliveries again that have ended, arrived or dead, with the same event id and a schedule from its
-    /// beginning. Those that still wait, and those to a disabled destination, are left as they are. Gives their number.
-    ///
-    /// ```no_run
-    /// # use mediaflow_queue::{DeliveryFilter, DeliveryState, Queue};
-    /// # async fn example(queue: Queue) -> mediaflow_core::Result<()> {
-    /// queue.redeliver(&DeliveryFilter::new().state(DeliveryState::Dead)).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// `queue.closed` before the engine has started; the database can not be written.
-    pub async fn redeliver(&self, filter: &DeliveryFilter) -> Result<u64> {
-        let home = self.home()?;
-        let (condition, mut values) = filter.condition();
-        values.extend([
-            Value::from(filter.limit.map_or(i64::MAX, i64::from)),
-            Value::from(home.now()),
-        ]);
-        let (limit, now) = (values.len() - 1, values.len());
-        let again = format!(
-            "UPDATE mediaflow_deliveries
-             SET state = 'pending', attempts = 0, due = ${now}, status = NULL, error = NULL, ended_at = NULL
-             WHERE state IN ('delivered', 'dead') AND id IN (
-                 SELECT d.id FROM mediaflow_deliveries d JOIN mediaflow_destinations t ON t.id = d.destination
-                 WHERE {condition} AND d.state IN ('delivered', 'dead') AND t.disabled_at IS NULL
-                 ORDER BY d.id LIMIT ${limit}
-             )"
-        );
-        let rows = home.db.run(AssertSqlSafe(again), &values).await?;
-        home.deliver.notify_one();
-        Ok(rows)
+/// Every attempt, the oldest first: those that failed from the log, and the one that arrived from the message.
+pub(crate) async fn delivery_log(process: &Process, delivery: i64) -> Result<Vec<DeliveryAttempt>> {
+    let log = "SELECT attempt, at, took, outcome, status, error, body FROM mediaflow_attempts
+               WHERE message = $1 ORDER BY id";
+    let rows = process.db.rows(log, values![delivery]).await?;
+    let mut attempts = rows.iter().map(DeliveryAttempt::read).collect::<Result<Vec<_>>>()?;
+    let last =
+        "SELECT attempts AS attempt, coalesce(sent_at, ended_at) AS at, coalesce(took, 0) AS took, state AS outcome,
+                       status, error, answer AS body
+                FROM mediaflow_messages WHERE id = $1 AND state = 'delivered'";
+    if let Some(row) = process.db.row(last, values![delivery]).await? {
+        attempts.push(DeliveryAttempt::read(&row)?);
     }
+    Ok(attempts)
+}
 
-    /// All destinations that were ever sent to, with the state of their breakers.
-    ///
-    /// # Errors
-    /// `queue.closed` before the engine has started; the database can not be read.
-    pub async fn destinations(&self) -> Result<Vec<Destination>> {
-        let home = self.home()?;
-        let list = "SELECT t.id, t.channel, t.address, t.failures, t.blocked_until, t.disabled_at, t.disabled_reason,
-                        (SELECT count(*) FROM mediaflow_deliveries d
-                         WHERE d.destination = t.id AND d.state IN ('pending', 'sending')) AS waiting
-                    FROM mediaflow_destinations t ORDER BY t.id";
-        let rows = home.db.rows(list, &[]).await?;
-        let (policy, now) = (home.executor.delivery(), home.now());
-        rows.iter().map(|row| Destination::read(row, policy, now)).collect()
+pub(crate) async fn redeliver(process: &Process, filter: &DeliveryFilter) -> Result<u64> {
+    let (condition, mut values) = filter.condition();
+    let states = if filter.names_delivered() { "('delivered', 'dead')" } else { "('dead')" };
+    let now = process.now();
+    let worth = now.plus(process.executor.delivery().time_to_live);
+    values.extend([
+        Value::from(filter.limit.map_or(i64::MAX, i64::from)),
+        Value::from(now),
+        Value::from(worth),
+    ]);
+    let (limit, now, worth) = (values.len() - 2, values.len() - 1, values.len());
+    let chosen = format!(
+        "SELECT d.id FROM mediaflow_messages d
+         LEFT JOIN mediaflow_destinations t ON t.destination = d.destination
+         WHERE {condition} AND d.state IN {states} AND t.disabled_at IS NULL
+           AND NOT EXISTS (SELECT 1 FROM mediaflow_gone g WHERE g.channel = d.channel AND g.recipient = d.recipient
+                           AND d.recipient <> '')
+         ORDER BY d.id LIMIT ${limit}"
+    );
+    let keep = format!(
+        "INSERT INTO mediaflow_attempts (message, attempt, at, took, outcome, status, body)
+         SELECT id, attempts, coalesce(sent_at, ended_at), coalesce(took, 0), 'delivered', status, answer
+         FROM mediaflow_messages
+         WHERE state = 'delivered' AND id IN ({chosen}) AND ${now} > 0 AND ${worth} > 0"
+    );
+    let again = format!(
+        "UPDATE mediaflow_messages
+         SET state = 'pending', attempts = 0, failures = 0, due = ${now}, expires_at = ${worth}, status = NULL,
+             error = NULL, answer = NULL, ended_at = NULL
+         WHERE state IN {states} AND id IN ({chosen})"
+    );
+    let mut transaction = process.db.begin().await?;
+    let mut tx = transaction.tx();
+    if filter.names_delivered() {
+        tx.run(AssertSqlSafe(keep), &values).await?;
     }
+    let rows = tx.run(AssertSqlSafe(again), &values).await?;
+    transaction.commit().await?;
+    process.deliveries.notify_one();
+    Ok(rows)
+}
 
-    /// Sends to a destination again that was disabled, blocked, or whose breaker is open, from now on. What was given
-    /// up meanwhile stays so: see [`Queue::redeliver`].
-    ///
-    /// # Errors
-    /// `destination.unknown`; `queue.closed` before the engine has started; the database can not be written.
-    pub async fn enable(&self, destination: i64) -> Result<()> {
-        let home = self.home()?;
-        let enable = "UPDATE mediaflow_destinations SET disabled_at = NULL, disabled_reason = NULL, failures = 0,
-                      probes = 0, probe_until = 0, blocked_until = 0 WHERE id = $1";
-        if home.db.run(enable, values![destination]).await? == 0 {
-            return Err(Error::input("destination.unknown", "there is no such destination")
-                .with("destination", destination)
-                .help("`Queue::destinations` lists them"));
-        }
-        home.deliver.notify_one();
-        Ok(())
+/// Destinations that something waits for, or that something is to be remembered of.
+pub(crate) async fn destinations(process: &Process) -> Result<Vec<Destination>> {
+    let list = format!(
+        "SELECT k.destination AS key, {},
+            (SELECT count(*) FROM mediaflow_messages m
+             WHERE m.destination = k.destination AND m.state IN ('pending', 'sending')) AS waiting
+         FROM (SELECT destination FROM mediaflow_messages WHERE state IN ('pending', 'sending')
+               UNION SELECT destination FROM mediaflow_destinations) AS k
+         LEFT JOIN mediaflow_destinations d ON d.destination = k.destination
+         ORDER BY k.destination LIMIT $1",
+        destination::COLUMNS
+    );
+    let rows = process.db.rows(AssertSqlSafe(list), values![DESTINATIONS]).await?;
+    let (policy, now) = (process.executor.delivery(), process.now());
+    rows.iter().map(|row| Destination::read(row, policy, now)).collect()
+}
+
+pub(crate) async fn enable(process: &Process, channel: &str, origin: &str) -> Result<()> {
+    let key = to_text(&mediaflow_core::outbox::DestinationKey::new(channel, origin));
+    let mut transaction = process.db.begin().await?;
+    let mut tx = transaction.tx();
+    let known =
+        tx.run("DELETE FROM mediaflow_destinations WHERE destination = $1", values![&key]).await?
+            + tx.run("DELETE FROM mediaflow_gone WHERE destination = $1", values![&key]).await?;
+    let there = "SELECT 1 AS one FROM mediaflow_messages WHERE destination = $1 LIMIT 1";
+    if known == 0 && tx.row(there, values![&key]).await?.is_none() {
+        return Err(Error::input("destination.unknown", "there is no such destination")
+            .with("channel", channel)
+            .with("destination", origin)
+            .help("`Queue::destinations` lists them"));
     }
+    transaction.commit().await?;
+    process.deliveries.notify_one();
+    Ok(())
 }

@@ -1,120 +1,201 @@
-use mediaflow_core::{Event, Result, Timestamp};
+use mediaflow_core::notify::{Message, Thread};
+use mediaflow_core::outbox::{ClaimRequest, Claimed, DestinationKey, Rate, Waiting};
+use mediaflow_core::report::Report;
+use mediaflow_core::{BatchId, Error, Event, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::line::{Line, Rate, Room};
+use super::destination::{self, Locked};
+use super::finish::give_up_all;
+use super::handle::MARGIN;
+use super::handle::{Outbox, to_key, to_text};
 use crate::db::{Row, Tx, values};
-use crate::home::Home;
+use crate::process::Process;
 
-/// A delivery that this process sends.
-#[derive(Debug)]
-pub(super) struct Claimed {
-    pub(super) id: i64,
-    pub(super) line: i64,
-    pub(super) channel: String,
-    pub(super) to: Option<String>,
-    /// From 1, this one included.
-    pub(super) attempt: u32,
-    /// It finds out whether the destination works again.
-    pub(super) probe: bool,
-    pub(super) event: Result<Box<Event>>,
+/// Steps through the destinations that something waits for, one index entry each: how many messages wait does not matter.
+const WAITING: &str = "
+    WITH RECURSIVE waiting (destination) AS (
+        SELECT (SELECT min(destination) FROM mediaflow_messages WHERE state = 'pending')
+        UNION ALL
+        SELECT (SELECT min(destination) FROM mediaflow_messages
+                WHERE state = 'pending' AND destination > waiting.destination)
+        FROM waiting WHERE waiting.destination IS NOT NULL
+    )
+    SELECT w.destination AS key,
+           (SELECT min(due) FROM mediaflow_messages m WHERE m.destination = w.destination AND m.state = 'pending') AS due,
+           d.failures, d.probes, d.probe_until, d.blocked_until, d.paid_until, d.failing_since, d.paused, d.disabled_at,
+           d.reason, d.told
+    FROM waiting w LEFT JOIN mediaflow_destinations d ON d.destination = w.destination
+    WHERE w.destination IS NOT NULL";
+
+/// The destinations of these channels that something waits for.
+pub(super) async fn waiting(process: &Process, channels: &[String]) -> Result<Vec<Waiting>> {
+    let rows = process.db.rows(WAITING, &[]).await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        match read_waiting(&row) {
+            Ok(Some(waiting)) if channels.contains(&waiting.key.channel) => found.push(waiting),
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "a destination is left out"),
+        }
+    }
+    Ok(found)
 }
 
-/// Takes rows of a line, under a lease. They count as attempted from then on: whoever dies on the way may have sent
-/// them.
+fn read_waiting(row: &Row) -> Result<Option<Waiting>> {
+    // The last one may have been claimed between the two looks.
+    let Some(due) = row.opt_time("due")? else { return Ok(None) };
+    Ok(Some(Waiting::new(to_key(&row.text("key")?), destination::read(row)?, due)))
+}
+
+/// Takes messages of a destination, under a lease. They count as attempted from then on: whoever dies on the way may have
+/// sent them.
 pub(super) async fn claim(
-    home: &Home,
+    outbox: &Outbox,
     tx: &mut Tx<'_, '_>,
-    line: &mut Line,
-    room: Room,
+    request: &ClaimRequest,
+    locked: &mut Locked,
     now: Timestamp,
 ) -> Result<Vec<Claimed>> {
-    if line.disabled {
-        super::finish::bury(tx, line.id, now).await?;
-        return Ok(Vec::new());
-    }
-    let policy = home.executor.delivery();
-    let lease = now.plus(policy.timeout).plus(super::dispatch::MARGIN);
-    let rate = policy.rate.map(Rate::new);
-    if let Some(rate) = rate {
-        let paid = rate.paid(line.paid_until, now, room.rows);
-        let pay =
-            "UPDATE mediaflow_destinations SET paid_until = $3 WHERE id = $1 AND paid_until = $2";
-        if tx.run(pay, values![line.id, line.paid_until, paid]).await? == 0 {
-            // Another process was first.
+    let key = to_text(&request.key);
+    let policy = outbox.policy(&request.key.channel);
+    let lease = now.plus(policy.timeout).plus(MARGIN);
+    let mut most = request.messages;
+    if !locked.is_clear(&key) {
+        let state = locked.state(&key);
+        if state.disabled_at.is_some() {
+            give_up_all(tx, &key, now).await?;
+            return Ok(Vec::new());
+        }
+        let probe = state.is_open(&policy);
+        if !state.is_ready(&policy, now) || probe != request.probe {
             return Ok(Vec::new());
         }
     }
-    let rows = if !room.probe || probe(tx, line.id, now, lease).await? {
-        take(home, tx, line.id, room.rows, now, lease).await?
-    } else {
-        Vec::new()
-    };
-    if let Some(rate) = rate {
-        let paid = rate.paid(line.paid_until, now, rows.len());
-        if rows.len() < room.rows {
-            let refund = "UPDATE mediaflow_destinations SET paid_until = $2 WHERE id = $1";
-            tx.run(refund, values![line.id, paid]).await?;
-        }
-        line.paid_until = paid;
+    if let Some(rate) = policy.rate {
+        let state = locked.state(&key);
+        most = most.min(Rate::new(rate).left(state.paid_until, now));
     }
-    if room.probe && rows.is_empty() {
-        let none =
-            "UPDATE mediaflow_destinations SET probe_until = 0 WHERE id = $1 AND probe_until = $2";
-        tx.run(none, values![line.id, lease]).await?;
+    if most == 0 {
+        return Ok(Vec::new());
     }
-    let mut claimed = rows.iter().map(|row| read(row, line, room)).collect::<Result<Vec<_>>>()?;
+    let rows = take(&outbox.process, tx, &key, most, policy.ordered, now, lease).await?;
+    if let Some(rate) = policy.rate {
+        let state = locked.state(&key);
+        state.paid_until = Rate::new(rate).paid(state.paid_until, now, rows.len());
+    }
+    if request.probe && !rows.is_empty() {
+        locked.state(&key).probe_until = lease;
+    }
+    let mut claimed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut one = read(outbox, tx, &row, &request.key, request.reports).await?;
+        one.probe = request.probe;
+        claimed.push(one);
+    }
     claimed.sort_by_key(|claimed| claimed.id);
     Ok(claimed)
 }
 
-/// Takes the right to try whether a destination works again, which one process has at a time.
-async fn probe(tx: &mut Tx<'_, '_>, line: i64, now: Timestamp, lease: Timestamp) -> Result<bool> {
-    let first = "UPDATE mediaflow_destinations SET probe_until = $2
-                 WHERE id = $1 AND probe_until <= $3 AND blocked_until <= $3 AND disabled_at IS NULL";
-    tx.run(first, values![line, lease, now]).await.map(|rows| rows > 0)
-}
-
 async fn take(
-    home: &Home,
+    process: &Process,
     tx: &mut Tx<'_, '_>,
-    line: i64,
-    rows: usize,
+    key: &str,
+    most: usize,
+    ordered: bool,
     now: Timestamp,
     lease: Timestamp,
 ) -> Result<Vec<Row>> {
-    let ordered = if home.executor.delivery().ordered { IN_ORDER } else { "" };
     let take = format!(
         "WITH due AS MATERIALIZED (
-             SELECT id FROM mediaflow_deliveries w
-             WHERE destination = $1 AND state = 'pending' AND due <= $2 {ordered}
+             SELECT id FROM mediaflow_messages m
+             WHERE destination = $1 AND state = 'pending' AND due <= $2 AND coalesce(hold_until, 0) <= $2 {}
              ORDER BY due, id LIMIT $3 {}
          )
-         UPDATE mediaflow_deliveries
+         UPDATE mediaflow_messages
          SET state = 'sending', attempts = attempts + 1, worker = $4, lease_until = $5
          WHERE id IN (SELECT id FROM due) AND state = 'pending'
-         RETURNING id, attempts,
-             (SELECT body FROM mediaflow_events e WHERE e.id = mediaflow_deliveries.event) AS body",
-        home.db.skip_locked()
+         RETURNING id, uid, rule, step, channel, address, thread, events, event, attempts, failures, expires_at,
+             (SELECT body FROM mediaflow_events e WHERE e.id = mediaflow_messages.event) AS body",
+        if ordered { IN_ORDER } else { "" },
+        process.db.skip_locked()
     );
-    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-    tx.rows(AssertSqlSafe(take), values![line, now, rows, &home.id, lease]).await
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    tx.rows(AssertSqlSafe(take), values![key, now, most, &process.id, lease]).await
 }
 
 /// Those of the same job that came before are through, or given up.
 const IN_ORDER: &str = "
     AND NOT EXISTS (
-        SELECT 1 FROM mediaflow_deliveries b
-        WHERE b.job = w.job AND b.destination = w.destination AND b.id < w.id AND b.state IN ('pending', 'sending')
+        SELECT 1 FROM mediaflow_messages b
+        WHERE b.job = m.job AND b.destination = m.destination AND b.recipient = m.recipient AND b.id < m.id
+          AND b.state IN ('pending', 'sending')
     )";
 
-fn read(row: &Row, line: &Line, room: Room) -> Result<Claimed> {
-    Ok(Claimed {
-        id: row.int("id")?,
-        line: line.id,
-        channel: line.channel.clone(),
-        to: line.to.clone(),
-        attempt: u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX),
-        probe: room.probe,
-        event: row.json("body").map(Box::new),
-    })
+async fn read(
+    outbox: &Outbox,
+    tx: &mut Tx<'_, '_>,
+    row: &Row,
+    key: &DestinationKey,
+    reports: usize,
+) -> Result<Claimed> {
+    let small = |column| Ok::<_, Error>(u32::try_from(row.int(column)?).unwrap_or(u32::MAX));
+    let message = match message(outbox, tx, row, reports).await {
+        Err(error) if error.code() != "queue.corrupt_row" && error.code() != "notify.unknown" => {
+            return Err(error);
+        }
+        message => message,
+    };
+    let mut claimed = Claimed::new(row.int("id")?, key.clone(), message);
+    claimed.attempt = small("attempts")?;
+    claimed.failures = small("failures")?;
+    claimed.expires_at = row.time("expires_at")?;
+    Ok(claimed)
+}
+
+async fn message(
+    outbox: &Outbox,
+    tx: &mut Tx<'_, '_>,
+    row: &Row,
+    reports: usize,
+) -> Result<Message> {
+    let channel = row.text("channel")?;
+    let first: Event = row.json("body")?;
+    let mut message = Message::of(first);
+    if row.int("events")? > 1 {
+        let find = "SELECT e.body FROM mediaflow_message_events m JOIN mediaflow_events e ON e.id = m.event
+                    WHERE m.message = $1 AND m.event <> $2 ORDER BY e.seq";
+        let more = tx.rows(find, values![row.int("id")?, row.text("event")?]).await?;
+        let more = more.iter().map(|row| row.json("body")).collect::<Result<Vec<Event>>>()?;
+        message = Message::digest(row.parsed("uid")?, message.event().clone(), more);
+    }
+    message.id = row.parsed("uid")?;
+    message.rule = row.text("rule")?;
+    message.step = u32::try_from(row.int("step")?).unwrap_or(u32::MAX);
+    if let Some(address) = row.opt_text("address")? {
+        message.address = Some(outbox.process.executor.notifier(&channel)?.address(&address)?);
+    }
+    if let Some(thread) = row.opt_text("thread")? {
+        message.thread = Some(continued(tx, &channel, thread).await?);
+    }
+    if let (Some(batch), None, 1..) = (message.event().batch, message.event().job, reports) {
+        message.reports = of_batch(tx, batch, reports).await?;
+    }
+    Ok(message)
+}
+
+/// A thread, with what its receiver calls the latest message in it.
+async fn continued(tx: &mut Tx<'_, '_>, channel: &str, thread: String) -> Result<Thread> {
+    let find = "SELECT provider_id FROM mediaflow_messages
+                WHERE thread = $1 AND provider_id IS NOT NULL AND channel = $2 ORDER BY ended_at DESC, id DESC LIMIT 1";
+    let row = tx.row(find, values![&thread, channel]).await?;
+    let last = row.map(|row| row.opt_text("provider_id")).transpose()?.flatten();
+    Ok(Thread::new(thread).after(last))
+}
+
+/// Reports of single jobs of a batch, those that failed first. One that this build can not read is left out.
+async fn of_batch(tx: &mut Tx<'_, '_>, batch: BatchId, most: usize) -> Result<Vec<Report>> {
+    let find = "SELECT j.report FROM mediaflow_batch_jobs b JOIN mediaflow_jobs j ON j.id = b.job
+                WHERE b.batch = $1 ORDER BY CASE WHEN j.state = 'failed' THEN 0 ELSE 1 END, b.position LIMIT $2";
+    let rows = tx.rows(find, values![batch, i64::try_from(most).unwrap_or(i64::MAX)]).await?;
+    Ok(rows.iter().filter_map(|row| row.json("report").ok()).collect())
 }

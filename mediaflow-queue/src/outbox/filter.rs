@@ -3,6 +3,10 @@ use mediaflow_core::{EventId, EventKind, JobId, Timestamp};
 use super::view::DeliveryState;
 use crate::db::Value;
 
+/// The message of one event is grouped by it; further events of others are in a table of their own.
+const EVENT: &str =
+    "(d.group_key = $ OR d.id IN (SELECT message FROM mediaflow_message_events WHERE event = $))";
+
 /// Which deliveries: those that everything said here is true of.
 ///
 /// ```
@@ -18,7 +22,7 @@ pub struct DeliveryFilter {
     event: Option<EventId>,
     state: Option<DeliveryState>,
     channel: Option<String>,
-    destination: Option<i64>,
+    origin: Option<String>,
     job: Option<JobId>,
     kind: Option<EventKind>,
     since: Option<Timestamp>,
@@ -56,9 +60,9 @@ impl DeliveryFilter {
         self
     }
 
-    /// Those to the destination of this number.
-    pub fn destination(mut self, destination: i64) -> Self {
-        self.destination = Some(destination);
+    /// Those to this origin: `https://host:443`; empty for a notifier's own address that tells none.
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
         self
     }
 
@@ -92,24 +96,30 @@ impl DeliveryFilter {
         self
     }
 
-    /// As a condition on a delivery `d` and its destination `t`, with its values.
+    /// Whether what has arrived is meant as well: nothing that arrived is sent again by the way.
+    pub(super) fn names_delivered(&self) -> bool {
+        self.state == Some(DeliveryState::Delivered) || self.id.is_some()
+    }
+
+    /// As a condition on a message `d`, with its values.
     pub(super) fn condition(&self) -> (String, Vec<Value>) {
+        let origin = self.origin.as_ref();
         let parts: [(&str, Option<Value>); 9] = [
-            ("d.id =", self.id.map(Value::from)),
-            ("d.event =", self.event.map(Value::from)),
-            ("d.state =", self.state.map(|state| state.as_str().into())),
-            ("t.channel =", self.channel.as_ref().map(Value::from)),
-            ("d.destination =", self.destination.map(Value::from)),
-            ("d.job =", self.job.map(Value::from)),
-            ("d.kind =", self.kind.map(|kind| kind.as_str().into())),
-            ("d.created_at >=", self.since.map(Value::from)),
-            ("d.created_at <", self.until.map(Value::from)),
+            ("d.id = $", self.id.map(Value::from)),
+            (EVENT, self.event.map(Value::from)),
+            ("d.state = $", self.state.map(|state| state.as_str().into())),
+            ("d.channel = $", self.channel.as_ref().map(Value::from)),
+            ("d.destination = d.channel || ' ' || $", origin.map(Value::from)),
+            ("d.job = $", self.job.map(Value::from)),
+            ("d.kind = $", self.kind.map(|kind| kind.as_str().into())),
+            ("d.created_at >= $", self.since.map(Value::from)),
+            ("d.created_at < $", self.until.map(Value::from)),
         ];
         let (mut sql, mut values) = ("1 = 1".to_owned(), Vec::new());
         for (part, value) in parts {
             if let Some(value) = value {
                 values.push(value);
-                sql.push_str(&format!(" AND {part} ${}", values.len()));
+                sql.push_str(&format!(" AND {}", part.replace('$', &format!("${}", values.len()))));
             }
         }
         (sql, values)

@@ -1,265 +1,215 @@
-//! What follows from attempts: each row, its log, and what is known of the destination.
+//! What follows from attempts: each message, its log, and what is known of the destination.
 
 use std::collections::BTreeMap;
 
-use mediaflow_core::event::EventData;
 use mediaflow_core::executor::DeliveryPolicy;
-use mediaflow_core::{Event, EventKind, NotifyError, Result, Timestamp};
+use mediaflow_core::outbox::{Attempted, DestinationKey, Fate};
+use mediaflow_core::{Event, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::send::Attempted;
+use super::destination::Locked;
+use super::handle::{Outbox, to_text};
 use crate::db::{Tx, places, values};
-use crate::home::Home;
+use crate::process::Process;
 
 /// What was written down.
 #[derive(Debug, Default)]
-pub(super) struct Finished {
-    /// Tells of deliveries that were given up.
+pub(super) struct Written {
+    /// Tells of messages that were given up, and of destinations.
     pub(super) events: Vec<Event>,
     /// Destinations of which something else is true now than was known of them.
-    pub(super) changed: Vec<i64>,
-    /// What became of each delivery, by channel: for metrics.
+    pub(super) changed: Vec<DestinationKey>,
+    /// What became of each message, by channel: for metrics.
     pub(super) counted: Vec<(String, &'static str)>,
-}
-
-/// What a group of attempts says about a destination.
-#[derive(Debug, Default)]
-struct Verdict {
-    /// Something got through.
-    works: bool,
-    /// Failures in a row, the last ones of the group.
-    failures: u32,
-    /// How the probe went.
-    probe: Option<bool>,
-    throttled_until: Option<Timestamp>,
-    gone: Option<String>,
 }
 
 /// Writes attempts down, in a transaction that may do more. What another process has taken over meanwhile is skipped.
 pub(super) async fn finish(
-    home: &Home,
+    outbox: &Outbox,
     tx: &mut Tx<'_, '_>,
     attempts: &[Attempted],
+    locked: &mut Locked,
     now: Timestamp,
-) -> Result<Finished> {
-    let policy = home.executor.delivery();
-    let mut finished = Finished::default();
-    let mut verdicts: BTreeMap<i64, Verdict> = BTreeMap::new();
-    let mut log = Vec::with_capacity(attempts.len() * COLUMNS);
-    for attempt in attempts {
-        let claimed = &attempt.claimed;
-        let wait = match &attempt.result {
-            Ok(_) => None,
-            Err(error) => error.retry().and_then(|asked| policy.wait(claimed.attempt, asked)),
+) -> Result<Written> {
+    let mut fates = Vec::with_capacity(attempts.len());
+    let mut policies: BTreeMap<&str, DeliveryPolicy> = BTreeMap::new();
+    for attempted in attempts {
+        let channel = &*attempted.claimed.destination.channel;
+        let policy = policies.entry(channel).or_insert_with(|| outbox.policy(channel));
+        fates.push((attempted, Fate::of(attempted, policy, now)));
+    }
+    // In one order, so that two processes never wait for each other.
+    fates.sort_by_key(|(attempted, _)| attempted.claimed.id);
+    let mut ours = Vec::with_capacity(fates.len());
+    for fates in fates.chunks(TOGETHER) {
+        ours.extend(write(&outbox.process, tx, fates, now).await?);
+    }
+    fates.retain(|(attempted, _)| ours.contains(&attempted.claimed.id));
+    log(tx, &fates).await?;
+    let mut written = Written::default();
+    let mut by_destination: BTreeMap<&DestinationKey, Vec<(&Attempted, Fate)>> = BTreeMap::new();
+    for (attempted, fate) in fates {
+        let key = &attempted.claimed.destination;
+        let outcome = match fate {
+            Fate::Delivered => "delivered",
+            Fate::Again { .. } => "failed",
+            Fate::Dead => "dead",
         };
-        let due = wait.map(|wait| now.plus(wait));
-        if !write(home, tx, attempt, due, now).await? {
+        written.counted.push((key.channel.clone(), outcome));
+        by_destination.entry(key).or_default().push((attempted, fate));
+    }
+    for (key, mut fates) in by_destination {
+        let clear = locked.is_clear(&to_text(key));
+        if clear && fates.iter().all(|(_, fate)| *fate == Fate::Delivered) {
             continue;
         }
-        log.extend_from_slice(values![
-            claimed.id,
-            claimed.attempt,
-            attempt.at,
-            i64::try_from(attempt.took.as_millis()).unwrap_or(i64::MAX),
-            attempt.outcome().as_str(),
-            attempt.status().map(i64::from),
-            attempt.error(),
-            attempt.body().map(str::to_owned)
-        ]);
-        verdicts.entry(claimed.line).or_default().hear(attempt, due, policy, now);
-        finished.counted.push(match (&attempt.result, due) {
-            (Ok(_), _) => (claimed.channel.clone(), "delivered"),
-            (Err(_), Some(_)) => (claimed.channel.clone(), "failed"),
-            (Err(error), None) => {
-                finished.events.extend(given_up(attempt, error, now));
-                (claimed.channel.clone(), "dead")
-            }
-        });
+        fates.sort_by_key(|(attempted, _)| attempted.at);
+        let policy = policies.get(&*key.channel).cloned().unwrap_or_default();
+        follow(tx, key, &fates, &policy, locked, now, &mut written).await?;
     }
-    for log in log.chunks(COLUMNS * TOGETHER) {
-        let insert = format!(
-            "INSERT INTO mediaflow_attempts (delivery, attempt, at, took, outcome, status, error, body) VALUES {}",
-            places(log.len() / COLUMNS, COLUMNS)
-        );
-        tx.run(AssertSqlSafe(insert), log).await?;
-    }
-    for (line, verdict) in verdicts {
-        if verdict.write(tx, line, policy, now).await? {
-            finished.changed.push(line);
-        }
-    }
-    Ok(finished)
+    Ok(written)
 }
 
-/// Columns of the log, and how many rows of it one statement writes.
-const COLUMNS: usize = 8;
+/// How many rows one statement writes. Each number of rows is a statement of its own, which the database prepares once.
 const TOGETHER: usize = 16;
 
-/// Writes the row, if it is still this process that sends it.
+/// Columns of an outcome.
+const OUTCOME: usize = 12;
+
+/// Writes messages, if it is still this process that sends them. Gives their numbers.
 async fn write(
-    home: &Home,
+    process: &Process,
     tx: &mut Tx<'_, '_>,
-    attempt: &Attempted,
-    due: Option<Timestamp>,
+    fates: &[(&Attempted, Fate)],
     now: Timestamp,
-) -> Result<bool> {
-    let claimed = &attempt.claimed;
-    let state = match (&attempt.result, due) {
-        (Ok(_), _) => "delivered",
-        (Err(_), Some(_)) => "pending",
-        (Err(_), None) => "dead",
-    };
-    let ours = tx
-        .run(
-            "UPDATE mediaflow_deliveries SET state = $4, worker = NULL, lease_until = NULL, status = $5, error = $6,
-             ended_at = $7, due = coalesce($8, due)
-             WHERE id = $1 AND state = 'sending' AND worker = $2 AND attempts = $3",
-            values![
-                claimed.id,
-                &home.id,
-                claimed.attempt,
-                state,
-                attempt.status().map(i64::from),
-                attempt.error(),
-                due.is_none().then_some(now),
-                due
-            ],
-        )
-        .await?;
-    if ours == 0 {
-        return Ok(false);
+) -> Result<Vec<i64>> {
+    let mut rows = Vec::with_capacity(fates.len() * OUTCOME);
+    for (attempted, fate) in fates {
+        let (state, due, failures) = match fate {
+            Fate::Delivered => ("delivered", None, attempted.claimed.failures),
+            Fate::Again { due, failures } => ("pending", Some(*due), *failures),
+            Fate::Dead => ("dead", None, attempted.claimed.failures),
+        };
+        let answer = attempted.answer.as_ref().filter(|_| *fate == Fate::Delivered);
+        rows.extend_from_slice(values![
+            attempted.claimed.id,
+            attempted.claimed.attempt,
+            state,
+            due,
+            failures,
+            due.is_none().then_some(now),
+            attempted.at,
+            i64::try_from(attempted.took.as_millis()).unwrap_or(i64::MAX),
+            attempted.status().map(i64::from),
+            attempted.reason(),
+            answer.map(|answer| answer.body.clone()),
+            attempted.provider_id().map(str::to_owned)
+        ]);
     }
-    if let (Some(due), true, Ok(event)) = (due, home.executor.delivery().ordered, &claimed.event) {
-        // Those behind it can not go before it: with its moment they are not looked at until then.
-        let behind = "UPDATE mediaflow_deliveries SET due = $4
-                      WHERE job = $1 AND destination = $2 AND id > $3 AND state = 'pending' AND due < $4";
-        tx.run(behind, values![event.job, claimed.line, claimed.id, due]).await?;
+    rows.extend_from_slice(values![&process.id]);
+    let update = format!(
+        "UPDATE mediaflow_messages SET state = column3, worker = NULL, lease_until = NULL, due = coalesce(column4, due),
+         failures = column5, ended_at = column6, sent_at = column7, took = column8, status = column9, error = column10,
+         answer = column11, provider_id = column12
+         FROM (VALUES {}) AS outcome
+         WHERE id = column1 AND state = 'sending' AND worker = ${} AND attempts = column2 RETURNING id",
+        places(fates.len(), OUTCOME),
+        rows.len()
+    );
+    let ours = tx.rows(AssertSqlSafe(update), &rows).await?;
+    let ours = ours.iter().map(|row| row.int("id")).collect::<Result<Vec<_>>>()?;
+    if process.executor.delivery().ordered {
+        for (attempted, fate) in fates.iter().filter(|(sent, _)| ours.contains(&sent.claimed.id)) {
+            behind(tx, attempted, *fate).await?;
+        }
     }
-    Ok(true)
+    Ok(ours)
 }
 
-/// The event that tells of a delivery that was given up. A failure to tell of a failure ends there.
-fn given_up(attempt: &Attempted, error: &NotifyError, now: Timestamp) -> Option<Event> {
-    let lost = attempt.claimed.event.as_ref().ok()?;
-    if lost.kind == EventKind::DeliveryFailed {
-        return None;
-    }
-    let data = EventData::Delivery {
-        channel: attempt.claimed.channel.clone(),
-        event: lost.id,
-        attempts: attempt.claimed.attempt,
-        reason: error.reason().to_owned(),
+/// Messages behind one that is sent again can not go before it: with its moment they are not looked at until then.
+async fn behind(tx: &mut Tx<'_, '_>, attempted: &Attempted, fate: Fate) -> Result<()> {
+    let (Fate::Again { due, .. }, Ok(message)) = (fate, &attempted.claimed.message) else {
+        return Ok(());
     };
-    let mut event = Event::new(EventKind::DeliveryFailed, now, data);
-    (event.job, event.batch) = (lost.job, lost.batch);
-    Some(event)
+    let Some(job) = message.event().job else { return Ok(()) };
+    let behind = "UPDATE mediaflow_messages SET due = $4
+                  WHERE job = $1 AND destination = $2 AND id > $3 AND state = 'pending' AND due < $4";
+    let key = to_text(&attempted.claimed.destination);
+    tx.run(behind, values![job, key, attempted.claimed.id, due]).await.map(drop)
 }
 
-/// Gives up all that waits for a destination that is disabled.
-pub(super) async fn bury(tx: &mut Tx<'_, '_>, line: i64, now: Timestamp) -> Result<()> {
-    let dead = "UPDATE mediaflow_deliveries SET state = 'dead', ended_at = $2, error = 'the destination is disabled'
+/// Columns of the log.
+const LOG: usize = 8;
+
+async fn log(tx: &mut Tx<'_, '_>, fates: &[(&Attempted, Fate)]) -> Result<()> {
+    let mut rows = Vec::new();
+    for (attempted, _) in fates.iter().filter(|(_, fate)| *fate != Fate::Delivered) {
+        rows.extend_from_slice(values![
+            attempted.claimed.id,
+            attempted.claimed.attempt,
+            attempted.at,
+            i64::try_from(attempted.took.as_millis()).unwrap_or(i64::MAX),
+            attempted.outcome(),
+            attempted.status().map(i64::from),
+            attempted.reason(),
+            attempted.answer.as_ref().map(|answer| answer.body.clone())
+        ]);
+    }
+    for rows in rows.chunks(LOG * TOGETHER) {
+        let insert = format!(
+            "INSERT INTO mediaflow_attempts (message, attempt, at, took, outcome, status, error, body) VALUES {}",
+            places(rows.len() / LOG, LOG)
+        );
+        tx.run(AssertSqlSafe(insert), rows).await?;
+    }
+    Ok(())
+}
+
+/// What follows for a destination, and for what waits there.
+async fn follow(
+    tx: &mut Tx<'_, '_>,
+    key: &DestinationKey,
+    fates: &[(&Attempted, Fate)],
+    policy: &DeliveryPolicy,
+    locked: &mut Locked,
+    now: Timestamp,
+    written: &mut Written,
+) -> Result<()> {
+    let text = to_text(key);
+    let state = locked.state(&text);
+    let news = state.take_up(fates.iter().copied(), policy, now);
+    let mut dead = fates.iter().filter(|(_, fate)| *fate == Fate::Dead).count() as u64;
+    for address in &news.gone {
+        let gone = "INSERT INTO mediaflow_gone (channel, recipient, destination, at) VALUES ($1, $2, $3, $4)
+                    ON CONFLICT (channel, recipient) DO NOTHING";
+        tx.run(gone, values![&key.channel, address.digest(), &text, now]).await?;
+        let give_up = "UPDATE mediaflow_messages SET state = 'dead', ended_at = $3, error = 'nobody is at this address any more'
+                       WHERE destination = $1 AND recipient = $2 AND state = 'pending'";
+        dead += tx.run(give_up, values![&text, address.digest(), now]).await?;
+    }
+    for (address, until) in &news.refused {
+        let hold = "UPDATE mediaflow_messages SET due = $3
+                    WHERE destination = $1 AND recipient = $2 AND state = 'pending' AND due < $3";
+        tx.run(hold, values![&text, address.digest(), *until]).await?;
+    }
+    if news.disabled {
+        dead += give_up_all(tx, &text, now).await?;
+    }
+    let mut waiting = 0;
+    if news.failed.is_some() {
+        let count = "SELECT count(*) AS waiting FROM
+            (SELECT 1 AS one FROM mediaflow_messages WHERE destination = $1 AND state = 'pending' LIMIT 10000) AS counted";
+        let row = tx.row(count, values![&text]).await?;
+        waiting = row.map(|row| row.int("waiting")).transpose()?.unwrap_or(0).unsigned_abs();
+    }
+    written.events.extend(news.events(key, state, dead, waiting, now));
+    written.changed.push(key.clone());
+    Ok(())
+}
+
+/// Gives up all that waits for a destination that is disabled. Gives the number.
+pub(super) async fn give_up_all(tx: &mut Tx<'_, '_>, key: &str, now: Timestamp) -> Result<u64> {
+    let dead = "UPDATE mediaflow_messages SET state = 'dead', ended_at = $2, error = 'the destination is disabled'
                 WHERE destination = $1 AND state = 'pending'";
-    tx.run(dead, values![line, now]).await.map(drop)
-}
-
-impl Verdict {
-    fn hear(
-        &mut self,
-        attempt: &Attempted,
-        due: Option<Timestamp>,
-        policy: &DeliveryPolicy,
-        now: Timestamp,
-    ) {
-        let failed = match &attempt.result {
-            // Somebody is there, whatever they say.
-            Ok(_) | Err(NotifyError::Rejected { .. } | NotifyError::Auth { .. }) => false,
-            Err(NotifyError::Gone { reason }) => {
-                self.gone = Some(attempt.error().unwrap_or_else(|| reason.to_string()));
-                false
-            }
-            Err(NotifyError::Throttled { after, .. }) => {
-                let wait = after.map(|after| now.plus(after.min(policy.longest)));
-                self.throttled_until = self.throttled_until.max(wait.or(due));
-                // Who says how long to wait works; who does not may be a gateway before somebody who does not.
-                after.is_none()
-            }
-            Err(_) => true,
-        };
-        if failed {
-            self.failures += 1;
-        } else {
-            (self.works, self.failures) = (true, 0);
-        }
-        if attempt.claimed.probe {
-            self.probe = Some(!failed);
-        }
-    }
-
-    /// Writes what follows for the destination, and says whether anything does.
-    async fn write(
-        self,
-        tx: &mut Tx<'_, '_>,
-        line: i64,
-        policy: &DeliveryPolicy,
-        now: Timestamp,
-    ) -> Result<bool> {
-        let mut changed = false;
-        if self.works {
-            let works =
-                "UPDATE mediaflow_destinations SET failures = 0, probes = 0, probe_until = 0
-                         WHERE id = $1 AND failures > 0";
-            changed |= tx.run(works, values![line]).await? > 0;
-        }
-        if self.failures > 0 {
-            changed |= self.failed(tx, line, policy, now).await?;
-        }
-        if let Some(until) = self.throttled_until {
-            block(tx, line, until).await?;
-            changed = true;
-        }
-        if let Some(reason) = self.gone {
-            let disable = "UPDATE mediaflow_destinations SET disabled_at = $2, disabled_reason = $3
-                           WHERE id = $1 AND disabled_at IS NULL";
-            tx.run(disable, values![line, now, reason]).await?;
-            bury(tx, line, now).await?;
-            changed = true;
-        }
-        Ok(changed)
-    }
-
-    /// Counts failures, and opens the breaker or keeps it open. What was under way when it opened says nothing new.
-    async fn failed(
-        &self,
-        tx: &mut Tx<'_, '_>,
-        line: i64,
-        policy: &DeliveryPolicy,
-        now: Timestamp,
-    ) -> Result<bool> {
-        let count = "UPDATE mediaflow_destinations SET failures = failures + $2 WHERE id = $1 RETURNING failures, probes";
-        let Some(row) = tx.row(count, values![line, self.failures]).await? else {
-            return Ok(false);
-        };
-        let (failures, limit) = (row.int("failures")?, i64::from(policy.breaker_after));
-        if limit == 0 || failures < limit {
-            return Ok(true);
-        }
-        if self.probe == Some(false) {
-            let probes = row.int("probes")? + 1;
-            let until = now.plus(policy.pause(u32::try_from(probes).unwrap_or(u32::MAX)));
-            let again =
-                "UPDATE mediaflow_destinations SET probes = $2, probe_until = 0 WHERE id = $1";
-            tx.run(again, values![line, probes]).await?;
-            block(tx, line, until).await?;
-        } else if failures - i64::from(self.failures) < limit {
-            tracing::warn!(destination = line, failures, "the breaker of a destination opens");
-            block(tx, line, now.plus(policy.pause(0))).await?;
-        }
-        Ok(true)
-    }
-}
-
-async fn block(tx: &mut Tx<'_, '_>, line: i64, until: Timestamp) -> Result<()> {
-    let block =
-        "UPDATE mediaflow_destinations SET blocked_until = $2 WHERE id = $1 AND blocked_until < $2";
-    tx.run(block, values![line, until]).await.map(drop)
+    tx.run(dead, values![key, now]).await
 }

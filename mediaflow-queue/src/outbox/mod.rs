@@ -1,24 +1,24 @@
-//! Events on their way out: stored in the transaction that caused them, one delivery for each destination, and sent by
-//! whichever process gets to it first.
+//! The outbox in the tables: how [`mediaflow_core::outbox`] keeps events and messages here.
 //!
-//! [`record`] writes them down. [`run`] is the dispatcher of a process: it [looks](line) which destinations have
-//! something waiting, [claims](claim) rows of those that may be sent to, [sends](send) them side by side, and
-//! [writes down](finish) what came of it, many at a time. [`release`] gives back what a dead process was sending.
+//! Events are written with their cause, by [`crate::events`]. One process [routes](route) them at a time; each process
+//! [claims](claim) messages of destinations that may be sent to, and [writes down](finish) what came of it, together in one
+//! transaction: [`store`].
+//!
+//! Uses: db, events, failpoint, metrics, process.
 
-mod admin;
+pub(crate) mod admin;
 mod claim;
-mod dispatch;
+mod destination;
+mod expire;
 mod filter;
 mod finish;
-mod line;
-mod record;
-mod release;
-mod send;
+mod handle;
+mod route;
+mod store;
 mod view;
 
 pub use filter::DeliveryFilter;
-pub use view::{Delivery, DeliveryAttempt, DeliveryOutcome, DeliveryState, Destination};
+pub use view::{Breaker, Delivery, DeliveryAttempt, DeliveryOutcome, DeliveryState, Destination};
 
-pub(crate) use dispatch::run;
-pub(crate) use record::{Destinations, record};
-pub(crate) use release::release;
+pub(crate) use expire::release;
+pub(crate) use handle::Outbox;

@@ -1,10 +1,13 @@
 use std::time::Duration;
 
-use mediaflow_core::executor::DeliveryPolicy;
-use mediaflow_core::{Error, EventId, EventKind, JobId, Result, Timestamp};
+use mediaflow_core::executor::{DeliveryPolicy, Executor};
+use mediaflow_core::notify::Address;
+use mediaflow_core::outbox::DestinationState;
+use mediaflow_core::{Error, EventId, EventKind, JobId, MessageId, Result, Timestamp};
 
+use super::destination;
+use super::handle::to_key;
 use crate::db::Row;
-use crate::stats::Breaker;
 
 macro_rules! names {
     ($(#[$doc:meta])* $type:ident { $($(#[$of:meta])* $variant:ident = $name:literal,)* }) => {
@@ -65,39 +68,57 @@ names! {
         Auth = "auth",
         /// May have arrived.
         Ambiguous = "ambiguous",
+        /// Larger than the channel takes.
+        TooLarge = "too_large",
+        /// Nothing that the channel could say.
+        Unsupported = "unsupported",
         /// The process that made it ended meanwhile: it may have arrived.
         Lost = "lost",
     }
 }
 
-/// One event on its way to one destination.
+/// One message on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Delivery {
     /// Its number.
     pub id: i64,
-    /// The event, whose id every attempt carries.
+    /// The name of the message, which every attempt carries.
+    pub message: MessageId,
+    /// The event that it tells of, or the first of them.
     pub event: EventId,
-    /// The kind of the event.
+    /// How many events it tells of.
+    pub events: u32,
+    /// The kind of the first event.
     pub kind: EventKind,
     /// The job that it is about.
     pub job: Option<JobId>,
-    /// The number of the destination.
-    pub destination: i64,
+    /// The rule that made it, and the step of the rule.
+    pub rule: String,
+    /// The step of the rule, from 0.
+    pub step: u32,
     /// The notifier.
     pub channel: String,
+    /// Where it goes, as far as that is no secret: `https://host:443`; empty for a notifier's own address that tells none.
+    pub origin: String,
     /// The address that the job gave, in place of the notifier's own.
-    pub address: Option<String>,
+    pub address: Option<Address>,
     /// Where it is in its life.
     pub state: DeliveryState,
     /// How often it was tried since it was made, or was last asked to be sent again.
     pub attempts: u32,
+    /// How many failures count: its place in the schedule.
+    pub failures: u32,
     /// When it is sent, or sent again, at the earliest.
     pub due: Timestamp,
+    /// When it is given up.
+    pub expires_at: Timestamp,
     /// The status of the last answer.
     pub status: Option<u16>,
     /// What the last attempt failed with.
     pub error: Option<String>,
+    /// The receiver's own name for it.
+    pub provider_id: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it arrived, or was given up.
@@ -120,55 +141,83 @@ pub struct DeliveryAttempt {
     pub status: Option<u16>,
     /// What it failed with.
     pub error: Option<String>,
-    /// The beginning of the answer's body, 20,000 bytes at most.
+    /// The beginning of the answer's body: 1,000 bytes of what arrived, 20,000 of what did not.
     pub body: Option<String>,
 }
 
-/// A destination: a notifier with an address.
+/// A destination that something waits for, or that something is to be said of: one that works and has nothing to do is not
+/// listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Destination {
-    /// Its number.
-    pub id: i64,
     /// The notifier.
     pub channel: String,
-    /// The address that a job gave, in place of the notifier's own.
-    pub address: Option<String>,
+    /// What its addresses have in common: `https://host:443`; empty for a notifier's own address that tells none.
+    pub origin: String,
     /// Whether it is sent to.
     pub breaker: Breaker,
     /// Failures in a row.
     pub failures: u32,
+    /// Since when there was nothing but failure.
+    pub failing_since: Option<Timestamp>,
+    /// It refuses our credentials: only a probe opens it.
+    pub paused: bool,
     /// Nothing is sent before: its breaker is open, or the receiver asked for it.
     pub blocked_until: Option<Timestamp>,
-    /// Since when nothing is sent there any more: nobody was there.
+    /// Since when nothing is sent there any more.
     pub disabled_at: Option<Timestamp>,
-    /// What the receiver said then.
-    pub disabled_reason: Option<String>,
-    /// How many deliveries wait for it or are under way.
+    /// What the last attempt failed with.
+    pub reason: Option<String>,
+    /// How many messages wait for it or are under way.
     pub waiting: u64,
 }
 
-impl Delivery {
-    /// The columns of a delivery `d` and its destination `t`.
-    pub(super) const COLUMNS: &str =
-        "d.id, d.event, d.kind, d.job, d.destination, t.channel, t.address, d.state,
-        d.attempts, d.due, d.status, d.error, d.created_at, d.ended_at";
+/// Whether messages to a destination are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Breaker {
+    /// They are.
+    Closed,
+    /// Not for this time: it failed too often in a row, or asked for it.
+    Open(Duration),
+    /// One is tried, and decides.
+    HalfOpen,
+    /// Not any more: for days nothing has arrived there.
+    Disabled,
+}
 
-    pub(super) fn read(row: &Row) -> Result<Self> {
-        let job = row.opt_text("job")?;
+impl Delivery {
+    /// The columns of a message `d`.
+    pub(super) const COLUMNS: &str = "d.id, d.uid, d.event, d.events, d.kind, d.job, d.rule, d.step, d.channel, d.destination,
+        d.address, d.state, d.attempts, d.failures, d.due, d.expires_at, d.status, d.error, d.provider_id, d.created_at,
+        d.ended_at";
+
+    pub(super) fn read(row: &Row, executor: &Executor) -> Result<Self> {
+        let (job, channel) = (row.opt_text("job")?, row.text("channel")?);
+        let address = row.opt_text("address")?.map(|text| {
+            let read = executor.notifier(&channel).and_then(|notifier| notifier.address(&text));
+            read.unwrap_or_else(|_| Address::opaque(text))
+        });
         Ok(Self {
             id: row.int("id")?,
+            message: row.parsed("uid")?,
             event: row.parsed("event")?,
+            events: small(row, "events")?,
             kind: row.named("kind")?,
             job: job.map(|job| job.parse()).transpose()?,
-            destination: row.int("destination")?,
-            channel: row.text("channel")?,
-            address: address(row)?,
+            rule: row.text("rule")?,
+            step: small(row, "step")?,
+            origin: to_key(&row.text("destination")?).name,
+            channel,
+            address,
             state: DeliveryState::read(row, "state")?,
             attempts: small(row, "attempts")?,
+            failures: small(row, "failures")?,
             due: row.time("due")?,
+            expires_at: row.time("expires_at")?,
             status: status(row)?,
             error: row.opt_text("error")?,
+            provider_id: row.opt_text("provider_id")?,
             created_at: row.time("created_at")?,
             ended_at: row.opt_time("ended_at")?,
         })
@@ -191,40 +240,35 @@ impl DeliveryAttempt {
 
 impl Destination {
     pub(super) fn read(row: &Row, policy: &DeliveryPolicy, now: Timestamp) -> Result<Self> {
-        let failures = small(row, "failures")?;
-        let blocked_until = row.opt_time("blocked_until")?.filter(|until| *until > now);
+        let (key, state) = (to_key(&row.text("key")?), destination::read(row)?);
         Ok(Self {
-            id: row.int("id")?,
-            channel: row.text("channel")?,
-            address: address(row)?,
-            breaker: Breaker::read(row, policy, now)?,
-            failures,
-            blocked_until,
-            disabled_at: row.opt_time("disabled_at")?,
-            disabled_reason: row.opt_text("disabled_reason")?,
+            channel: key.channel,
+            origin: key.name,
+            breaker: Breaker::of(&state, policy, now),
+            failures: state.failures,
+            failing_since: state.failing_since,
+            paused: state.paused,
+            blocked_until: Some(state.blocked_until).filter(|until| *until > now),
+            disabled_at: state.disabled_at,
+            reason: state.reason,
             waiting: u64::try_from(row.int("waiting")?).unwrap_or_default(),
         })
     }
 }
 
 impl Breaker {
-    /// That of a destination.
-    pub(crate) fn read(row: &Row, policy: &DeliveryPolicy, now: Timestamp) -> Result<Self> {
-        let (blocked_until, failures) = (row.time("blocked_until")?, small(row, "failures")?);
-        Ok(if row.opt_int("disabled_at")?.is_some() {
+    /// That of a destination in this state.
+    pub(crate) fn of(state: &DestinationState, policy: &DeliveryPolicy, now: Timestamp) -> Self {
+        if state.disabled_at.is_some() {
             Self::Disabled
-        } else if blocked_until > now {
-            Self::Open(blocked_until.since(now))
-        } else if policy.breaker_after > 0 && failures >= policy.breaker_after {
+        } else if state.blocked_until > now {
+            Self::Open(state.blocked_until.since(now))
+        } else if state.is_open(policy) {
             Self::HalfOpen
         } else {
             Self::Closed
-        })
+        }
     }
-}
-
-fn address(row: &Row) -> Result<Option<String>> {
-    row.text("address").map(|address| Some(address).filter(|address| !address.is_empty()))
 }
 
 fn status(row: &Row) -> Result<Option<u16>> {

@@ -4,9 +4,10 @@ use std::time::Duration;
 use mediaflow_core::Result;
 use sqlx::AssertSqlSafe;
 
-use super::{Breaker, DestinationStats, JobCounts, Stats, Throughput, WorkerStats};
+use super::figures::{DestinationStats, JobCounts, Stats, Throughput, WorkerStats};
 use crate::db::{Row, values};
-use crate::home::Home;
+use crate::outbox::{Breaker, admin};
+use crate::process::Process;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -29,33 +30,29 @@ const FAILURES: &str =
     "SELECT coalesce(failure_code, 'unknown') AS code, count(*) AS jobs FROM mediaflow_jobs
     WHERE ended_at > $1 AND state = 'failed' GROUP BY failure_code";
 
-const DESTINATIONS: &str = "SELECT id, channel, address, failures, blocked_until, disabled_at
-    FROM mediaflow_destinations ORDER BY channel, address";
-
-const DELIVERIES: &str =
-    "SELECT destination, state, count(*) AS deliveries, min(created_at) AS oldest
-    FROM mediaflow_deliveries GROUP BY destination, state";
+const MESSAGES: &str = "SELECT destination, state, count(*) AS messages, min(created_at) AS oldest
+    FROM mediaflow_messages GROUP BY destination, state";
 
 /// What goes on at this moment.
-pub(crate) async fn gather(home: &Home) -> Result<Stats> {
+pub(crate) async fn gather(process: &Process) -> Result<Stats> {
     let mut stats = Stats::default();
-    live(home, &mut stats).await?;
-    for row in home.db.rows(ENDED, &[]).await? {
+    live(process, &mut stats).await?;
+    for row in process.db.rows(ENDED, &[]).await? {
         *state(&mut stats.jobs, &row.text("state")?) += count(&row, "jobs")?;
     }
-    stats.throughput = throughput(home).await?;
-    for row in home.db.rows(FAILURES, values![now(home) - DAY]).await? {
+    stats.throughput = throughput(process).await?;
+    for row in process.db.rows(FAILURES, values![now(process) - DAY]).await? {
         stats.failures.insert(row.text("code")?, count(&row, "jobs")?);
     }
-    stats.destinations = destinations(home).await?;
-    stats.workers = workers(home).await?;
+    stats.destinations = destinations(process).await?;
+    stats.workers = workers(process).await?;
     Ok(stats)
 }
 
 /// What has not ended yet: cheap, however much is stored.
-pub(super) async fn live(home: &Home, stats: &mut Stats) -> Result<()> {
-    let now = now(home);
-    for row in home.db.rows(LIVE, values![now]).await? {
+pub(super) async fn live(process: &Process, stats: &mut Stats) -> Result<()> {
+    let now = now(process);
+    for row in process.db.rows(LIVE, values![now]).await? {
         let (name, jobs) = (row.text("state")?, count(&row, "jobs")?);
         *state(&mut stats.jobs, &name) += jobs;
         if name == "running" {
@@ -69,10 +66,10 @@ pub(super) async fn live(home: &Home, stats: &mut Stats) -> Result<()> {
     Ok(())
 }
 
-async fn throughput(home: &Home) -> Result<Throughput> {
-    let now = now(home);
+async fn throughput(process: &Process) -> Result<Throughput> {
+    let now = now(process);
     let since = values![now - HOUR, now - 5 * MINUTE, now - MINUTE];
-    let Some(row) = home.db.row(LATELY, since).await? else { return Ok(Throughput::default()) };
+    let Some(row) = process.db.row(LATELY, since).await? else { return Ok(Throughput::default()) };
     let per_minute = |column, minutes| count(&row, column).map(|ended| ended as f64 / minutes);
     Ok(Throughput {
         last_minute: per_minute("minute", 1.0)?,
@@ -81,46 +78,41 @@ async fn throughput(home: &Home) -> Result<Throughput> {
     })
 }
 
-async fn destinations(home: &Home) -> Result<Vec<DestinationStats>> {
-    let now = now(home);
-    let mut found = BTreeMap::new();
-    for row in home.db.rows(DESTINATIONS, &[]).await? {
-        let destination = DestinationStats {
-            channel: row.text("channel")?,
-            address: row.text("address")?,
-            pending: 0,
-            delivered: 0,
-            dead: 0,
-            breaker: Breaker::read(&row, home.executor.delivery(), home.now())?,
-            oldest_pending: None,
-        };
-        found.insert(row.int("id")?, destination);
+async fn destinations(process: &Process) -> Result<Vec<DestinationStats>> {
+    let now = now(process);
+    let mut found: BTreeMap<(String, String), DestinationStats> = BTreeMap::new();
+    for known in admin::destinations(process).await? {
+        let stats = DestinationStats::new(known.channel, known.origin, known.breaker);
+        found.insert((stats.channel.clone(), stats.origin.clone()), stats);
     }
-    for row in home.db.rows(DELIVERIES, &[]).await? {
-        let Some(destination) = found.get_mut(&row.int("destination")?) else { continue };
-        let deliveries = count(&row, "deliveries")?;
+    for row in process.db.rows(MESSAGES, &[]).await? {
+        let text = row.text("destination")?;
+        let (channel, origin) = text.split_once(' ').unwrap_or((&text, ""));
+        let destination =
+            found.entry((channel.to_owned(), origin.to_owned())).or_insert_with(|| {
+                DestinationStats::new(channel.to_owned(), origin.to_owned(), Breaker::Closed)
+            });
+        let messages = count(&row, "messages")?;
         match row.text("state")?.as_str() {
-            "delivered" => destination.delivered += deliveries,
-            "dead" => destination.dead += deliveries,
+            "delivered" => destination.delivered += messages,
+            "dead" => destination.dead += messages,
             _ => {
-                destination.pending += deliveries;
+                destination.pending += messages;
                 let oldest = Some(millis(now - row.int("oldest")?));
                 destination.oldest_pending = destination.oldest_pending.max(oldest);
             }
         }
     }
-    let mut destinations: Vec<_> = found.into_values().collect();
-    destinations.sort_by(|a, b| (&a.channel, &a.address).cmp(&(&b.channel, &b.address)));
-    Ok(destinations)
+    Ok(found.into_values().collect())
 }
 
-async fn workers(home: &Home) -> Result<Vec<WorkerStats>> {
-    let clock = home.db.clock();
+async fn workers(process: &Process) -> Result<Vec<WorkerStats>> {
+    let clock = process.db.clock();
     let find = format!(
         "SELECT id, host, pid, {clock} - started_at AS uptime, {clock} - beat_at AS beat
          FROM mediaflow_workers ORDER BY id"
     );
-    let rows = home.db.rows(AssertSqlSafe(find), &[]).await?;
+    let rows = process.db.rows(AssertSqlSafe(find), &[]).await?;
     let worker = |row: &Row| {
         Ok(WorkerStats {
             id: row.text("id")?,
@@ -144,8 +136,8 @@ fn state<'a>(jobs: &'a mut JobCounts, name: &str) -> &'a mut u64 {
     }
 }
 
-fn now(home: &Home) -> i64 {
-    i64::try_from(home.now().millis()).unwrap_or(i64::MAX)
+fn now(process: &Process) -> i64 {
+    i64::try_from(process.now().millis()).unwrap_or(i64::MAX)
 }
 
 fn count(row: &Row, column: &str) -> Result<u64> {

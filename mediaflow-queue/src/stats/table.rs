@@ -1,7 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Breaker, Stats};
+use super::figures::Stats;
+use crate::outbox::Breaker;
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,7 +34,7 @@ impl fmt::Display for Stats {
                 f,
                 "destination   {} {}: pending {}{}, delivered {}, dead {}, {}",
                 to.channel,
-                if to.address.is_empty() { "-" } else { &to.address },
+                if to.origin.is_empty() { "-" } else { &to.origin },
                 to.pending,
                 oldest.unwrap_or_default(),
                 to.delivered,

@@ -1,5 +1,7 @@
 //! For tests of what runs on a database: a PostgreSQL server of one's own, and a network that breaks on demand. Not
 //! covered by semantic versioning.
+//!
+//! Uses: nothing.
 
 #[cfg(unix)]
 mod postgres;

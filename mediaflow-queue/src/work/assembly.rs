@@ -5,63 +5,68 @@ use mediaflow_core::executor::{Attempt, Finished};
 use riverqueue::{WorkContext, WorkOutcome};
 use tracing::Instrument as _;
 
-use super::Told;
-use super::attempt::{Working, begun, ended, failed, isolated, publish, told};
-use super::scribe::Scribe;
-use crate::db::Assemble;
-use crate::home::Home;
-use crate::jobs::{self, End, Held};
-use crate::workers::failpoint;
+use super::attempt::{Working, begun, ended, failed, isolated, publish};
+use super::outcome::{Outcome, outcome};
+use super::progress::ProgressWriter;
+use crate::db::AssemblyTask;
+use crate::failpoint::failpoint;
+use crate::jobs::{self, ClaimedJob, End, Jobs};
+use crate::process::Process;
 
 /// Puts the parts of a job together, publishes what they made, and ends the job.
 pub(super) async fn run(
-    home: &Arc<Home>,
+    jobs: &Jobs,
     context: &WorkContext,
-    job: &riverqueue::Job<Assemble>,
-) -> Told {
-    let id = job.args.job;
-    let mut held = match begun(home, id, jobs::start_assembly(home, id).await).await {
-        Ok(held) => held,
-        Err(told) => return told,
+    job: &riverqueue::Job<AssemblyTask>,
+) -> Outcome {
+    let (process, id) = (&jobs.process, job.args.job);
+    let mut claimed = match begun(process, id, jobs::start_assembly(process, id).await).await {
+        Ok(claimed) => claimed,
+        Err(outcome) => return outcome,
     };
     let span = tracing::info_span!("assembly", job = %id);
-    assemble(home, context, &mut held).instrument(span).await
+    assemble(jobs, context, &mut claimed).instrument(span).await
 }
 
-async fn assemble(home: &Arc<Home>, context: &WorkContext, held: &mut Held) -> Told {
-    let working = Working::begin(home, held.river, context);
-    let (observer, mut scribe) = Scribe::new();
-    let attempt = Attempt::new(held.record.spec.clone(), working.stop.clone(), observer)
-        .fenced(held.record.id.to_string(), u64::try_from(held.fence).unwrap_or_default());
-    match isolated(make(Arc::clone(home), held.clone(), attempt)).await {
+async fn assemble(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) -> Outcome {
+    let process = &jobs.process;
+    let working = Working::begin(process, claimed.river, context);
+    let (observer, mut writer) = ProgressWriter::new();
+    let attempt = Attempt::new(claimed.record.spec.clone(), working.stop.clone(), observer)
+        .fenced(claimed.record.id.to_string(), u64::try_from(claimed.fence).unwrap_or_default());
+    match isolated(make(Arc::clone(process), claimed.clone(), attempt)).await {
         Ok((made, parts)) => {
-            let mut events = scribe.rest(&mut held.record, home);
-            events.extend(held.record.succeeded(made, home.now()));
-            let told = ended(home, held, events, End::Complete).await;
-            home.executor.discard(&held.record.id.to_string(), parts).await;
-            told
+            let mut events = writer.rest(&mut claimed.record, process);
+            events.extend(claimed.record.succeeded(made, process.now()));
+            let ended = ended(jobs, claimed, events, End::Complete).await;
+            process.executor.discard(&claimed.record.id.to_string(), parts).await;
+            ended
         }
         Err(error) if error.code() == "part.lost" => {
             let part = error.fact("part").and_then(|part| part.parse().ok()).unwrap_or(1);
             tracing::warn!(part, "a result of a part is gone: it is made again");
-            let held = &*held;
-            let again = home.db.patiently(move || jobs::remake(home, held, part)).await;
-            told(again, WorkOutcome::Complete)
+            let claimed = &*claimed;
+            let again = process.db.patiently(move || jobs::remake(process, claimed, part)).await;
+            outcome(again, WorkOutcome::Complete)
         }
         Err(error) => {
             // The attempts of a job that was split are those at its assembly.
-            held.record.attempts += 1;
-            failed(home, held, &error, Vec::new()).await
+            claimed.record.attempts += 1;
+            failed(jobs, claimed, &error, Vec::new()).await
         }
     }
 }
 
-async fn make(home: Arc<Home>, held: Held, attempt: Attempt) -> Result<(Finished, u32)> {
-    let results = jobs::results(&home, held.record.id).await?;
+async fn make(
+    process: Arc<Process>,
+    claimed: ClaimedJob,
+    attempt: Attempt,
+) -> Result<(Finished, u32)> {
+    let results = jobs::results(&process, claimed.record.id).await?;
     let parts = u32::try_from(results.len()).unwrap_or(u32::MAX);
-    let mut made = home.executor.assemble(&attempt, results).await?;
+    let mut made = process.executor.assemble(&attempt, results).await?;
     failpoint("assembly.made");
-    publish(&home, &held, &attempt, &mut made).await?;
+    publish(&process, &claimed, &attempt, &mut made).await?;
     failpoint("assembly.published");
     Ok((made, parts))
 }

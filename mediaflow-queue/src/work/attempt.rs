@@ -10,38 +10,41 @@ use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
-use super::scribe::Scribe;
-use super::{LATER, Told, foreign};
-use crate::db::{Run, values};
-use crate::home::{Active, Home};
-use crate::jobs::{self, End, Held, Start};
-use crate::workers::failpoint;
+use super::outcome::{LATER, Outcome, foreign, outcome};
+use super::progress::ProgressWriter;
+use crate::db::{JobTask, values};
+use crate::failpoint::failpoint;
+use crate::jobs::{self, ClaimedJob, End, Jobs, Start};
+use crate::process::{ActiveAttempt, Process};
 
 /// Runs a job that River handed out: one attempt, or its split into parts.
 pub(super) async fn run(
-    home: &Arc<Home>,
+    jobs: &Jobs,
     context: &WorkContext,
-    job: &riverqueue::Job<Run>,
-) -> Told {
+    job: &riverqueue::Job<JobTask>,
+) -> Outcome {
     let id = job.args.job;
-    let mut held = match begun(home, id, jobs::start(home, id).await).await {
-        Ok(held) => held,
-        Err(told) => return told,
+    let mut claimed = match begun(&jobs.process, id, jobs.start(id).await).await {
+        Ok(claimed) => claimed,
+        Err(outcome) => return outcome,
     };
     failpoint("job.started");
-    let span =
-        tracing::info_span!("job", job = %id, attempt = held.record.attempts, class = %held.class);
-    attempt(home, context, &mut held).instrument(span).await
+    let span = tracing::info_span!("job", job = %id, attempt = claimed.record.attempts, class = %claimed.class);
+    attempt(jobs, context, &mut claimed).instrument(span).await
 }
 
 /// The job, if it is for this worker to work on now; otherwise what River is told instead.
-pub(super) async fn begun(home: &Home, job: JobId, start: Result<Start>) -> Result<Held, Told> {
+pub(super) async fn begun(
+    process: &Process,
+    job: JobId,
+    start: Result<Start>,
+) -> Result<ClaimedJob, Outcome> {
     match start {
-        Ok(Start::Go(held)) => Ok(*held),
+        Ok(Start::Go(claimed)) => Ok(*claimed),
         Ok(Start::Nothing) => Err(Ok(WorkOutcome::Complete)),
         Ok(Start::Foreign) => Err(Ok(foreign())),
-        Ok(Start::Held) => Err(Ok(WorkOutcome::Snooze(LATER))),
-        Err(error) => Err(unreadable(home, job, &error).await),
+        Ok(Start::Busy) => Err(Ok(WorkOutcome::Snooze(LATER))),
+        Err(error) => Err(unreadable(process, job, &error).await),
     }
 }
 
@@ -51,55 +54,56 @@ enum Made {
     Parts(Vec<PartSpec>),
 }
 
-async fn attempt(home: &Arc<Home>, context: &WorkContext, held: &mut Held) -> Told {
-    let working = Working::begin(home, held.river, context);
-    let (observer, mut scribe) = Scribe::new();
-    let attempt = Attempt::new(held.record.spec.clone(), working.stop.clone(), observer)
-        .fenced(held.record.id.to_string(), u64::try_from(held.fence).unwrap_or_default())
-        .recalling(Arc::new(Recollection(Arc::clone(home))));
-    let work = isolated(make(Arc::clone(home), held.clone(), attempt));
-    let (fence, river, class) = (held.fence, held.river, held.class.clone());
+async fn attempt(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) -> Outcome {
+    let process = &jobs.process;
+    let working = Working::begin(process, claimed.river, context);
+    let (observer, mut writer) = ProgressWriter::new();
+    let attempt = Attempt::new(claimed.record.spec.clone(), working.stop.clone(), observer)
+        .fenced(claimed.record.id.to_string(), u64::try_from(claimed.fence).unwrap_or_default())
+        .recalling(Arc::new(Recollection(Arc::clone(process))));
+    let work = isolated(make(Arc::clone(process), claimed.clone(), attempt));
+    let (fence, river, class) = (claimed.fence, claimed.river, claimed.class.clone());
     let write = |record, _, events| {
-        let held = Held { record, fence, river, class: class.clone() };
-        async move { jobs::progress(home, &held, events).await }
+        let claimed = ClaimedJob { record, fence, river, class: class.clone() };
+        async move { jobs::progress(process, &claimed, events).await }
     };
-    let made = scribe.during(home, &mut held.record, &working.stop, work, write).await;
-    let mut events = scribe.rest(&mut held.record, home);
+    let made = writer.during(process, &mut claimed.record, &working.stop, work, write).await;
+    let mut events = writer.rest(&mut claimed.record, process);
     match made {
         Ok(Made::Whole(made)) => {
-            events.extend(held.record.succeeded(*made, home.now()));
-            ended(home, held, events, End::Complete).await
+            events.extend(claimed.record.succeeded(*made, process.now()));
+            ended(jobs, claimed, events, End::Complete).await
         }
         Ok(Made::Parts(parts)) => {
-            let (held, parts) = (&*held, &parts);
-            let split = home.db.patiently(move || jobs::split(home, held, parts)).await;
-            told(split, WorkOutcome::Complete)
+            let (claimed, parts) = (&*claimed, &parts);
+            let split = process.db.patiently(move || jobs::split(process, claimed, parts)).await;
+            outcome(split, WorkOutcome::Complete)
         }
-        Err(error) => failed(home, held, &error, events).await,
+        Err(error) => failed(jobs, claimed, &error, events).await,
     }
 }
 
-async fn make(home: Arc<Home>, held: Held, attempt: Attempt) -> Result<Made> {
-    let executor = &home.executor;
+async fn make(process: Arc<Process>, claimed: ClaimedJob, attempt: Attempt) -> Result<Made> {
+    let executor = &process.executor;
     let parts = executor.split(&attempt).await?;
     if !parts.is_empty() {
         return Ok(Made::Parts(parts));
     }
     let mut made = executor.attempt(&attempt).await?;
     failpoint("job.made");
-    publish(&home, &held, &attempt, &mut made).await?;
+    publish(&process, &claimed, &attempt, &mut made).await?;
     failpoint("job.published");
     Ok(Made::Whole(Box::new(made)))
 }
 
 /// Publishes what was made, if the attempt still counts and nobody has asked for its end.
 pub(super) async fn publish(
-    home: &Home,
-    held: &Held,
+    process: &Process,
+    claimed: &ClaimedJob,
     attempt: &Attempt,
     made: &mut Finished,
 ) -> Result<()> {
-    let asked = home.db.patiently(move || jobs::asked(home, held)).await?;
+    let asked = process.db.patiently(move || jobs::asked(process, claimed)).await?;
     if asked || attempt.cancel.is_cancelled() {
         return Err(Error::cancelled());
     }
@@ -108,87 +112,84 @@ pub(super) async fn publish(
 }
 
 /// Writes the end of a job.
-pub(super) async fn ended(home: &Arc<Home>, held: &Held, events: Vec<Event>, river: End) -> Told {
-    let outcome = match held.record.state {
+pub(super) async fn ended(
+    jobs: &Jobs,
+    claimed: &ClaimedJob,
+    events: Vec<Event>,
+    river: End,
+) -> Outcome {
+    let reached = match claimed.record.state {
         JobState::Cancelled => WorkOutcome::Cancel,
         JobState::Failed if river == End::Elsewhere => WorkOutcome::Discard,
         _ => WorkOutcome::Complete,
     };
     let events = &events;
-    let ended = home.db.patiently(move || jobs::end(home, held, events.clone(), river)).await;
-    told(ended, outcome)
+    let ended = jobs.process.db.patiently(move || jobs.end(claimed, events.clone(), river)).await;
+    outcome(ended, reached)
 }
 
 /// Decides what follows a failed attempt, and writes it.
 pub(super) async fn failed(
-    home: &Arc<Home>,
-    held: &mut Held,
+    jobs: &Jobs,
+    claimed: &mut ClaimedJob,
     error: &Error,
     mut events: Vec<Event>,
-) -> Told {
+) -> Outcome {
+    let process = &jobs.process;
     let asked = {
-        let held = &*held;
-        home.db.patiently(move || jobs::asked(home, held)).await
+        let claimed = &*claimed;
+        process.db.patiently(move || jobs::asked(process, claimed)).await
     };
     match asked {
-        Ok(asked) => held.record.cancelled = asked,
-        Err(error) => return told(Err(error), WorkOutcome::Complete),
+        Ok(asked) => claimed.record.cancelled = asked,
+        Err(error) => return outcome(Err(error), WorkOutcome::Complete),
     }
-    if error.kind() == ErrorKind::Cancelled && !held.record.cancelled {
-        if home.halting() {
-            let (held, events) = (&*held, &events);
-            let back = home.db.patiently(move || jobs::give_back(home, held, events.clone())).await;
+    if error.kind() == ErrorKind::Cancelled && !claimed.record.cancelled {
+        if process.halting() {
+            let (claimed, events) = (&*claimed, &events);
+            let back = process
+                .db
+                .patiently(move || jobs::give_back(process, claimed, events.clone()))
+                .await;
             // River makes it available again when it hears that the work was interrupted.
-            return told(back, WorkOutcome::Complete).and(Err(WorkCancelled));
+            return outcome(back, WorkOutcome::Complete).and(Err(WorkCancelled));
         }
         // Cancelled through River itself: an operator in River UI.
-        held.record.cancelled = true;
+        claimed.record.cancelled = true;
     }
     tracing::warn!(%error, "an attempt failed");
-    match held.record.failed(error, home.executor.retry()) {
+    match claimed.record.failed(error, process.executor.retry()) {
         Next::Retry(wait) => {
-            let (held, events, due) = (&*held, &events, home.now().plus(wait));
-            let back =
-                home.db.patiently(move || jobs::retry(home, held, due, events.clone())).await;
-            told(back, WorkOutcome::Snooze(wait))
+            let (claimed, events, due) = (&*claimed, &events, process.now().plus(wait));
+            let back = process
+                .db
+                .patiently(move || jobs::retry(process, claimed, due, events.clone()))
+                .await;
+            outcome(back, WorkOutcome::Snooze(wait))
         }
         Next::End(state) => {
-            events.extend(held.record.end(state, None, home.now()));
-            ended(home, held, events, End::Elsewhere).await
-        }
-    }
-}
-
-/// What River is told after something was written, or could not be.
-pub(super) fn told(written: Result<()>, outcome: WorkOutcome) -> Told {
-    match written {
-        Ok(()) => Ok(outcome),
-        Err(error) if error.code() == "queue.fenced" => {
-            tracing::warn!(%error, "this attempt does not count any more");
-            Ok(WorkOutcome::Complete)
-        }
-        Err(error) => {
-            tracing::error!(%error, "the end of an attempt could not be written; it is done again later");
-            Ok(WorkOutcome::Snooze(LATER))
+            events.extend(claimed.record.end(state, None, process.now()));
+            ended(jobs, claimed, events, End::Elsewhere).await
         }
     }
 }
 
 /// A job whose row can not be read fails; anything else that is in the way of a start may pass.
-pub(super) async fn unreadable(home: &Home, job: JobId, error: &Error) -> Told {
+pub(super) async fn unreadable(process: &Process, job: JobId, error: &Error) -> Outcome {
     if error.code() != "queue.corrupt_row" {
         tracing::warn!(%job, %error, "a job could not be started; trying again");
         return Ok(WorkOutcome::Snooze(LATER));
     }
     let fail = async || {
-        let mut transaction = home.db.begin().await?;
+        let mut transaction = process.db.begin().await?;
         let ended =
-            jobs::fail_by_name(home, &mut transaction.tx(), job, JobState::Failed, error).await?;
+            jobs::fail_by_name(process, &mut transaction.tx(), job, JobState::Failed, error)
+                .await?;
         transaction.commit().await?;
-        home.settled(ended.unwrap_or_default());
+        process.committed(ended.unwrap_or_default());
         Ok(())
     };
-    told(fail().await, WorkOutcome::Discard)
+    outcome(fail().await, WorkOutcome::Discard)
 }
 
 /// Runs work in a task of its own, so that a panic in it ends the attempt and not the engine.
@@ -205,28 +206,28 @@ pub(super) async fn isolated<T: Send + 'static>(
 
 /// Something under way here, for as long as this lives.
 pub(super) struct Working<'a> {
-    home: &'a Home,
+    process: &'a Process,
     river: i64,
     /// Ends the attempt: because River says so, or because this process does.
     pub(super) stop: CancellationToken,
 }
 
 impl<'a> Working<'a> {
-    pub(super) fn begin(home: &'a Home, river: i64, context: &WorkContext) -> Self {
+    pub(super) fn begin(process: &'a Process, river: i64, context: &WorkContext) -> Self {
         let stop = context.cancellation_token().child_token();
-        home.active().insert(river, Active { stop: stop.clone() });
-        Self { home, river, stop }
+        process.active().insert(river, ActiveAttempt { stop: stop.clone() });
+        Self { process, river, stop }
     }
 }
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        self.home.active().remove(&self.river);
+        self.process.active().remove(&self.river);
     }
 }
 
 /// Remembers outputs by what they were made from and how.
-pub(super) struct Recollection(pub(super) Arc<Home>);
+pub(super) struct Recollection(pub(super) Arc<Process>);
 
 #[async_trait]
 impl Recall for Recollection {

@@ -11,7 +11,7 @@ use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::db::classes;
-use crate::home::Home;
+use crate::process::Process;
 
 /// How often the file is looked at. River's own look for what others have queued is four times as rare, and costs a
 /// query.
@@ -25,7 +25,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn begin(home: &Arc<Home>, file: &Path) -> Self {
+    pub(super) fn begin(process: &Arc<Process>, file: &Path) -> Self {
         let (written, stop) = (Arc::new(Notify::new()), CancellationToken::new());
         let mut log = OsString::from(file);
         log.push("-wal");
@@ -37,7 +37,7 @@ impl Watch {
         if let Err(error) = thread::Builder::new().name("mediaflow-watch".into()).spawn(look) {
             tracing::warn!(%error, "no thread can be started to watch the database: jobs of other processes begin later");
         }
-        let task = tokio::spawn(wake(Arc::clone(home), written));
+        let task = tokio::spawn(wake(Arc::clone(process), written));
         Self { _thread: stop.drop_guard(), _task: AbortOnDropHandle::new(task) }
     }
 }
@@ -54,20 +54,20 @@ fn look(log: &Path, written: &Notify, stop: &CancellationToken) {
     }
 }
 
-async fn wake(home: Arc<Home>, written: Arc<Notify>) {
+async fn wake(process: Arc<Process>, written: Arc<Notify>) {
     let mut version = None;
     loop {
         written.notified().await;
         let others = loop {
-            match home.db.version_of_others().await {
+            match process.db.version_of_others().await {
                 Ok(Some(others)) => break others,
                 // While this process writes, or the file can not be read, a little later is soon enough.
                 _ => tokio::time::sleep(EVERY).await,
             }
         };
         if version.replace(others).is_some_and(|known| known != others) {
-            classes().into_iter().for_each(|class| home.queued(class));
-            home.deliver.notify_one();
+            classes().into_iter().for_each(|class| process.wake(class));
+            process.deliveries.notify_one();
         }
     }
 }

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use mediaflow_core::report::JobState;
 use mediaflow_core::{Error, JobId, Result};
-use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
 use super::takeover::{self, After};
-use crate::db::{Row, classes, values};
-use crate::home::Home;
+use crate::db::{Row, classes};
+use crate::process::Process;
 
 /// How long River's row may have ended before a job that seems to run: its end may be on its way.
 const GRACE: u64 = 60;
@@ -44,81 +43,54 @@ impl Lost {
     /// Looks for what is held by workers that are not registered, or by this process without its knowing.
     pub(super) async fn holders(
         &mut self,
-        home: &Home,
+        process: &Process,
         registered: &HashSet<String>,
     ) -> Result<()> {
-        let find = format!(
-            "SELECT id AS river, {} AS worker FROM river_job WHERE state = 'running' AND kind LIKE 'mediaflow.%'
-             UNION SELECT river, worker FROM mediaflow_jobs WHERE worker IS NOT NULL
-             UNION SELECT river, worker FROM mediaflow_parts WHERE worker IS NOT NULL",
-            home.db.holder()
-        );
         let (mut unknown, mut idle) = (HashSet::new(), HashSet::new());
-        for row in home.db.rows(AssertSqlSafe(find), &[]).await? {
+        for row in process.db.claims().await? {
             match row.opt_text("worker")? {
-                Some(worker) if worker == home.id => drop(idle.insert(row.int("river")?)),
+                Some(worker) if worker == process.id => drop(idle.insert(row.int("river")?)),
                 Some(worker) if !registered.contains(&worker) => drop(unknown.insert(worker)),
                 _ => {}
             }
         }
-        idle.retain(|river| !home.active().contains_key(river));
-        let lease = home.settings.lease;
+        idle.retain(|river| !process.active().contains_key(river));
+        let lease = process.settings.lease;
         for worker in since(&mut self.unknown, unknown, lease) {
-            takeover::from_worker(home, &worker, None).await?;
+            takeover::from_worker(process, &worker, None).await?;
         }
         for river in since(&mut self.idle, idle, lease * 5 / 2) {
-            takeover::from_ourselves(home, river).await?;
+            takeover::from_ourselves(process, river).await?;
         }
         Ok(())
     }
 
     /// Ends jobs that River will never run: an operator has cancelled or deleted its row.
-    pub(super) async fn jobs(&mut self, home: &Home) -> Result<()> {
+    pub(super) async fn jobs(&mut self, process: &Process) -> Result<()> {
         let began = Instant::now();
         let since =
             self.looked.map_or(KEPT, |looked| looked.elapsed() + Duration::from_secs(GRACE));
-        let ago = |seconds| home.db.ago(seconds);
-        let waiting = format!(
-            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM river_job r JOIN mediaflow_jobs j ON j.river = r.id
-             WHERE r.state IN ('cancelled', 'discarded') AND r.finalized_at >= {}
-               AND j.ended_at IS NULL AND j.state = 'queued' LIMIT {PAGE}",
-            ago(since.as_secs())
-        );
-        let running = format!(
-            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
-             WHERE j.ended_at IS NULL AND j.state = 'running' AND coalesce(j.parts_left, 0) = 0
-               AND (r.id IS NULL OR r.finalized_at < {}) LIMIT {PAGE}",
-            ago(GRACE)
-        );
-        let parts = format!(
-            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM mediaflow_jobs j
-             JOIN mediaflow_parts p ON p.job = j.id LEFT JOIN river_job r ON r.id = p.river
-             WHERE j.ended_at IS NULL AND j.state = 'running' AND j.parts_left > 0
-               AND (p.state = 'queued' AND (r.id IS NULL OR r.finalized_at IS NOT NULL)
-                 OR p.state = 'running' AND (r.id IS NULL OR r.finalized_at < {})) LIMIT {PAGE}",
-            ago(GRACE)
-        );
-        for find in [waiting, running, parts] {
-            for row in home.db.rows(AssertSqlSafe(find), &[]).await? {
-                end(home, &row).await?;
-            }
+        let db = &process.db;
+        for row in db.waiting_without_river(since.as_secs(), PAGE).await? {
+            end(process, &row).await?;
+        }
+        for row in db.running_without_river(GRACE, PAGE).await? {
+            end(process, &row).await?;
+        }
+        for row in db.parts_without_river(GRACE, PAGE).await? {
+            end(process, &row).await?;
         }
         self.looked = Some(began);
         for class in classes() {
-            self.page(home, class).await?;
+            self.page(process, class).await?;
         }
         Ok(())
     }
 
     /// The waiting jobs by turns: there can be many.
-    async fn page(&mut self, home: &Home, class: &'static str) -> Result<()> {
-        let (due, id) = self.pages.remove(class).unwrap_or((i64::MIN, String::new()));
-        let find = "SELECT j.id, j.due, CAST(r.state AS TEXT) AS river,
-               CAST(CASE WHEN r.id IS NULL OR r.finalized_at IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS lost
-             FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
-             WHERE j.ended_at IS NULL AND j.state = 'queued' AND j.class = $1 AND (j.due, j.id) > ($2, $3)
-             ORDER BY j.due, j.id LIMIT $4";
-        let rows = home.db.rows(find, values![class, due, id, PAGE]).await?;
+    async fn page(&mut self, process: &Process, class: &'static str) -> Result<()> {
+        let after = self.pages.remove(class).unwrap_or((i64::MIN, String::new()));
+        let rows = process.db.waiting_page(class, after, PAGE).await?;
         if rows.len() as i64 == PAGE
             && let Some(last) = rows.last()
         {
@@ -126,7 +98,7 @@ impl Lost {
         }
         for row in rows {
             if row.int("lost")? != 0 {
-                end(home, &row).await?;
+                end(process, &row).await?;
             }
         }
         Ok(())
@@ -134,14 +106,11 @@ impl Lost {
 }
 
 /// Ends a job whose row in River has ended, unless something has changed since it was found.
-async fn end(home: &Home, row: &Row) -> Result<()> {
+async fn end(process: &Process, row: &Row) -> Result<()> {
     let Ok(job) = row.parsed::<JobId>("id") else { return Ok(()) };
-    let mut transaction = home.db.begin().await?;
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let find = "SELECT 1 AS one FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
-         WHERE j.id = $1 AND j.ended_at IS NULL
-           AND (r.id IS NULL OR r.finalized_at IS NOT NULL OR j.parts_left > 0)";
-    if tx.row(find, values![job]).await?.is_none() {
+    if !tx.is_lost(job).await? {
         return Ok(());
     }
     let (state, error) = match row.opt_text("river")?.as_deref() {
@@ -149,7 +118,7 @@ async fn end(home: &Home, row: &Row) -> Result<()> {
         river => (JobState::Failed, lost(river.unwrap_or("deleted"))),
     };
     let mut after = After::default();
-    match takeover::end(home, &mut tx, job, state, &error, &mut after).await {
+    match takeover::end(process, &mut tx, job, state, &error, &mut after).await {
         Ok(()) => transaction.commit().await?,
         Err(error) if matches!(error.code(), "queue.fenced" | "queue.corrupt_row") => {
             tracing::error!(%job, %error, "a job that River does not know any more can not be ended");
@@ -158,7 +127,7 @@ async fn end(home: &Home, row: &Row) -> Result<()> {
         Err(error) => return Err(error),
     }
     tracing::warn!(%job, %error, "a job was ended");
-    after.settle(home).await;
+    after.settle(process).await;
     Ok(())
 }
 

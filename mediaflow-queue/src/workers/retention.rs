@@ -6,10 +6,13 @@ use mediaflow_core::Result;
 use tokio::time::Instant;
 
 use crate::db::values;
-use crate::home::Home;
+use crate::process::Process;
 
 /// How long the past progress of jobs is kept.
 const PROGRESS: Duration = Duration::from_secs(3600);
+
+/// How long events wait to be routed before their job is deleted all the same: a notifier may be away for that long.
+const UNROUTED: Duration = Duration::from_secs(86_400);
 
 /// How long one turn may take: others want to write as well.
 const TURN: Duration = Duration::from_secs(1);
@@ -17,10 +20,21 @@ const TURN: Duration = Duration::from_secs(1);
 const BATCHES: &str = "DELETE FROM mediaflow_batches WHERE id IN (
     SELECT id FROM mediaflow_batches WHERE ended_at < $1 ORDER BY id LIMIT 200)";
 
-/// Not while somebody is to be told of them, nor while a batch is there that counts them.
+/// What arrived or was given up goes after the same time, with its address and its log.
+const MESSAGES: &str = "DELETE FROM mediaflow_messages WHERE id IN (
+    SELECT id FROM mediaflow_messages WHERE state IN ('delivered', 'dead') AND ended_at < $1 ORDER BY ended_at LIMIT 500)";
+
+/// Addresses that are gone are asked again after the same time.
+const GONE: &str = "DELETE FROM mediaflow_gone WHERE at < $1";
+
+/// Not while somebody is to be told of them, nor while a batch is there that counts them. Who is to be told is not known
+/// before their events are routed, for which a fleet without any notifier has nobody.
 const JOBS: &str = "DELETE FROM mediaflow_jobs WHERE id IN (
     SELECT j.id FROM mediaflow_jobs j WHERE j.ended_at < $1
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_deliveries d WHERE d.job = j.id AND d.state IN ('pending', 'sending'))
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_unrouted u JOIN mediaflow_events e ON e.seq = u.seq
+                      WHERE e.job = j.id AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $2)
+                        AND e.at > $2)
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.job = j.id AND d.state IN ('pending', 'sending'))
       AND NOT EXISTS (SELECT 1 FROM mediaflow_batch_jobs b WHERE b.job = j.id)
     ORDER BY j.ended_at LIMIT 200)";
 
@@ -28,7 +42,9 @@ const JOBS: &str = "DELETE FROM mediaflow_jobs WHERE id IN (
 const EVENTS: &str = "DELETE FROM mediaflow_events WHERE id IN (
     SELECT e.id FROM mediaflow_events e WHERE e.at < $1
       AND NOT EXISTS (SELECT 1 FROM mediaflow_jobs j WHERE j.id = e.job)
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_deliveries d WHERE d.event = e.id AND d.state IN ('pending', 'sending'))
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id AND d.state IN ('pending', 'sending'))
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_message_events m JOIN mediaflow_messages d ON d.id = m.message
+                      WHERE m.event = e.id AND d.state IN ('pending', 'sending'))
     ORDER BY e.at LIMIT 500)";
 
 /// The next page of events, as far as it is old enough.
@@ -37,8 +53,8 @@ const PAGE: &str = "SELECT max(CASE WHEN at < $2 THEN seq END) AS upto FROM (
 
 const PAST_PROGRESS: &str = "DELETE FROM mediaflow_events
     WHERE seq > $1 AND seq <= $2 AND at < $3 AND kind = 'job.progress'
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_deliveries d
-        WHERE d.event = mediaflow_events.id AND d.state IN ('pending', 'sending'))";
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d
+        WHERE d.group_key = mediaflow_events.id AND d.state IN ('pending', 'sending'))";
 
 #[derive(Debug, Default)]
 pub(super) struct Retention {
@@ -48,9 +64,9 @@ pub(super) struct Retention {
 
 impl Retention {
     /// Deletes for a moment. Gives true if there is more to delete.
-    pub(super) async fn turn(&mut self, home: &Home) -> Result<bool> {
+    pub(super) async fn turn(&mut self, process: &Process) -> Result<bool> {
         let began = Instant::now();
-        while self.step(home).await? {
+        while self.step(process).await? {
             if began.elapsed() > TURN {
                 return Ok(true);
             }
@@ -58,16 +74,18 @@ impl Retention {
         Ok(false)
     }
 
-    async fn step(&mut self, home: &Home) -> Result<bool> {
+    async fn step(&mut self, process: &Process) -> Result<bool> {
         let past = |time: Duration| {
             let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-            i64::try_from(home.now().millis().saturating_sub(time)).unwrap_or(i64::MAX)
+            i64::try_from(process.now().millis().saturating_sub(time)).unwrap_or(i64::MAX)
         };
-        let (db, until) = (&home.db, past(home.settings.retention));
+        let (db, until) = (&process.db, past(process.settings.retention));
         let mut deleted = 0;
-        for sql in [BATCHES, JOBS, EVENTS] {
+        for sql in [BATCHES, MESSAGES, GONE] {
             deleted += db.run(sql, values![until]).await?;
         }
+        deleted += db.run(JOBS, values![until, past(UNROUTED).min(until)]).await?;
+        deleted += db.run(EVENTS, values![until]).await?;
         let until = past(PROGRESS);
         let page = db.row(PAGE, values![self.progress, until]).await?;
         let upto = page.map(|row| row.opt_int("upto")).transpose()?.flatten();

@@ -10,7 +10,8 @@ use super::lost::Lost;
 use super::retention::Retention;
 use super::takeover;
 use crate::db::Db;
-use crate::home::Home;
+use crate::process::Process;
+use crate::{metrics, stats};
 
 /// How often the gauges are refreshed.
 const GAUGES: Duration = Duration::from_secs(15);
@@ -19,19 +20,19 @@ const GAUGES: Duration = Duration::from_secs(15);
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// Takes over what dead workers held, and cleans up, until `stop`. While nothing is wrong it only reads.
-pub(crate) async fn sweep(home: Arc<Home>, stop: CancellationToken) {
-    crate::stats::describe();
+pub(crate) async fn sweep(process: Arc<Process>, stop: CancellationToken) {
+    metrics::describe();
     let mut sweeper = Sweeper::default();
-    let every = match &home.db {
+    let every = match &process.db {
         // A look at a few locks.
         #[cfg(feature = "sqlite")]
         Db::Sqlite(_) => Duration::from_secs(1),
         #[cfg(feature = "postgres")]
-        Db::Postgres(_) => home.settings.lease / 4,
+        Db::Postgres(_) => process.settings.lease / 4,
     };
     let mut away = Duration::ZERO;
     loop {
-        match stop.run_until_cancelled(sweeper.turn(&home)).await {
+        match stop.run_until_cancelled(sweeper.turn(&process)).await {
             None => return,
             Some(Ok(())) => away = Duration::ZERO,
             Some(Err(error)) => {
@@ -64,20 +65,20 @@ impl Sweeper {
         self.lost.doubt();
     }
 
-    async fn turn(&mut self, home: &Home) -> Result<()> {
-        let lease = home.settings.lease;
+    async fn turn(&mut self, process: &Process) -> Result<()> {
+        let lease = process.settings.lease;
         let find = format!(
             "SELECT id, beat_at, {} - beat_at AS age FROM mediaflow_workers ORDER BY id",
-            home.db.clock()
+            process.db.clock()
         );
-        let rows = home.db.rows(AssertSqlSafe(find), &[]).await?;
+        let rows = process.db.rows(AssertSqlSafe(find), &[]).await?;
         let workers = rows
             .iter()
             .map(|row| Ok((row.text("id")?, row.int("beat_at")?, row.int("age")?)))
             .collect::<Result<Vec<_>>>()?;
         let longer =
             |age: i64, than: Duration| u128::try_from(age).is_ok_and(|age| age > than.as_millis());
-        let ours = workers.iter().find(|(id, ..)| *id == home.id);
+        let ours = workers.iter().find(|(id, ..)| *id == process.id);
         if ours.is_some_and(|(.., age)| !longer(*age, lease / 2)) {
             self.trusted.get_or_insert_with(Instant::now);
         } else {
@@ -85,25 +86,25 @@ impl Sweeper {
         }
         // Whoever was cut off together with us gets the time to come back.
         let trusted = self.trusted.is_some_and(|since| since.elapsed() >= lease / 2);
-        for (id, beat, age) in workers.iter().filter(|(id, ..)| *id != home.id) {
-            if ended(home, id) || trusted && longer(*age, lease) {
-                takeover::from_worker(home, id, Some(*beat)).await?;
+        for (id, beat, age) in workers.iter().filter(|(id, ..)| *id != process.id) {
+            if ended(process, id) || trusted && longer(*age, lease) {
+                takeover::from_worker(process, id, Some(*beat)).await?;
             }
         }
         if due(self.searched, lease.min(Duration::from_secs(15))) {
             let registered = workers.iter().map(|(id, ..)| id.clone()).collect::<HashSet<_>>();
-            self.lost.holders(home, &registered).await?;
+            self.lost.holders(process, &registered).await?;
             // One is enough for what concerns all: the oldest, whose name is the first.
-            let first = workers.first().is_some_and(|(id, ..)| *id == home.id);
+            let first = workers.first().is_some_and(|(id, ..)| *id == process.id);
             let mut more = false;
             if first {
-                self.lost.jobs(home).await?;
-                more = self.retention.turn(home).await?;
+                self.lost.jobs(process).await?;
+                more = self.retention.turn(process).await?;
             }
             self.searched = Some(Instant::now()).filter(|_| !more);
         }
         if due(self.gauged, GAUGES) {
-            crate::stats::gauge(home).await?;
+            stats::gauge(process).await?;
             self.gauged = Some(Instant::now());
         }
         Ok(())
@@ -115,6 +116,6 @@ fn due(last: Option<Instant>, every: Duration) -> bool {
 }
 
 /// Whether a worker's process is known to have ended, without waiting for its lease.
-fn ended(home: &Home, worker: &str) -> bool {
-    home.db.file().is_some_and(|file| !super::lock::is_held(file, worker))
+fn ended(process: &Process, worker: &str) -> bool {
+    process.db.file().is_some_and(|file| !super::lock::is_held(file, worker))
 }

@@ -2,16 +2,19 @@
 
 use mediaflow_core::report::JobState;
 use mediaflow_core::{Error, Event, JobId, Result};
-use sqlx::AssertSqlSafe;
 
-use crate::db::{Part, Tx, classes, values};
-use crate::home::Home;
+use crate::db::{Requeued, Tx, classes, values};
+use crate::process::Process;
 use crate::{jobs, outbox};
 
 /// Takes over all that a dead worker held. `beat` is its last sign of life, as it was seen; without one it is not
 /// registered any more. Gives false if somebody else was faster, or it lives after all.
-pub(super) async fn from_worker(home: &Home, worker: &str, beat: Option<i64>) -> Result<bool> {
-    let mut transaction = home.db.begin().await?;
+pub(super) async fn from_worker(
+    process: &Process,
+    worker: &str,
+    beat: Option<i64>,
+) -> Result<bool> {
+    let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let dead = match beat {
         Some(beat) => {
@@ -27,30 +30,30 @@ pub(super) async fn from_worker(home: &Home, worker: &str, beat: Option<i64>) ->
         return Ok(false);
     }
     let mut after = After::default();
-    let taken = Taking { home, worker, only: None }.all(&mut tx, &mut after).await?;
-    outbox::release(home, &mut tx, worker).await?;
-    if let Some(file) = home.db.file() {
+    let taken = Taking { process, worker, only: None }.all(&mut tx, &mut after).await?;
+    outbox::release(process, &mut tx, worker).await?;
+    if let Some(file) = process.db.file() {
         // While the database is locked: a worker that comes back makes its lock again after this.
         super::lock::remove(file, worker);
     }
     transaction.commit().await?;
     tracing::warn!(worker, taken, "a worker is gone: what it held was taken over");
-    after.settle(home).await;
+    after.settle(process).await;
     Ok(true)
 }
 
 /// Takes back what this process seems to hold under River's number, although nobody here works on it: its end could
 /// not be written.
-pub(super) async fn from_ourselves(home: &Home, river: i64) -> Result<()> {
-    let mut transaction = home.db.begin().await?;
+pub(super) async fn from_ourselves(process: &Process, river: i64) -> Result<()> {
+    let mut transaction = process.db.begin().await?;
     let mut after = After::default();
-    let taking = Taking { home, worker: &home.id, only: Some(river) };
+    let taking = Taking { process, worker: &process.id, only: Some(river) };
     let taken = taking.all(&mut transaction.tx(), &mut after).await?;
     transaction.commit().await?;
     if taken > 0 {
         tracing::warn!(river, "the end of an attempt was not written: it is done again");
     }
-    after.settle(home).await;
+    after.settle(process).await;
     Ok(())
 }
 
@@ -65,19 +68,19 @@ pub(super) struct After {
 }
 
 impl After {
-    pub(super) async fn settle(self, home: &Home) {
-        home.settled(self.events);
-        classes().into_iter().for_each(|class| home.queued(class));
-        self.stop.into_iter().for_each(|river| crate::work::stop(home, river));
+    pub(super) async fn settle(self, process: &Process) {
+        process.committed(self.events);
+        classes().into_iter().for_each(|class| process.wake(class));
+        self.stop.into_iter().for_each(|river| process.stop(river));
         for (job, parts) in self.ended {
-            home.executor.discard(&job.to_string(), parts).await;
+            process.executor.discard(&job.to_string(), parts).await;
         }
     }
 }
 
 /// Ends a job that nobody holds, in our tables and in River's.
 pub(super) async fn end(
-    home: &Home,
+    process: &Process,
     tx: &mut Tx<'_, '_>,
     job: JobId,
     state: JobState,
@@ -87,9 +90,9 @@ pub(super) async fn end(
     let find = "SELECT river, (SELECT count(*) FROM mediaflow_parts WHERE job = mediaflow_jobs.id) AS parts
                 FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
     let Some(row) = tx.row(find, values![job]).await? else { return Ok(()) };
-    after.stop.extend(jobs::stop_parts(home, tx, job).await?);
-    tx.cancel(&home.river, row.int("river")?).await?;
-    let events = jobs::fail_by_name(home, tx, job, state, error).await?;
+    after.stop.extend(jobs::stop_parts(process, tx, job).await?);
+    tx.cancel(&process.river, row.int("river")?).await?;
+    let events = jobs::fail_by_name(process, tx, job, state, error).await?;
     after.events.extend(events.unwrap_or_default());
     after.ended.push((job, u32::try_from(row.int("parts")?).unwrap_or(u32::MAX)));
     Ok(())
@@ -97,7 +100,7 @@ pub(super) async fn end(
 
 /// Whose work is taken.
 struct Taking<'a> {
-    home: &'a Home,
+    process: &'a Process,
     worker: &'a str,
     /// Nothing but what has this number of River's. Its worker lives, so that no attempt is held against it.
     only: Option<i64>,
@@ -120,7 +123,7 @@ impl Taking<'_> {
                 Verdict::Lost => (JobState::Failed, worker_lost(self.worker)),
                 Verdict::Cancelled => (JobState::Cancelled, Error::cancelled()),
             };
-            match end(self.home, tx, job, state, &error, after).await {
+            match end(self.process, tx, job, state, &error, after).await {
                 // A damaged row shall not keep all others from being taken over.
                 Err(error) if error.code() == "queue.corrupt_row" => {
                     tracing::error!(%job, %error, "a job can not be ended");
@@ -182,26 +185,12 @@ impl Taking<'_> {
     /// What River gave to this worker goes back into its queue, under a new number: whatever the old holder still has
     /// to tell River about it finds nothing, and can not end its successor's attempt.
     async fn river(&self, tx: &mut Tx<'_, '_>) -> Result<()> {
-        let db = &self.home.db;
-        let find = format!(
-            "SELECT id, {} AS args FROM river_job
-             WHERE state = 'running' AND kind LIKE 'mediaflow.%' AND {} = $1 AND ($2 = 0 OR id = $2){}",
-            db.args(),
-            db.holder(),
-            db.skip_locked()
-        );
-        let held = values![self.worker, self.only.unwrap_or(0)];
-        for row in tx.rows(AssertSqlSafe(find), held).await? {
-            let old = row.int("id")?;
-            let again = "INSERT INTO river_job (args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags)
-                 SELECT args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags
-                 FROM river_job WHERE id = $1 RETURNING id";
-            let Some(new) = tx.row(again, values![old]).await? else { continue };
-            let new = new.int("id")?;
-            tx.run("DELETE FROM river_job WHERE id = $1", values![old]).await?;
+        for Requeued { old, new, part } in
+            tx.requeue(&self.process.db, self.worker, self.only).await?
+        {
             let follow = "UPDATE mediaflow_jobs SET river = $2 WHERE river = $1";
             tx.run(follow, values![old, new]).await?;
-            if let Ok(Some(part)) = row.opt_json::<Part>("args") {
+            if let Some(part) = part {
                 let follow = "UPDATE mediaflow_parts SET river = $4 WHERE job = $1 AND number = $2 AND river = $3";
                 tx.run(follow, values![part.job, part.part, old, new]).await?;
             }
@@ -213,7 +202,7 @@ impl Taking<'_> {
     fn used_up(&self, attempts: i64, spec: Option<&str>) -> bool {
         let spec = spec.and_then(|spec| serde_json::from_str::<serde_json::Value>(spec).ok());
         let asked = spec.and_then(|spec| spec.pointer("/options/max_attempts")?.as_i64());
-        let most = asked.unwrap_or_else(|| self.home.executor.retry().max_attempts.into());
+        let most = asked.unwrap_or_else(|| self.process.executor.retry().max_attempts.into());
         self.only.is_none() && attempts >= most
     }
 }

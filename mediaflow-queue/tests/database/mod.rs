@@ -16,6 +16,28 @@ pub(crate) enum Database {
     Postgres { url: String, pool: sqlx::PgPool },
 }
 
+/// A transaction of the host's, on either.
+pub(crate) enum HostTransaction {
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+impl HostTransaction {
+    pub(crate) async fn rollback(self) {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await.unwrap(),
+            Self::Postgres(tx) => tx.rollback().await.unwrap(),
+        }
+    }
+
+    pub(crate) async fn commit(self) {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await.unwrap(),
+            Self::Postgres(tx) => tx.commit().await.unwrap(),
+        }
+    }
+}
+
 /// The words of the two databases for the same.
 pub(crate) struct Words {
     pub(crate) now: &'static str,
@@ -121,6 +143,30 @@ impl Database {
         self.texts(tables).await
     }
 
+    /// Submits jobs in a host's transaction, which stays open.
+    pub(crate) async fn submit_in(
+        &self,
+        queue: &Queue,
+        specs: impl IntoIterator<Item = JobSpec>,
+    ) -> HostTransaction {
+        match self {
+            Self::Sqlite { pool, .. } => {
+                let mut tx = riverqueue::database::begin_sqlite_write(pool).await.unwrap();
+                for spec in specs {
+                    queue.submit_in(&mut tx, spec).await.unwrap();
+                }
+                HostTransaction::Sqlite(tx)
+            }
+            Self::Postgres { pool, .. } => {
+                let mut tx = riverqueue::database::begin_postgres(pool).await.unwrap();
+                for spec in specs {
+                    queue.submit_in(&mut tx, spec).await.unwrap();
+                }
+                HostTransaction::Postgres(tx)
+            }
+        }
+    }
+
     /// Waits until a query gives this number.
     pub(crate) async fn until(&self, sql: &str, number: i64) {
         let reached = async {
@@ -129,6 +175,24 @@ impl Database {
             }
         };
         soon(&format!("{number} from {sql}"), reached).await;
+    }
+
+    /// Writes a message by hand: of the first event of this kind, through `hooks` to this address, with these columns.
+    pub(crate) async fn message(&self, kind: &str, address: &str, columns: &str) {
+        let digest = mediaflow_core::notify::Address::at(address, address);
+        let (recipient, origin) = (digest.digest(), digest.origin());
+        self.run(&format!(
+            "INSERT INTO mediaflow_messages (uid, rule, recipient, group_key, channel, destination, address, event, kind, job,
+               state, due, expires_at, created_at)
+             SELECT id, 'hooks', '{recipient}', id, 'hooks', 'hooks {origin}', '{address}', id, kind, job, 'held', at,
+               at + 432000000, at
+             FROM mediaflow_events WHERE kind = '{kind}' ORDER BY seq LIMIT 1"
+        ))
+        .await;
+        let state = if columns.contains("state") { "" } else { "state = 'pending', " };
+        self.run(&format!("UPDATE mediaflow_messages SET {state}{columns} WHERE state = 'held'"))
+            .await;
+        self.run("DELETE FROM mediaflow_unrouted").await;
     }
 
     /// How many events tell the end of a job.

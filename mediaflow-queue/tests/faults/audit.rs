@@ -187,7 +187,7 @@ async fn notifications(world: &World, faults: &mut Faults) {
         faults.other_ids += 1;
         faults.details.push(format!("the receiver has heard of {id}, which is no event"));
     }
-    let dead = world.look.count("mediaflow_deliveries WHERE state <> 'delivered'").await;
+    let dead = world.look.count("mediaflow_messages WHERE state <> 'delivered'").await;
     if dead > 0 {
         faults.details.push(format!("{dead} deliveries were given up"));
     }

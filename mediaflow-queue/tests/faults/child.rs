@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mediaflow_core::executor::{DeliveryPolicy, RetryPolicy};
 use mediaflow_core::media::Blob;
-use mediaflow_core::notify::{DeliveryContext, Receipt};
+use mediaflow_core::notify::{DeliveryContext, Message, Receipt};
 use mediaflow_core::spec::{JobOptions, Key};
 use mediaflow_core::storage::{FileStorage, Staged, Storage, Ticket};
 use mediaflow_core::{
@@ -230,10 +230,10 @@ impl Notifier for Telling {
 
     async fn notify(
         &self,
-        event: &Event,
+        message: &Message,
         cx: &DeliveryContext,
     ) -> std::result::Result<Receipt, NotifyError> {
-        self.0.notify(event, cx).await
+        self.0.notify(message, cx).await
     }
 }
 

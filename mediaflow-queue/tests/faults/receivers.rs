@@ -57,7 +57,7 @@ pub(super) async fn run(home: Home) {
     let tried = receiver.heard();
     let refused = tried.iter().filter(|heard| !heard.accepted).count();
     let events = world.look.count("mediaflow_events WHERE kind <> 'job.progress'").await;
-    let sent = world.look.count("mediaflow_deliveries WHERE state = 'delivered'").await;
+    let sent = world.look.count("mediaflow_messages WHERE state = 'delivered'").await;
     figure("receivers.deliveries", home, sent, &format!(">= {deliveries}, all that were due"));
     figure("receivers.lost", home, lost, "0");
     figure("receivers.healthy_p99_ms_undisturbed", home, p99(&calm), "any");

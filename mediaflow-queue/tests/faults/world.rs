@@ -123,7 +123,7 @@ impl World {
             let left = [
                 self.look.count("mediaflow_jobs WHERE ended_at IS NULL").await,
                 self.look.count("mediaflow_batches WHERE ended_at IS NULL").await,
-                self.look.count("mediaflow_deliveries WHERE state IN ('pending', 'sending')").await,
+                self.look.count("mediaflow_messages WHERE state IN ('pending', 'sending')").await,
                 self.look
                     .count("river_job WHERE kind LIKE 'mediaflow.%' AND finalized_at IS NULL")
                     .await,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mediaflow::media::Image;
-use mediaflow::notify::{DeliveryContext, Receipt};
+use mediaflow::notify::{DeliveryContext, Message, Receipt};
 use mediaflow::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -86,8 +86,9 @@ impl Notifier for Ledger {
         event.kind.is_terminal()
     }
 
-    async fn notify(&self, event: &Event, _cx: &DeliveryContext) -> Result<Receipt, NotifyError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event.kind.to_string());
+    async fn notify(&self, message: &Message, _cx: &DeliveryContext) -> Result<Receipt, NotifyError> {
+        let lines = message.events().iter().map(|event| event.kind.to_string());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(lines);
         Ok(Receipt::new())
     }
 }

@@ -3,36 +3,29 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::Inner;
-use super::delivery;
+use super::inner::Inner;
 use super::state::Taken;
 use crate::engine::Shutdown;
 use crate::executor::{Executor, Finished, Observer};
 use crate::id::JobId;
+use crate::outbox::Dispatcher;
 use crate::{Error, Failure, Result};
 
 /// Works on jobs and deliveries until it is told to stop.
 pub(super) async fn run(inner: &Arc<Inner>, executor: Executor, shutdown: Shutdown) -> Result<()> {
-    inner.outbox.open(&executor, Arc::clone(&inner.clock));
-    inner.settle();
-    let mut channels = JoinSet::new();
-    for channel in inner.outbox.channels() {
-        channels.spawn(delivery::run(
-            Arc::clone(inner),
-            channel,
-            executor.clone(),
-            shutdown.clone(),
-        ));
-    }
+    // The outbox drains last: jobs that end during the shutdown have something to tell.
+    let mut deliver = Shutdown::new();
+    deliver.now = shutdown.now.clone();
+    let delivering = tokio::spawn({
+        let (store, executor, deliver) =
+            (Arc::clone(&inner.outbox), executor.clone(), deliver.clone());
+        async move { Dispatcher::new(store, executor).run(&deliver).await }
+    });
     take_jobs(inner, &executor, &shutdown).await;
-    // The last events are known now: the channels may end once they are delivered.
-    inner.outbox.close();
-    while let Some(ended) = channels.join_next().await {
-        ended.map_err(|e| {
-            Error::internal("engine.panicked", "a delivery loop panicked").because(e)
-        })?;
-    }
-    Ok(())
+    deliver.drain.cancel();
+    delivering
+        .await
+        .map_err(|e| Error::internal("engine.panicked", "the dispatcher panicked").because(e))
 }
 
 async fn take_jobs(inner: &Arc<Inner>, executor: &Executor, shutdown: &Shutdown) {

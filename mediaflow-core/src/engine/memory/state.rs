@@ -1,7 +1,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::MemoryEngine;
 use crate::engine::{Next, Record, Submission, Submitted};
 use crate::event::{Event, EventData, EventKind};
 use crate::executor::{Attempt, Finished, RetryPolicy};
@@ -19,6 +18,8 @@ pub(super) struct State {
     /// Jobs that wait for their next attempt.
     later: BTreeMap<(Timestamp, JobId), ()>,
     batches: HashMap<BatchId, Vec<JobId>>,
+    /// The batches that wait for the end of a job.
+    waiting_batches: HashMap<JobId, Vec<BatchId>>,
     keys: HashMap<String, JobId>,
     /// Ended jobs, the oldest first.
     ended: VecDeque<JobId>,
@@ -42,6 +43,9 @@ pub(super) struct Taken {
 }
 
 impl State {
+    /// How many ended jobs are remembered.
+    pub(super) const HISTORY: usize = 10_000;
+
     pub(super) fn waiting(&self) -> usize {
         self.ready.len() + self.later.len()
     }
@@ -50,16 +54,18 @@ impl State {
         std::mem::take(&mut self.events)
     }
 
-    pub(super) fn push_event(&mut self, event: Event) {
-        self.events.push_back(event);
-    }
-
     pub(super) fn submit(&mut self, submission: Submission, now: Timestamp) -> Submitted {
         let batch = submission.batch.then(BatchId::new);
         let jobs: Vec<_> =
             submission.jobs.into_iter().map(|spec| self.submit_one(spec, batch, now)).collect();
         if let Some(batch) = batch {
             self.batches.insert(batch, jobs.clone());
+            for job in &jobs {
+                let ended = |entry: &Entry| entry.record.state.is_terminal();
+                if !self.jobs.get(job).is_some_and(ended) {
+                    self.waiting_batches.entry(*job).or_default().push(batch);
+                }
+            }
             // All of it may have been done before, under the same idempotency keys.
             self.end_batch(batch, now);
         }
@@ -212,9 +218,11 @@ impl State {
         let Some(entry) = self.jobs.get_mut(&job) else { return };
         entry.running = None;
         self.events.extend(end(&mut entry.record));
-        let batch = entry.record.batch;
         self.ended.push_back(job);
-        if let Some(batch) = batch {
+        // It can be in several batches: submitted again under its idempotency key.
+        let mut batches: Vec<_> = self.waiting_batches.remove(&job).unwrap_or_default();
+        batches.dedup();
+        for batch in batches {
             self.end_batch(batch, now);
         }
         self.forget();
@@ -228,13 +236,17 @@ impl State {
             .and_then(|jobs| jobs.first())
             .and_then(|job| self.jobs.get(job));
         let options = first.map(|entry| entry.record.spec.options.clone()).unwrap_or_default();
-        let event = Event::new(EventKind::BatchCompleted, now, EventData::Batch(Box::new(report)));
+        let event = Event::new(
+            EventKind::BatchCompleted,
+            now,
+            EventData::Batch(Box::new(report.summary())),
+        );
         self.events.push_back(event.about_batch(batch, &options));
     }
 
     /// Drops the oldest ended jobs. A batch goes with the first of its jobs that goes.
     fn forget(&mut self) {
-        while self.ended.len() > MemoryEngine::HISTORY {
+        while self.ended.len() > Self::HISTORY {
             let Some(entry) = self.ended.pop_front().and_then(|job| self.jobs.remove(&job)) else {
                 continue;
             };

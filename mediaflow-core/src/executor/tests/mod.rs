@@ -50,6 +50,7 @@ impl Host {
             registry,
             storages,
             notifiers: Vec::new(),
+            recipients: Arc::new(crate::notify::Configured),
             limits: Limits::default(),
             cpu: CpuPool::new(2),
             capacity: Capacity::new(1 << 20, 1),

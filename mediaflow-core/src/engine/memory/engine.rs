@@ -1,0 +1,155 @@
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use tokio::sync::{Notify, broadcast};
+
+use super::inner::Inner;
+use super::outbox::Outbox;
+use super::run;
+use super::state::State;
+use crate::engine::{Engine, Shutdown, Submission, Submitted};
+use crate::event::Event;
+use crate::executor::Executor;
+use crate::id::{BatchId, JobId};
+use crate::report::{BatchReport, JobStatus};
+use crate::spec::JobSpec;
+use crate::time::{Clock, SystemClock};
+use crate::{Error, Result};
+
+/// Keeps jobs in memory. Clones share.
+///
+/// At most [`MemoryEngine::QUEUE`] jobs wait; the newest [`MemoryEngine::HISTORY`] ended ones can be asked for.
+#[derive(Clone)]
+pub struct MemoryEngine(Arc<Inner>);
+
+impl MemoryEngine {
+    /// How many jobs may wait.
+    pub const QUEUE: usize = 10_000;
+    /// How many ended jobs are remembered.
+    pub const HISTORY: usize = State::HISTORY;
+    /// How many notifications may wait for each job that may wait, before no further job is taken.
+    const ROWS_PER_JOB: usize = 10;
+    /// How many events a reader may fall behind.
+    const BEHIND: usize = 4096;
+
+    /// Empty, with the machine's clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// Empty, with this clock.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::with(clock, Self::QUEUE)
+    }
+
+    /// Empty, with this clock and room for `queue` waiting jobs.
+    #[must_use]
+    pub fn with(clock: Arc<dyn Clock>, queue: usize) -> Self {
+        let events = broadcast::channel(Self::BEHIND).0;
+        Self(Arc::new(Inner {
+            state: Mutex::default(),
+            work: Notify::new(),
+            outbox: Arc::new(Outbox::new(events.clone())),
+            events,
+            clock,
+            queue,
+        }))
+    }
+}
+
+impl Default for MemoryEngine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryEngine").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Engine for MemoryEngine {
+    async fn open(&self, executor: &Executor) -> Result<()> {
+        self.0.outbox.open(executor);
+        Ok(())
+    }
+
+    async fn submit(&self, submission: Submission) -> Result<Submitted> {
+        let now = self.0.clock.now();
+        // Before the state is locked: `settle` locks the outbox first and the state second.
+        let notifications = self.0.outbox.len();
+        let submitted = {
+            let mut state = self.0.lock();
+            let waiting = state.waiting() + submission.jobs.len();
+            if waiting > self.0.queue
+                || notifications > self.0.queue.saturating_mul(Self::ROWS_PER_JOB)
+            {
+                return Err(Error::transient(
+                    "engine.full",
+                    "too many jobs or notifications are waiting",
+                )
+                .with("limit", self.0.queue)
+                .help("submit again later, or use an engine that keeps its queue on disk"));
+            }
+            state.submit(submission, now)
+        };
+        self.0.settle();
+        self.0.work.notify_one();
+        Ok(submitted)
+    }
+
+    async fn status(&self, job: JobId) -> Result<JobStatus> {
+        self.0.lock().status(job)
+    }
+
+    async fn batch(&self, batch: BatchId) -> Result<Option<BatchReport>> {
+        self.0.lock().batch(batch)
+    }
+
+    async fn cancel(&self, job: JobId) -> Result<()> {
+        let now = self.0.clock.now();
+        self.0.lock().cancel(job, now)?;
+        self.0.settle();
+        Ok(())
+    }
+
+    async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId> {
+        let spec = self.0.lock().replayable(job, spec)?;
+        let submitted = self.submit(Submission::one(spec)).await?;
+        submitted
+            .jobs
+            .first()
+            .copied()
+            .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
+    }
+
+    async fn pause(&self) -> Result<()> {
+        self.0.lock().paused = true;
+        Ok(())
+    }
+
+    async fn resume(&self) -> Result<()> {
+        self.0.lock().paused = false;
+        self.0.work.notify_one();
+        Ok(())
+    }
+
+    fn events(&self) -> BoxStream<'static, Event> {
+        let events = self.0.events.subscribe();
+        // A reader that fell behind gets an error here, which ends the stream.
+        stream::unfold(events, async |mut events| {
+            events.recv().await.ok().map(|event| (event, events))
+        })
+        .boxed()
+    }
+
+    async fn run(&self, executor: Executor, shutdown: Shutdown) -> Result<()> {
+        run::run(&self.0, executor, shutdown).await
+    }
+}

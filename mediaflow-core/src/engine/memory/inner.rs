@@ -1,0 +1,31 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, broadcast};
+
+use super::outbox::Outbox;
+use super::state::State;
+use crate::event::Event;
+use crate::time::Clock;
+
+/// What an engine in memory consists of.
+pub(super) struct Inner {
+    pub(super) state: Mutex<State>,
+    /// Wakes the loop that takes jobs.
+    pub(super) work: Notify,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) events: broadcast::Sender<Event>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) queue: usize,
+}
+
+impl Inner {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is consistent between statements, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands the events that a change of state has caused to the outbox and to the readers, in order.
+    pub(super) fn settle(&self) {
+        self.outbox.accept(|| self.lock().take_events());
+    }
+}

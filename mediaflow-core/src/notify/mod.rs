@@ -1,0 +1,83 @@
+//! How events reach people and programs: a notifier makes one attempt at one message and keeps no state; the
+//! [outbox](crate::outbox) decides what is sent, when, and what follows from the outcome.
+//!
+//! Uses: error, event, id, report, spec, time.
+
+mod address;
+mod context;
+mod function;
+mod message;
+mod outcome;
+mod recipients;
+mod terms;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use address::Address;
+pub use context::{Answer, DeliveryContext};
+pub use function::{NotifyFn, notify_fn};
+pub use message::{Message, Thread};
+pub use outcome::{HttpOutcomes, NotifyError, Outcome, Receipt};
+pub use recipients::{Configured, Recipient, Recipients};
+pub use terms::{RateLimit, Scope, Terms};
+
+use crate::Result;
+use crate::event::Event;
+
+/// Tells of events through one channel.
+///
+/// Only [`name`](Notifier::name), [`wants`](Notifier::wants) and [`notify`](Notifier::notify) have to be written; a
+/// closure is enough for the simplest: [`notify_fn`].
+#[async_trait]
+pub trait Notifier: fmt::Debug + Send + Sync + 'static {
+    /// The name of the channel: unique in an engine, what jobs say in `notify`.
+    fn name(&self) -> &str;
+
+    /// Whether it wants to tell of this event: the rule by which messages are made unless the host has others.
+    fn wants(&self, event: &Event) -> bool;
+
+    /// What the channel can take, as data: how much, how often, how large, for how long. Default: no limit of its own.
+    fn terms(&self) -> Terms {
+        Terms::default()
+    }
+
+    /// Reads an address that a job gives in place of the notifier's own, as far as that goes without asking anybody.
+    /// The default takes every text, and counts each as an origin of its own.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn address(&self, text: &str) -> Result<Address> {
+        Ok(Address::opaque(text))
+    }
+
+    /// The notifier's own address, if it has one that can be told: what goes there counts with what jobs send to the
+    /// same origin. Default: none; all that goes to the notifier itself counts together.
+    fn own_address(&self) -> Option<Address> {
+        None
+    }
+
+    /// Makes one attempt.
+    ///
+    /// # Errors
+    /// What to do next: see [`NotifyError`].
+    async fn notify(&self, message: &Message, cx: &DeliveryContext)
+    -> Result<Receipt, NotifyError>;
+}
+
+/// What the engine's builder takes: a [`Notifier`], or a builder of one whose settings are checked here.
+pub trait IntoNotifier {
+    /// The notifier.
+    ///
+    /// # Errors
+    /// The first mistake in its settings.
+    fn into_notifier(self) -> Result<Arc<dyn Notifier>>;
+}
+
+impl<N: Notifier> IntoNotifier for N {
+    fn into_notifier(self) -> Result<Arc<dyn Notifier>> {
+        Ok(Arc::new(self))
+    }
+}

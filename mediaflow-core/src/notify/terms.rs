@@ -1,0 +1,87 @@
+use std::time::Duration;
+
+/// What a channel can take, as data that the [outbox](crate::outbox) keeps to. What is not said here is decided by the
+/// host's [`DeliveryPolicy`](crate::executor::DeliveryPolicy).
+///
+/// ```
+/// use std::time::Duration;
+/// use mediaflow_core::notify::{RateLimit, Scope, Terms};
+///
+/// // One message a second to each chat, worth telling for an hour.
+/// let mut terms = Terms::default();
+/// terms.rate = Some(RateLimit::new(1, Duration::from_secs(1)));
+/// terms.scope = Scope::Address;
+/// terms.time_to_live = Some(Duration::from_secs(3600));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Terms {
+    /// How many attempts it takes, from all processes together. Default: no limit.
+    pub rate: Option<RateLimit>,
+    /// What counts together for the rate, the places, and for whether it works. Default: what has one origin.
+    pub scope: Scope,
+    /// How many attempts may be under way at once, in each process. Default: as the host's policy says.
+    pub places: Option<usize>,
+    /// How many events one message may tell of, at most. Default 1.
+    pub batch: usize,
+    /// How many bytes one message may have. Default: no limit.
+    pub bytes: Option<usize>,
+    /// The waits between attempts. Default: as the host's policy says.
+    pub schedule: Option<Vec<Duration>>,
+    /// How long a message is worth sending. Default: as the host's policy says.
+    pub time_to_live: Option<Duration>,
+    /// How many reports of single jobs it wants to have with an event of a batch, which itself has counts only. Default
+    /// 0.
+    pub reports: usize,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            rate: None,
+            scope: Scope::Origin,
+            places: None,
+            batch: 1,
+            bytes: None,
+            schedule: None,
+            time_to_live: None,
+            reports: 0,
+        }
+    }
+}
+
+/// What counts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scope {
+    /// All that goes through the channel.
+    Channel,
+    /// All that goes to one origin: `https://host:443`.
+    Origin,
+    /// All that goes to one address.
+    Address,
+}
+
+/// So many attempts in so much time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RateLimit {
+    /// How many, at least 1.
+    pub attempts: u32,
+    /// In which time.
+    pub per: Duration,
+}
+
+impl RateLimit {
+    /// So many attempts, at least one, in this time.
+    #[must_use]
+    pub fn new(attempts: u32, per: Duration) -> Self {
+        Self { attempts: attempts.max(1), per }
+    }
+
+    /// So many attempts in each second.
+    #[must_use]
+    pub fn per_second(attempts: u32) -> Self {
+        Self::new(attempts, Duration::from_secs(1))
+    }
+}

@@ -1,0 +1,166 @@
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use super::DestinationKey;
+use crate::executor::Executor;
+use crate::notify::{Answer, DeliveryContext, Message, NotifyError, Receipt};
+use crate::{Clock, Error, Timestamp};
+
+/// A message that this process sends, under a lease.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Claimed {
+    /// Its number in the store.
+    pub id: i64,
+    /// Where it goes.
+    pub destination: DestinationKey,
+    /// Which attempt it is, from 1, this one included; also the token under which its outcome is written.
+    pub attempt: u32,
+    /// How many failures were counted against it: its place in the schedule.
+    pub failures: u32,
+    /// It is not worth sending after this moment.
+    pub expires_at: Timestamp,
+    /// It finds out whether the destination works again.
+    pub probe: bool,
+    /// What is sent. A stored message that can not be read is an error, and is left to a worker that can.
+    pub message: Result<Box<Message>, Error>,
+}
+
+/// One attempt that has been made, and is not written down yet.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Attempted {
+    /// What was sent.
+    pub claimed: Claimed,
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// What came of it.
+    pub result: Result<Receipt, NotifyError>,
+    /// What the receiver answered, as far as it is kept: 1,000 bytes of an answer to what arrived, 20,000 of another.
+    pub answer: Option<Answer>,
+}
+
+/// How many characters of a reason are kept: notifiers write them, and repeat what they were told.
+const REASON: usize = 2000;
+
+/// How many bytes of an answer are kept of what arrived.
+const ARRIVED: usize = 1000;
+
+/// How many bytes of an answer are kept of what did not arrive.
+const FAILED: usize = 20_000;
+
+impl Claimed {
+    /// This message, to be sent to this destination.
+    #[must_use]
+    pub fn new(id: i64, destination: DestinationKey, message: Result<Message, Error>) -> Self {
+        Self {
+            id,
+            destination,
+            attempt: 1,
+            failures: 0,
+            expires_at: Timestamp::from_millis(u64::MAX),
+            probe: false,
+            message: message.map(Box::new),
+        }
+    }
+
+    /// Whether it goes to the notifier's own address.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.message.as_ref().is_ok_and(|message| message.address.is_none())
+    }
+
+    /// Whether it tells of a failure to tell: what becomes of it is told to nobody.
+    #[must_use]
+    pub fn tells_of_failure(&self) -> bool {
+        self.message.as_ref().is_ok_and(|message| message.event().kind.is_of_delivery())
+    }
+}
+
+/// Makes one attempt. It takes as long as the policy allows, at most, and a notifier that panics is one that failed.
+pub(super) async fn send(executor: Executor, clock: Arc<dyn Clock>, claimed: Claimed) -> Attempted {
+    let at = clock.now();
+    let began = Instant::now();
+    let message = match &claimed.message {
+        Ok(message) => message,
+        Err(error) => {
+            let result = Err(NotifyError::retryable(error.to_string()));
+            return Attempted { claimed, at, took: Duration::ZERO, result, answer: None };
+        }
+    };
+    let own = || executor.notifier(&claimed.destination.channel).ok()?.own_address();
+    let address = message.address.clone().or_else(own);
+    let cx = DeliveryContext::attempt(claimed.attempt, at);
+    let span = tracing::info_span!(
+        "deliver",
+        channel = %claimed.destination.channel,
+        message = %message.id,
+        kind = %message.event().kind,
+        attempt = claimed.attempt
+    );
+    let sent = async {
+        let sending = executor.deliver(&claimed.destination.channel, message, &cx);
+        let sent = AssertUnwindSafe(sending).catch_unwind().await;
+        let result = sent.unwrap_or_else(|_| Err(NotifyError::retryable("the notifier panicked")));
+        // Reasons go into logs and events; receivers repeat what they were asked, and notifiers what they were told.
+        let result = result.map_err(|error| match &address {
+            Some(address) => error.because(|reason| address.redact(reason).into_owned()),
+            None => error,
+        });
+        match &result {
+            Ok(receipt) => tracing::debug!(status = receipt.status, "delivered"),
+            Err(error) => tracing::warn!(%error, "a delivery failed"),
+        }
+        result
+    };
+    let result = sent.instrument(span).await;
+    let kept = if result.is_ok() { ARRIVED } else { FAILED };
+    let answer = cx.answer().map(|answer| answer.without(address.as_ref()).cut(kept));
+    Attempted { claimed, at, took: began.elapsed(), result, answer }
+}
+
+impl Attempted {
+    /// How it went, as it is stored: `delivered`, `retryable`, `throttled`, `gone`, `rejected`, `auth`, `ambiguous`,
+    /// `too_large`, `unsupported`.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match &self.result {
+            Ok(_) => "delivered",
+            Err(NotifyError::Retryable { .. }) => "retryable",
+            Err(NotifyError::Throttled { .. }) => "throttled",
+            Err(NotifyError::Gone { .. }) => "gone",
+            Err(NotifyError::Rejected { .. }) => "rejected",
+            Err(NotifyError::Auth { .. }) => "auth",
+            Err(NotifyError::Ambiguous { .. }) => "ambiguous",
+            Err(NotifyError::TooLarge { .. }) => "too_large",
+            Err(NotifyError::Unsupported { .. }) => "unsupported",
+        }
+    }
+
+    /// The status that the receiver's protocol gave.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        let told = self.result.as_ref().ok().and_then(|receipt| receipt.status);
+        self.answer.as_ref().map(|answer| answer.status).or(told)
+    }
+
+    /// Why it failed, as a database takes it: 2,000 characters at most, and no NUL.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        let reason = self.result.as_ref().err()?.reason();
+        Some(reason.chars().take(REASON).map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect())
+    }
+
+    /// The receiver's own name for what arrived.
+    #[must_use]
+    pub fn provider_id(&self) -> Option<&str> {
+        self.result.as_ref().ok()?.provider_id.as_deref()
+    }
+}

@@ -1,0 +1,383 @@
+use super::{Attempted, DestinationKey, Fate};
+use crate::event::{DeliveryFailure, Event, EventData};
+use crate::executor::DeliveryPolicy;
+use crate::notify::Address;
+use crate::{EventKind, JobId, NotifyError, Timestamp};
+
+/// What is remembered of a destination. Most have nothing that is worth it: then it equals the default, and a store
+/// forgets it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DestinationState {
+    /// Failures in a row. The breaker is open when there are too many.
+    pub failures: u32,
+    /// Failed probes since it opened.
+    pub probes: u32,
+    /// A probe may be under way until then.
+    pub probe_until: Timestamp,
+    /// Nothing is sent before: the breaker is open, or the receiver asked for it.
+    pub blocked_until: Timestamp,
+    /// Up to when the rate is used up, in microseconds.
+    pub paid_until: i64,
+    /// Since when there was nothing but failure.
+    pub failing_since: Option<Timestamp>,
+    /// It refuses our credentials: only a probe opens it.
+    pub paused: bool,
+    /// Since when nothing is sent there any more.
+    pub disabled_at: Option<Timestamp>,
+    /// What the last attempt failed with.
+    pub reason: Option<String>,
+    /// `delivery.failed` was told since something arrived there last.
+    pub told: bool,
+}
+
+/// What a store learns from attempts at a destination, beside its state.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct News {
+    /// What is to be told: `delivery.failed`, of which `dead` and `waiting` are still to be counted.
+    pub failed: Option<(DeliveryFailure, Event)>,
+    /// It has just been disabled: what waits there is given up.
+    pub disabled: bool,
+    /// Job's own addresses of which nobody is there any more: what waits for them is given up.
+    pub gone: Vec<Address>,
+    /// Job's own addresses that refuse our credentials: what waits for them waits until then.
+    pub refused: Vec<(Address, Timestamp)>,
+}
+
+impl DestinationState {
+    /// Whether nothing but a probe is sent.
+    #[must_use]
+    pub fn is_open(&self, policy: &DeliveryPolicy) -> bool {
+        self.paused || (policy.breaker_after > 0 && self.failures >= policy.breaker_after)
+    }
+
+    /// Whether something may be sent at this moment, rates aside.
+    #[must_use]
+    pub fn is_ready(&self, policy: &DeliveryPolicy, now: Timestamp) -> bool {
+        self.disabled_at.is_none()
+            && self.blocked_until <= now
+            && (!self.is_open(policy) || self.probe_until <= now)
+    }
+
+    /// Takes up the outcomes of a group of attempts, in the order in which they ended.
+    pub fn take_up<'a>(
+        &mut self,
+        attempts: impl IntoIterator<Item = (&'a Attempted, Fate)>,
+        policy: &DeliveryPolicy,
+        now: Timestamp,
+    ) -> News {
+        let mut news = News::default();
+        for (attempted, fate) in attempts {
+            self.one(attempted, fate, policy, now, &mut news);
+        }
+        news
+    }
+
+    /// Messages were given up without an answer: their time to live is over, or their process was lost too often. Gives
+    /// what is to be told of it: `failure` is about the first of them.
+    pub fn gave_up(
+        &mut self,
+        failure: DeliveryFailure,
+        job: Option<JobId>,
+        now: Timestamp,
+    ) -> Option<Event> {
+        self.reason.get_or_insert_with(|| failure.reason.clone());
+        if std::mem::replace(&mut self.told, true) {
+            return None;
+        }
+        let data = EventData::Delivery(Box::new(failure));
+        let mut event = Event::new(EventKind::DeliveryFailed, now, data);
+        event.job = job;
+        Some(event)
+    }
+
+    /// Puts it to use again: it was disabled, blocked, or its breaker is open.
+    pub fn enable(&mut self) {
+        *self = Self { paid_until: self.paid_until, ..Self::default() };
+    }
+
+    fn one(
+        &mut self,
+        attempted: &Attempted,
+        fate: Fate,
+        policy: &DeliveryPolicy,
+        now: Timestamp,
+        news: &mut News,
+    ) {
+        let (claimed, own) = (&attempted.claimed, attempted.claimed.is_own());
+        let address = claimed.message.as_ref().ok().and_then(|message| message.address.as_ref());
+        match &attempted.result {
+            Ok(_) => return self.worked(),
+            // Nothing was learnt about the destination.
+            Err(
+                NotifyError::Rejected { .. }
+                | NotifyError::TooLarge { .. }
+                | NotifyError::Unsupported { .. },
+            ) => self.probed(claimed.probe),
+            Err(NotifyError::Gone { .. }) if !own => {
+                news.gone.extend(address.cloned());
+                self.probed(claimed.probe);
+            }
+            // Whose credentials a job's own address wants says nothing of other addresses at its origin.
+            Err(NotifyError::Auth { .. }) if !own => {
+                let until = match fate {
+                    Fate::Again { due, .. } => due,
+                    Fate::Delivered | Fate::Dead => now,
+                };
+                news.refused.extend(address.map(|address| (address.clone(), until)));
+                self.probed(claimed.probe);
+            }
+            Err(NotifyError::Auth { .. }) => {
+                let fresh = !std::mem::replace(&mut self.paused, true);
+                self.failed(claimed.probe, fresh, policy, now);
+            }
+            Err(NotifyError::Throttled { after, .. }) => {
+                let due = match fate {
+                    Fate::Again { due, .. } => Some(due),
+                    Fate::Delivered | Fate::Dead => None,
+                };
+                let asked = after.map(|after| now.plus(after.min(policy.longest)));
+                self.blocked_until = self.blocked_until.max(asked.or(due).unwrap_or_default());
+                // Who says how long to wait works; who does not may be a gateway before somebody who does not.
+                if after.is_some() {
+                    self.probed(claimed.probe);
+                } else {
+                    self.failed(claimed.probe, false, policy, now);
+                }
+            }
+            Err(
+                NotifyError::Gone { .. }
+                | NotifyError::Retryable { .. }
+                | NotifyError::Ambiguous { .. },
+            ) => self.failed(claimed.probe, false, policy, now),
+        }
+        self.reason = attempted.reason();
+        self.tell(attempted, fate, news);
+        if own && self.disabled_at.is_none() {
+            let since = self.failing_since.map(|since| now.since(since));
+            if since.is_some_and(|since| since >= policy.disable_after) {
+                (self.disabled_at, news.disabled) = (Some(now), true);
+            }
+        }
+    }
+
+    /// Whoever is refused for the first time is told of, and whoever has lost a message, once.
+    fn tell(&mut self, attempted: &Attempted, fate: Fate, news: &mut News) {
+        let claimed = &attempted.claimed;
+        let refused = matches!(attempted.result, Err(NotifyError::Auth { .. }));
+        if self.told || !(refused || fate == Fate::Dead) || claimed.tells_of_failure() {
+            return;
+        }
+        let Ok(message) = &claimed.message else { return };
+        self.told = true;
+        let event = message.event();
+        let reason = self.reason.clone().unwrap_or_default();
+        let mut failure = DeliveryFailure::new(&*claimed.destination.channel, event.id, reason);
+        failure.destination.clone_from(&claimed.destination.name);
+        failure.attempts = claimed.attempt;
+        news.failed = Some((failure, event.clone()));
+    }
+
+    fn worked(&mut self) {
+        self.enable();
+    }
+
+    /// A probe has ended without a word about the destination: the next one may go.
+    fn probed(&mut self, probe: bool) {
+        if probe {
+            self.probe_until = Timestamp::default();
+        }
+    }
+
+    /// Counts a failure, and opens the breaker or keeps it open. What was under way when it opened says nothing new.
+    fn failed(&mut self, probe: bool, refused: bool, policy: &DeliveryPolicy, now: Timestamp) {
+        let was_open = self.failures >= policy.breaker_after.max(1);
+        self.failures = self.failures.saturating_add(1);
+        self.failing_since.get_or_insert(now);
+        let opens = policy.breaker_after > 0 && !was_open && self.failures >= policy.breaker_after;
+        if probe {
+            self.probes = self.probes.saturating_add(1);
+            self.probe_until = Timestamp::default();
+            self.block(now.plus(policy.pause(self.probes)));
+        } else if opens || refused {
+            self.block(now.plus(policy.pause(0)));
+        }
+    }
+
+    fn block(&mut self, until: Timestamp) {
+        self.blocked_until = self.blocked_until.max(until);
+    }
+}
+
+impl News {
+    /// The events that tell of it, once a store knows how many messages were given up and how many wait.
+    #[must_use]
+    pub fn events(
+        &self,
+        key: &DestinationKey,
+        state: &DestinationState,
+        dead: u64,
+        waiting: u64,
+        now: Timestamp,
+    ) -> Vec<Event> {
+        let mut events = Vec::new();
+        if let Some((failure, of)) = &self.failed {
+            let mut failure = failure.clone();
+            (failure.dead, failure.waiting) = (dead, waiting);
+            let data = EventData::Delivery(Box::new(failure));
+            let mut event = Event::new(EventKind::DeliveryFailed, now, data);
+            (event.job, event.batch) = (of.job, of.batch);
+            events.push(event);
+        }
+        if self.disabled {
+            events.push(disabled(key, state, dead, now));
+        }
+        events
+    }
+}
+
+/// Tells that nothing is sent to a destination any more.
+fn disabled(key: &DestinationKey, state: &DestinationState, dead: u64, now: Timestamp) -> Event {
+    let data = EventData::Disabled {
+        channel: key.channel.clone(),
+        destination: key.name.clone(),
+        since: state.failing_since.unwrap_or(now),
+        reason: state.reason.clone().unwrap_or_default(),
+        dead,
+    };
+    Event::new(EventKind::DestinationDisabled, now, data)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::Claimed;
+    use super::*;
+    use crate::notify::{Message, Receipt};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+    struct World {
+        policy: DeliveryPolicy,
+        state: DestinationState,
+        now: Timestamp,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let policy = DeliveryPolicy { jitter: 0.0, ..DeliveryPolicy::default() };
+            Self { policy, state: DestinationState::default(), now: NOW }
+        }
+
+        fn hear(&mut self, result: Result<Receipt, NotifyError>, own: bool, probe: bool) -> News {
+            let event = Event::new(EventKind::JobFailed, NOW, EventData::None);
+            let message = Message::of(event).to((!own).then(|| Address::opaque("a")));
+            let mut claimed = Claimed::new(1, DestinationKey::new("hooks", "o"), Ok(message));
+            claimed.probe = probe;
+            let attempted =
+                Attempted { claimed, at: self.now, took: Duration::ZERO, result, answer: None };
+            let fate = Fate::of(&attempted, &self.policy, self.now);
+            self.state.take_up([(&attempted, fate)], &self.policy, self.now)
+        }
+
+        fn advance(&mut self, seconds: u64) {
+            self.now = self.now.plus(Duration::from_secs(seconds));
+        }
+    }
+
+    fn broken() -> Result<Receipt, NotifyError> {
+        Err(NotifyError::retryable("broken"))
+    }
+
+    #[test]
+    fn the_breaker_opens_lets_one_probe_through_and_closes() {
+        let mut world = World::new();
+        for _ in 0..5 {
+            assert!(world.state.is_ready(&world.policy, world.now));
+            assert_eq!(world.hear(broken(), true, false), News::default());
+        }
+        assert!(!world.state.is_ready(&world.policy, world.now));
+        assert_eq!(world.state.blocked_until, NOW.plus(Duration::from_secs(30)));
+        world.hear(broken(), true, false);
+        assert_eq!(world.state.blocked_until, NOW.plus(Duration::from_secs(30)), "nothing new");
+        world.advance(30);
+        assert!(
+            world.state.is_ready(&world.policy, world.now) && world.state.is_open(&world.policy)
+        );
+        world.hear(broken(), true, true);
+        assert_eq!(world.state.blocked_until, world.now.plus(Duration::from_secs(60)));
+        world.advance(60);
+        world.hear(Ok(Receipt::new()), true, true);
+        assert_eq!(world.state, DestinationState::default(), "nothing is remembered");
+    }
+
+    #[test]
+    fn refused_credentials_pause_at_once_and_are_told_once() {
+        let mut world = World::new();
+        let refused = || Err(NotifyError::Auth { reason: "401".into() });
+        let (failure, _) = world.hear(refused(), true, false).failed.unwrap();
+        assert_eq!((failure.reason.as_str(), failure.destination.as_str()), ("401", "o"));
+        assert!(!world.state.is_ready(&world.policy, world.now));
+        assert_eq!(world.hear(refused(), true, false).failed, None);
+        world.advance(30);
+        assert!(
+            world.state.is_open(&world.policy) && world.state.is_ready(&world.policy, world.now)
+        );
+        assert_eq!(world.hear(refused(), true, true).failed, None);
+        assert_eq!(world.state.blocked_until, world.now.plus(Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_jobs_own_address_stops_only_itself() {
+        let mut world = World::new();
+        let news = world.hear(Err(NotifyError::Gone { reason: "410".into() }), false, false);
+        assert_eq!((news.gone.len(), news.failed.is_some()), (1, true));
+        let news = world.hear(Err(NotifyError::Auth { reason: "401".into() }), false, false);
+        assert_eq!((news.refused.len(), news.failed), (1, None), "told already");
+        assert!(world.state.is_ready(&world.policy, world.now));
+        assert_eq!((world.state.failures, world.state.paused), (0, false));
+    }
+
+    #[test]
+    fn the_hosts_own_endpoint_is_disabled_after_days_of_nothing_but_failure() {
+        let mut world = World::new();
+        world.policy.breaker_after = 0;
+        let gone = || Err(NotifyError::Gone { reason: "410".into() });
+        world.hear(gone(), true, false);
+        world.advance(4 * 86_400);
+        assert!(!world.hear(broken(), true, false).disabled);
+        world.hear(Ok(Receipt::new()), true, false);
+        world.advance(4 * 86_400);
+        assert!(!world.hear(gone(), true, false).disabled, "something arrived meanwhile");
+        world.advance(5 * 86_400);
+        let news = world.hear(gone(), true, false);
+        assert!(news.disabled && world.state.disabled_at == Some(world.now));
+        let key = DestinationKey::new("hooks", "o");
+        let events = news.events(&key, &world.state, 3, 0, world.now);
+        assert!(events.iter().any(|event| event.kind == EventKind::DestinationDisabled));
+        assert!(!world.hear(broken(), true, false).disabled, "told once");
+    }
+
+    #[test]
+    fn losses_are_told_once_until_something_arrives() {
+        let mut world = World::new();
+        let refused = || Err(NotifyError::rejected("no"));
+        assert!(world.hear(refused(), true, false).failed.is_some());
+        assert!(world.hear(refused(), true, false).failed.is_none());
+        world.hear(Ok(Receipt::new()), true, false);
+        assert!(world.hear(refused(), true, false).failed.is_some());
+    }
+
+    #[test]
+    fn whoever_asks_for_patience_gets_it_and_works() {
+        let mut world = World::new();
+        let after = Some(Duration::from_secs(90));
+        world.hear(Err(NotifyError::Throttled { after, reason: "429".into() }), true, false);
+        assert_eq!(
+            (world.state.failures, world.state.blocked_until),
+            (0, NOW.plus(Duration::from_secs(90)))
+        );
+    }
+}

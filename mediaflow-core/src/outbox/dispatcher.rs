@@ -1,0 +1,366 @@
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::attempt::send;
+use super::queues::{Policies, Queues};
+use super::router::{Route, route};
+use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Exchange, OutboxStore, Routed};
+use crate::executor::Executor;
+use crate::shutdown::Shutdown;
+use crate::{Clock, Result, Timestamp};
+
+/// How often what has run out is looked for.
+const EXPIRE: Duration = Duration::from_secs(1);
+
+/// How soon after a look the next one may follow, and how much of the time looking may take: one part in so many.
+const GAP: Duration = Duration::from_millis(5);
+const SHARE: u32 = 10;
+
+/// How many messages one transaction claims at most, and how many events are routed at once: others want to write, too.
+const TOGETHER: usize = 256;
+
+/// How long giving back may take when the process has to end.
+const GIVE_BACK: Duration = Duration::from_secs(5);
+
+/// The wait after the first failure of the store, which doubles up to the longest.
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Routes and sends for one process until it is told to stop.
+///
+/// After `drain` no further events are to come: what is due and under way is finished, what is due later or can not be
+/// sent now stays in the store, if that outlives the process. `now` ends everything at once, and gives back what is under
+/// way.
+#[derive(Debug)]
+pub struct Dispatcher {
+    store: Arc<dyn OutboxStore>,
+    executor: Executor,
+    clock: Arc<dyn Clock>,
+    channels: Vec<String>,
+    policies: Policies,
+    queues: Queues,
+    sending: JoinSet<Attempted>,
+    /// What has been sent and is not written down yet.
+    done: Vec<Attempted>,
+    /// Messages of both.
+    held: HashSet<i64>,
+    /// Events that are being routed, one group after the other so that they stay in order.
+    routing: Option<AbortOnDropHandle<Vec<Routed>>>,
+    /// What was routed and is not written down yet.
+    routed: Vec<Routed>,
+    /// There may be more events than were read last.
+    more_events: bool,
+    /// When events are routed again whose recipients could not be found.
+    route_at: Option<Timestamp>,
+    /// An exchange has failed, and may have been stored all the same.
+    unsure: bool,
+    pace: Pace,
+}
+
+/// When a dispatcher looks at its store.
+#[derive(Debug)]
+struct Pace {
+    /// Nobody has asked for a look since the last one.
+    fresh: bool,
+    looked: Instant,
+    look_at: Instant,
+    gap: Duration,
+    expire_at: Instant,
+}
+
+impl Pace {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { fresh: false, looked: now, look_at: now, gap: GAP, expire_at: now }
+    }
+
+    fn soon(&mut self) {
+        self.fresh = false;
+        self.look_at = self.look_at.min(self.looked + self.gap);
+    }
+
+    fn looked(&mut self, began: Instant, every: Duration) {
+        self.looked = Instant::now();
+        // A single slow look, on a busy machine, is no reason to wait longer than without being told.
+        self.gap = ((self.looked - began) * SHARE).clamp(GAP, every.max(GAP));
+        self.look_at = self.looked + every;
+        self.fresh = true;
+    }
+}
+
+impl Dispatcher {
+    /// For the notifiers of this executor, over this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn OutboxStore>, executor: Executor) -> Self {
+        let channels: Vec<_> = executor.channels().map(str::to_owned).collect();
+        let policy = |channel: &String| {
+            let terms = executor.notifier(channel).ok()?.terms();
+            Some((channel.clone(), (executor.delivery().under(&terms), terms.reports)))
+        };
+        let policies: HashMap<_, _> = channels.iter().filter_map(policy).collect();
+        Self {
+            clock: store.clock(),
+            store,
+            executor,
+            channels,
+            policies,
+            queues: Queues::default(),
+            sending: JoinSet::new(),
+            done: Vec::new(),
+            held: HashSet::new(),
+            routing: None,
+            routed: Vec::new(),
+            more_events: false,
+            route_at: None,
+            unsure: false,
+            pace: Pace::new(),
+        }
+    }
+
+    /// Works until it is told to stop. Without a notifier there is nothing to do but to wait for that.
+    pub async fn run(mut self, shutdown: &Shutdown) {
+        if self.channels.is_empty() {
+            tokio::select! {
+                () = shutdown.drain.cancelled() => {}
+                () = shutdown.now.cancelled() => {}
+            }
+            return;
+        }
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        let (mut draining, mut wait) = (false, FIRST);
+        loop {
+            if !draining && shutdown.drain.is_cancelled() {
+                draining = true;
+                self.pace.soon();
+            }
+            match shutdown.now.run_until_cancelled(self.round()).await {
+                None => return self.give_back().await,
+                Some(Ok(())) => wait = FIRST,
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "messages can not be read or written; trying again");
+                    let pause = sleep(wait.mul_f64(0.5 + fastrand::f64()));
+                    if shutdown.now.run_until_cancelled(pause).await.is_none() {
+                        return self.give_back().await;
+                    }
+                    wait = (wait * 2).min(LONGEST);
+                    self.pace.look_at = Instant::now();
+                    continue;
+                }
+            }
+            let now = clock.now();
+            let more =
+                !self.queues.ready(&self.policies, now).is_empty() || !self.routed.is_empty();
+            if draining && !more && self.is_idle() {
+                return;
+            }
+            if self.route_at.is_some_and(|at| at <= now) {
+                self.route_at = None;
+                self.pace.soon();
+            }
+            let next = self.queues.next(&self.policies, now).into_iter().chain(self.route_at).min();
+            tokio::select! {
+                biased;
+                () = shutdown.now.cancelled() => return self.give_back().await,
+                Some(sent) = self.sending.join_next() => self.collect(sent.ok()),
+                routed = next_routed(&mut self.routing) => self.routed = routed,
+                () = std::future::ready(()), if more => {}
+                () = shutdown.drain.cancelled(), if !draining => {}
+                () = store.changed().notified() => self.pace.soon(),
+                () = sleep_until(self.pace.look_at) => {}
+                () = clock.sleep_until(next.unwrap_or_default()), if next.is_some() => {}
+            }
+        }
+    }
+
+    /// One step: look what waits, if it is time to; write down what was sent and routed, and claim what can be sent.
+    async fn round(&mut self) -> Result<()> {
+        if self.unsure {
+            self.store.reconcile(&self.held).await?;
+            self.unsure = false;
+        }
+        if Instant::now() >= self.pace.expire_at {
+            self.store.expire().await?;
+            self.pace.expire_at = Instant::now() + EXPIRE;
+        }
+        if Instant::now() >= self.pace.look_at {
+            self.look().await?;
+        }
+        self.exchange().await
+    }
+
+    async fn look(&mut self) -> Result<()> {
+        let began = Instant::now();
+        if self.routing.is_none() && self.routed.is_empty() {
+            let events = self.store.unrouted(&self.channels, TOGETHER).await?;
+            self.more_events = events.len() == TOGETHER;
+            if !events.is_empty() {
+                let routing =
+                    tokio::spawn(route(self.executor.clone(), Arc::clone(&self.clock), events));
+                self.routing = Some(AbortOnDropHandle::new(routing));
+            }
+        }
+        self.queues.look(self.store.waiting(&self.channels).await?);
+        self.pace.looked(began, self.store.poll());
+        Ok(())
+    }
+
+    /// Writes and claims in one transaction: a commit is what costs most.
+    async fn exchange(&mut self) -> Result<()> {
+        let now = self.clock.now();
+        let failed: HashSet<_> =
+            self.done.iter().filter(|sent| sent.result.is_err()).map(destination_of).collect();
+        let mut claims = self.queues.ready(&self.policies, now);
+        // What failed may have closed the destination: not before that is known.
+        claims.retain(|request| !failed.contains(&request.key));
+        limit(&mut claims);
+        self.choose_at_once(&failed);
+        if self.done.is_empty() && self.routed.is_empty() && claims.is_empty() {
+            return Ok(());
+        }
+        self.unsure = true;
+        let exchanged = {
+            let exchange = Exchange::new(&self.done, &self.routed, &claims);
+            self.store.exchange(exchange).await?
+        };
+        self.unsure = false;
+        for sent in self.done.drain(..) {
+            self.held.remove(&sent.claimed.id);
+        }
+        let routed = std::mem::take(&mut self.routed);
+        let later = routed.iter().filter_map(|routed| match routed.route {
+            Route::Later(until) => Some(until),
+            Route::Messages(_) | Route::Unknown => None,
+        });
+        self.route_at = later.chain(self.route_at).min();
+        let routed = !routed.is_empty();
+        if (routed && self.more_events) || exchanged.waits {
+            self.pace.soon();
+        }
+        self.learn(failed.into_iter().chain(exchanged.changed));
+        for (request, claimed) in claims.iter().zip(exchanged.claimed) {
+            if let Some((policy, _)) = self.policies.get(&request.key.channel)
+                && self.queues.claimed(request, claimed.len(), policy, now)
+            {
+                self.pace.soon();
+            }
+            claimed.into_iter().for_each(|claimed| self.begin(claimed));
+        }
+        exchanged.begun.into_iter().for_each(|claimed| self.begin(claimed));
+        Ok(())
+    }
+
+    /// Decides which new messages are sent at once.
+    fn choose_at_once(&mut self, failed: &HashSet<DestinationKey>) {
+        let mut of_destination: HashMap<DestinationKey, usize> = HashMap::new();
+        let mut of_channel: HashMap<String, usize> = HashMap::new();
+        for routed in &mut self.routed {
+            let Route::Messages(messages) = &mut routed.route else { continue };
+            for message in messages {
+                let Some((policy, reports)) = self.policies.get(&message.destination.channel)
+                else {
+                    continue;
+                };
+                let of_batch = routed.event.as_ref().is_some_and(|event| event.job.is_none());
+                let key = &message.destination;
+                let taken = of_destination.entry(key.clone()).or_default();
+                let in_channel = of_channel.entry(key.channel.clone()).or_default();
+                let with_reports = of_batch && *reports > 0;
+                message.at_once = !(failed.contains(key) || with_reports)
+                    && (*taken).max(*in_channel) < self.queues.at_once(key, policy);
+                *taken += usize::from(message.at_once);
+                *in_channel += usize::from(message.at_once);
+            }
+        }
+    }
+
+    fn learn(&mut self, changed: impl Iterator<Item = DestinationKey>) {
+        for key in changed {
+            self.queues.forget(&key);
+            self.pace.soon();
+        }
+        // In order, the next one of a job can go when the one before it is over.
+        if self.policies.values().any(|(policy, _)| policy.ordered) {
+            self.pace.soon();
+        }
+    }
+
+    fn begin(&mut self, claimed: Claimed) {
+        self.held.insert(claimed.id);
+        self.queues.begun(&claimed.destination);
+        self.sending.spawn(send(self.executor.clone(), Arc::clone(&self.clock), claimed));
+    }
+
+    /// Takes what has been sent, and whatever else has been by now.
+    fn collect(&mut self, sent: Option<Attempted>) {
+        let mut next = sent;
+        while let Some(sent) = next {
+            let (key, probe) = (&sent.claimed.destination, sent.claimed.probe);
+            let places =
+                self.policies.get(&key.channel).map_or(1, |(policy, _)| policy.concurrency);
+            self.queues.over(key, probe, sent.result.is_ok(), places.max(1));
+            self.done.push(sent);
+            next = self.sending.try_join_next().and_then(std::result::Result::ok);
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.pace.fresh
+            && !self.more_events
+            && self.sending.is_empty()
+            && self.done.is_empty()
+            && self.routing.is_none()
+            && (self.store.is_durable() || self.queues.is_empty())
+    }
+
+    /// Stops at once. What has been sent is written down, what is under way is given back; if the store does not take it,
+    /// the leases end.
+    async fn give_back(mut self) {
+        self.sending.abort_all();
+        while let Some(sent) = self.sending.join_next().await {
+            self.collect(sent.ok());
+        }
+        if self.held.is_empty() && !self.unsure {
+            return;
+        }
+        let written = timeout(GIVE_BACK, async {
+            while let Err(error) = self.store.give_back(&self.done).await {
+                tracing::debug!(%error, "messages can not be given back; trying again");
+                sleep(FIRST).await;
+            }
+        });
+        if written.await.is_err() {
+            tracing::warn!("messages under way could not be given back; they are sent again later");
+        }
+    }
+}
+
+/// The end of routing, which never comes while nothing is routed. If it was ended, its events stay where they are.
+async fn next_routed(routing: &mut Option<AbortOnDropHandle<Vec<Routed>>>) -> Vec<Routed> {
+    let Some(handle) = routing else { return std::future::pending().await };
+    let routed = handle.await;
+    *routing = None;
+    routed.unwrap_or_else(|error| {
+        tracing::error!(%error, "events could not be routed; trying again");
+        Vec::new()
+    })
+}
+
+/// No more messages than one transaction claims.
+fn limit(claims: &mut Vec<ClaimRequest>) {
+    let mut left = TOGETHER;
+    claims.retain_mut(|request| {
+        let disabled = request.messages == 0;
+        request.messages = request.messages.min(left);
+        left -= request.messages;
+        disabled || request.messages > 0
+    });
+}
+
+fn destination_of(sent: &Attempted) -> DestinationKey {
+    sent.claimed.destination.clone()
+}

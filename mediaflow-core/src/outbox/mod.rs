@@ -1,0 +1,38 @@
+//! How events become messages, and messages arrive: one machine for every engine, over the engine's own store.
+//!
+//! It has two stages. The transaction that changes a job's state writes its events, unrouted, and nothing else. Later, in
+//! a process that has the notifiers, the *router* takes unrouted events in their order, finds their
+//! [recipients](crate::notify::Recipients) outside of any transaction, and writes one *message* for each; the
+//! *dispatcher* sends what is due, and decides with the rules in [`DestinationState`] and [`Fate`] what follows from each
+//! attempt.
+//!
+//! ```text
+//! job's transaction ── event, unrouted ──> store ── unrouted ──> router ── messages ──┐
+//!                                            ^                                        v
+//!                                            └── fate, destination's state ── dispatcher ──> Notifier::notify
+//! ```
+//!
+//! A *destination* is what is slow, fails or asks for patience together: a channel and, usually, an origin
+//! (`https://host:443`). Places, rates and the breaker belong to it.
+//!
+//! Uses: error, event, executor, id, notify, shutdown, time.
+
+mod attempt;
+mod destination;
+mod dispatcher;
+mod fate;
+mod key;
+mod queues;
+mod rate;
+mod router;
+mod store;
+
+pub use attempt::{Attempted, Claimed};
+pub use destination::{DestinationState, News};
+pub use dispatcher::Dispatcher;
+pub use fate::Fate;
+pub use key::DestinationKey;
+pub use queues::{ClaimRequest, Waiting};
+pub use rate::Rate;
+pub use router::{NewMessage, Route, Routed, Unrouted};
+pub use store::{Exchange, Exchanged, OutboxStore};

@@ -1,0 +1,105 @@
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Routed, Unrouted, Waiting};
+use crate::{Clock, Result};
+
+/// Where an engine keeps events and messages. One conformance suite runs on all:
+/// [`exercise_engine`](crate::testing::exercise_engine).
+#[async_trait]
+pub trait OutboxStore: fmt::Debug + Send + Sync + 'static {
+    /// Events that are not routed yet, in their order, if this process has the right to route for these channels: one
+    /// process has it at a time, for as long as it goes on asking. [`Event::notify`] holds the targets of the event's job.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    async fn unrouted(&self, channels: &[String], most: usize) -> Result<Vec<Unrouted>>;
+
+    /// The destinations of these channels that something waits for.
+    ///
+    /// # Errors
+    /// The store can not be read.
+    async fn waiting(&self, channels: &[String]) -> Result<Vec<Waiting>>;
+
+    /// Writes down attempts and routes, and claims messages: all of it, or nothing.
+    ///
+    /// # Errors
+    /// The store can not be written. The dispatcher then calls [`OutboxStore::reconcile`].
+    async fn exchange(&self, exchange: Exchange<'_>) -> Result<Exchanged>;
+
+    /// Gives back what this process has claimed and does not know of: an exchange has failed, and may have been stored
+    /// all the same. `held` are the messages that it knows.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    async fn reconcile(&self, held: &HashSet<i64>) -> Result<()>;
+
+    /// Ends what has run out: leases of processes that are gone, messages that are not worth sending any more.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    async fn expire(&self) -> Result<()>;
+
+    /// Writes down what was sent, and gives back all else that this process has claimed: it stops.
+    ///
+    /// # Errors
+    /// The store can not be written.
+    async fn give_back(&self, done: &[Attempted]) -> Result<()>;
+
+    /// The clock by which messages are due: the same for all processes on the store.
+    fn clock(&self) -> Arc<dyn Clock>;
+
+    /// Is told when there may be something new to do.
+    fn changed(&self) -> &Notify;
+
+    /// How often to look when nobody tells.
+    fn poll(&self) -> Duration {
+        Duration::from_millis(500)
+    }
+
+    /// Whether messages outlive the process. If they do not, a dispatcher that is to stop waits for the last of them.
+    fn is_durable(&self) -> bool {
+        true
+    }
+}
+
+/// What a dispatcher gives to the store and wants from it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Exchange<'a> {
+    /// Attempts to write down.
+    pub done: &'a [Attempted],
+    /// Events that were routed.
+    pub routed: &'a [Routed],
+    /// What to claim.
+    pub claims: &'a [ClaimRequest],
+}
+
+impl<'a> Exchange<'a> {
+    pub(super) fn new(
+        done: &'a [Attempted],
+        routed: &'a [Routed],
+        claims: &'a [ClaimRequest],
+    ) -> Self {
+        Self { done, routed, claims }
+    }
+}
+
+/// What came of an exchange.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Exchanged {
+    /// What was claimed, for each request in its order.
+    pub claimed: Vec<Vec<Claimed>>,
+    /// New messages that are sent at once.
+    pub begun: Vec<Claimed>,
+    /// Destinations of which something else is true now than was known of them.
+    pub changed: Vec<DestinationKey>,
+    /// Whether there are messages now that wait.
+    pub waits: bool,
+}

@@ -1,0 +1,456 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+
+use super::scripted::Told;
+use super::{Act, FakeBackend, FakeWork, ManualClock, ScriptedNotifier, dot, soon};
+use crate::engine::Engine;
+use crate::event::{DeliveryFailure, Event, EventData, EventKind};
+use crate::executor::DeliveryPolicy;
+use crate::notify::{NotifyError, RateLimit, Recipient, Recipients, Scope, Terms};
+use crate::spec::{IntoSpec, JobOptions, JobSpec, Pipeline};
+use crate::storage::MemoryStorage;
+use crate::{Builder, Clock as _, Error, JobId, Mediaflow, Result};
+
+/// The conformance suite of an engine's outbox: `make` gives a new, empty engine each time, on this clock.
+///
+/// # Panics
+/// With what is wrong.
+pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
+    macro_rules! each {
+        ($($test:ident)*) => {
+            $({
+                let clock = ManualClock::new();
+                $test(Host::new(make(clock.clone()).await, clock)).await;
+            })*
+        };
+    }
+    each! {
+        everything_but_success_is_tried_again
+        a_schedule_ends_and_is_told_once
+        patience_and_outages_use_up_no_attempts
+        refused_credentials_hold_a_destination_back
+        refused_credentials_of_one_address_hold_back_only_that
+        an_address_that_is_gone_ends_alone
+        the_hosts_own_endpoint_is_disabled_after_days
+        addresses_of_one_origin_share_a_breaker
+        a_time_to_live_ends_what_waits
+        recipients_are_found_and_found_again
+        terms_of_a_channel_are_kept
+        a_thread_goes_on
+        a_batch_is_told_in_numbers
+        a_batch_of_a_job_that_another_one_has_is_told
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(86_400);
+
+struct Host<E> {
+    engine: E,
+    clock: ManualClock,
+    fake: FakeBackend,
+    policy: DeliveryPolicy,
+}
+
+/// A host that runs, with its notifiers.
+struct Running {
+    media: Mediaflow,
+    clock: ManualClock,
+    hooks: ScriptedNotifier,
+    /// Hears of failures to tell, and of destinations.
+    ops: ScriptedNotifier,
+}
+
+impl<E: Engine> Host<E> {
+    /// Attempts after 5 s and 60 s, without jitter.
+    fn new(engine: E, clock: ManualClock) -> Self {
+        let schedule = vec![5 * SECOND, 60 * SECOND];
+        let policy = DeliveryPolicy { schedule, jitter: 0.0, ..DeliveryPolicy::default() };
+        Self { engine, clock, fake: FakeBackend::new(), policy }
+    }
+
+    async fn start(self, hooks: ScriptedNotifier) -> Running {
+        self.start_with(hooks, |builder| builder).await
+    }
+
+    async fn start_with(
+        self,
+        hooks: ScriptedNotifier,
+        change: impl FnOnce(Builder) -> Builder,
+    ) -> Running {
+        let kinds = [EventKind::DeliveryFailed, EventKind::DestinationDisabled];
+        let ops = ScriptedNotifier::new(kinds).named("ops");
+        let builder = Mediaflow::builder()
+            .engine(self.engine)
+            .with(self.fake.operations())
+            .storage_with("out", MemoryStorage::new())
+            .clock(Arc::new(self.clock.clone()))
+            .delivery(self.policy)
+            .notify(hooks.clone())
+            .notify(ops.clone());
+        let media = change(builder).start().await.expect("start");
+        Running { media, clock: self.clock, hooks, ops }
+    }
+}
+
+impl Running {
+    /// Tells an address of the creation of a job that never runs.
+    async fn tell(&self, to: &str) -> JobId {
+        let later = self.clock.now().plus(3650 * DAY);
+        let options = JobOptions::new().run_at(later);
+        let options = if to.is_empty() { options } else { options.notify("hooks", to) };
+        let job = self.media.submit(spec("parked").with_options(options)).await;
+        job.expect("submit").id()
+    }
+
+    /// The failures that were told, once there are so many attempts to tell.
+    async fn failures(&self, attempts: usize) -> Vec<DeliveryFailure> {
+        let told = self.ops.told(attempts).await;
+        let failure = |told: Told| match told.event.data {
+            EventData::Delivery(failure) => Some(*failure),
+            _ => None,
+        };
+        told.into_iter().filter_map(failure).collect()
+    }
+
+    /// Turns the clock a little at a time until there have been so many attempts at an address.
+    async fn until(&self, to: &str, attempts: usize, step: Duration) -> Vec<Told> {
+        let turned = async {
+            while self.hooks.of(to).len() < attempts {
+                self.clock.advance(step);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        soon(&format!("{attempts} attempts at `{to}`"), turned).await;
+        self.hooks.of(to)
+    }
+
+    async fn done(self) {
+        // What waits for days is not waited for.
+        soon("shutdown", self.media.shutdown(Duration::ZERO)).await.expect("shutdown");
+    }
+}
+
+fn created() -> ScriptedNotifier {
+    ScriptedNotifier::new([EventKind::JobCreated])
+}
+
+fn spec(name: &str) -> JobSpec {
+    let pipeline = Pipeline::from(dot())
+        .output(format!("out/{name}.gif"), |dot| dot.then(FakeWork::new(name)));
+    pipeline.build().and_then(IntoSpec::into_spec).expect("a valid spec")
+}
+
+fn broken() -> Act {
+    Act::Fail(NotifyError::retryable("broken"))
+}
+
+fn refused() -> Act {
+    Act::Fail(NotifyError::Auth { reason: "401".into() })
+}
+
+async fn everything_but_success_is_tried_again<E: Engine>(host: Host<E>) {
+    let running = host.start(created()).await;
+    running.hooks.next("a", [broken(), Act::Fail(NotifyError::ambiguous("no answer"))]);
+    running.tell("a").await;
+    let told = running.until("a", 3, SECOND).await;
+    let waits: Vec<_> = told.windows(2).map(|pair| pair[1].at.since(pair[0].at)).collect();
+    assert!(waits[0] >= 5 * SECOND && waits[1] >= 60 * SECOND, "{waits:?}");
+    assert!(told.iter().all(|told| told.message.id == told.event.id.into()));
+    assert!(told.iter().map(|told| told.attempt).eq(1..=3));
+    running.done().await;
+}
+
+async fn a_schedule_ends_and_is_told_once<E: Engine>(host: Host<E>) {
+    let running = host.start(created()).await;
+    running.hooks.always("a", broken());
+    running.hooks.always("a/2", broken());
+    running.tell("a").await;
+    running.until("a", 3, SECOND).await;
+    let failure = running.failures(1).await.remove(0);
+    assert_eq!((failure.channel.as_str(), failure.destination.as_str()), ("hooks", "a"));
+    assert_eq!((failure.attempts, failure.reason.as_str(), failure.dead), (3, "broken", 1));
+    // Another address at the same origin has nothing new to say of it.
+    running.tell("a/2").await;
+    running.until("a/2", 3, 30 * SECOND).await;
+    running.hooks.always("a", Act::Take);
+    running.tell("a").await;
+    running.until("a", 4, 30 * SECOND).await;
+    assert_eq!(running.failures(1).await.len(), 1);
+    running.done().await;
+}
+
+async fn patience_and_outages_use_up_no_attempts<E: Engine>(host: Host<E>) {
+    let running = host.start(created()).await;
+    let after = Some(90 * SECOND);
+    let throttled = || Act::Fail(NotifyError::Throttled { after, reason: "429".into() });
+    running.hooks.next("a", (0..12).map(|_| throttled()));
+    running.hooks.next("b", (0..12).map(|_| broken()));
+    running.tell("a").await;
+    let told = running.until("a", 13, 30 * SECOND).await;
+    assert!(told.windows(2).all(|pair| pair[1].at.since(pair[0].at) >= 90 * SECOND));
+    // Five messages open the breaker; after that only probes fail, and they count against nobody.
+    for _ in 0..5 {
+        running.tell("b").await;
+    }
+    running.until("b", 17, 120 * SECOND).await;
+    assert!(running.ops.of("").is_empty(), "nothing was lost");
+    running.done().await;
+}
+
+async fn refused_credentials_hold_a_destination_back<E: Engine>(mut host: Host<E>) {
+    host.policy.concurrency = 1;
+    let running = host.start(created()).await;
+    running.hooks.always("", refused());
+    for _ in 0..3 {
+        running.tell("").await;
+    }
+    let failure = running.failures(1).await.remove(0);
+    assert_eq!((failure.reason.as_str(), failure.dead), ("401", 0));
+    let told = running.until("", 8, 10 * SECOND).await;
+    // One attempt, and then one probe at a time, at growing distances.
+    assert!(told[1].at.since(told[0].at) >= 30 * SECOND, "{:?}", told[1].at.since(told[0].at));
+    assert!(told[7].at.since(told[6].at) >= 600 * SECOND);
+    running.hooks.always("", Act::Take);
+    let told = running.until("", 11, 60 * SECOND).await;
+    let mut ids: Vec<_> = told[8..].iter().map(|told| told.message.id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 3, "nothing was lost");
+    assert_eq!(running.failures(1).await.len(), 1, "told once");
+    running.done().await;
+}
+
+async fn refused_credentials_of_one_address_hold_back_only_that<E: Engine>(host: Host<E>) {
+    let running = host.start(created()).await;
+    running.hooks.always("a/refused", refused());
+    running.tell("a/refused").await;
+    running.failures(1).await;
+    running.tell("a/fine").await;
+    running.hooks.told(2).await;
+    assert_eq!(running.hooks.of("a/fine").len(), 1);
+    running.done().await;
+}
+
+async fn an_address_that_is_gone_ends_alone<E: Engine>(host: Host<E>) {
+    let running = host.start(created()).await;
+    let gone = Act::Fail(NotifyError::Gone { reason: "410".into() });
+    running.hooks.next("a/1", [gone]);
+    running.tell("a/1").await;
+    running.failures(1).await;
+    running.tell("a/1").await;
+    running.tell("a/2").await;
+    running.hooks.told(2).await;
+    assert_eq!((running.hooks.of("a/1").len(), running.hooks.of("a/2").len()), (1, 1));
+    running.done().await;
+}
+
+async fn the_hosts_own_endpoint_is_disabled_after_days<E: Engine>(host: Host<E>) {
+    let running = host.start(created()).await;
+    running.hooks.always("", Act::Fail(NotifyError::Gone { reason: "410".into() }));
+    running.tell("").await;
+    running.hooks.told(1).await;
+    let begin = running.clock.now();
+    let disabled = async {
+        loop {
+            let told = running.ops.of("").into_iter();
+            let mut disabled =
+                told.filter(|told| told.event.kind == EventKind::DestinationDisabled);
+            if let Some(told) = disabled.next() {
+                return told;
+            }
+            running.clock.advance(Duration::from_secs(1800));
+            running.tell("").await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let told = soon("the end of the endpoint", disabled).await;
+    assert!(told.event.time.since(begin) >= 5 * DAY, "{:?}", told.event.time.since(begin));
+    let EventData::Disabled { channel, reason, .. } = told.event.data else { panic!("{told:?}") };
+    assert_eq!((channel.as_str(), reason.as_str()), ("hooks", "410"));
+    running.done().await;
+}
+
+async fn addresses_of_one_origin_share_a_breaker<E: Engine>(mut host: Host<E>) {
+    host.policy.concurrency = 2;
+    let running = host.start(created()).await;
+    for number in 0..40 {
+        running.hooks.always(&format!("dead/{number}"), broken());
+    }
+    for number in 0..40 {
+        running.tell(&format!("dead/{number}")).await;
+    }
+    running.tell("healthy").await;
+    running.hooks.told(6).await;
+    let arrived = async {
+        while running.hooks.of("healthy").is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    soon("the healthy one", arrived).await;
+    let dead = || (0..40).map(|n| running.hooks.of(&format!("dead/{n}")).len()).sum::<usize>();
+    assert!((5..=7).contains(&dead()), "{} attempts at a dead origin", dead());
+    // It comes back: all arrive.
+    for number in 0..40 {
+        running.hooks.always(&format!("dead/{number}"), Act::Take);
+    }
+    let back = async {
+        while (0..40).any(|n| running.hooks.of(&format!("dead/{n}")).is_empty()) {
+            running.clock.advance(10 * SECOND);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    soon("the backlog", back).await;
+    assert!(running.ops.of("").is_empty());
+    running.done().await;
+}
+
+async fn a_time_to_live_ends_what_waits<E: Engine>(mut host: Host<E>) {
+    host.policy.time_to_live = DAY;
+    let running = host.start(created()).await;
+    running.hooks.always("a", Act::Fail(NotifyError::Auth { reason: "401".into() }));
+    running.hooks.always(
+        "b",
+        Act::Fail(NotifyError::Throttled { after: Some(7200 * SECOND), reason: "429".into() }),
+    );
+    running.tell("b").await;
+    let told = running.until("b", 10, 600 * SECOND).await;
+    assert!(told[9].at.since(told[0].at) < DAY);
+    let over = async {
+        while running.ops.of("").is_empty() {
+            running.clock.advance(3600 * SECOND);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon("the end of its time", over).await;
+    let failure = running.failures(1).await.remove(0);
+    assert_eq!((failure.destination.as_str(), failure.dead), ("b", 1));
+    running.done().await;
+}
+
+/// Finds nobody at first, in two ways, and then one person more than is configured.
+#[derive(Debug)]
+struct Directory(AtomicU32);
+
+#[async_trait]
+impl Recipients for Directory {
+    async fn find(&self, event: &Event, mut found: Vec<Recipient>) -> Result<Vec<Recipient>> {
+        if event.kind != EventKind::JobCreated {
+            return Ok(found);
+        }
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(Error::transient("directory.away", "the directory is away")),
+            1 => panic!("the directory panics on demand"),
+            _ => {
+                found.push(Recipient::new("hooks").to("looked/up"));
+                Ok(found)
+            }
+        }
+    }
+}
+
+async fn recipients_are_found_and_found_again<E: Engine>(host: Host<E>) {
+    let directory = Directory(AtomicU32::new(0));
+    let running = host.start_with(created(), |builder| builder.recipients(directory)).await;
+    running.tell("a").await;
+    let told = running.until("looked/up", 1, 5 * SECOND).await;
+    running.hooks.told(2).await;
+    assert_eq!(running.hooks.of("a")[0].event.id, told[0].event.id);
+    running.done().await;
+}
+
+async fn terms_of_a_channel_are_kept<E: Engine>(host: Host<E>) {
+    let mut terms = Terms::default();
+    (terms.rate, terms.scope) = (Some(RateLimit::new(1, 10 * SECOND)), Scope::Address);
+    let running = host.start(created().under(terms)).await;
+    for _ in 0..4 {
+        running.tell("a/slow").await;
+    }
+    running.tell("a/other").await;
+    let told = running.until("a/slow", 4, SECOND).await;
+    assert!(told.windows(2).all(|pair| pair[1].at.since(pair[0].at) >= 9 * SECOND), "{told:?}");
+    assert_eq!(running.hooks.of("a/other").len(), 1, "its own rate");
+    running.done().await;
+}
+
+/// Puts everything that it tells into one thread.
+#[derive(Debug)]
+struct Threads;
+
+#[async_trait]
+impl Recipients for Threads {
+    async fn find(&self, _event: &Event, found: Vec<Recipient>) -> Result<Vec<Recipient>> {
+        Ok(found.into_iter().map(|recipient| recipient.thread("upload-7")).collect())
+    }
+}
+
+async fn a_thread_goes_on<E: Engine>(mut host: Host<E>) {
+    // The next message goes when the one before it is written down.
+    host.policy.concurrency = 1;
+    let running = host.start_with(created(), |builder| builder.recipients(Threads)).await;
+    running.hooks.next("a", [Act::Name("ts-1"), Act::Name("ts-2")]);
+    let mut names = Vec::new();
+    for number in 1..=3 {
+        running.tell("a").await;
+        let told = running.hooks.told(number).await.remove(number - 1);
+        names.push(told.message.thread.and_then(|thread| thread.provider_id));
+    }
+    let names: Vec<_> = names.iter().map(|name| name.as_deref()).collect();
+    assert_eq!(names, [None, Some("ts-1"), Some("ts-2")]);
+    running.done().await;
+}
+
+async fn a_batch_is_told_in_numbers<E: Engine>(host: Host<E>) {
+    let hooks = ScriptedNotifier::new([EventKind::BatchCompleted]);
+    let wrong = crate::Failure::from(&Error::input("fake.wrong", "it is wrong"));
+    host.fake.script("b", [super::Behaviour::Fail(wrong)]);
+    let running = host.start(hooks).await;
+    let options = JobOptions::new().notify("hooks", "a/secret");
+    let specs = ["a", "b", "c"].map(|name| spec(name).with_options(options.clone()));
+    let mut events = running.media.events();
+    let batch = running.media.eager(specs).await.expect("submit");
+    let jobs: Vec<_> = batch.jobs().map(|job| job.id()).collect();
+    let told = running.hooks.told(1).await.remove(0);
+    assert_eq!(told.to, "a/secret", "the targets of its first job");
+    let EventData::Batch(summary) = &told.event.data else { panic!("{told:?}") };
+    let counts: Vec<_> = summary.counts.iter().map(|(state, n)| (state.as_str(), *n)).collect();
+    assert_eq!(counts, [("failed", 1), ("succeeded", 2)]);
+    assert_eq!((&summary.named, summary.jobs()), (&jobs, 3));
+    let failures: Vec<_> = summary.failures.iter().map(|f| (f.job, f.code.as_str())).collect();
+    assert_eq!(failures, [(jobs[1], "fake.wrong")]);
+    let shown = serde_json::to_string(&told.event).expect("JSON");
+    assert!(!shown.contains("secret"), "an address in what is sent: {shown}");
+    while let Some(event) = soon("event", events.next()).await {
+        let shown = serde_json::to_string(&event).expect("JSON");
+        assert!(!shown.contains("secret"), "an address in {shown}");
+        if event.kind == EventKind::BatchCompleted {
+            break;
+        }
+    }
+    running.done().await;
+}
+
+async fn a_batch_of_a_job_that_another_one_has_is_told<E: Engine>(host: Host<E>) {
+    let hooks = ScriptedNotifier::new([EventKind::BatchCompleted]);
+    host.fake.script("shared", [super::Behaviour::Block]);
+    let fake = host.fake.clone();
+    let running = host.start(hooks).await;
+    let keyed = || spec("shared").with_options(JobOptions::new().idempotency_key("k"));
+    let first = running.media.submit(keyed()).await.expect("submit");
+    fake.begun("shared", 1).await;
+    let batches = [
+        running.media.eager([keyed(), spec("other")]).await.expect("submit").id(),
+        running.media.eager([keyed(), keyed()]).await.expect("submit").id(),
+    ];
+    fake.release();
+    soon("end", first.done()).await.expect("success");
+    let told = running.hooks.told(2).await;
+    let mut of: Vec<_> = told.iter().filter_map(|told| told.event.batch).collect();
+    of.sort();
+    assert_eq!(of, batches);
+    running.done().await;
+}

@@ -1,0 +1,128 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mediaflow_core::{Error, ErrorKind, Failure, Result};
+use tokio::sync::oneshot;
+
+/// Something that is done in a transaction, together with others of its kind that are wanted at the same moment: a
+/// database charges by the commit.
+pub(crate) trait GroupCommit: Send + Sync + Sized + 'static {
+    /// What the transaction works with.
+    type Context: Send + Sync + 'static;
+
+    /// What comes of it.
+    type Done: Send + 'static;
+
+    /// Does all of these in one transaction, or none of them. Several that fail are done again one by one, so the error
+    /// that one of them deserves does not reach the others.
+    fn commit(
+        context: &Self::Context,
+        items: &[Self],
+    ) -> impl Future<Output = Result<Vec<Self::Done>>> + Send;
+}
+
+/// Those who wait for a transaction of one kind. One is under way at a time; who comes meanwhile shares the next.
+pub(crate) struct CommitQueue<T: GroupCommit> {
+    context: Arc<T::Context>,
+    waiting: Mutex<Waiting<T>>,
+}
+
+struct Waiting<T: GroupCommit> {
+    items: VecDeque<(T, oneshot::Sender<Result<T::Done>>)>,
+    busy: bool,
+}
+
+/// How many share a transaction: enough to forget its cost, and few enough for a short one.
+const MOST: usize = 16;
+
+impl<T: GroupCommit> CommitQueue<T> {
+    pub(crate) fn new(context: &Arc<T::Context>) -> Arc<Self> {
+        let waiting = Waiting { items: VecDeque::new(), busy: false };
+        Arc::new(Self { context: Arc::clone(context), waiting: Mutex::new(waiting) })
+    }
+
+    /// Does something, together with whatever else waits. Once it is queued it is done, even if nobody waits any more.
+    pub(crate) async fn commit(self: &Arc<Self>, item: T) -> Result<T::Done> {
+        let (sender, done) = oneshot::channel();
+        let idle = {
+            let mut waiting = self.lock();
+            waiting.items.push_back((item, sender));
+            !std::mem::replace(&mut waiting.busy, true)
+        };
+        if idle {
+            tokio::spawn(serve(Leader { queue: Arc::clone(self), over: false }));
+        }
+        done.await.unwrap_or_else(|_| {
+            Err(Error::transient(
+                "queue.unavailable",
+                "a transaction was given up; nothing of it is stored",
+            ))
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting<T>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Works until nobody waits.
+async fn serve<T: GroupCommit>(mut leader: Leader<T>) {
+    loop {
+        // Whoever has become ready in this moment is queued first.
+        tokio::task::yield_now().await;
+        let (items, senders): (Vec<_>, Vec<_>) = {
+            let mut waiting = leader.queue.lock();
+            if waiting.items.is_empty() {
+                waiting.busy = false;
+                leader.over = true;
+                return;
+            }
+            let most = waiting.items.len().min(MOST);
+            waiting.items.drain(..most).unzip()
+        };
+        let context = &leader.queue.context;
+        let mut done = Vec::with_capacity(items.len());
+        match T::commit(context, &items).await {
+            Ok(all) => done.extend(all.into_iter().map(Ok)),
+            Err(error) if items.len() == 1 => done.push(Err(error)),
+            // The database is away, for each of them.
+            Err(error)
+                if error.kind() == ErrorKind::Transient && error.code() != "queue.conflict" =>
+            {
+                let failure = Failure::from(&error);
+                done.extend(items.iter().map(|_| Err(failure.clone().into())));
+            }
+            Err(_) => {
+                for item in &items {
+                    let one = T::commit(context, std::slice::from_ref(item)).await;
+                    done.push(one.and_then(|one| one.into_iter().next().ok_or_else(nothing)));
+                }
+            }
+        }
+        for (sender, done) in senders.into_iter().zip(done) {
+            // Who has stopped waiting does not mind.
+            let _ = sender.send(done);
+        }
+    }
+}
+
+/// The task that commits for a queue. If it panics, the next one to be queued starts another.
+struct Leader<T: GroupCommit> {
+    queue: Arc<CommitQueue<T>>,
+    over: bool,
+}
+
+impl<T: GroupCommit> Drop for Leader<T> {
+    fn drop(&mut self) {
+        if !self.over {
+            let mut waiting = self.queue.lock();
+            waiting.busy = false;
+            // Those who wait are told that it was given up.
+            waiting.items.clear();
+        }
+    }
+}
+
+fn nothing() -> Error {
+    Error::internal("queue.database", "a transaction gave no result")
+}

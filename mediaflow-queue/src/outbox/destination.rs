@@ -1,0 +1,158 @@
+//! What is remembered of destinations: read and locked at the beginning of a transaction, written at its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mediaflow_core::outbox::DestinationState;
+use mediaflow_core::{Result, Timestamp};
+use sqlx::AssertSqlSafe;
+
+use crate::db::{Row, Tx, Value, places, values};
+use crate::process::Process;
+
+/// The columns of [`read`].
+pub(super) const COLUMNS: &str = "failures, probes, probe_until, blocked_until, paid_until, failing_since, paused, disabled_at, reason, told";
+
+/// Destinations of a transaction, by their texts.
+#[derive(Debug, Default)]
+pub(super) struct Locked {
+    pub(super) rows: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) state: DestinationState,
+    before: DestinationState,
+    stored: bool,
+}
+
+/// The destinations of an exchange. They are locked before anything else, in one order.
+pub(super) struct Touched {
+    pub(super) keys: BTreeSet<String>,
+    /// Those that have something to be remembered now, if they had not before.
+    pub(super) failing: BTreeSet<String>,
+}
+
+/// How many keys one statement names.
+const TOGETHER: usize = 64;
+
+/// How long a rate is remembered that is not used: far longer than any bucket takes to fill.
+const RATE: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// Reads destinations, and keeps others from writing them. One that is failing gets a row first, so that two processes
+/// can not both believe to be the first that fails.
+pub(super) async fn lock(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    touched: &Touched,
+) -> Result<Locked> {
+    let add = |keys: &BTreeSet<String>| keys.iter().map(Value::from).collect::<Vec<_>>();
+    for failing in add(&touched.failing).chunks(TOGETHER) {
+        let insert = format!(
+            "INSERT INTO mediaflow_destinations (destination) VALUES {} ON CONFLICT (destination) DO NOTHING",
+            places(failing.len(), 1)
+        );
+        tx.run(AssertSqlSafe(insert), failing).await?;
+    }
+    let mut locked = Locked::default();
+    for keys in add(&touched.keys).chunks(TOGETHER) {
+        let find = format!(
+            "SELECT destination, {COLUMNS} FROM mediaflow_destinations WHERE destination IN {}
+             ORDER BY destination{}",
+            places(1, keys.len()),
+            process.db.for_update()
+        );
+        for row in tx.rows(AssertSqlSafe(find), keys).await? {
+            let state = read(&row)?;
+            let entry = Entry { before: state.clone(), state, stored: true };
+            locked.rows.insert(row.text("destination")?, entry);
+        }
+    }
+    Ok(locked)
+}
+
+impl Locked {
+    /// Whether a destination works, and nothing is to be remembered of it.
+    pub(super) fn is_clear(&self, key: &str) -> bool {
+        !self.rows.contains_key(key)
+    }
+
+    /// The state of a destination, to be changed.
+    pub(super) fn state(&mut self, key: &str) -> &mut DestinationState {
+        let entry = || Entry {
+            state: DestinationState::default(),
+            before: DestinationState::default(),
+            stored: false,
+        };
+        &mut self.rows.entry(key.to_owned()).or_insert_with(entry).state
+    }
+}
+
+/// Writes what has changed, and forgets what is not worth remembering.
+pub(super) async fn save(tx: &mut Tx<'_, '_>, locked: &Locked, now: Timestamp) -> Result<()> {
+    for (key, entry) in &locked.rows {
+        if is_clear(&entry.state, now) {
+            if entry.stored {
+                let forget = "DELETE FROM mediaflow_destinations WHERE destination = $1";
+                tx.run(forget, values![key]).await?;
+            }
+        } else if entry.state != entry.before {
+            write(tx, key, &entry.state).await?;
+        }
+    }
+    Ok(())
+}
+
+fn is_clear(state: &DestinationState, now: Timestamp) -> bool {
+    let mut rest = state.clone();
+    let used = Timestamp::from_millis(rest.paid_until.max(0).unsigned_abs() / 1000).plus(RATE);
+    if used < now {
+        rest.paid_until = 0;
+    }
+    rest == DestinationState::default()
+}
+
+pub(super) async fn write(tx: &mut Tx<'_, '_>, key: &str, state: &DestinationState) -> Result<()> {
+    let write = "INSERT INTO mediaflow_destinations
+           (destination, failures, probes, probe_until, blocked_until, paid_until, failing_since, paused, disabled_at, reason, told)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (destination) DO UPDATE SET failures = excluded.failures, probes = excluded.probes,
+           probe_until = excluded.probe_until, blocked_until = excluded.blocked_until, paid_until = excluded.paid_until,
+           failing_since = excluded.failing_since, paused = excluded.paused, disabled_at = excluded.disabled_at,
+           reason = excluded.reason, told = excluded.told";
+    tx.run(
+        write,
+        values![
+            key,
+            state.failures,
+            state.probes,
+            state.probe_until,
+            state.blocked_until,
+            state.paid_until,
+            state.failing_since,
+            state.paused,
+            state.disabled_at,
+            state.reason.clone(),
+            state.told
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// The state in a row. Without one, as from an outer join, it is that of a destination that works.
+pub(super) fn read(row: &Row) -> Result<DestinationState> {
+    let mut state = DestinationState::default();
+    let Some(failures) = row.opt_int("failures")? else { return Ok(state) };
+    let small = |value: i64| u32::try_from(value).unwrap_or(u32::MAX);
+    state.failures = small(failures);
+    state.probes = small(row.int("probes")?);
+    state.probe_until = row.time("probe_until")?;
+    state.blocked_until = row.time("blocked_until")?;
+    state.paid_until = row.int("paid_until")?;
+    state.failing_since = row.opt_time("failing_since")?;
+    state.paused = row.int("paused")? != 0;
+    state.disabled_at = row.opt_time("disabled_at")?;
+    state.reason = row.opt_text("reason")?;
+    state.told = row.int("told")? != 0;
+    Ok(state)
+}

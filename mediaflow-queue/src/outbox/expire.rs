@@ -1,0 +1,198 @@
+//! What has run out, or was left behind by a process that is gone.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use mediaflow_core::event::DeliveryFailure;
+use mediaflow_core::outbox::Fate;
+use mediaflow_core::{EventKind, Result, Timestamp};
+
+use super::destination;
+use super::destination::Touched;
+use super::handle::{Outbox, policy_of, to_key};
+use crate::db::{Row, Tx, values};
+use crate::events;
+use crate::process::Process;
+
+const LOST: &str = "the process that was sending it ended, or did not answer in time";
+const OVER: &str = "it was not delivered within its time to live";
+
+/// How many messages one transaction ends.
+const PAGE: i64 = 200;
+
+/// Takes what a dead process was sending, in the transaction that takes over its work, and its right to route. It may have
+/// been sent, and what is sent may be why the process is dead: it counts as an attempt, and against the message.
+pub(crate) async fn release(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    dead_worker: &str,
+) -> Result<()> {
+    tx.run("DELETE FROM mediaflow_leases WHERE holder = $1", values![dead_worker]).await?;
+    let find = "SELECT id, attempts, failures, expires_at, destination, event, kind, job, error FROM mediaflow_messages
+                WHERE state = 'sending' AND worker = $1 ORDER BY id";
+    let rows = tx.rows(find, values![dead_worker]).await?;
+    let dead = lost(process, tx, &rows, i64::MAX).await?;
+    tell(process, tx, &dead).await
+}
+
+/// Gives back what this process is sending, because it stops. It may have been sent, so it counts as an attempt, and not
+/// against the message.
+pub(super) async fn stop(process: &Process, tx: &mut Tx<'_, '_>) -> Result<()> {
+    let back = "UPDATE mediaflow_messages SET state = 'pending', worker = NULL, lease_until = NULL, due = $2
+                WHERE state = 'sending' AND worker = $1 RETURNING id, attempts";
+    for row in tx.rows(back, values![&process.id, process.now()]).await? {
+        log_lost(tx, row.int("id")?, row.int("attempts")?, process.now()).await?;
+    }
+    Ok(())
+}
+
+async fn log_lost(tx: &mut Tx<'_, '_>, id: i64, attempts: i64, now: Timestamp) -> Result<()> {
+    let log = "INSERT INTO mediaflow_attempts (message, attempt, at, took, outcome, error)
+               VALUES ($1, $2, $3, 0, 'lost', $4)";
+    tx.run(log, values![id, attempts, now, LOST]).await.map(drop)
+}
+
+/// Ends leases of other processes, and messages that are not worth sending any more. This process knows what it is
+/// sending.
+pub(super) async fn expire(outbox: &Outbox) -> Result<()> {
+    let process = &outbox.process;
+    let now = process.now();
+    let columns = "id, attempts, failures, expires_at, destination, event, kind, job, error";
+    let expired = format!(
+        "SELECT {columns} FROM mediaflow_messages
+         WHERE state = 'sending' AND lease_until <= $1 AND worker <> $2 ORDER BY lease_until, id LIMIT {PAGE}"
+    );
+    let over = format!(
+        "SELECT {columns} FROM mediaflow_messages
+         WHERE state = 'pending' AND expires_at <= $1 ORDER BY expires_at, id LIMIT {PAGE}"
+    );
+    let sql = |text: &str| sqlx::AssertSqlSafe(text.to_owned());
+    let any = process.db.row(sql(&expired), values![now, &process.id]).await?.is_some()
+        || process.db.row(sql(&over), values![now]).await?.is_some();
+    if !any {
+        return Ok(());
+    }
+    let mut transaction = process.db.begin().await?;
+    let mut tx = transaction.tx();
+    let rows = tx.rows(sql(&expired), values![now, &process.id]).await?;
+    let moment = i64::try_from(now.millis()).unwrap_or(i64::MAX);
+    let mut dead = lost(process, &mut tx, &rows, moment).await?;
+    for row in tx.rows(sql(&over), values![now]).await? {
+        let end = "UPDATE mediaflow_messages SET state = 'dead', ended_at = $2, error = coalesce(error, $3)
+                   WHERE id = $1 AND state = 'pending' AND expires_at <= $2";
+        if tx.run(end, values![row.int("id")?, now, OVER]).await? > 0 {
+            dead.push(Given::read(&row, OVER)?);
+        }
+    }
+    tell(process, &mut tx, &dead).await?;
+    transaction.commit().await?;
+    process.deliveries.notify_one();
+    Ok(())
+}
+
+/// A message that was given up without an answer.
+struct Given {
+    destination: String,
+    event: String,
+    kind: String,
+    job: Option<String>,
+    attempts: i64,
+    reason: String,
+}
+
+impl Given {
+    fn read(row: &Row, reason: &str) -> Result<Self> {
+        let last = row.opt_text("error")?;
+        let reason =
+            last.map_or_else(|| reason.to_owned(), |last| format!("{reason}; before: {last}"));
+        Ok(Self {
+            destination: row.text("destination")?,
+            event: row.text("event")?,
+            kind: row.text("kind")?,
+            job: row.opt_text("job")?,
+            attempts: row.int("attempts")?,
+            reason,
+        })
+    }
+}
+
+/// Puts messages back whose attempts are lost, each at its place in the schedule. Gives those whose schedule has ended.
+async fn lost(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    rows: &[Row],
+    expired: i64,
+) -> Result<Vec<Given>> {
+    let (now, mut dead) = (process.now(), Vec::new());
+    for row in rows {
+        let (id, attempts) = (row.int("id")?, row.int("attempts")?);
+        let failures = u32::try_from(row.int("failures")?).unwrap_or(u32::MAX);
+        let policy = policy_of(process, &to_key(&row.text("destination")?).channel);
+        let fate = Fate::lost(failures, row.time("expires_at")?, &policy, now);
+        let (state, due, failures, ended) = match fate {
+            Fate::Again { due, failures } => ("pending", Some(due), failures, None),
+            Fate::Delivered | Fate::Dead => ("dead", None, failures, Some(now)),
+        };
+        let back = "UPDATE mediaflow_messages SET state = $4, worker = NULL, lease_until = NULL, due = coalesce($5, due),
+                    failures = $6, ended_at = $7, error = $8
+                    WHERE id = $1 AND state = 'sending' AND attempts = $2 AND lease_until <= $3";
+        let written =
+            tx.run(back, values![id, attempts, expired, state, due, failures, ended, LOST]).await?;
+        if written == 0 {
+            continue;
+        }
+        if fate == Fate::Dead {
+            dead.push(Given::read(row, LOST)?);
+        }
+        log_lost(tx, id, attempts, now).await?;
+    }
+    Ok(dead)
+}
+
+/// Tells of messages that were given up: once for each destination, until something arrives there.
+async fn tell(process: &Process, tx: &mut Tx<'_, '_>, dead: &[Given]) -> Result<()> {
+    let failure = |given: &&Given| {
+        let kinds = [EventKind::DeliveryFailed, EventKind::DestinationDisabled];
+        !kinds.iter().any(|kind| kind.as_str() == given.kind)
+    };
+    let mut groups: BTreeMap<&str, Vec<&Given>> = BTreeMap::new();
+    for given in dead.iter().filter(failure) {
+        groups.entry(&given.destination).or_default().push(given);
+    }
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let keys: BTreeSet<_> = groups.keys().map(|key| (*key).to_owned()).collect();
+    let touched = Touched { failing: keys.clone(), keys };
+    let mut locked = destination::lock(process, tx, &touched).await?;
+    let (now, mut told) = (process.now(), Vec::new());
+    for (key, given) in groups {
+        let [first, ..] = &*given else { continue };
+        let Ok(event) = first.event.parse() else { continue };
+        let at = to_key(key);
+        let mut failure = DeliveryFailure::new(at.channel, event, &*first.reason);
+        failure.destination = at.name;
+        failure.attempts = u32::try_from(first.attempts).unwrap_or(u32::MAX);
+        failure.dead = given.len() as u64;
+        let job = first.job.as_ref().and_then(|job| job.parse().ok());
+        told.extend(locked.state(key).gave_up(failure, job, now));
+    }
+    events::record(process, tx, &told).await?;
+    destination::save(tx, &locked, now).await
+}
+
+/// Gives back messages that were claimed in a transaction of which nobody knows whether it was committed: all of this
+/// process but `held`. Nothing was sent, so it is no attempt.
+pub(super) async fn reconcile(process: &Process, held: &HashSet<i64>) -> Result<()> {
+    let find = "SELECT id FROM mediaflow_messages WHERE state = 'sending' AND worker = $1";
+    let found = process.db.rows(find, values![&process.id]).await?;
+    for row in found {
+        let id = row.int("id")?;
+        if !held.contains(&id) {
+            let back = "UPDATE mediaflow_messages
+                        SET state = 'pending', worker = NULL, lease_until = NULL, attempts = attempts - 1
+                        WHERE id = $1 AND state = 'sending' AND worker = $2";
+            process.db.run(back, values![id, &process.id]).await?;
+        }
+    }
+    Ok(())
+}

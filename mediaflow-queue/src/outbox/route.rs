@@ -1,0 +1,325 @@
+//! Routing in the tables: one process at a time has the right to, and an event is routed once.
+//!
+//! Which channels there are differs between processes: in a deploy that adds one, or where some workers have notifiers
+//! that others lack. A process routes for its own channels. As long as there are others in the fleet, the event stays,
+//! marked with those that are done.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mediaflow_core::notify::{Message, Thread};
+use mediaflow_core::outbox::{Claimed, Exchanged, NewMessage, Route, Routed, Unrouted};
+use mediaflow_core::spec::{JobOptions, NotifyTarget};
+use mediaflow_core::{Event, Result, Timestamp};
+use sqlx::AssertSqlSafe;
+use tokio::time::Instant;
+
+use super::destination::Locked;
+use super::handle::{MARGIN, Outbox, policy_of, to_text};
+use crate::db::{Row, Tx, Value, places, values};
+use crate::process::Process;
+
+/// How long the right to route lasts, and how often it is asked for.
+const LEASE: Duration = Duration::from_secs(15);
+const ASK: Duration = Duration::from_secs(5);
+
+/// How long a channel is believed to come back that no process has.
+const GONE: Duration = Duration::from_secs(86_400);
+
+/// How often events are looked for that somebody has left to others.
+const LEFT: Duration = Duration::from_secs(2);
+
+/// The mark of an event that is for a newer build.
+const NEWER: &str = "?";
+
+/// Events that this process is to route.
+pub(super) async fn unrouted(
+    outbox: &Outbox,
+    channels: &[String],
+    most: usize,
+) -> Result<Vec<Unrouted>> {
+    if !may_route(outbox, channels).await? {
+        return Ok(Vec::new());
+    }
+    let process = &outbox.process;
+    let mut found = read(process, "", process.now(), most).await?;
+    let look = {
+        let routing = outbox.lock_routing();
+        routing.looked.is_none_or(|looked| looked.elapsed() >= LEFT)
+    };
+    if found.len() < most && look {
+        for mark in marks(process).await? {
+            let done = covered(&mark);
+            if mark == NEWER || channels.iter().any(|channel| !done.contains(channel.as_str())) {
+                found.extend(read(process, &mark, process.now(), most - found.len()).await?);
+            }
+        }
+        outbox.lock_routing().looked = Some(Instant::now());
+    }
+    Ok(found)
+}
+
+/// Asks for the right to route for these channels, now and then.
+async fn may_route(outbox: &Outbox, channels: &[String]) -> Result<bool> {
+    {
+        let routing = outbox.lock_routing();
+        if routing.ask_at.is_some_and(|at| at > Instant::now()) {
+            return Ok(routing.until.is_some_and(|until| until > Instant::now()));
+        }
+    }
+    let process = &outbox.process;
+    let asked = Instant::now();
+    let mut channels = channels.to_vec();
+    channels.sort();
+    let clock = process.db.clock();
+    let lease = format!(
+        "INSERT INTO mediaflow_leases (name, holder, lease_until) VALUES ($1, $2, {clock} + $3)
+         ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
+         WHERE mediaflow_leases.holder = excluded.holder OR mediaflow_leases.lease_until <= {clock}"
+    );
+    let name = format!("router {}", channels.join(" "));
+    let ours =
+        process.db.run(AssertSqlSafe(lease), values![name, &process.id, millis(LEASE)]).await? > 0;
+    if ours {
+        show(process, &channels).await?;
+    }
+    let mut routing = outbox.lock_routing();
+    routing.until = ours.then(|| asked + LEASE - ASK / 2);
+    routing.ask_at = Some(asked + ASK);
+    Ok(ours)
+}
+
+/// Tells the fleet which channels there are here.
+async fn show(process: &Process, channels: &[String]) -> Result<()> {
+    let clock = process.db.clock();
+    for channel in channels {
+        let see = format!(
+            "INSERT INTO mediaflow_channels (name, seen_at) VALUES ($1, {clock})
+             ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at"
+        );
+        process.db.run(AssertSqlSafe(see), values![channel]).await?;
+    }
+    Ok(())
+}
+
+/// The channels of the fleet. Read with the events, so that a channel that was there before an event is told of it.
+async fn seen(process: &Process, tx: &mut Tx<'_, '_>) -> Result<BTreeSet<String>> {
+    let clock = process.db.clock();
+    let find = format!("SELECT name FROM mediaflow_channels WHERE seen_at > {clock} - $1");
+    let rows = tx.rows(AssertSqlSafe(find), values![millis(GONE)]).await?;
+    rows.iter().map(|row| row.text("name")).collect()
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Gives back the right to route.
+pub(super) async fn release(process: &Process) -> Result<()> {
+    let release = "DELETE FROM mediaflow_leases WHERE holder = $1";
+    process.db.run(release, values![&process.id]).await.map(drop)
+}
+
+/// The marks of events that were left to others.
+async fn marks(process: &Process) -> Result<Vec<String>> {
+    let find = "WITH RECURSIVE marks (route) AS (
+            SELECT (SELECT min(route) FROM mediaflow_unrouted WHERE route > '')
+            UNION ALL
+            SELECT (SELECT min(route) FROM mediaflow_unrouted WHERE route > marks.route)
+            FROM marks WHERE marks.route IS NOT NULL
+        )
+        SELECT route FROM marks WHERE route IS NOT NULL";
+    let rows = process.db.rows(find, &[]).await?;
+    rows.iter().map(|row| row.text("route")).collect()
+}
+
+async fn read(process: &Process, mark: &str, now: Timestamp, most: usize) -> Result<Vec<Unrouted>> {
+    let find = "SELECT u.seq, e.body, j.notify, b.options FROM mediaflow_unrouted u
+        JOIN mediaflow_events e ON e.seq = u.seq
+        LEFT JOIN mediaflow_jobs j ON j.id = e.job
+        LEFT JOIN mediaflow_batches b ON e.job IS NULL AND b.id = e.batch
+        WHERE u.route = $1 AND u.route_at <= $2 ORDER BY u.seq LIMIT $3";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let rows = process.db.rows(find, values![mark, now, most]).await?;
+    rows.iter().map(|row| Ok(Unrouted::new(row.int("seq")?, event(row)))).collect()
+}
+
+/// The event with the targets of its job, or of its batch's first one.
+fn event(row: &Row) -> Result<Event> {
+    let mut event: Event = row.json("body")?;
+    // Who could not be told is no one to tell that.
+    if event.kind.is_of_delivery() {
+        return Ok(event);
+    }
+    let targets: Option<Vec<NotifyTarget>> = row.opt_json("notify")?;
+    let options: Option<JobOptions> = row.opt_json("options")?;
+    if let Some(targets) = targets.or(options.map(|options| options.notify)) {
+        event.notify = targets;
+    }
+    Ok(event)
+}
+
+fn covered(mark: &str) -> BTreeSet<&str> {
+    mark.split('|').filter(|channel| !channel.is_empty() && *channel != NEWER).collect()
+}
+
+/// Stores what became of events. Those that somebody else has routed meanwhile are passed over.
+pub(super) async fn store(
+    outbox: &Outbox,
+    tx: &mut Tx<'_, '_>,
+    routed: &[Routed],
+    locked: &Locked,
+    now: Timestamp,
+) -> Result<Exchanged> {
+    let mut exchanged = Exchanged::default();
+    if routed.is_empty() {
+        return Ok(exchanged);
+    }
+    let fleet = seen(&outbox.process, tx).await?;
+    let own: BTreeSet<_> = outbox.process.executor.channels().map(str::to_owned).collect();
+    let (mut messages, mut done) = (Vec::new(), Vec::new());
+    for group in routed.chunks(TOGETHER) {
+        for (seq, mark) in pending(&outbox.process, tx, group).await? {
+            let Some(routed) = group.iter().find(|routed| routed.seq == seq) else { continue };
+            let mut all: BTreeSet<&str> = covered(&mark);
+            match &routed.route {
+                Route::Later(until) => {
+                    let later = "UPDATE mediaflow_unrouted SET route_at = $2 WHERE seq = $1";
+                    tx.run(later, values![seq, *until]).await?;
+                    continue;
+                }
+                Route::Unknown => {
+                    let leave = "UPDATE mediaflow_unrouted SET route = $2 WHERE seq = $1";
+                    tx.run(leave, values![seq, NEWER]).await?;
+                    continue;
+                }
+                Route::Messages(new) => {
+                    let Some(event) = &routed.event else { continue };
+                    let new = new.iter().filter(|new| !all.contains(&*new.destination.channel));
+                    messages.extend(new.map(|new| (new, event)));
+                }
+            }
+            all.extend(own.iter().map(String::as_str));
+            if fleet.iter().all(|channel| all.contains(channel.as_str())) {
+                done.push(seq);
+            } else {
+                let mark: String = all.into_iter().map(|name| format!("|{name}")).collect();
+                let left = "UPDATE mediaflow_unrouted SET route = $2 WHERE seq = $1";
+                tx.run(left, values![seq, format!("{mark}|")]).await?;
+            }
+        }
+    }
+    for done in done.chunks(TOGETHER) {
+        let names: Vec<_> = done.iter().copied().map(Value::from).collect();
+        let delete =
+            format!("DELETE FROM mediaflow_unrouted WHERE seq IN {}", places(1, done.len()));
+        tx.run(AssertSqlSafe(delete), &names).await?;
+    }
+    for messages in messages.chunks(TOGETHER) {
+        add(outbox, tx, messages, locked, now, &mut exchanged).await?;
+    }
+    Ok(exchanged)
+}
+
+/// How many rows one statement writes. Each number of rows is a statement of its own, which the database prepares once.
+const TOGETHER: usize = 16;
+
+/// Events that are still to be routed, with their marks; nobody else routes them until the end of the transaction.
+async fn pending(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    routed: &[Routed],
+) -> Result<Vec<(i64, String)>> {
+    let numbers: Vec<_> = routed.iter().map(|routed| Value::from(routed.seq)).collect();
+    let find = format!(
+        "SELECT seq, route FROM mediaflow_unrouted WHERE seq IN {} ORDER BY seq{}",
+        places(1, numbers.len()),
+        process.db.for_update()
+    );
+    let rows = tx.rows(AssertSqlSafe(find), &numbers).await?;
+    rows.iter().map(|row| Ok((row.int("seq")?, row.text("route")?))).collect()
+}
+
+/// Columns of a new message.
+const COLUMNS: usize = 19;
+
+/// Adds messages. Those that are sent at once belong to this process from the beginning.
+async fn add(
+    outbox: &Outbox,
+    tx: &mut Tx<'_, '_>,
+    messages: &[(&NewMessage, &Arc<Event>)],
+    locked: &Locked,
+    now: Timestamp,
+    exchanged: &mut Exchanged,
+) -> Result<()> {
+    let process = &outbox.process;
+    let mut rows = Vec::with_capacity(messages.len() * COLUMNS);
+    for (new, event) in messages {
+        let key = to_text(&new.destination);
+        let at_once = new.at_once && new.thread.is_none() && locked.is_clear(&key);
+        let lease = now.plus(policy_of(process, &new.destination.channel).timeout).plus(MARGIN);
+        rows.extend_from_slice(values![
+            new.id,
+            &new.rule,
+            new.step,
+            &new.recipient,
+            &new.group,
+            &new.destination.channel,
+            key,
+            new.address.as_ref().map(|address| address.reveal().to_owned()),
+            new.thread.clone(),
+            event.id,
+            event.kind.as_str(),
+            event.job,
+            if at_once { "sending" } else { "pending" },
+            now,
+            new.expires_at,
+            i64::from(at_once),
+            at_once.then(|| process.id.clone()),
+            at_once.then_some(lease),
+            now
+        ]);
+    }
+    // The subquery, and no join, keeps the rows in their order. A job may name the same address twice.
+    let insert = format!(
+        "INSERT INTO mediaflow_messages
+           (uid, rule, step, recipient, group_key, channel, destination, address, thread, event, kind, job, state, due,
+            expires_at, attempts, worker, lease_until, created_at)
+         SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column11,
+            column12, column13, column14, column15, column16, column17, column18, column19
+         FROM (VALUES {}) AS new
+         WHERE NOT EXISTS (SELECT 1 FROM mediaflow_gone g WHERE g.channel = column6 AND g.recipient = column4
+                           AND column4 <> '')
+         ON CONFLICT (group_key, rule, recipient, step) DO NOTHING
+         RETURNING id, uid, rule, step, recipient, group_key, state, expires_at",
+        places(messages.len(), COLUMNS)
+    );
+    for row in tx.rows(AssertSqlSafe(insert), &rows).await? {
+        if row.text("state")? != "sending" {
+            exchanged.waits = true;
+            continue;
+        }
+        let (rule, recipient, group) =
+            (row.text("rule")?, row.text("recipient")?, row.text("group_key")?);
+        let same = |(new, _): &&(&NewMessage, &Arc<Event>)| {
+            new.rule == rule && new.recipient == recipient && new.group == group
+        };
+        let Some((new, event)) = messages.iter().find(same) else { continue };
+        let mut claimed =
+            Claimed::new(row.int("id")?, new.destination.clone(), Ok(message(new, event)));
+        claimed.expires_at = row.time("expires_at")?;
+        exchanged.begun.push(claimed);
+    }
+    Ok(())
+}
+
+fn message(new: &NewMessage, event: &Arc<Event>) -> Message {
+    // The targets are for the router alone.
+    let mut event = Event::clone(event);
+    event.notify.clear();
+    let mut message = Message::of(event).to(new.address.clone());
+    (message.id, message.rule, message.step) = (new.id, new.rule.clone(), new.step);
+    message.thread = new.thread.as_ref().map(Thread::new);
+    message
+}

@@ -1,0 +1,148 @@
+//! What one open queue shares in this process: the database, River's client, the attempts under way, and who is told
+//! of what was committed.
+//!
+//! Uses: broadcast, clock, db, metrics, settings.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use mediaflow_core::executor::Executor;
+use mediaflow_core::{CancellationToken, Clock, Event, Timestamp};
+use riverqueue::QueueConfig;
+use tokio::sync::Notify;
+
+use crate::broadcast::EventBroadcast;
+use crate::clock::DatabaseClock;
+use crate::db::{Db, classes};
+use crate::metrics;
+use crate::settings::Settings;
+
+/// An open queue in this process: what everything else works with.
+pub(crate) struct Process {
+    pub(crate) db: Db,
+    pub(crate) executor: Executor,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<DatabaseClock>,
+    /// This process among the workers, and as a client of River. Another one with each start.
+    pub(crate) id: String,
+    pub(crate) river: riverqueue::Client,
+    pub(crate) events: EventBroadcast,
+    /// Wakes the dispatcher of deliveries.
+    pub(crate) deliveries: Notify,
+    active: Mutex<HashMap<i64, ActiveAttempt>>,
+    /// Cancelled when this process has to stop at once.
+    pub(crate) halt: OnceLock<CancellationToken>,
+    /// Cancelled when nobody uses this any more.
+    pub(crate) closed: CancellationToken,
+}
+
+/// Something that this process is working on, by River's number.
+#[derive(Clone, Debug)]
+pub(crate) struct ActiveAttempt {
+    /// Ends the attempt.
+    pub(crate) stop: CancellationToken,
+}
+
+/// How soon River may look again.
+pub(crate) const COOLDOWN: Duration = Duration::from_millis(4);
+
+impl Process {
+    pub(crate) fn new(
+        db: Db,
+        executor: Executor,
+        settings: Settings,
+        id: String,
+        river: riverqueue::Client,
+        events: EventBroadcast,
+    ) -> Arc<Self> {
+        let clock = Arc::new(DatabaseClock::new(Arc::clone(executor.clock())));
+        Arc::new(Self {
+            db,
+            executor,
+            settings,
+            clock,
+            id,
+            river,
+            events,
+            deliveries: Notify::new(),
+            active: Mutex::default(),
+            halt: OnceLock::new(),
+            closed: CancellationToken::new(),
+        })
+    }
+
+    /// Time as the database has it.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as Arc<dyn Clock>
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Tells this process what a committed transaction has brought: readers of events, the dispatcher, metrics.
+    pub(crate) fn committed(&self, events: Vec<Event>) {
+        metrics::count(&events);
+        self.events.send(events);
+        self.deliveries.notify_one();
+    }
+
+    /// Lets River look for work of a class now, without waiting for its next poll: something was queued here. A look
+    /// costs a transaction. River looks whenever the configuration of the queue changes, and is given one that differs
+    /// by a millisecond from the last ones.
+    pub(crate) fn wake(&self, class: &str) {
+        static TURN: AtomicU64 = AtomicU64::new(0);
+        let odd = TURN.fetch_add(1, Ordering::Relaxed) % 64;
+        let poll = poll(&self.db) + Duration::from_millis(odd);
+        let config = queue_config(&self.executor, class, poll);
+        if let Err(error) = self.river.local_queues().update(class, config) {
+            tracing::debug!(%error, class, "River can not be woken; it will look by itself");
+        }
+    }
+
+    /// Stops what this process does for a job, if anything. Another process learns of it from River.
+    pub(crate) fn stop(&self, river: i64) {
+        if let Some(active) = self.active().get(&river) {
+            active.stop.cancel();
+        }
+    }
+
+    /// Whether this process has to stop at once, and hand back what it holds.
+    pub(crate) fn halting(&self) -> bool {
+        self.halt.get().is_some_and(CancellationToken::is_cancelled)
+    }
+
+    pub(crate) fn active(&self) -> MutexGuard<'_, HashMap<i64, ActiveAttempt>> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// How often River looks by itself for work that nobody has told it of. A file is watched anyway, and each look has
+/// SQLite compile its query again.
+pub(crate) fn poll(db: &Db) -> Duration {
+    Duration::from_secs(if db.file().is_some() { 2 } else { 1 })
+}
+
+/// How many of a class run at once here, and how often River looks for more.
+pub(crate) fn queue_config(executor: &Executor, class: &str, poll: Duration) -> QueueConfig {
+    let [image, _] = classes();
+    let places = if class == image { executor.concurrency() } else { executor.videos() };
+    QueueConfig::new(places.clamp(1, riverqueue::QUEUE_NUM_WORKERS_MAX))
+        .with_fetch_cooldown(COOLDOWN)
+        .with_fetch_poll_interval(poll)
+}

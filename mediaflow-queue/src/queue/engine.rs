@@ -1,0 +1,59 @@
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use mediaflow_core::engine::{Engine, Shutdown, Submission, Submitted};
+use mediaflow_core::executor::Executor;
+use mediaflow_core::report::{BatchReport, JobStatus};
+use mediaflow_core::spec::JobSpec;
+use mediaflow_core::{BatchId, Error, Event, JobId, Result};
+
+use super::handle::Queue;
+use crate::{jobs, work};
+
+#[async_trait]
+impl Engine for Queue {
+    async fn open(&self, executor: &Executor) -> Result<()> {
+        self.connect(executor).await
+    }
+
+    async fn submit(&self, submission: Submission) -> Result<Submitted> {
+        self.jobs()?.submit(&submission).await
+    }
+
+    async fn status(&self, job: JobId) -> Result<JobStatus> {
+        jobs::status(self.process()?, job).await
+    }
+
+    async fn batch(&self, batch: BatchId) -> Result<Option<BatchReport>> {
+        jobs::batch(self.process()?, batch).await
+    }
+
+    async fn cancel(&self, job: JobId) -> Result<()> {
+        jobs::cancel(self.process()?, job).await
+    }
+
+    async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId> {
+        let spec = jobs::replayable(self.process()?, job, spec).await?;
+        let submitted = self.jobs()?.submit(&Submission::one(spec)).await?;
+        submitted
+            .jobs
+            .first()
+            .copied()
+            .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
+    }
+
+    async fn pause(&self) -> Result<()> {
+        work::pause(self.process()?, true).await
+    }
+
+    async fn resume(&self) -> Result<()> {
+        work::pause(self.process()?, false).await
+    }
+
+    fn events(&self) -> BoxStream<'static, Event> {
+        self.broadcast().subscribe()
+    }
+
+    async fn run(&self, _worker: Executor, shutdown: Shutdown) -> Result<()> {
+        work::run(self.jobs()?, shutdown).await
+    }
+}

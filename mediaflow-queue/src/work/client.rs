@@ -1,0 +1,68 @@
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use mediaflow_core::Result;
+use mediaflow_core::executor::Executor;
+use riverqueue::{Client, MaintenanceConfig, WorkCancelled, Workers};
+
+use super::{assembly, attempt, part};
+use crate::db::{AssemblyTask, Db, JobTask, PartTask, classes, river_failed};
+use crate::jobs::Jobs;
+use crate::process::{COOLDOWN, poll, queue_config};
+
+/// Where River's workers find the jobs of this process, once it is open.
+pub(crate) type JobsCell = Arc<OnceLock<Weak<Jobs>>>;
+
+/// How often River looks for what has become due.
+const DUE: Duration = Duration::from_secs(1);
+
+/// River's client: submits, and works once it is started.
+pub(crate) fn client(cell: &JobsCell, db: &Db, executor: &Executor, id: &str) -> Result<Client> {
+    let builder = match db {
+        #[cfg(feature = "sqlite")]
+        Db::Sqlite(db) => Client::builder(db.write.clone()),
+        #[cfg(feature = "postgres")]
+        Db::Postgres(pool) => Client::builder(pool.clone()),
+    };
+    let maintenance = MaintenanceConfig::default().with_scheduler_interval(DUE);
+    let builder = builder
+        .id(id)
+        .workers(kinds(cell).map_err(river_failed)?)
+        .fetch_only_known_kinds(true)
+        // River tells other processes of a new job at most this often, and what it does not tell waits for their poll.
+        .fetch_cooldown(COOLDOWN)
+        // Deadlines are ours, and so is the takeover of what a dead worker held.
+        .without_job_timeout()
+        .maintenance(maintenance);
+    classes()
+        .into_iter()
+        .fold(builder, |builder, class| {
+            builder.queue(class, queue_config(executor, class, poll(db)))
+        })
+        .build()
+        .map_err(river_failed)
+}
+
+fn kinds(cell: &JobsCell) -> std::result::Result<Workers, riverqueue::Error> {
+    let mut workers = Workers::new();
+    let late = || {
+        let cell = Arc::clone(cell);
+        move || cell.get().and_then(Weak::upgrade).ok_or(WorkCancelled)
+    };
+    let jobs = late();
+    workers.add_fn(move |context, job: riverqueue::Job<JobTask>| {
+        let jobs = jobs();
+        async move { attempt::run(&*jobs?, &context, &job).await }
+    })?;
+    let jobs = late();
+    workers.add_fn(move |context, job: riverqueue::Job<PartTask>| {
+        let jobs = jobs();
+        async move { part::run(&*jobs?, &context, &job).await }
+    })?;
+    let jobs = late();
+    workers.add_fn(move |context, job: riverqueue::Job<AssemblyTask>| {
+        let jobs = jobs();
+        async move { assembly::run(&*jobs?, &context, &job).await }
+    })?;
+    Ok(workers)
+}

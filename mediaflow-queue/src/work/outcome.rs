@@ -1,0 +1,31 @@
+use std::time::Duration;
+
+use mediaflow_core::Result;
+use riverqueue::{WorkCancelled, WorkOutcome};
+
+/// What River is told about something that it handed out.
+pub(super) type Outcome = std::result::Result<WorkOutcome, WorkCancelled>;
+
+/// When a job that is for a worker that knows more is offered again: soon, and at random, so that of workers that look
+/// at the same pace not always the same one is first.
+pub(super) fn foreign() -> WorkOutcome {
+    WorkOutcome::Snooze(Duration::from_millis(fastrand::u64(50..250)))
+}
+
+/// After something was given back untouched, somebody else shall have the first look at it.
+pub(super) const LATER: Duration = Duration::from_secs(5);
+
+/// What River is told after something was written, or could not be.
+pub(super) fn outcome(written: Result<()>, outcome: WorkOutcome) -> Outcome {
+    match written {
+        Ok(()) => Ok(outcome),
+        Err(error) if error.code() == "queue.fenced" => {
+            tracing::warn!(%error, "this attempt does not count any more");
+            Ok(WorkOutcome::Complete)
+        }
+        Err(error) => {
+            tracing::error!(%error, "the end of an attempt could not be written; it is done again later");
+            Ok(WorkOutcome::Snooze(LATER))
+        }
+    }
+}

@@ -1,0 +1,95 @@
+use std::sync::Arc;
+
+use mediaflow_core::engine::Shutdown;
+use mediaflow_core::outbox::Dispatcher;
+use mediaflow_core::{Error, ErrorKind, Result};
+use riverqueue::QueueSelector;
+
+use super::watch;
+use crate::db::{classes, river_failed};
+use crate::jobs::Jobs;
+use crate::outbox::Outbox;
+use crate::process::Process;
+use crate::workers;
+
+/// Lets no process take jobs, or lets all take them again.
+pub(crate) async fn pause(process: &Process, paused: bool) -> Result<()> {
+    for class in classes() {
+        process.db.add_queue(class).await?;
+        let queues = process.river.queues();
+        let selector = QueueSelector::from(class);
+        let done =
+            if paused { queues.pause(selector).await } else { queues.resume(selector).await };
+        done.map_err(river_failed)?;
+    }
+    Ok(())
+}
+
+/// Registers this process, however long the database is away at that moment. Gives nothing if it is to stop before.
+async fn begin(process: &Arc<Process>, shutdown: &Shutdown) -> Result<Option<workers::Heartbeat>> {
+    loop {
+        let begun = process.db.patiently(|| workers::Heartbeat::begin(process));
+        match shutdown.drain.run_until_cancelled(begun).await {
+            Some(Err(error)) if error.kind() == ErrorKind::Transient => {}
+            begun => return begun.transpose(),
+        }
+    }
+}
+
+/// Works on jobs and deliveries until it is told to stop.
+pub(crate) async fn run(jobs: &Jobs, shutdown: Shutdown) -> Result<()> {
+    let process = &jobs.process;
+    let _ = process.halt.set(shutdown.now.clone());
+    let Some(heartbeat) = begin(process, &shutdown).await? else { return Ok(()) };
+    let sweeping = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(workers::sweep(
+        Arc::clone(process),
+        shutdown.now.child_token(),
+    )));
+    let watching = process.db.file().map(|file| watch::Watch::begin(process, file));
+    // The outbox drains last: jobs that end during the shutdown have something to tell.
+    let deliver = Shutdown::new();
+    let delivering = tokio::spawn({
+        let (process, deliver) = (Arc::clone(process), deliver.clone());
+        async move {
+            let outbox = Arc::new(Outbox::new(Arc::clone(&process)));
+            let executor = process.executor.clone();
+            Dispatcher::new(Arc::clone(&outbox) as _, executor).run(&deliver).await;
+            outbox.close().await;
+        }
+    });
+    let mut river = process.river.start().map_err(river_failed)?;
+    let stopper = river.stopper();
+    let ended = {
+        let mut waiting = std::pin::pin!(river.wait());
+        let mut stage = 0;
+        loop {
+            tokio::select! {
+                ended = &mut waiting => break ended,
+                () = shutdown.drain.cancelled(), if stage == 0 => {
+                    stage = 1;
+                    stopper.stop();
+                }
+                () = shutdown.now.cancelled(), if stage < 2 => {
+                    stage = 2;
+                    stopper.stop_and_cancel();
+                    process.active().values().for_each(|active| active.stop.cancel());
+                }
+            }
+        }
+    };
+    deliver.drain.cancel();
+    let mut delivering = delivering;
+    let delivered = tokio::select! {
+        delivered = &mut delivering => delivered,
+        () = shutdown.now.cancelled() => {
+            deliver.now.cancel();
+            delivering.await
+        }
+    };
+    drop((sweeping, watching));
+    heartbeat.end().await;
+    ended.map_err(river_failed)?;
+    delivered.map_err(|e| {
+        Error::internal("engine.panicked", "the dispatcher of messages panicked").because(e)
+    })
+}
