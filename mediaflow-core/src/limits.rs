@@ -130,3 +130,13 @@ pub(crate) fn over(
         .with("limit", field)
         .help(format!("send less, or raise `Limits::{field}`"))
 }
+
+/// Compares a count with its limit: see [`over`].
+pub(crate) fn at_most(
+    code: &'static str,
+    field: &'static str,
+    found: usize,
+    allowed: usize,
+) -> crate::Result<()> {
+    if found > allowed { Err(over(code, field, found as u64, allowed as u64)) } else { Ok(()) }
+}

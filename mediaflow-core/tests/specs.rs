@@ -154,6 +154,12 @@ async fn options_have_limits() {
             assert_eq!(error.fact("limit"), Some(field), "the error names what to raise");
         }
     }
+    let mut spec = JobSpec::new(&Custom).unwrap();
+    spec.requires = vec!["a.b@1".to_owned(); 1001];
+    assert_eq!(host.submit(spec.clone()).await.unwrap_err().code(), "limit.steps");
+    spec.requires = vec![long];
+    assert_eq!(host.submit(spec).await.unwrap_err().code(), "limit.option_bytes");
+
     let fits = many(64, |options| options.tag("t"))
         .owner("x".repeat(255))
         .metadata("note", "x".repeat(60_000));

@@ -1,6 +1,6 @@
 //! The contract of engines: who keeps jobs, decides when they run, and keeps events until they have been delivered.
 //!
-//! Uses: error, event, executor, id, notify, report, spec, time.
+//! Uses: error, event, executor, id, notify, outbox, report, shutdown, spec, time.
 
 mod memory;
 mod record;

@@ -1,7 +1,7 @@
 use super::fetch::check_inline;
 use super::resources::Executor;
 use crate::Result;
-use crate::limits::over;
+use crate::limits::at_most;
 use crate::spec::{JobSpec, Need, Needs, Pipeline, Source};
 use crate::storage::check_key;
 
@@ -10,10 +10,10 @@ impl Executor {
     /// [`Mediaflow::submit`](crate::Mediaflow::submit) call it first.
     ///
     /// # Errors
-    /// The first mistake: an option above its limit, what [`Registry::check_spec`](crate::Registry::check_spec) gives, an inline source that is too large, a storage or notifier
-    /// that is not configured, a key or address that it refuses.
+    /// The first mistake: an option above its limit, what [`Registry::check_spec`](crate::Registry::check_spec) gives, an
+    /// inline source that is too large, a storage or notifier that is not configured, a key or address that it refuses.
     pub fn check(&self, spec: &JobSpec) -> Result<()> {
-        spec.options.check(&self.0.limits)?;
+        spec.check_size(&self.0.limits)?;
         let pipeline = self.0.registry.check_spec(spec, &self.0.limits)?;
         self.check_targets(spec)?;
         pipeline.map_or(Ok(()), |pipeline| self.check_places(&pipeline))
@@ -24,11 +24,7 @@ impl Executor {
     /// # Errors
     /// `limit.batch_jobs`.
     pub fn check_batch(&self, jobs: usize) -> Result<()> {
-        let limit = self.0.limits.batch_jobs;
-        if jobs > limit {
-            return Err(over("limit.batch_jobs", "batch_jobs", jobs as u64, limit as u64));
-        }
-        Ok(())
+        at_most("limit.batch_jobs", "batch_jobs", jobs, self.0.limits.batch_jobs)
     }
 
     /// Whether all that a job needs is known here, its kind and operations in that version or a newer one. A process that

@@ -26,7 +26,8 @@ pub use pipeline::{OnError, OutputSpec, Pipeline, SOURCE, StepSpec};
 pub use schema::json_schema;
 pub use source::{Key, Location, Source};
 
-use crate::{Error, Result};
+use crate::limits::at_most;
+use crate::{Error, Limits, Result};
 
 /// A job as it is stored and sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -70,6 +71,19 @@ impl JobSpec {
             Error::input("spec.json", format!("the spec can not be read: {e}"))
                 .help("compare it with the JSON Schema of `mediaflow.job/1`")
         })
+    }
+
+    /// Counts what stands in it beside the parameters: those are the job's own business.
+    ///
+    /// # Errors
+    /// As [`JobOptions::check`]; `limit.steps` if it requires more than a job may have steps.
+    pub(crate) fn check_size(&self, limits: &Limits) -> Result<()> {
+        at_most("limit.steps", "steps", self.requires.len(), limits.steps)?;
+        for entry in &self.requires {
+            at_most("limit.option_bytes", "option_bytes", entry.len(), limits.option_bytes)
+                .map_err(|e| e.with("option", "requires"))?;
+        }
+        self.options.check(limits)
     }
 
     /// With these options.

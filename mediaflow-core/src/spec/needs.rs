@@ -2,6 +2,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Deserialize as _;
+
 use super::{JobSpec, Location, Pipeline, Source};
 
 /// What a process must know to run a job: its kind, its operations, and the storages and channels of its host by name.
@@ -98,7 +100,7 @@ impl JobSpec {
             needs.add("channel", &target.channel);
         }
         if self.kind == Pipeline::WIRE
-            && let Ok(pipeline) = serde_json::from_value::<Pipeline>(self.with.clone())
+            && let Ok(pipeline) = Pipeline::deserialize(&self.with)
         {
             for step in pipeline.steps.values() {
                 needs.add("op", format_args!("{}@{}", step.op, step.v));
@@ -149,7 +151,7 @@ mod tests {
     use super::*;
     use crate::spec::JobOptions;
 
-    fn spec(kind: &str, requires: &[&str], with: serde_json::Value) -> JobSpec {
+    fn spec(kind: &str, requires: &[&str], with: &serde_json::Value) -> JobSpec {
         serde_json::from_value(
             json!({ "schema": "mediaflow.job/1", "kind": kind, "v": 2, "requires": requires, "with": with }),
         )
@@ -167,7 +169,7 @@ mod tests {
         let options =
             JobOptions::new().notify("webhook", "https://a/").notify("webhook", "https://b/");
         // Whatever `requires` says: a spec may come from outside.
-        let needs = spec("pipeline", &[], with).with_options(options).needs();
+        let needs = spec("pipeline", &[], &with).with_options(options).needs();
         assert_eq!(
             needs.to_string(),
             "channel:webhook job:pipeline@2 op:image.resize@3 storage:archive storage:brand storage:public storage:uploads"
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn a_custom_job_needs_what_it_says() {
         let needs =
-            spec("acme.archive", &["image.jpeg@2", "storage:cold", "gpu:cuda@12"], json!({}))
+            spec("acme.archive", &["image.jpeg@2", "storage:cold", "gpu:cuda@12"], &json!({}))
                 .needs();
         assert_eq!(
             needs.to_string(),
@@ -198,7 +200,7 @@ mod tests {
     #[test]
     fn no_name_can_pass_for_two() {
         let options = JobOptions::new().notify("a storage:b%", "x");
-        let needs = spec("acme.archive", &[], json!({})).with_options(options).needs();
+        let needs = spec("acme.archive", &[], &json!({})).with_options(options).needs();
         assert_eq!(needs.to_string(), "channel:a%20storage:b%25 job:acme.archive@2");
         assert_eq!(needs.to_string().parse(), Ok(needs));
     }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::limits::over;
+use crate::limits::at_most;
 use crate::{Error, Limits, Result, Timestamp};
 
 /// How a job is run and who is told. All have defaults.
@@ -179,10 +179,6 @@ impl JobOptions {
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
-}
-
-fn at_most(code: &'static str, field: &'static str, found: usize, allowed: usize) -> Result<()> {
-    if found > allowed { Err(over(code, field, found as u64, allowed as u64)) } else { Ok(()) }
 }
 
 /// The bytes of the JSON form, counted without writing it.

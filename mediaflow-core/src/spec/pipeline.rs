@@ -53,7 +53,7 @@ pub struct StepSpec {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OnError {
-    /// The whole job fails and publishes nothing. The default.
+    /// The whole job fails before anything is published. The default.
     #[default]
     Fail,
     /// The outputs that hang on the step fail; the others go on, and the job ends `partial`.
