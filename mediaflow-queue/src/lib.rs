@@ -1,7 +1,12 @@
 //! Durable engines of mediaflow: jobs in one SQLite file, or on a PostgreSQL server for many workers.
 //!
-//! Both run on River (`riverqueue`), whose tables they share with ours: the job and its outputs, parts, the outbox and
-//! its deliveries, and a heartbeat for each worker process. River UI and River's other clients read the same tables.
+//! Both run on River (`riverqueue`), whose tables are in the same database as ours: the job and its outputs, parts, the
+//! outbox and its deliveries, and a heartbeat for each worker process. On PostgreSQL River's are in a schema of their own,
+//! [`mediaflow_river`](Queue::river_schema), for River UI and River's other clients to read, and apart from those of a host
+//! that works with River itself.
+//!
+//! Processes of different versions can work on one database, as in a rolling deploy: new tables say from which version on
+//! they can be used, and who is older than that is told so at its start.
 //!
 //! Inside, modules use one another in one direction, and the header of each names those that it uses: `db`, then
 //! `process`, then `jobs` and `outbox`, then the loops in `work`, `workers` and `stats`, and on top `queue`.

@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mediaflow_core::executor::Executor;
-use mediaflow_core::{CancellationToken, Clock, Event, Timestamp};
+use mediaflow_core::{CancellationToken, Clock, Event, Result, Timestamp};
 use riverqueue::QueueConfig;
 use tokio::sync::Notify;
 
 use crate::broadcast::EventBroadcast;
 use crate::clock::DatabaseClock;
-use crate::db::{Db, classes};
+use crate::db::{Db, classes, patiently};
 use crate::metrics;
 use crate::settings::Settings;
 
@@ -113,6 +113,14 @@ impl Process {
     /// Whether this process has to stop at once, and hand back what it holds.
     pub(crate) fn halting(&self) -> bool {
         self.halt.get().is_some_and(CancellationToken::is_cancelled)
+    }
+
+    /// Does `work`, a whole transaction, again for as long as the database is away and this process has not to end.
+    pub(crate) async fn patiently<T, F>(&self, work: impl Fn() -> F + Send + Sync) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send,
+    {
+        patiently(self.halt.get(), work).await
     }
 
     pub(crate) fn active(&self) -> MutexGuard<'_, HashMap<i64, ActiveAttempt>> {

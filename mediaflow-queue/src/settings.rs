@@ -1,8 +1,10 @@
 //! What the host has set before the queue is opened.
 //!
-//! Uses: nothing.
+//! Uses: db.
 
 use std::time::Duration;
+
+use crate::db::Migration;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -10,6 +12,11 @@ pub(crate) struct Settings {
     pub(crate) idempotency: Duration,
     pub(crate) lease: Duration,
     pub(crate) connections: u32,
+    /// The schema of River's tables.
+    #[cfg(feature = "postgres")]
+    pub(crate) river: String,
+    /// What a test adds to our migrations.
+    pub(crate) further: Vec<Migration>,
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -21,6 +28,9 @@ impl Default for Settings {
             idempotency: DAY,
             lease: Duration::from_secs(12),
             connections: 10,
+            #[cfg(feature = "postgres")]
+            river: "mediaflow_river".to_owned(),
+            further: Vec::new(),
         }
     }
 }

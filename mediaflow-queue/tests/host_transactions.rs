@@ -39,7 +39,7 @@ async fn succeeds(media: &Mediaflow, job: JobId) {
 
 /// The same on both databases; sqlx has no type for "either".
 macro_rules! host_transactions {
-    ($queue:expr, $pool:expr, $begin:expr) => {
+    ($queue:expr, $pool:expr, $begin:expr, $river:expr) => {
         let (queue, pool) = ($queue, $pool);
         let media = start(&queue).await;
         sqlx::query("CREATE TABLE photos (name TEXT NOT NULL)").execute(&pool).await.unwrap();
@@ -65,7 +65,7 @@ macro_rules! host_transactions {
         assert_ne!(second.id(), lost);
         succeeds(&media, second.id()).await;
 
-        for (table, expected) in [("photos", 1), ("mediaflow_jobs", 2), ("river_job", 2)] {
+        for (table, expected) in [("photos", 1), ("mediaflow_jobs", 2), ($river, 2)] {
             let count: i64 =
                 sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}")))
                     .fetch_one(&pool)
@@ -91,7 +91,8 @@ async fn on_sqlite() {
     host_transactions!(
         mediaflow_queue::Sqlite::open(&path),
         pool,
-        riverqueue::database::begin_sqlite_write
+        riverqueue::database::begin_sqlite_write,
+        "river_job"
     );
 }
 
@@ -104,6 +105,7 @@ async fn on_postgres() {
     host_transactions!(
         mediaflow_queue::Postgres::connect(url),
         pool,
-        riverqueue::database::begin_postgres
+        riverqueue::database::begin_postgres,
+        "mediaflow_river.river_job"
     );
 }

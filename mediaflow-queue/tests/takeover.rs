@@ -5,13 +5,14 @@ mod database;
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use database::{Database, builder, many, once, shut, work};
 use mediaflow_core::report::{JobState, JobStatus};
+use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Behaviour, FakeBackend, RecordingNotifier, soon};
-use mediaflow_core::{JobId, Mediaflow};
+use mediaflow_core::{JobId, Mediaflow, Timestamp};
 use rustix::process::Signal;
 
 on_both! {
@@ -20,7 +21,8 @@ on_both! {
     the_last_attempt_of_a_dead_worker_is_a_failure
     a_cancelled_job_of_a_dead_worker_ends_cancelled
     an_attempt_whose_end_was_not_written_is_done_again
-    what_river_does_not_know_any_more_is_ended
+    what_river_has_ended_ends
+    what_river_has_lost_is_queued_again
     what_has_ended_is_kept_until_everybody_was_told
     a_killed_process_loses_nothing
     a_restart_makes_only_the_missing_parts
@@ -123,7 +125,7 @@ async fn an_attempt_whose_end_was_not_written_is_done_again(database: Database) 
     shut(media).await;
 }
 
-async fn what_river_does_not_know_any_more_is_ended(database: Database) {
+async fn what_river_has_ended_ends(database: Database) {
     let client = submitter(&database).await;
     let mut jobs = Vec::new();
     for name in ["cancelled", "discarded", "completed", "deleted", "running", "fine"] {
@@ -153,18 +155,54 @@ async fn what_river_does_not_know_any_more_is_ended(database: Database) {
         .await;
 
     let media = worker(&database, &FakeBackend::new()).await;
-    for job in [discarded, completed, deleted] {
+    for job in [discarded, completed] {
         let status = end(&media, job).await;
         assert_eq!(status.state, JobState::Failed);
         assert_eq!(status.failure.expect("a failure").code, "job.lost");
     }
     assert_eq!(end(&media, cancelled).await.state, JobState::Cancelled);
     assert_eq!(end(&media, running).await.state, JobState::Cancelled);
-    assert_eq!(end(&media, fine).await.state, JobState::Succeeded);
+    // What nobody has ended is done, whatever has become of its row.
+    for job in [deleted, fine] {
+        assert_eq!(end(&media, job).await.state, JobState::Succeeded);
+    }
     for job in jobs {
         assert_eq!(database.ends(job).await, 1);
     }
     shut(client).await;
+    shut(media).await;
+}
+
+/// As after a change of River's schema: nothing of what waits has a row there, in whichever stage it is.
+async fn what_river_has_lost_is_queued_again(database: Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = FakeBackend::new();
+    fake.script("20", [Behaviour::Block]);
+    let media = shared(&database, &fake, folder.path()).await;
+    let soon_due = Timestamp::from(SystemTime::now() + Duration::from_secs(3));
+    let later = work("later").with_options(JobOptions::new().priority(10).run_at(soon_due));
+    let split = media.submit(many(24)).await.unwrap().id();
+    fake.begun("20", 1).await;
+    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'done'", 2).await;
+    media.pause().await.unwrap();
+    let waits = media.submit(later).await.unwrap().id();
+    // The part that is running is left to whoever runs it, and has no row to come back to when that dies.
+    assert!(database.run("DELETE FROM river_job").await >= 3);
+    fake.release();
+    // The assembly is queued by the last part, and lost as well.
+    let ready = "SELECT count(*) FROM mediaflow_jobs j JOIN river_job r ON r.id = j.river WHERE j.parts_left = 0";
+    database.until(ready, 1).await;
+    database.run("DELETE FROM river_job").await;
+    media.resume().await.unwrap();
+    for job in [waits, split] {
+        let status = end(&media, job).await;
+        assert_eq!((status.state, status.attempts), (JobState::Succeeded, 1), "{status:?}");
+        assert_eq!(database.ends(job).await, 1);
+    }
+    let priorities = format!(
+        "SELECT CAST(priority AS TEXT) FROM river_job WHERE id = (SELECT river FROM mediaflow_jobs WHERE id = '{waits}')"
+    );
+    assert_eq!(database.texts(&priorities).await, ["1"]);
     shut(media).await;
 }
 

@@ -1,7 +1,8 @@
 use std::path::Path;
+#[cfg(feature = "postgres")]
 use std::time::Duration;
 
-use mediaflow_core::{ErrorKind, Result};
+use mediaflow_core::Result;
 use sqlx::SqlSafeStr;
 
 #[cfg(feature = "postgres")]
@@ -10,8 +11,8 @@ use super::postgres;
 use super::sqlite;
 use super::{Row, Transaction, Value, failed, query};
 
-/// How long the end of an attempt is tried to be written while the database is away.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How many statements a connection keeps ready: more than there are, River's among them.
+pub(super) const STATEMENTS: usize = 1024;
 
 /// An open database.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ pub(crate) enum Db {
     #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Sqlite),
     #[cfg(feature = "postgres")]
-    Postgres(sqlx::PgPool),
+    Postgres(postgres::Postgres),
 }
 
 impl Db {
@@ -29,8 +30,13 @@ impl Db {
     }
 
     #[cfg(feature = "postgres")]
-    pub(crate) async fn postgres(url: &str, connections: u32, lease: Duration) -> Result<Self> {
-        postgres::connect(url, connections, lease).await.map(Self::Postgres)
+    pub(crate) async fn postgres(
+        url: &str,
+        river: &str,
+        connections: u32,
+        lease: Duration,
+    ) -> Result<Self> {
+        postgres::Postgres::connect(url, river, connections, lease).await.map(Self::Postgres)
     }
 
     /// A transaction that may write. Nothing but SQL may be awaited before its end: on SQLite everybody waits for it.
@@ -42,7 +48,7 @@ impl Db {
                 .map(Transaction::Sqlite)
                 .map_err(failed),
             #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => riverqueue::database::begin_postgres(pool)
+            Self::Postgres(db) => riverqueue::database::begin_postgres(&db.pool)
                 .await
                 .map(Transaction::Postgres)
                 .map_err(failed),
@@ -55,7 +61,7 @@ impl Db {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(db) => query::sqlite::rows(&db.read, sql, values).await,
             #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => query::postgres::rows(pool, sql, values).await,
+            Self::Postgres(db) => query::postgres::rows(&db.pool, sql, values).await,
         }
     }
 
@@ -70,7 +76,7 @@ impl Db {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(db) => query::sqlite::run(&db.write, sql, values).await,
             #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => query::postgres::run(pool, sql, values).await,
+            Self::Postgres(db) => query::postgres::run(&db.pool, sql, values).await,
         }
     }
 
@@ -100,25 +106,13 @@ impl Db {
         }
     }
 
-    /// Does `work`, a whole transaction, again for as long as the database is away, up to [`PATIENCE`].
-    pub(crate) async fn patiently<T, F>(&self, work: impl Fn() -> F + Send + Sync) -> Result<T>
-    where
-        F: Future<Output = Result<T>> + Send,
-    {
-        let until = tokio::time::Instant::now() + PATIENCE;
-        let mut wait = Duration::from_millis(20);
-        loop {
-            match work().await {
-                Err(error)
-                    if error.kind() == ErrorKind::Transient
-                        && tokio::time::Instant::now() < until =>
-                {
-                    tracing::warn!(%error, "the database is away; trying again");
-                    tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64())).await;
-                    wait = (wait * 2).min(Duration::from_secs(2));
-                }
-                ended => return ended,
-            }
+    /// Gives back the room of a log that has grown, where there is one.
+    pub(crate) async fn shrink_log(&self) -> Result<()> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(db) => db.shrink_log().await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => Ok(()),
         }
     }
 
@@ -130,7 +124,7 @@ impl Db {
                 db.write.close().await;
             }
             #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(db) => db.pool.close().await,
         }
     }
 }

@@ -26,10 +26,13 @@ pub(crate) fn failed(error: sqlx::Error) -> Error {
 fn sqlite(code: &str) -> Option<Error> {
     let code: u32 = code.parse().ok().filter(|_| code.len() < 5)?;
     Some(match code & 0xff {
-        5 | 6 => {
+        // 15: two processes open the log at the same moment.
+        5 | 6 | 15 => {
             Error::transient("queue.busy", "another process holds the lock of the database file")
                 .help("end the long transaction that holds it; work goes on then")
         }
+        7 => Error::transient("queue.resources", "there was no memory for the database file")
+            .help("give the process more memory; work goes on then"),
         8 => Error::input("queue.read_only", "the database file can not be written")
             .help("give the process the right to write the file and its folder"),
         10 => Error::transient("queue.io", "the disk failed to read or write the database file")
@@ -46,30 +49,97 @@ fn sqlite(code: &str) -> Option<Error> {
     })
 }
 
-/// By PostgreSQL's codes: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+/// By PostgreSQL's codes: <https://www.postgresql.org/docs/current/errcodes-appendix.html>. The first two characters are
+/// the class. What passes by itself, or when an operator has seen to the server, is transient: no finished work may be
+/// given up for it.
 fn postgres(code: &str) -> Option<Error> {
-    Some(match code {
-        "28P01" | "28000" => {
+    let class = code.get(..2).filter(|_| code.len() == 5)?;
+    Some(match (class, code) {
+        (_, "28P01" | "28000") => {
             Error::input("queue.auth", "the database refuses the user or the password")
                 .help("look at the user and the password in the URL")
         }
-        "3D000" => Error::input("queue.no_database", "there is no such database on the server")
+        (_, "3D000") => Error::input("queue.no_database", "there is no such database on the server")
             .help("make it with `createdb`, or name another one in the URL"),
-        "42501" => Error::input("queue.permission", "the database user may not do this")
-            .help("the user needs the right to create tables in its schema"),
-        "53100" => Error::transient("queue.disk_full", "the disk of the database server is full")
-            .help("free space on it; work goes on then"),
-        "53300" => {
+        (_, "42501") => Error::input("queue.permission", "the database user may not do this")
+            .help("the user needs the right to create tables in its schema, and to create the schema of River's tables"),
+        (_, "25006") => {
+            Error::transient("queue.standby", "the database server only reads at the moment")
+                .help("it is a standby, or was made read-only; work goes on when the address leads to a server that writes")
+        }
+        (_, "53100") => {
+            Error::transient("queue.disk_full", "the disk of the database server is full")
+                .help("free space on it; work goes on then")
+        }
+        (_, "53300") => {
             Error::transient("queue.connections", "the database server has no free connection")
                 .help("raise its `max_connections`, or lower `Queue::connections`")
         }
-        "40001" | "40P01" => {
+        ("53", _) => Error::transient("queue.resources", "the database server lacks memory or another resource")
+            .help("look at its log, and give it more of what it lacks; work goes on then"),
+        ("40" | "55", _) => {
             Error::transient("queue.conflict", "two transactions were in each other's way")
+                .help("it is tried again; if it happens all the time, look for a transaction that stays open for long")
         }
-        "57P01" | "57P02" | "57P03" | "08006" | "08003" | "25P03" => {
+        (_, "57014") => Error::transient("queue.interrupted", "the database server has cancelled a statement")
+            .help("an operator did so, or a `statement_timeout` of this user or database is too short"),
+        ("58", _) => Error::transient("queue.io", "the database server failed to read or write its files")
+            .help("look at its disk and its log; work goes on when it works again"),
+        ("08" | "25" | "57", _) => {
             Error::transient("queue.unavailable", "the database server is restarting or stopped")
                 .help("work goes on when it is back")
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use mediaflow_core::ErrorKind;
+
+    #[test]
+    fn what_passes_is_transient() {
+        let expected = [
+            ("08000", "queue.unavailable"),
+            ("08001", "queue.unavailable"),
+            ("08006", "queue.unavailable"),
+            ("25006", "queue.standby"),
+            ("25P02", "queue.unavailable"),
+            ("25P03", "queue.unavailable"),
+            ("25P04", "queue.unavailable"),
+            ("40001", "queue.conflict"),
+            ("40P01", "queue.conflict"),
+            ("53100", "queue.disk_full"),
+            ("53200", "queue.resources"),
+            ("53300", "queue.connections"),
+            ("53400", "queue.resources"),
+            ("55006", "queue.conflict"),
+            ("55P03", "queue.conflict"),
+            ("57014", "queue.interrupted"),
+            ("57P01", "queue.unavailable"),
+            ("57P03", "queue.unavailable"),
+            ("57P05", "queue.unavailable"),
+            ("58000", "queue.io"),
+            ("58030", "queue.io"),
+            ("58P01", "queue.io"),
+        ];
+        for (sqlstate, code) in expected {
+            let error = super::postgres(sqlstate).expect(sqlstate);
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Transient, code), "{sqlstate}");
+            assert!(error.to_string().contains(": "), "{sqlstate} without help: {error}");
+            // SQLite's codes are shorter, and none is taken for one of PostgreSQL's.
+            assert!(super::sqlite(sqlstate).is_none(), "{sqlstate}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_pass_is_not_waited_for() {
+        for sqlstate in ["23505", "42601", "22P02", "42P01", "0A000"] {
+            assert!(super::postgres(sqlstate).is_none(), "{sqlstate}");
+        }
+        // SQLite tells some of its extended codes with as many digits as PostgreSQL has.
+        for code in ["5", "517", "13", "4618"] {
+            assert!(super::postgres(code).is_none(), "{code}");
+        }
+    }
 }

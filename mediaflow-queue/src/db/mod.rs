@@ -1,7 +1,7 @@
 //! The database, whichever it is: SQL is written once, with `$1` placeholders, in the dialect that SQLite and
 //! PostgreSQL both understand.
 //!
-//! Uses: nothing.
+//! Uses: failpoint.
 
 mod database;
 mod dialect;
@@ -9,10 +9,12 @@ mod error;
 mod group_commit;
 mod migrate;
 mod migration_lock;
+mod patience;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod query;
 mod river;
+mod river_schema;
 mod row;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -21,9 +23,11 @@ mod tx;
 pub(crate) use database::Db;
 pub(crate) use error::failed;
 pub(crate) use group_commit::{CommitQueue, GroupCommit};
+pub(crate) use migrate::Migration;
+pub(crate) use patience::patiently;
 pub(crate) use river::{
-    AssemblyTask, JobTask, PartTask, Requeued, class_of, classes, failed as river_failed,
-    priority_of,
+    AssemblyTask, JobTask, ORDINARY, PartTask, Requeued, class_of, classes, failed as river_failed,
+    missing, priority_of,
 };
 pub(crate) use row::{Row, Value, places, to_json, values};
 pub use tx::HostTransaction;

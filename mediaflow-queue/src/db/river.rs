@@ -35,6 +35,12 @@ pub(crate) const fn classes() -> [&'static str; 2] {
     ["mediaflow_image", "mediaflow_video"]
 }
 
+/// What River's jobs of ours are called.
+#[cfg(feature = "postgres")]
+pub(super) const fn kinds() -> [&'static str; 3] {
+    [JobTask::KIND, PartTask::KIND, AssemblyTask::KIND]
+}
+
 /// A job that needs a step on video or audio waits for a place among the videos.
 pub(crate) fn class_of(spec: &JobSpec) -> &'static str {
     let [image, video] = classes();
@@ -42,12 +48,15 @@ pub(crate) fn class_of(spec: &JobSpec) -> &'static str {
     if spec.requires.iter().any(moves) { video } else { image }
 }
 
+/// River's priority of a job that asks for none.
+pub(crate) const ORDINARY: i16 = 3;
+
 /// River knows four priorities, of which 1 is the most urgent.
 pub(crate) fn priority_of(spec: &JobSpec) -> i16 {
     match spec.options.priority {
         10.. => 1,
         1..10 => 2,
-        0 => 3,
+        0 => ORDINARY,
         _ => 4,
     }
 }
@@ -88,7 +97,7 @@ impl Tx<'_, '_> {
     /// Marks what River runs as done, together with everything else in the transaction: as River's own
     /// `Jobs::complete`, for many at once. Our rows decide who may end a job: that River has given its row to somebody
     /// else, or has lost it, changes nothing.
-    pub(crate) async fn complete(&mut self, rivers: &[i64]) -> Result<()> {
+    pub(crate) async fn complete(&mut self, db: &Db, rivers: &[i64]) -> Result<()> {
         if rivers.is_empty() {
             return Ok(());
         }
@@ -99,8 +108,9 @@ impl Tx<'_, '_> {
             Self::Postgres(_) => "now()",
         };
         let done = format!(
-            "UPDATE river_job SET state = 'completed', finalized_at = {now}
+            "UPDATE {} SET state = 'completed', finalized_at = {now}
              WHERE id IN {} AND state = 'running'",
+            db.river_name("river_job"),
             super::places(1, rivers.len())
         );
         let rivers: Vec<Value> = rivers.iter().copied().map(Value::from).collect();
@@ -125,18 +135,50 @@ impl Tx<'_, '_> {
 }
 
 impl Db {
+    /// How a statement names what belongs to River: on PostgreSQL that is in a schema of its own.
+    pub(super) fn river_name(&self, name: &str) -> String {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => name.to_owned(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(db) => db.river.qualify(name),
+        }
+    }
+
+    /// Whether River has a table of this name.
+    pub(super) async fn has_river_table(&self, name: &str) -> Result<bool> {
+        let find = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "SELECT 1 AS one FROM sqlite_master WHERE name = $1",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "SELECT 1 AS one WHERE to_regclass($1) IS NOT NULL",
+        };
+        self.row(find, values![self.river_name(name)]).await.map(|row| row.is_some())
+    }
+
     /// Makes sure that River knows a queue, before a worker has ever started.
     pub(crate) async fn add_queue(&self, name: &str) -> Result<()> {
-        self.run(self.add_queue_sql(), values![name]).await.map(drop)
+        let now = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "now()",
+        };
+        let add = format!(
+            "INSERT INTO {} (name, updated_at) VALUES ($1, {now}) ON CONFLICT (name) DO NOTHING",
+            self.river_name("river_queue")
+        );
+        self.run(AssertSqlSafe(add), values![name]).await.map(drop)
     }
 
     /// What is held by a worker, in River's rows or ours: `river`, `worker`.
     pub(crate) async fn claims(&self) -> Result<Vec<Row>> {
         let find = format!(
-            "SELECT id AS river, {} AS worker FROM river_job WHERE state = 'running' AND kind LIKE 'mediaflow.%'
+            "SELECT id AS river, {} AS worker FROM {} WHERE state = 'running' AND kind LIKE 'mediaflow.%'
              UNION SELECT river, worker FROM mediaflow_jobs WHERE worker IS NOT NULL
              UNION SELECT river, worker FROM mediaflow_parts WHERE worker IS NOT NULL",
-            self.holder()
+            self.holder(),
+            self.river_name("river_job")
         );
         self.rows(AssertSqlSafe(find), &[]).await
     }
@@ -145,33 +187,37 @@ impl Db {
     /// of River's row.
     pub(crate) async fn waiting_without_river(&self, seconds: u64, limit: i64) -> Result<Vec<Row>> {
         let find = format!(
-            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM river_job r JOIN mediaflow_jobs j ON j.river = r.id
+            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM {} r JOIN mediaflow_jobs j ON j.river = r.id
              WHERE r.state IN ('cancelled', 'discarded') AND r.finalized_at >= {}
                AND j.ended_at IS NULL AND j.state = 'queued' LIMIT {limit}",
+            self.river_name("river_job"),
             self.ago(seconds)
         );
         self.rows(AssertSqlSafe(find), &[]).await
     }
 
-    /// Running jobs, or jobs at their assembly, whose rows in River are gone or ended more than `seconds` ago.
+    /// Running jobs, or jobs at their assembly, whose rows in River ended more than `seconds` ago, or are gone while nobody
+    /// has the job.
     pub(crate) async fn running_without_river(&self, seconds: u64, limit: i64) -> Result<Vec<Row>> {
         let find = format!(
-            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
+            "SELECT j.id, CAST(r.state AS TEXT) AS river FROM mediaflow_jobs j LEFT JOIN {} r ON r.id = j.river
              WHERE j.ended_at IS NULL AND j.state = 'running' AND coalesce(j.parts_left, 0) = 0
-               AND (r.id IS NULL OR r.finalized_at < {}) LIMIT {limit}",
+               AND (r.id IS NULL AND j.worker IS NULL OR r.finalized_at < {}) LIMIT {limit}",
+            self.river_name("river_job"),
             self.ago(seconds)
         );
         self.rows(AssertSqlSafe(find), &[]).await
     }
 
-    /// Jobs that wait for a part whose row in River is gone, or ended: for a part that runs, more than `seconds` ago.
+    /// Jobs that wait for a part whose row in River is gone, or ended: for a part that runs, ended more than `seconds` ago.
     pub(crate) async fn parts_without_river(&self, seconds: u64, limit: i64) -> Result<Vec<Row>> {
         let find = format!(
             "SELECT j.id, CAST(r.state AS TEXT) AS river FROM mediaflow_jobs j
-             JOIN mediaflow_parts p ON p.job = j.id LEFT JOIN river_job r ON r.id = p.river
+             JOIN mediaflow_parts p ON p.job = j.id LEFT JOIN {} r ON r.id = p.river
              WHERE j.ended_at IS NULL AND j.state = 'running' AND j.parts_left > 0
                AND (p.state = 'queued' AND (r.id IS NULL OR r.finalized_at IS NOT NULL)
-                 OR p.state = 'running' AND (r.id IS NULL OR r.finalized_at < {})) LIMIT {limit}",
+                 OR p.state = 'running' AND r.finalized_at < {}) LIMIT {limit}",
+            self.river_name("river_job"),
             self.ago(seconds)
         );
         self.rows(AssertSqlSafe(find), &[]).await
@@ -184,12 +230,15 @@ impl Db {
         after: (i64, String),
         limit: i64,
     ) -> Result<Vec<Row>> {
-        let find = "SELECT j.id, j.due, CAST(r.state AS TEXT) AS river,
+        let find = format!(
+            "SELECT j.id, j.due, CAST(r.state AS TEXT) AS river,
                CAST(CASE WHEN r.id IS NULL OR r.finalized_at IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS lost
-             FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
+             FROM mediaflow_jobs j LEFT JOIN {} r ON r.id = j.river
              WHERE j.ended_at IS NULL AND j.state = 'queued' AND j.class = $1 AND (j.due, j.id) > ($2, $3)
-             ORDER BY j.due, j.id LIMIT $4";
-        self.rows(find, values![class, after.0, after.1, limit]).await
+             ORDER BY j.due, j.id LIMIT $4",
+            self.river_name("river_job")
+        );
+        self.rows(AssertSqlSafe(find), values![class, after.0, after.1, limit]).await
     }
 
     /// The client that River gave a row to last. Nothing if the column was damaged.
@@ -225,20 +274,6 @@ impl Db {
             Self::Postgres(_) => format!("now() - interval '{seconds} seconds'"),
         }
     }
-
-    /// Adds a queue to River's list, unless it is there.
-    fn add_queue_sql(&self) -> &'static str {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => {
-                "INSERT INTO river_queue (name, updated_at) VALUES ($1, strftime('%Y-%m-%d %H:%M:%f', 'now')) ON CONFLICT (name) DO NOTHING"
-            }
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => {
-                "INSERT INTO river_queue (name, updated_at) VALUES ($1, now()) ON CONFLICT (name) DO NOTHING"
-            }
-        }
-    }
 }
 
 /// A row that is in River's queue again, under a new number.
@@ -259,22 +294,26 @@ impl Tx<'_, '_> {
         worker: &str,
         only: Option<i64>,
     ) -> Result<Vec<Requeued>> {
+        let jobs = db.river_name("river_job");
         let find = format!(
-            "SELECT id, {} AS args FROM river_job
+            "SELECT id, {} AS args FROM {jobs}
              WHERE state = 'running' AND kind LIKE 'mediaflow.%' AND {} = $1 AND ($2 = 0 OR id = $2){}",
             db.args(),
             db.holder(),
             db.skip_locked()
         );
+        let again = format!(
+            "INSERT INTO {jobs} (args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags)
+             SELECT args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags
+             FROM {jobs} WHERE id = $1 RETURNING id"
+        );
         let mut requeued = Vec::new();
         for row in self.rows(AssertSqlSafe(find), values![worker, only.unwrap_or(0)]).await? {
             let old = row.int("id")?;
-            let again = "INSERT INTO river_job (args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags)
-                 SELECT args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags
-                 FROM river_job WHERE id = $1 RETURNING id";
+            let again = AssertSqlSafe(again.clone());
             let Some(new) = self.row(again, values![old]).await? else { continue };
             let new = new.int("id")?;
-            self.delete_task(old.into()).await?;
+            self.delete_task(db, old.into()).await?;
             let part = row.opt_json::<PartTask>("args").ok().flatten();
             requeued.push(Requeued { old, new, part });
         }
@@ -282,17 +321,25 @@ impl Tx<'_, '_> {
     }
 
     /// Deletes what was queued, by River's number.
-    pub(crate) async fn delete_task(&mut self, river: Value) -> Result<()> {
-        self.run("DELETE FROM river_job WHERE id = $1", &[river]).await.map(drop)
+    pub(crate) async fn delete_task(&mut self, db: &Db, river: Value) -> Result<()> {
+        let delete = format!("DELETE FROM {} WHERE id = $1", db.river_name("river_job"));
+        self.run(AssertSqlSafe(delete), &[river]).await.map(drop)
     }
 
-    /// Whether a job that has not ended is without a row in River that would run it, or waits for parts.
-    pub(crate) async fn is_lost(&mut self, job: JobId) -> Result<bool> {
-        let find = "SELECT 1 AS one FROM mediaflow_jobs j LEFT JOIN river_job r ON r.id = j.river
-             WHERE j.id = $1 AND j.ended_at IS NULL
-               AND (r.id IS NULL OR r.finalized_at IS NOT NULL OR j.parts_left > 0)";
-        self.row(find, values![job]).await.map(|row| row.is_some())
+    /// Whether a job that has not ended has a row in River that has, or waits for parts.
+    pub(crate) async fn is_lost(&mut self, db: &Db, job: JobId) -> Result<bool> {
+        let find = format!(
+            "SELECT 1 AS one FROM mediaflow_jobs j LEFT JOIN {} r ON r.id = j.river
+             WHERE j.id = $1 AND j.ended_at IS NULL AND (r.finalized_at IS NOT NULL OR j.parts_left > 0)",
+            db.river_name("river_job")
+        );
+        self.row(AssertSqlSafe(find), values![job]).await.map(|row| row.is_some())
     }
+}
+
+/// Which of our rows wait without River's knowing of them.
+pub(crate) fn missing(db: &Db, ours: &str) -> String {
+    format!("NOT EXISTS (SELECT 1 FROM {} r WHERE r.id = {ours}.river)", db.river_name("river_job"))
 }
 
 /// What a failure of River means.

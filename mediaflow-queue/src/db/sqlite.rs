@@ -3,9 +3,10 @@ use std::time::Duration;
 
 use mediaflow_core::{Error, Result};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, SqlitePool};
+use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
-use super::failed;
+use super::database::STATEMENTS;
+use super::{failed, query};
 
 /// One file: a single connection that writes, so that writers wait in a fair queue instead of in SQLite's back-off,
 /// and some that read meanwhile.
@@ -19,6 +20,13 @@ pub(crate) struct Sqlite {
 /// How long a foreign process may hold the lock before a write fails (and is tried again).
 const BUSY: Duration = Duration::from_secs(30);
 
+/// How long the log of the file may stay: with every restart from its beginning it is cut to this. SQLite itself begins to
+/// empty it at 4 MB.
+const LOG: u64 = 16 << 20;
+
+/// How long emptying the log waits for readers. Nobody writes meanwhile.
+const EMPTYING: Duration = Duration::from_millis(100);
+
 impl Sqlite {
     pub(super) async fn open(path: &Path) -> Result<Self> {
         let placed = |e: Error| e.with("file", path.display());
@@ -30,7 +38,8 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY)
-            .statement_cache_capacity(200);
+            .statement_cache_capacity(STATEMENTS)
+            .pragma("journal_size_limit", LOG.to_string());
         let forever = |pool: SqlitePoolOptions| {
             pool.idle_timeout(None)
                 .max_lifetime(None)
@@ -51,5 +60,27 @@ impl Sqlite {
             .await
             .map_err(|e| placed(failed(e)))?;
         Ok(Self { write, read, path: path.to_owned() })
+    }
+
+    /// A connection of its own.
+    pub(super) async fn connection(&self) -> Result<SqliteConnection> {
+        let options = (*self.write.connect_options()).clone();
+        SqliteConnection::connect_with(&options).await.map_err(failed)
+    }
+
+    /// Empties the log if it has grown: while somebody reads, it can not be begun anew, and then stays as long as the
+    /// burst has made it.
+    pub(crate) async fn shrink_log(&self) -> Result<()> {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        if std::fs::metadata(log).map_or(0, |log| log.len()) <= LOG {
+            return Ok(());
+        }
+        let options = (*self.write.connect_options()).clone().busy_timeout(EMPTYING);
+        let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
+        // It answers whether somebody was in the way: then it is done at the next time.
+        let emptied = query::sqlite::rows(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)", &[]);
+        emptied.await?;
+        connection.close().await.map_err(failed)
     }
 }

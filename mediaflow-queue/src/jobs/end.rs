@@ -5,7 +5,7 @@ use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::row::ClaimedJob;
+use super::row::{COLUMNS, ClaimedJob};
 use crate::db::{GroupCommit, Row, Tx, places, to_json, values};
 use crate::events;
 use crate::failpoint::failpoint;
@@ -55,7 +55,8 @@ impl GroupCommit for EndedJob {
         events::record(process, &mut tx, &events).await?;
         failpoint("end.outbox");
         let complete = items.iter().filter(|item| item.river == End::Complete);
-        tx.complete(&complete.map(|item| item.claimed.river).collect::<Vec<_>>()).await?;
+        tx.complete(&process.db, &complete.map(|item| item.claimed.river).collect::<Vec<_>>())
+            .await?;
         failpoint("end.river");
         transaction.commit().await?;
         failpoint("end.commit");
@@ -249,8 +250,9 @@ pub(crate) async fn fail_by_name(
     state: JobState,
     error: &Error,
 ) -> Result<Option<Vec<Event>>> {
-    let find = "SELECT * FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
-    let Some(row) = tx.row(find, values![job]).await? else { return Ok(None) };
+    // Never all columns: a newer version may add some under a connection that has this statement prepared.
+    let find = format!("SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL");
+    let Some(row) = tx.row(AssertSqlSafe(find), values![job]).await? else { return Ok(None) };
     let now = process.now();
     let mut claimed = legible(&row, job, now)?;
     if state == JobState::Failed {

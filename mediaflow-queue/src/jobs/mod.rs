@@ -6,6 +6,7 @@ mod cancel;
 mod end;
 mod groups;
 mod parts;
+mod requeue;
 mod row;
 mod start;
 mod status;
@@ -18,6 +19,7 @@ pub(crate) use parts::{
     ClaimedPart, part_done, part_failed, part_progress, part_retry, parts_of, remake, results,
     split, start_part, stop as stop_parts,
 };
+pub(crate) use requeue::queue_again;
 pub(crate) use row::ClaimedJob;
 pub(crate) use start::{Start, start_assembly};
 pub(crate) use status::{batch, replayable, status};

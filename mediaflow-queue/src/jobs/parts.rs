@@ -51,7 +51,7 @@ pub(crate) async fn split(
         )
         .await?;
     }
-    tx.complete(&[claimed.river]).await?;
+    tx.complete(&process.db, &[claimed.river]).await?;
     failpoint("split.rows");
     transaction.commit().await?;
     failpoint("split.commit");
@@ -128,7 +128,7 @@ pub(crate) async fn part_done(
         }
     }
     events::record(process, &mut tx, &events).await?;
-    tx.complete(&[part.river]).await?;
+    tx.complete(&process.db, &[part.river]).await?;
     failpoint("part.river");
     transaction.commit().await?;
     failpoint("part.commit");
@@ -284,7 +284,7 @@ pub(crate) async fn remake(process: &Process, claimed: &ClaimedJob, part: u32) -
         )
         .await?;
     counts(waits, record.id)?;
-    tx.complete(&[claimed.river]).await?;
+    tx.complete(&process.db, &[claimed.river]).await?;
     transaction.commit().await?;
     process.wake(&claimed.class);
     Ok(())

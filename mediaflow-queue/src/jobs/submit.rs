@@ -137,7 +137,7 @@ async fn one(
     {
         // Somebody else was first, a moment ago.
         let [_, river, ..] = row;
-        tx.delete_task(river).await?;
+        tx.delete_task(&process.db, river).await?;
         events.pop();
         return Ok(known);
     }

@@ -9,6 +9,8 @@ use mediaflow_core::spec::IntoSpec;
 use mediaflow_core::{Error, JobId, Result};
 
 use crate::broadcast::EventBroadcast;
+#[cfg(feature = "testing")]
+use crate::db::Migration;
 use crate::db::{Db, HostTransaction};
 use crate::jobs::{self, Jobs};
 use crate::process::Process;
@@ -112,6 +114,31 @@ impl Queue {
         self.set(|settings| settings.connections = connections.max(2))
     }
 
+    /// The schema of River's tables on PostgreSQL, which is made if it is missing. Default `mediaflow_river`; our own tables
+    /// are where the `search_path` of the connection leads.
+    ///
+    /// Needed by who keeps several mediaflows apart in one database by their `search_path` (each needs another one), who
+    /// may make no schema but has been given one, or who points River UI at a schema of a fixed name. A host that works with
+    /// River itself keeps its jobs in another schema: River deletes what has ended, and rescues what runs for long, in
+    /// all of its schema, so that two can not share one. On SQLite, where all stands in one file, such a host needs
+    /// another file.
+    ///
+    /// Change a name in use while nothing runs; what waits in the old schema is queued again in the new one.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn river_schema(self, name: impl Into<String>) -> Self {
+        self.set(|settings| settings.river = name.into())
+    }
+
+    /// Makes this a newer build, for tests: one with a further migration. It is `compatible` if processes of this version
+    /// can go on working on its tables. Below a line `-- online` stand statements that are done outside of a transaction.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn further_migration(self, compatible: bool, sql: impl Into<String>) -> Self {
+        let migration = Migration::next(compatible, sql.into());
+        self.set(|settings| settings.further = vec![migration])
+    }
+
     fn set(self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.0.settings.lock().unwrap_or_else(PoisonError::into_inner));
         self
@@ -155,10 +182,10 @@ impl Queue {
             Target::Sqlite(path) => Db::sqlite(path).await?,
             #[cfg(feature = "postgres")]
             Target::Postgres(url) => {
-                Db::postgres(url, settings.connections, settings.lease).await?
+                Db::postgres(url, &settings.river, settings.connections, settings.lease).await?
             }
         };
-        db.migrate().await?;
+        db.migrate(&settings.further).await?;
         let id = format!("mediaflow-{}", uuid::Uuid::now_v7().simple());
         // What River calls needs the jobs, and they need River's client.
         let cell = work::JobsCell::default();

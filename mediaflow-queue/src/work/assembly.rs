@@ -46,7 +46,7 @@ async fn assemble(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) 
             let part = error.fact("part").and_then(|part| part.parse().ok()).unwrap_or(1);
             tracing::warn!(part, "a result of a part is gone: it is made again");
             let claimed = &*claimed;
-            let again = process.db.patiently(move || jobs::remake(process, claimed, part)).await;
+            let again = process.patiently(move || jobs::remake(process, claimed, part)).await;
             outcome(again, WorkOutcome::Complete)
         }
         Err(error) => {

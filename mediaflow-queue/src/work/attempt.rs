@@ -76,7 +76,7 @@ async fn attempt(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) -
         }
         Ok(Made::Parts(parts)) => {
             let (claimed, parts) = (&*claimed, &parts);
-            let split = process.db.patiently(move || jobs::split(process, claimed, parts)).await;
+            let split = process.patiently(move || jobs::split(process, claimed, parts)).await;
             outcome(split, WorkOutcome::Complete)
         }
         Err(error) => failed(jobs, claimed, &error, events).await,
@@ -103,7 +103,7 @@ pub(super) async fn publish(
     attempt: &Attempt,
     made: &mut Finished,
 ) -> Result<()> {
-    let asked = process.db.patiently(move || jobs::asked(process, claimed)).await?;
+    let asked = process.patiently(move || jobs::asked(process, claimed)).await?;
     if asked || attempt.cancel.is_cancelled() {
         return Err(Error::cancelled());
     }
@@ -124,7 +124,7 @@ pub(super) async fn ended(
         _ => WorkOutcome::Complete,
     };
     let events = &events;
-    let ended = jobs.process.db.patiently(move || jobs.end(claimed, events.clone(), river)).await;
+    let ended = jobs.process.patiently(move || jobs.end(claimed, events.clone(), river)).await;
     outcome(ended, reached)
 }
 
@@ -138,7 +138,7 @@ pub(super) async fn failed(
     let process = &jobs.process;
     let asked = {
         let claimed = &*claimed;
-        process.db.patiently(move || jobs::asked(process, claimed)).await
+        process.patiently(move || jobs::asked(process, claimed)).await
     };
     match asked {
         Ok(asked) => claimed.record.cancelled = asked,
@@ -147,10 +147,8 @@ pub(super) async fn failed(
     if error.kind() == ErrorKind::Cancelled && !claimed.record.cancelled {
         if process.halting() {
             let (claimed, events) = (&*claimed, &events);
-            let back = process
-                .db
-                .patiently(move || jobs::give_back(process, claimed, events.clone()))
-                .await;
+            let back =
+                process.patiently(move || jobs::give_back(process, claimed, events.clone())).await;
             // River makes it available again when it hears that the work was interrupted.
             return outcome(back, WorkOutcome::Complete).and(Err(WorkCancelled));
         }
@@ -161,10 +159,8 @@ pub(super) async fn failed(
     match claimed.record.failed(error, process.executor.retry()) {
         Next::Retry(wait) => {
             let (claimed, events, due) = (&*claimed, &events, process.now().plus(wait));
-            let back = process
-                .db
-                .patiently(move || jobs::retry(process, claimed, due, events.clone()))
-                .await;
+            let back =
+                process.patiently(move || jobs::retry(process, claimed, due, events.clone())).await;
             outcome(back, WorkOutcome::Snooze(wait))
         }
         Next::End(state) => {

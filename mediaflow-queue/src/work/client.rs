@@ -16,15 +16,23 @@ pub(crate) type JobsCell = Arc<OnceLock<Weak<Jobs>>>;
 /// How often River looks for what has become due.
 const DUE: Duration = Duration::from_secs(1);
 
+/// After so long River's leader would give up what it takes for stuck: never. It may be of an older build, which does not
+/// know what a newer one has queued, and the takeover of what a dead worker held is ours.
+const STUCK: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// River's client: submits, and works once it is started.
 pub(crate) fn client(cell: &JobsCell, db: &Db, executor: &Executor, id: &str) -> Result<Client> {
     let builder = match db {
         #[cfg(feature = "sqlite")]
         Db::Sqlite(db) => Client::builder(db.write.clone()),
         #[cfg(feature = "postgres")]
-        Db::Postgres(pool) => Client::builder(pool.clone()),
+        Db::Postgres(db) => {
+            let river = riverqueue::database::PostgresDatabase::new(db.pool.clone());
+            Client::builder(river.with_schema(db.river.clone()))
+        }
     };
-    let maintenance = MaintenanceConfig::default().with_scheduler_interval(DUE);
+    let maintenance =
+        MaintenanceConfig::default().with_scheduler_interval(DUE).with_rescue_after(STUCK);
     let builder = builder
         .id(id)
         .workers(kinds(cell).map_err(river_failed)?)

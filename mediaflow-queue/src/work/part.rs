@@ -52,7 +52,6 @@ async fn attempt(process: &Arc<Process>, context: &WorkContext, part: &ClaimedPa
         Ok(made) => {
             let (made, events) = (&made, &events);
             let done = process
-                .db
                 .patiently(move || jobs::part_done(process, part, made, events.clone()))
                 .await;
             outcome(done, WorkOutcome::Complete)
@@ -73,7 +72,7 @@ async fn failed(process: &Process, part: &ClaimedPart, error: &Error, events: &[
     if error.kind() == ErrorKind::Cancelled {
         if process.halting() {
             let back =
-                process.db.patiently(move || jobs::part_retry(process, part, false, None)).await;
+                process.patiently(move || jobs::part_retry(process, part, false, None)).await;
             return outcome(back, WorkOutcome::Complete).and(Err(WorkCancelled));
         }
         // The job was cancelled, or another part has ended it.
@@ -82,15 +81,12 @@ async fn failed(process: &Process, part: &ClaimedPart, error: &Error, events: &[
     tracing::warn!(%error, "an attempt at a part failed");
     match record.failed(error, process.executor.retry()) {
         Next::Retry(wait) => {
-            let back = process
-                .db
-                .patiently(move || jobs::part_retry(process, part, true, Some(error)))
-                .await;
+            let back =
+                process.patiently(move || jobs::part_retry(process, part, true, Some(error))).await;
             outcome(back, WorkOutcome::Snooze(wait))
         }
         Next::End(state) => {
             let ended = process
-                .db
                 .patiently(move || jobs::part_failed(process, part, state, error, events.to_vec()))
                 .await;
             clear(process, part).await;

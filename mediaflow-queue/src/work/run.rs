@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use mediaflow_core::engine::Shutdown;
 use mediaflow_core::outbox::Dispatcher;
-use mediaflow_core::{Error, ErrorKind, Result};
+use mediaflow_core::{Error, Result};
 use riverqueue::QueueSelector;
 
 use super::watch;
@@ -27,13 +27,8 @@ pub(crate) async fn pause(process: &Process, paused: bool) -> Result<()> {
 
 /// Registers this process, however long the database is away at that moment. Gives nothing if it is to stop before.
 async fn begin(process: &Arc<Process>, shutdown: &Shutdown) -> Result<Option<workers::Heartbeat>> {
-    loop {
-        let begun = process.db.patiently(|| workers::Heartbeat::begin(process));
-        match shutdown.drain.run_until_cancelled(begun).await {
-            Some(Err(error)) if error.kind() == ErrorKind::Transient => {}
-            begun => return begun.transpose(),
-        }
-    }
+    let begun = process.patiently(|| workers::Heartbeat::begin(process));
+    shutdown.drain.run_until_cancelled(begun).await.transpose()
 }
 
 /// Works on jobs and deliveries until it is told to stop.

@@ -184,10 +184,10 @@ impl HeartbeatThread {
                 db.read = db.write.clone();
             }
             #[cfg(feature = "postgres")]
-            Db::Postgres(pool) => {
+            Db::Postgres(db) => {
                 let one = sqlx::postgres::PgPoolOptions::new().max_connections(1);
-                let options = (*pool.connect_options()).clone();
-                *pool = one.idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
+                let options = (*db.pool.connect_options()).clone();
+                db.pool = one.idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
             }
         }
         db

@@ -1,5 +1,5 @@
 //! What fell between River's tables and ours: claims of nobody, attempts whose end was not written, jobs that River
-//! does not know any more.
+//! has ended, or does not know any more.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::takeover::{self, After};
 use crate::db::{Row, classes};
+use crate::jobs;
 use crate::process::Process;
 
 /// How long River's row may have ended before a job that seems to run: its end may be on its way.
@@ -65,20 +66,20 @@ impl Lost {
         Ok(())
     }
 
-    /// Ends jobs that River will never run: an operator has cancelled or deleted its row.
+    /// Ends jobs that River will never run, because an operator has ended its row. Queues again what waits without a row.
     pub(super) async fn jobs(&mut self, process: &Process) -> Result<()> {
         let began = Instant::now();
         let since =
             self.looked.map_or(KEPT, |looked| looked.elapsed() + Duration::from_secs(GRACE));
         let db = &process.db;
         for row in db.waiting_without_river(since.as_secs(), PAGE).await? {
-            end(process, &row).await?;
+            settle(process, &row).await?;
         }
         for row in db.running_without_river(GRACE, PAGE).await? {
-            end(process, &row).await?;
+            settle(process, &row).await?;
         }
         for row in db.parts_without_river(GRACE, PAGE).await? {
-            end(process, &row).await?;
+            settle(process, &row).await?;
         }
         self.looked = Some(began);
         for class in classes() {
@@ -98,24 +99,37 @@ impl Lost {
         }
         for row in rows {
             if row.int("lost")? != 0 {
-                end(process, &row).await?;
+                settle(process, &row).await?;
             }
         }
         Ok(())
     }
 }
 
-/// Ends a job whose row in River has ended, unless something has changed since it was found.
-async fn end(process: &Process, row: &Row) -> Result<()> {
+/// Ends a job whose row in River has ended, or queues one again that has none.
+async fn settle(process: &Process, row: &Row) -> Result<()> {
     let Ok(job) = row.parsed::<JobId>("id") else { return Ok(()) };
+    match row.opt_text("river")? {
+        Some(river) => end(process, job, &river).await,
+        None => {
+            if jobs::queue_again(process, job).await? {
+                tracing::warn!(%job, "River did not know of a job that waits; it was queued again");
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Ends a job, unless something has changed since it was found.
+async fn end(process: &Process, job: JobId, river: &str) -> Result<()> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    if !tx.is_lost(job).await? {
+    if !tx.is_lost(&process.db, job).await? {
         return Ok(());
     }
-    let (state, error) = match row.opt_text("river")?.as_deref() {
-        Some("cancelled") => (JobState::Cancelled, Error::cancelled()),
-        river => (JobState::Failed, lost(river.unwrap_or("deleted"))),
+    let (state, error) = match river {
+        "cancelled" => (JobState::Cancelled, Error::cancelled()),
+        river => (JobState::Failed, lost(river)),
     };
     let mut after = After::default();
     match takeover::end(process, &mut tx, job, state, &error, &mut after).await {
@@ -134,7 +148,7 @@ async fn end(process: &Process, row: &Row) -> Result<()> {
 fn lost(river: &str) -> Error {
     Error::internal("job.lost", "the job's row in River has ended without the job")
         .with("river", river)
-        .help("somebody has ended or deleted it in River; replay the job")
+        .help("somebody has ended it in River; replay the job")
 }
 
 /// Notes since when each of these was seen without a gap. Gives those that were seen for so long.

@@ -103,6 +103,7 @@ impl Sweeper {
             }
             self.searched = Some(Instant::now()).filter(|_| !more);
         }
+        process.db.shrink_log().await?;
         if due(self.gauged, GAUGES) {
             stats::gauge(process).await?;
             self.gauged = Some(Instant::now());

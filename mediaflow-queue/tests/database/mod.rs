@@ -64,8 +64,11 @@ impl Database {
         Self::postgres_at(server.database(name).await.unwrap()).await
     }
     async fn postgres_at(url: String) -> Self {
-        let pool =
-            sqlx::postgres::PgPoolOptions::new().max_connections(2).connect(&url).await.unwrap();
+        // River's tables are in a schema of their own; an operator need not write it each time.
+        let options = url.parse::<sqlx::postgres::PgConnectOptions>().unwrap();
+        let options = options.options([("search_path", "public,mediaflow_river")]);
+        let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2);
+        let pool = pool.connect_with(options).await.unwrap();
         Self::Postgres { url, pool }
     }
 
@@ -112,6 +115,16 @@ impl Database {
                 sqlx::query(sql).execute(pool).await.unwrap().rows_affected()
             }
         }
+    }
+
+    /// A statement that can not be done.
+    pub(crate) async fn fails(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let failed = match self {
+            Self::Sqlite { pool, .. } => sqlx::query(sql).execute(pool).await.is_err(),
+            Self::Postgres { pool, .. } => sqlx::query(sql).execute(pool).await.is_err(),
+        };
+        assert!(failed);
     }
 
     pub(crate) async fn int(&self, sql: &str) -> i64 {

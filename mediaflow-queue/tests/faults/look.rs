@@ -26,7 +26,10 @@ impl Look {
             }
             Home::Postgres => {
                 let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2);
-                Self::Postgres(pool.connect_lazy(url).unwrap())
+                let options = url.parse::<sqlx::postgres::PgConnectOptions>().unwrap();
+                // Where our tables are, and where River's are.
+                let options = options.options([("search_path", "public,mediaflow_river")]);
+                Self::Postgres(pool.connect_lazy_with(options))
             }
         }
     }
