@@ -170,8 +170,8 @@ impl Text {
 
 /// Where the next `use` item begins: at the start of a line, or behind its visibility.
 fn next_use(code: &str) -> Option<usize> {
-    let starts = code.match_indices("use ").map(|(at, _)| at);
-    starts.into_iter().find(|at| {
+    let mut starts = code.match_indices("use ").map(|(at, _)| at);
+    starts.find(|at| {
         let before = line_start(code, *at).trim();
         before.is_empty() || (before.starts_with("pub") && !before.contains(' '))
     })
