@@ -11,8 +11,6 @@ use super::postgres;
 use super::sqlite;
 use super::{Row, Transaction, Value, failed, query};
 
-/// How many statements a connection keeps ready: more than there are, River's among them.
-pub(super) const STATEMENTS: usize = 1024;
 
 /// An open database.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use riverqueue::database::SchemaName;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgPool};
 
-use super::database::STATEMENTS;
+use super::query::STATEMENTS;
 use super::failed;
 
 /// After so long without use, a connection may have been cut without a word.

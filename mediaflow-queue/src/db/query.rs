@@ -3,6 +3,9 @@ use sqlx::{Executor, SqlSafeStr};
 
 use super::{Row, Value, failed};
 
+/// How many statements a connection keeps ready: more than there are, River's among them.
+pub(super) const STATEMENTS: usize = 1024;
+
 macro_rules! queries {
     ($feature:literal, $name:ident, $database:ident) => {
         /// Statements on a connection, a pool or a transaction of this kind.

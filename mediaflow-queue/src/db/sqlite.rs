@@ -5,7 +5,7 @@ use mediaflow_core::{Error, Result};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
-use super::database::STATEMENTS;
+use super::query::STATEMENTS;
 use super::{failed, query};
 
 /// One file: a single connection that writes, so that writers wait in a fair queue instead of in SQLite's back-off,
