@@ -119,6 +119,14 @@ impl Error {
         Self::new(ErrorKind::Cancelled, "job.cancelled", "the job was cancelled")
     }
 
+    /// An idempotency key that stands for another job already.
+    #[must_use]
+    pub fn key_reused() -> Self {
+        Self::input("job.key_reused", "the idempotency key stands for another job").help(
+            "use a key of its own for each job; a repeated request asks for the same as the first",
+        )
+    }
+
     fn new(
         kind: ErrorKind,
         code: impl Into<Cow<'static, str>>,

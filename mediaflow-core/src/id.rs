@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::time::Timestamp;
 use crate::{Error, Result};
 
 macro_rules! id {
@@ -23,6 +24,14 @@ macro_rules! id {
             #[expect(clippy::new_without_default, reason = "each is another one")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
+            }
+
+            /// When it was made, if it tells.
+            #[must_use]
+            pub fn made_at(&self) -> Option<Timestamp> {
+                let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+                let millis = seconds.saturating_mul(1000).saturating_add(u64::from(nanos / 1_000_000));
+                Some(Timestamp::from_millis(millis))
             }
         }
 

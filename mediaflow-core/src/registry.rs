@@ -129,6 +129,13 @@ impl Registry {
         self.jobs.get(kind).is_some_and(|known| known.version() >= version)
     }
 
+    /// All kinds of jobs and operations, with their versions.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let jobs = self.jobs.iter().map(|(kind, job)| ("job", format!("{kind}@{}", job.version())));
+        let operations = self.operations.iter();
+        jobs.chain(operations.map(|(kind, known)| ("op", format!("{kind}@{}", known.version))))
+    }
+
     /// Lets the job of a spec decide on its pipeline.
     ///
     /// # Errors

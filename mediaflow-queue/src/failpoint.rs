@@ -31,3 +31,54 @@ pub(crate) fn failpoint(name: &str) {
 #[cfg(not(feature = "testing"))]
 #[inline]
 pub(crate) fn failpoint(_name: &str) {}
+
+/// What tests have asked for, by place: how often still.
+#[cfg(feature = "testing")]
+static ARMED: std::sync::Mutex<std::collections::BTreeMap<&'static str, u32>> =
+    std::sync::Mutex::new(std::collections::BTreeMap::new());
+
+/// Lets a place of this process fail so many times.
+#[cfg(feature = "testing")]
+pub(crate) fn arm(place: &'static str, times: u32) {
+    *ARMED.lock().unwrap_or_else(std::sync::PoisonError::into_inner).entry(place).or_default() +=
+        times;
+}
+
+/// How often a place has still to fail.
+#[cfg(feature = "testing")]
+pub(crate) fn armed(place: &str) -> u32 {
+    let armed = ARMED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    armed.get(place).copied().unwrap_or(0)
+}
+
+#[cfg(feature = "testing")]
+fn fails(place: &str) -> bool {
+    let mut armed = ARMED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    match armed.get_mut(place) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            true
+        }
+        _ => false,
+    }
+}
+
+#[cfg(not(feature = "testing"))]
+#[inline]
+fn fails(_place: &str) -> bool {
+    false
+}
+
+/// A place at which a test can have a loop panic.
+pub(crate) fn may_panic(place: &str) {
+    assert!(!fails(place), "{place} panics on demand");
+}
+
+/// A place at which a test can lose the answer to a commit.
+pub(crate) fn lost_answer(place: &str) -> mediaflow_core::Result<()> {
+    if fails(place) {
+        return Err(mediaflow_core::Error::transient("queue.unavailable", "the answer was lost")
+            .help("on demand"));
+    }
+    Ok(())
+}

@@ -40,6 +40,7 @@ mod process;
 mod queue;
 mod settings;
 mod stats;
+mod supervise;
 mod tail;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -14,6 +14,7 @@ const WAIT_SECONDS: &str = "mediaflow_job_wait_seconds";
 const DELIVERIES: &str = "mediaflow_deliveries_total";
 const DEPTH: &str = "mediaflow_jobs";
 const OLDEST: &str = "mediaflow_oldest_queued_seconds";
+const RESTARTS: &str = "mediaflow_restarts_total";
 const PENDING: &str = "mediaflow_deliveries_pending";
 
 /// Tells whoever collects metrics what they mean.
@@ -33,6 +34,11 @@ pub(crate) fn describe() {
         DELIVERIES,
         Unit::Count,
         "Attempts at deliveries by this process, by channel and outcome"
+    );
+    metrics::describe_counter!(
+        RESTARTS,
+        Unit::Count,
+        "Loops of this process that have panicked and were begun again, by name"
     );
     metrics::describe_gauge!(
         DEPTH,
@@ -70,6 +76,11 @@ pub(crate) fn count(events: &[Event]) {
 /// Counts an attempt at a delivery: `delivered`, `failed` and to be tried again, or `dead`.
 pub(crate) fn delivery(channel: &str, outcome: &'static str) {
     counter!(DELIVERIES, "channel" => channel.to_owned(), "outcome" => outcome).increment(1);
+}
+
+/// Counts a loop that was begun again after a panic.
+pub(crate) fn restarted(name: &'static str) {
+    counter!(RESTARTS, "loop" => name).increment(1);
 }
 
 /// Shows how the whole queue stands. Every worker shows the same.

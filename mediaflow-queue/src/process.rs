@@ -12,11 +12,11 @@ use std::time::Duration;
 use mediaflow_core::executor::Executor;
 use mediaflow_core::{CancellationToken, Clock, Event, Result, Timestamp};
 use riverqueue::QueueConfig;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::broadcast::EventBroadcast;
 use crate::clock::DatabaseClock;
-use crate::db::{Db, classes, patiently};
+use crate::db::{Db, classes, patiently, queue_of};
 use crate::metrics;
 use crate::settings::Settings;
 
@@ -33,6 +33,11 @@ pub(crate) struct Process {
     /// Wakes the dispatcher of deliveries.
     pub(crate) deliveries: Notify,
     active: Mutex<HashMap<i64, ActiveAttempt>>,
+    /// What it knows, by a short name.
+    pub(crate) capability: String,
+    /// The places of each class. River counts them for each queue by itself, and a class has two here: one for whoever
+    /// works on it, and one for those who know the same.
+    places: [Semaphore; 2],
     /// Cancelled when this process has to stop at once.
     pub(crate) halt: OnceLock<CancellationToken>,
     /// Cancelled when nobody uses this any more.
@@ -61,7 +66,7 @@ impl Process {
         let clock = Arc::new(DatabaseClock::new(Arc::clone(executor.clock())));
         Arc::new(Self {
             db,
-            executor,
+            executor: executor.clone(),
             settings,
             clock,
             id,
@@ -69,6 +74,8 @@ impl Process {
             events,
             deliveries: Notify::new(),
             active: Mutex::default(),
+            capability: executor.capability(),
+            places: classes().map(|class| Semaphore::new(places(&executor, class))),
             halt: OnceLock::new(),
             closed: CancellationToken::new(),
         })
@@ -90,17 +97,28 @@ impl Process {
         self.deliveries.notify_one();
     }
 
-    /// Lets River look for work of a class now, without waiting for its next poll: something was queued here. A look
+    /// Lets River look for work in a queue now, without waiting for its next poll: something was queued here. A look
     /// costs a transaction. River looks whenever the configuration of the queue changes, and is given one that differs
     /// by a millisecond from the last ones.
-    pub(crate) fn wake(&self, class: &str) {
+    pub(crate) fn wake(&self, queue: &str) {
         static TURN: AtomicU64 = AtomicU64::new(0);
         let odd = TURN.fetch_add(1, Ordering::Relaxed) % 64;
         let poll = poll(&self.db) + Duration::from_millis(odd);
-        let config = queue_config(&self.executor, class, poll);
-        if let Err(error) = self.river.local_queues().update(class, config) {
-            tracing::debug!(%error, class, "River can not be woken; it will look by itself");
+        let config = queue_config(&self.executor, queue, poll);
+        if let Err(error) = self.river.local_queues().update(queue, config) {
+            tracing::debug!(%error, queue, "River can not be woken; it will look by itself");
         }
+    }
+
+    /// The queue of a class for those who know what this process knows.
+    pub(crate) fn own_queue(&self, class: &str) -> String {
+        queue_of(class, &self.capability)
+    }
+
+    /// The places for what comes from a queue.
+    pub(crate) fn places(&self, queue: &str) -> &Semaphore {
+        let [_, video] = classes();
+        &self.places[usize::from(queue.starts_with(video))]
     }
 
     /// Stops what this process does for a job, if anything. Another process learns of it from River.
@@ -146,11 +164,16 @@ pub(crate) fn poll(db: &Db) -> Duration {
     Duration::from_secs(if db.file().is_some() { 2 } else { 1 })
 }
 
-/// How many of a class run at once here, and how often River looks for more.
-pub(crate) fn queue_config(executor: &Executor, class: &str, poll: Duration) -> QueueConfig {
-    let [image, _] = classes();
-    let places = if class == image { executor.concurrency() } else { executor.videos() };
-    QueueConfig::new(places.clamp(1, riverqueue::QUEUE_NUM_WORKERS_MAX))
+/// How many of a class run at once here.
+fn places(executor: &Executor, queue: &str) -> usize {
+    let [_, video] = classes();
+    let places = if queue.starts_with(video) { executor.videos() } else { executor.concurrency() };
+    places.clamp(1, riverqueue::QUEUE_NUM_WORKERS_MAX)
+}
+
+/// How many from a queue run at once here, and how often River looks for more.
+pub(crate) fn queue_config(executor: &Executor, queue: &str, poll: Duration) -> QueueConfig {
+    QueueConfig::new(places(executor, queue))
         .with_fetch_cooldown(COOLDOWN)
         .with_fetch_poll_interval(poll)
 }

@@ -1,6 +1,6 @@
 //! Tells the readers of events in this process what other processes have written: read from the tables.
 //!
-//! Uses: broadcast, db, process.
+//! Uses: broadcast, db, failpoint, process.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::broadcast::EventBroadcast;
 use crate::db::values;
+use crate::failpoint::may_panic;
 use crate::process::Process;
 
 /// How often the tables are looked at for events of other processes.
@@ -38,6 +39,7 @@ pub(crate) async fn run(process: Weak<Process>, events: EventBroadcast, closed: 
         if closed.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
             return;
         }
+        may_panic("loop.tail");
         let Some(process) = process.upgrade() else { return };
         if let Err(error) = tail.read(&process).await {
             tracing::debug!(%error, "events of other processes can not be read; trying again");

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -74,6 +75,25 @@ impl ObjectStorage {
             Error::input("storage.ticket", "a job of this name can have staged nothing")
                 .with("job", job)
         })
+    }
+
+    /// Where staged objects wait.
+    fn staging_room(&self) -> Result<Path> {
+        self.below(Ticket::FOLDER).map_err(|_| {
+            Error::internal("storage.prefix", "the folder of staged objects has no path")
+        })
+    }
+
+    /// Removes objects; those that are gone meanwhile are as good as removed.
+    async fn remove(&self, objects: Vec<Path>) -> Result<(), object_store::Error> {
+        let mut deletions = self.staging.store.delete_stream(stream::iter(objects).map(Ok).boxed());
+        while let Some(deleted) = deletions.next().await {
+            match deleted {
+                Err(e) if !is_missing(&e) => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn below(&self, name: &str) -> Result<Path, object_store::path::Error> {
@@ -153,14 +173,30 @@ impl Storage for ObjectStorage {
         });
         // Listed to the end before anything goes: pages of a listing that shrinks could skip some.
         let old: Vec<Path> = old.try_collect().await.map_err(failed)?;
-        let mut deletions = self.staging.store.delete_stream(stream::iter(old).map(Ok).boxed());
-        while let Some(deleted) = deletions.next().await {
-            match deleted {
-                Err(e) if !is_missing(&e) => return Err(failed(e)),
-                _ => {}
-            }
-        }
-        Ok(())
+        self.remove(old).await.map_err(failed)
+    }
+
+    async fn staged_for(&self) -> Result<BTreeSet<String>> {
+        let room = self.staging_room()?;
+        let found = self.staging.store.list_with_delimiter(Some(&room)).await;
+        let found = found.map_err(|e| failed("staged objects can not be listed", &e))?;
+        let jobs = found.common_prefixes.iter().filter_map(|job| job.filename());
+        Ok(jobs.map(str::to_owned).collect())
+    }
+
+    async fn discard(&self, jobs: &BTreeSet<String>) -> Result<()> {
+        let Some(first) = jobs.first() else { return Ok(()) };
+        let (room, first) = (self.staging_room()?, self.waiting_room(first)?);
+        let failed = |e| failed("staged objects can not be discarded", &e);
+        // Parts come after their jobs.
+        let theirs =
+            self.staging.store.list_with_offset(Some(&room), &first).try_filter_map(|object| {
+                let job = object.location.filename().and_then(Ticket::job_of);
+                let theirs = job.is_some_and(|job| Ticket::is_for(job, jobs));
+                std::future::ready(Ok(theirs.then_some(object.location)))
+            });
+        let theirs: Vec<Path> = theirs.try_collect().await.map_err(failed)?;
+        self.remove(theirs).await.map_err(failed)
     }
 
     async fn delete(&self, key: &Key) -> Result<()> {

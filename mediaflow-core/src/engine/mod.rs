@@ -34,10 +34,11 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     async fn open(&self, executor: &Executor) -> Result<()>;
 
     /// Takes jobs, all or none, and returns at once. A job whose idempotency key is known already gives the id of the
-    /// first.
+    /// first, unless that one has failed or was cancelled.
     ///
     /// # Errors
-    /// `engine.full`: later; `engine.stopped`.
+    /// `engine.full`: later; `engine.stopped`; `job.key_reused`: see
+    /// [`JobOptions::idempotency_key`](crate::spec::JobOptions::idempotency_key).
     async fn submit(&self, submission: Submission) -> Result<Submitted>;
 
     /// What is known of a job.

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::attempt::Attempt;
@@ -5,8 +7,9 @@ use super::digest::sha256;
 use super::execution::stopping;
 use super::fetch::Sources;
 use super::finished::{Finished, Waiting};
-use super::parts::{Artefact, PartResult, PartSpec, part_job};
+use super::parts::{Artefact, PartResult, PartSpec, job_of, part_job};
 use super::resources::Executor;
+use crate::id::JobId;
 use crate::spec::Location;
 use crate::{Error, Result, RunContext};
 
@@ -78,17 +81,41 @@ impl Executor {
         Ok(done)
     }
 
-    /// Discards all that is staged for a job and its parts, in every storage: for a job that has ended without being
+    /// Discards all that is staged for jobs and their parts, in every storage: for jobs that have ended without being
     /// published. A storage that can not do it now is passed over with a warning.
-    pub async fn discard(&self, job: &str, parts: u32) {
+    pub async fn discard(&self, jobs: impl IntoIterator<Item: ToString> + Send) {
+        let jobs: BTreeSet<_> = jobs.into_iter().map(|job| job.to_string()).collect();
+        if jobs.is_empty() {
+            return;
+        }
         for (storage, at) in self.0.storages.iter() {
-            for job in std::iter::once(job.to_owned()).chain((1..=parts).map(|n| part_job(job, n)))
-            {
-                if let Err(error) = at.revoke(&job, u64::MAX).await {
-                    tracing::warn!(%job, storage, %error, "staged results could not be discarded");
-                }
+            if let Err(error) = at.discard(&jobs).await {
+                tracing::warn!(?jobs, storage, %error, "staged results could not be discarded");
             }
         }
+    }
+
+    /// Discards what attempts at a part have staged, up to one that does not count any more. Later ones keep theirs.
+    pub async fn discard_part(&self, job: JobId, number: u32, upto: u64) {
+        let part = part_job(&job.to_string(), number);
+        for (storage, at) in self.0.storages.iter() {
+            if let Err(error) = at.revoke(&part, upto.saturating_add(1)).await {
+                tracing::warn!(part, storage, %error, "a staged result could not be discarded");
+            }
+        }
+    }
+
+    /// The jobs for which something is staged in any storage, by whatever process. One that can not tell now is passed
+    /// over.
+    pub async fn staged(&self) -> BTreeSet<JobId> {
+        let mut jobs = BTreeSet::new();
+        for (storage, at) in self.0.storages.iter() {
+            match at.staged_for().await {
+                Ok(names) => jobs.extend(names.iter().filter_map(|name| job_of(name))),
+                Err(error) => tracing::warn!(storage, %error, "what is staged can not be listed"),
+            }
+        }
+        jobs
     }
 
     /// What is staged; `None` if it has been published already.

@@ -3,6 +3,7 @@ use std::io::Read as _;
 use sha2::Digest as _;
 
 use crate::media::Blob;
+pub(super) use crate::spec::digest::hex;
 use crate::{Error, Result, RunContext};
 
 /// SHA-256 and MD5, in hexadecimal.
@@ -35,13 +36,4 @@ fn chunks(blob: &Blob, cx: &RunContext, mut take: impl FnMut(&[u8])) -> Result<(
         }
         take(&buffer[..read]);
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string can not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -18,6 +18,7 @@ mod execution;
 mod fetch;
 mod finished;
 mod make;
+mod needs;
 mod outputs;
 mod parts;
 mod policy;

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::id::JobId;
 use crate::plan::Explanation;
 use crate::report::{OutputReport, SourceReport};
 use crate::spec::Pipeline;
@@ -93,6 +94,12 @@ impl PartSpec {
     pub(super) fn ticket_job(&self, job: &str) -> String {
         part_job(job, self.number)
     }
+}
+
+/// The job of a ticket, or of a ticket of one of its parts.
+pub(super) fn job_of(name: &str) -> Option<JobId> {
+    let part = || name.rsplit_once('-').and_then(|(job, _)| job.parse().ok());
+    name.parse().ok().or_else(part)
 }
 
 /// The name of a part in tickets.

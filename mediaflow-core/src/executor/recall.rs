@@ -2,13 +2,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
+use serde_json::{Value, json};
 
-use super::digest::hex;
 use crate::Result;
 use crate::report::OutputReport;
 use crate::spec::Pipeline;
+use crate::spec::digest::{digest, sorted};
 
 /// Remembers results by their content key: the same work is not done twice.
 ///
@@ -19,12 +18,13 @@ use crate::spec::Pipeline;
 /// [`JobOptions::reuse`](crate::spec::JobOptions::reuse) switched off.
 #[async_trait]
 pub trait Recall: fmt::Debug + Send + Sync + 'static {
-    /// The report of an output with this key that was published before. Its bytes are looked at before they are used:
-    /// what has changed or vanished meanwhile is made again.
+    /// The reports of outputs with this key that were published before, the newest first, and a few of them only: what was
+    /// the job's newest result may have been replaced or deleted, and an older one still be there. The bytes are looked at
+    /// before they are used; what has changed or vanished meanwhile is passed over.
     ///
     /// # Errors
     /// It can not be known now; then the output is made again.
-    async fn recall(&self, key: &str) -> Result<Option<OutputReport>>;
+    async fn recall(&self, key: &str) -> Result<Vec<OutputReport>>;
 }
 
 /// Content keys by place.
@@ -51,21 +51,4 @@ pub(super) fn content_keys(
         Some((place.clone(), digest(&json!(["mediaflow", env!("CARGO_PKG_VERSION"), made]))))
     });
     Ok(keys.collect())
-}
-
-fn digest(value: &Value) -> String {
-    hex(&Sha256::digest(value.to_string()))
-}
-
-/// With the names in each object in order, whatever a build of `serde_json` does with them.
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields: BTreeMap<_, _> = fields.iter().collect();
-            let fields = fields.into_iter().map(|(name, value)| (name.clone(), sorted(value)));
-            Value::Object(fields.collect::<Map<_, _>>())
-        }
-        Value::Array(items) => items.iter().map(sorted).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-    }
 }

@@ -43,18 +43,17 @@ impl Execution<'_> {
             return Ok(());
         };
         for (place, key) in keys {
-            let hit = match recall.recall(key).await {
-                Ok(hit) => hit.filter(|hit| hit.state == OutputState::Published),
-                Err(error) => {
-                    tracing::warn!(output = %place, %error, "earlier results can not be recalled");
-                    None
+            let hits = recall.recall(key).await.unwrap_or_else(|error| {
+                tracing::warn!(output = %place, %error, "earlier results can not be recalled");
+                Vec::new()
+            });
+            for hit in hits.into_iter().filter(|hit| hit.state == OutputState::Published) {
+                if let Some((report, waiting)) = self.taken_over(place, key, hit).await? {
+                    pipeline.outputs.remove(place);
+                    done.outputs.push(report);
+                    done.staged.extend(waiting);
+                    break;
                 }
-            };
-            let Some(hit) = hit else { continue };
-            if let Some((report, waiting)) = self.taken_over(place, key, hit).await? {
-                pipeline.outputs.remove(place);
-                done.outputs.push(report);
-                done.staged.extend(waiting);
             }
         }
         Ok(())

@@ -7,6 +7,7 @@
 
 mod builder;
 mod chain;
+pub(crate) mod digest;
 mod needs;
 mod options;
 mod pipeline;

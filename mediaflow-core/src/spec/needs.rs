@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use serde::Deserialize as _;
 
+use super::digest::hex;
 use super::{JobSpec, Location, Pipeline, Source};
 
 /// What a process must know to run a job: its kind, its operations, and the storages and channels of its host by name.
@@ -46,11 +47,18 @@ impl Needs {
         self.0.iter().map(String::as_str)
     }
 
+    /// A short name for exactly these.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        use sha2::Digest as _;
+        hex(&sha2::Sha256::digest(self.to_string())[..16])
+    }
+
     pub(crate) fn each(&self) -> impl Iterator<Item = Need<'_>> {
         self.iter().map(Need::read)
     }
 
-    fn add(&mut self, class: &str, name: impl fmt::Display) {
+    pub(crate) fn add(&mut self, class: &str, name: impl fmt::Display) {
         // A name can have any characters; those that would end an entry are written as `%20` and so on.
         let mut entry = format!("{class}:");
         for c in name.to_string().chars() {

@@ -24,7 +24,12 @@ use crate::{Error, Limits, Result, Timestamp};
 #[must_use]
 #[non_exhaustive]
 pub struct JobOptions {
-    /// Submitting again with the same key gives the first job back instead of a second one.
+    /// Submitting again with the same key gives the first job back instead of a second one: while it waits or runs, and
+    /// after it has succeeded, at least in part, for as long as the engine keeps the key. After it has failed or was
+    /// cancelled, the key is free, and a new job runs.
+    ///
+    /// A key is bound to [what was asked for](super::JobSpec::digest): another job under it is refused with
+    /// `job.key_reused`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
     /// Higher runs earlier. Default 0.

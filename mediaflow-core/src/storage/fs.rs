@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -108,8 +109,34 @@ impl Storage for FileStorage {
     async fn revoke(&self, job: &str, below: u64) -> Result<()> {
         let (folder, job) = (self.staging(), job.to_owned());
         blocking(move || {
-            revoke(&folder, &job, below)
+            let old = |name: &str| Ticket::fence_of(&job, name).is_some_and(|fence| fence < below);
+            revoke(&folder, old)
                 .map_err(|e| failed("staged files can not be removed", e).with("job", &job))
+        })
+        .await
+    }
+
+    async fn staged_for(&self) -> Result<BTreeSet<String>> {
+        let folder = self.staging();
+        blocking(move || {
+            let mut jobs = BTreeSet::new();
+            each(&folder, |entry| {
+                let name = entry.file_name();
+                jobs.extend(name.to_str().and_then(Ticket::job_of).map(str::to_owned));
+                Ok(())
+            })
+            .map_err(|e| failed("staged files can not be listed", e))?;
+            Ok(jobs)
+        })
+        .await
+    }
+
+    async fn discard(&self, jobs: &BTreeSet<String>) -> Result<()> {
+        let (folder, jobs) = (self.staging(), jobs.clone());
+        blocking(move || {
+            let theirs =
+                |name: &str| Ticket::job_of(name).is_some_and(|job| Ticket::is_for(job, &jobs));
+            revoke(&folder, theirs).map_err(|e| failed("staged files can not be removed", e))
         })
         .await
     }
@@ -215,27 +242,31 @@ impl Drop for StagedFile {
     }
 }
 
-/// Removes the staged files of a job below a fence, the half-written ones too.
-fn revoke(folder: &Path, job: &str, below: u64) -> io::Result<()> {
+/// Removes staged files by their names, the half-written ones too.
+fn revoke(folder: &Path, old: impl Fn(&str) -> bool) -> io::Result<()> {
     // A file that is gone between the look and the removal may have got its final name: look again.
     let mut again = true;
     while std::mem::take(&mut again) {
-        let entries = match fs::read_dir(folder) {
-            Err(e) if is_missing(&e) => return Ok(()),
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let fence = entry.file_name().to_str().and_then(|name| Ticket::fence_of(job, name));
-            if fence.is_some_and(|fence| fence < below) {
+        each(folder, |entry| {
+            if entry.file_name().to_str().is_some_and(&old) {
                 match fs::remove_file(entry.path()) {
                     Err(e) if is_missing(&e) => again = true,
                     removed => removed?,
                 }
             }
-        }
+            Ok(())
+        })?;
     }
     Ok(())
+}
+
+/// Everything in a folder; nothing if it is not there.
+fn each(folder: &Path, mut take: impl FnMut(&fs::DirEntry) -> io::Result<()>) -> io::Result<()> {
+    let mut entries = match fs::read_dir(folder) {
+        Err(e) if is_missing(&e) => return Ok(()),
+        entries => entries?,
+    };
+    entries.try_for_each(|entry| take(&entry?))
 }
 
 /// Makes what was created in a folder, or moved into it, survive a loss of power.

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use async_trait::async_trait;
@@ -66,6 +66,15 @@ impl Storage for MemoryStorage {
 
     async fn revoke(&self, job: &str, below: u64) -> Result<()> {
         self.write().staged.retain(|ticket, _| ticket.job() != job || ticket.fence() >= below);
+        Ok(())
+    }
+
+    async fn staged_for(&self) -> Result<BTreeSet<String>> {
+        Ok(self.read().staged.keys().map(|ticket| ticket.job().to_owned()).collect())
+    }
+
+    async fn discard(&self, jobs: &BTreeSet<String>) -> Result<()> {
+        self.write().staged.retain(|ticket, _| !Ticket::is_for(ticket.job(), jobs));
         Ok(())
     }
 

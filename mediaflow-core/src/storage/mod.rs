@@ -10,7 +10,7 @@ mod fs;
 mod memory;
 mod ticket;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -52,6 +52,28 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `storage.io`.
     async fn revoke(&self, job: &str, below: u64) -> Result<()>;
+
+    /// The names of the jobs, and of parts of jobs, for which something is staged.
+    ///
+    /// # Errors
+    /// `storage.io`.
+    async fn staged_for(&self) -> Result<BTreeSet<String>> {
+        Ok(BTreeSet::new())
+    }
+
+    /// Discards everything that is staged for these jobs and [their parts](Ticket::is_for), under whatever fence, as
+    /// [`Storage::revoke`] does. What is staged is listed once, however many they are.
+    ///
+    /// # Errors
+    /// `storage.io`.
+    async fn discard(&self, jobs: &BTreeSet<String>) -> Result<()> {
+        let staged = self.staged_for().await?;
+        let theirs = staged.into_iter().filter(|name| Ticket::is_for(name, jobs));
+        for name in theirs.chain(jobs.iter().cloned()) {
+            self.revoke(&name, u64::MAX).await?;
+        }
+        Ok(())
+    }
 
     /// Removes a key. Removing what is not there is no error.
     ///

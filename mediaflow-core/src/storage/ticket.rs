@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -72,6 +73,20 @@ impl Ticket {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether a ticket with this name of a job is one of these jobs, or of a part of one, `{job}-{number}`.
+    #[must_use]
+    pub fn is_for(name: &str, jobs: &BTreeSet<String>) -> bool {
+        let part = name.rsplit_once('-').filter(|(_, number)| number.parse::<u32>().is_ok());
+        jobs.contains(name) || part.is_some_and(|(job, _)| jobs.contains(job))
+    }
+
+    /// Whose the file of this name is, if it is a staged one, whole or half-written.
+    #[must_use]
+    pub fn job_of(file_name: &str) -> Option<&str> {
+        let (job, rest) = file_name.split_once('.')?;
+        Self::fence_of(job, file_name).filter(|_| rest.contains('.')).map(|_| job)
     }
 
     /// The fence in the name of a staged file, if the file is one of this job; whatever follows the fence.

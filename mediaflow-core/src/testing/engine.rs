@@ -26,6 +26,8 @@ pub async fn exercise_engine<E: Engine>(make: impl AsyncFn() -> E) {
     work_that_does_not_listen_is_dropped(Host::new(make().await).await).await;
     progress_only_grows(Host::new(make().await).await).await;
     an_idempotency_key_stands_for_one_job(Host::new(make().await).await).await;
+    a_key_is_bound_to_what_was_asked_for(Host::new(make().await).await).await;
+    a_key_is_free_after_a_failure(Host::new(make().await).await).await;
     a_batch_ends_with_its_last_job(Host::new(make().await).await).await;
     an_ended_job_can_be_replayed(Host::new(make().await).await).await;
     policies_decide_on_failed_steps(Host::new(make().await).await).await;
@@ -235,6 +237,48 @@ async fn an_idempotency_key_stands_for_one_job(host: Host) {
     let third = host.media.submit(keyed()).await.expect("submit");
     assert_eq!(first.id(), third.id(), "also after its end");
     assert_eq!(host.fake.runs(), ["keyed"]);
+    host.done().await;
+}
+
+async fn a_key_is_bound_to_what_was_asked_for(host: Host) {
+    let keyed = |name: &str| spec(name).with_options(JobOptions::new().idempotency_key("bound"));
+    let first = host.media.submit(keyed("one")).await.expect("submit");
+    let error = host.media.submit(keyed("two")).await.expect_err("another job under this key");
+    assert_eq!((error.code(), error.kind()), ("job.key_reused", ErrorKind::Input));
+    assert_eq!(error.fact("job"), Some(&*first.id().to_string()));
+    let error = host.media.eager([spec("free"), keyed("two")]).await.expect_err("all or none");
+    assert_eq!(error.code(), "job.key_reused");
+    let error = host.media.eager([
+        spec("x").with_options(JobOptions::new().idempotency_key("twice")),
+        spec("y").with_options(JobOptions::new().idempotency_key("twice")),
+    ]);
+    assert_eq!(error.await.expect_err("two jobs under one key").code(), "job.key_reused");
+    // When and how urgently it runs is not what was asked for.
+    let urgent = JobOptions::new().idempotency_key("bound").priority(5).tag("again");
+    let again = host.media.submit(spec("one").with_options(urgent)).await.expect("submit");
+    assert_eq!(again.id(), first.id());
+    soon("end", first.done()).await.expect("success");
+    assert_eq!(host.fake.runs(), ["one"]);
+    host.done().await;
+}
+
+async fn a_key_is_free_after_a_failure(host: Host) {
+    let wrong = || Behaviour::Fail(Failure::from(&Error::input("fake.wrong", "it is wrong")));
+    host.fake.script("keyed", [wrong(), Behaviour::Block]);
+    let keyed = || spec("keyed").with_options(JobOptions::new().idempotency_key("upload-2"));
+    let failed = host.media.submit(keyed()).await.expect("submit");
+    soon("end", failed.done()).await.expect_err("it fails");
+    let cancelled = host.media.submit(keyed()).await.expect("submit");
+    assert_ne!(failed.id(), cancelled.id(), "a retry can run");
+    host.fake.begun("keyed", 2).await;
+    let running = host.media.submit(keyed()).await.expect("submit");
+    assert_eq!(running.id(), cancelled.id(), "while it runs, the key stands for it");
+    cancelled.cancel().await.expect("cancel");
+    soon("end", cancelled.done()).await.expect_err("it was cancelled");
+    let third = host.media.submit(keyed()).await.expect("submit");
+    assert_ne!(third.id(), cancelled.id());
+    soon("end", third.done()).await.expect("success");
+    assert_eq!(host.media.submit(keyed()).await.expect("submit").id(), third.id());
     host.done().await;
 }
 

@@ -92,6 +92,14 @@ impl Storage for FaultyStorage {
         self.inner.revoke(job, below).await
     }
 
+    async fn staged_for(&self) -> Result<BTreeSet<String>> {
+        self.inner.staged_for().await
+    }
+
+    async fn discard(&self, jobs: &BTreeSet<String>) -> Result<()> {
+        self.inner.discard(jobs).await
+    }
+
     async fn delete(&self, key: &Key) -> Result<()> {
         self.inner.delete(key).await
     }

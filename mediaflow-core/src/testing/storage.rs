@@ -27,6 +27,7 @@ pub async fn exercise_shared_storage(one: &dyn Storage, other: &dyn Storage) {
     kept_results_are_taken_up(one, other).await;
     revoked_results_are_not_published(one, other).await;
     others_are_not_revoked(one, other).await;
+    jobs_are_discarded_with_their_parts(one, other).await;
     a_result_is_published_once(one, other).await;
 }
 
@@ -70,6 +71,28 @@ async fn revoked_results_are_not_published(one: &dyn Storage, other: &dyn Storag
     );
     assert_eq!(read(one, "t/fenced.bin").await, b"next", "the successor's result stays");
     one.delete(&place).await.expect("delete");
+}
+
+async fn jobs_are_discarded_with_their_parts(one: &dyn Storage, other: &dyn Storage) {
+    let place = key("t/discarded.bin");
+    let (left, kept) =
+        (["job-a", "job-a-1", "job-a-12", "job-c"], ["job-ab", "job-a-b", "job-b-1"]);
+    for name in left.into_iter().chain(kept) {
+        stage(one, &place, b"left", &ticket(name, 7, "left")).await.keep();
+    }
+    let names = other.staged_for().await.expect("a list");
+    assert!(left.iter().chain(&kept).all(|name| names.contains(*name)), "{names:?}");
+    let jobs = ["job-a", "job-c"].map(str::to_owned).into();
+    other.discard(&jobs).await.expect("discard");
+    for name in left {
+        is_gone(one, &place, &ticket(name, 7, "left")).await;
+    }
+    for name in kept {
+        other.staged(&place, &ticket(name, 7, "left")).await.expect("another job's").keep();
+    }
+    let kept = kept.map(str::to_owned).into();
+    one.discard(&kept).await.expect("discard");
+    assert_eq!(other.staged_for().await.expect("a list").len(), 0);
 }
 
 async fn others_are_not_revoked(one: &dyn Storage, other: &dyn Storage) {

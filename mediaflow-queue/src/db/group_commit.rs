@@ -2,7 +2,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mediaflow_core::{Error, ErrorKind, Failure, Result};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::through_conflicts;
 
 /// Something that is done in a transaction, together with others of its kind that are wanted at the same moment: a
 /// database charges by the commit.
@@ -25,6 +27,8 @@ pub(crate) trait GroupCommit: Send + Sync + Sized + 'static {
 pub(crate) struct CommitQueue<T: GroupCommit> {
     context: Arc<T::Context>,
     waiting: Mutex<Waiting<T>>,
+    /// How many that were in somebody's way may be done at once beside the line.
+    alone: Arc<Semaphore>,
 }
 
 struct Waiting<T: GroupCommit> {
@@ -35,10 +39,17 @@ struct Waiting<T: GroupCommit> {
 /// How many share a transaction: enough to forget its cost, and few enough for a short one.
 const MOST: usize = 16;
 
+/// Each holds a connection.
+const ALONE: usize = 3;
+
 impl<T: GroupCommit> CommitQueue<T> {
     pub(crate) fn new(context: &Arc<T::Context>) -> Arc<Self> {
         let waiting = Waiting { items: VecDeque::new(), busy: false };
-        Arc::new(Self { context: Arc::clone(context), waiting: Mutex::new(waiting) })
+        Arc::new(Self {
+            context: Arc::clone(context),
+            waiting: Mutex::new(waiting),
+            alone: Arc::new(Semaphore::new(ALONE)),
+        })
     }
 
     /// Does something, together with whatever else waits. Once it is queued it is done, even if nobody waits any more.
@@ -84,18 +95,22 @@ async fn serve<T: GroupCommit>(mut leader: Leader<T>) {
         let mut done = Vec::with_capacity(items.len());
         match T::commit(context, &items).await {
             Ok(all) => done.extend(all.into_iter().map(Ok)),
+            // Another transaction is in the way, of one of them perhaps: nobody else is to wait for that.
+            Err(error) if error.code() == "queue.conflict" => {
+                for (item, sender) in items.into_iter().zip(senders) {
+                    tokio::spawn(alone(Arc::clone(&leader.queue), item, sender));
+                }
+                continue;
+            }
             Err(error) if items.len() == 1 => done.push(Err(error)),
             // The database is away, for each of them.
-            Err(error)
-                if error.kind() == ErrorKind::Transient && error.code() != "queue.conflict" =>
-            {
+            Err(error) if error.kind() == ErrorKind::Transient => {
                 let failure = Failure::from(&error);
                 done.extend(items.iter().map(|_| Err(failure.clone().into())));
             }
             Err(_) => {
                 for item in &items {
-                    let one = T::commit(context, std::slice::from_ref(item)).await;
-                    done.push(one.and_then(|one| one.into_iter().next().ok_or_else(nothing)));
+                    done.push(one::<T>(context, item).await);
                 }
             }
         }
@@ -104,6 +119,23 @@ async fn serve<T: GroupCommit>(mut leader: Leader<T>) {
             let _ = sender.send(done);
         }
     }
+}
+
+/// Does one by itself, beside the line.
+async fn alone<T: GroupCommit>(
+    queue: Arc<CommitQueue<T>>,
+    item: T,
+    sender: oneshot::Sender<Result<T::Done>>,
+) {
+    let _place = queue.alone.acquire().await;
+    let (context, item) = (&*queue.context, &item);
+    let done = through_conflicts(move || one(context, item)).await;
+    let _ = sender.send(done);
+}
+
+async fn one<T: GroupCommit>(context: &T::Context, item: &T) -> Result<T::Done> {
+    let one = T::commit(context, std::slice::from_ref(item)).await?;
+    one.into_iter().next().ok_or_else(nothing)
 }
 
 /// The task that commits for a queue. If it panics, the next one to be queued starts another.

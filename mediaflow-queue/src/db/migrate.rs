@@ -42,6 +42,12 @@ const MIGRATIONS: &[Migration] = &[
         compatible_from: 2,
         sql: Cow::Borrowed(include_str!("schema/0002.sql")),
     },
+    // Processes of version 2 leave parked jobs alone, and what they take has no needs written beside it.
+    Migration {
+        version: 3,
+        compatible_from: 2,
+        sql: Cow::Borrowed(include_str!("schema/0003.sql")),
+    },
 ];
 
 /// The line of a migration below which its statements stand by themselves.

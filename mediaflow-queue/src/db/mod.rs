@@ -3,6 +3,7 @@
 //!
 //! Uses: failpoint.
 
+mod conflict;
 mod database;
 mod dialect;
 mod error;
@@ -20,6 +21,7 @@ mod row;
 mod sqlite;
 mod tx;
 
+pub(crate) use conflict::through_conflicts;
 pub(crate) use database::Db;
 pub(crate) use error::failed;
 pub(crate) use group_commit::{CommitQueue, GroupCommit};
@@ -27,7 +29,7 @@ pub(crate) use migrate::Migration;
 pub(crate) use patience::patiently;
 pub(crate) use river::{
     AssemblyTask, JobTask, ORDINARY, PartTask, Requeued, class_of, classes, failed as river_failed,
-    missing, priority_of,
+    missing, priority_of, queue_of,
 };
 pub(crate) use row::{Row, Value, places, to_json, values};
 pub use tx::HostTransaction;

@@ -41,6 +41,11 @@ pub(super) const fn kinds() -> [&'static str; 3] {
     [JobTask::KIND, PartTask::KIND, AssemblyTask::KIND]
 }
 
+/// The queue of those workers of a class that know the same.
+pub(crate) fn queue_of(class: &str, capability: &str) -> String {
+    format!("{class}_{capability}")
+}
+
 /// A job that needs a step on video or audio waits for a place among the videos.
 pub(crate) fn class_of(spec: &JobSpec) -> &'static str {
     let [image, video] = classes();
@@ -169,6 +174,25 @@ impl Db {
             self.river_name("river_queue")
         );
         self.run(AssertSqlSafe(add), values![name]).await.map(drop)
+    }
+
+    /// All queues of ours.
+    pub(crate) async fn queues(&self) -> Result<Vec<String>> {
+        let find = format!(
+            "SELECT name FROM {} WHERE name LIKE 'mediaflow%' ORDER BY name",
+            self.river_name("river_queue")
+        );
+        self.rows(AssertSqlSafe(find), &[]).await?.iter().map(|row| row.text("name")).collect()
+    }
+
+    /// Whether somebody has paused our queues.
+    pub(crate) async fn is_paused(&self) -> Result<bool> {
+        let [image, video] = classes();
+        let find = format!(
+            "SELECT 1 AS one FROM {} WHERE name IN ($1, $2) AND paused_at IS NOT NULL",
+            self.river_name("river_queue")
+        );
+        self.row(AssertSqlSafe(find), values![image, video]).await.map(|paused| paused.is_some())
     }
 
     /// What is held by a worker, in River's rows or ours: `river`, `worker`.
@@ -318,6 +342,29 @@ impl Tx<'_, '_> {
             requeued.push(Requeued { old, new, part });
         }
         Ok(requeued)
+    }
+
+    /// Takes from a queue what waits there: River's numbers, and the parts among them.
+    pub(crate) async fn take_waiting(
+        &mut self,
+        db: &Db,
+        queue: &str,
+        most: usize,
+    ) -> Result<Vec<(i64, Option<PartTask>)>> {
+        let find = format!(
+            "SELECT id, {} AS args FROM {}
+             WHERE queue = $1 AND state IN ('available', 'retryable', 'scheduled') ORDER BY id LIMIT {most}{}",
+            db.args(),
+            db.river_name("river_job"),
+            db.skip_locked()
+        );
+        let mut taken = Vec::new();
+        for row in self.rows(AssertSqlSafe(find), values![queue]).await? {
+            let river = row.int("id")?;
+            self.delete_task(db, river.into()).await?;
+            taken.push((river, row.opt_json("args").ok().flatten()));
+        }
+        Ok(taken)
     }
 
     /// Deletes what was queued, by River's number.

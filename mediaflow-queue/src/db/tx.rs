@@ -21,16 +21,6 @@ impl Transaction {
         }
     }
 
-    /// Undoes it before anything else happens here: dropping it leaves that for later, and the locks with it.
-    pub(crate) async fn rollback(self) -> Result<()> {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(transaction) => transaction.rollback().await.map_err(failed),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(transaction) => transaction.rollback().await.map_err(failed),
-        }
-    }
-
     pub(crate) async fn commit(self) -> Result<()> {
         match self {
             #[cfg(feature = "sqlite")]
@@ -58,6 +48,21 @@ impl Tx<'_, '_> {
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => true,
         }
+    }
+
+    /// Whether `SELECT ... FOR UPDATE` locks rows. SQLite has one writer at a time.
+    pub(crate) fn locks_rows(&self) -> bool {
+        self.writes_in_queries()
+    }
+
+    /// Keeps an idempotency key from everybody else until the end of the transaction. Gives false if somebody else has it:
+    /// waiting for them inside of the transaction would hold a connection.
+    pub(crate) async fn try_key(&mut self, key: &str) -> Result<bool> {
+        if !self.locks_rows() {
+            return Ok(true);
+        }
+        let take = "SELECT 1 AS one WHERE pg_try_advisory_xact_lock(hashtextextended('mediaflow key ' || $1, 0))";
+        self.row(take, crate::db::values![key]).await.map(|taken| taken.is_some())
     }
 
     /// What a query finds.

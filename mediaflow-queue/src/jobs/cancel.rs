@@ -19,7 +19,9 @@ pub(crate) async fn cancel(process: &Process, job: JobId) -> Result<()> {
     let parts = super::parts::stop(process, &mut tx, job).await?;
     tx.cancel(&process.river, row.int("river")?).await?;
     // Between its parts, and before its assembly, nobody holds a job that was split.
-    let idle = row.text("state")? == "queued"
+    let state = row.text("state")?;
+    let idle = state == "queued"
+        || state == "parked"
         || (row.opt_int("parts_left")?.is_some() && row.opt_text("worker")?.is_none());
     let mut events = Vec::new();
     if idle {
@@ -36,7 +38,7 @@ pub(crate) async fn cancel(process: &Process, job: JobId) -> Result<()> {
     }
     if row.opt_int("parts_left")?.is_some() {
         // What is under way is discarded by whoever stages it.
-        process.executor.discard(&job.to_string(), super::parts_of(process, job).await?).await;
+        process.executor.discard([job]).await;
     }
     Ok(())
 }

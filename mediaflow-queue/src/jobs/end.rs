@@ -5,10 +5,11 @@ use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
+use super::lock::update_in_order;
 use super::row::{COLUMNS, ClaimedJob};
-use crate::db::{GroupCommit, Row, Tx, places, to_json, values};
+use crate::db::{GroupCommit, Row, Tx, Value, places, to_json, values};
 use crate::events;
-use crate::failpoint::failpoint;
+use crate::failpoint::{failpoint, lost_answer};
 use crate::process::Process;
 
 /// How River's row ends with the job: in the same transaction, or by what the worker returns to River afterwards.
@@ -48,9 +49,7 @@ impl GroupCommit for EndedJob {
         items.iter().for_each(|item| events.extend_from_slice(&item.events));
         failpoint("end.row");
         outputs(&mut tx, items).await?;
-        for job in batched {
-            events.extend(count_down(&mut tx, job, now).await?);
-        }
+        events.extend(count_down(&mut tx, &batched, now).await?);
         failpoint("end.outputs");
         events::record(process, &mut tx, &events).await?;
         failpoint("end.outbox");
@@ -99,13 +98,11 @@ async fn write(tx: &mut Tx<'_, '_>, jobs: &[&ClaimedJob], now: Timestamp) -> Res
             record.attempts
         ]);
     }
-    let end = format!(
-        "UPDATE mediaflow_jobs SET state = column3, worker = NULL, progress = column4, failure = column5,
-         failure_code = column6, report = column7, ended_at = column8, attempts = column9
-         FROM (VALUES {}) AS ended
-         WHERE id = column1 AND fence = column2 AND ended_at IS NULL RETURNING id, batched",
-        places(jobs.len(), 9)
-    );
+    let set =
+        "state = column3, worker = NULL, parked = NULL, progress = column4, failure = column5,
+         failure_code = column6, report = column7, ended_at = column8, attempts = column9";
+    let and = "fence = column2 AND ended_at IS NULL RETURNING id, batched";
+    let end = update_in_order(tx, set, (jobs.len(), 9), and);
     let ended = tx.rows(AssertSqlSafe(end), &rows).await?;
     if let (false, Some(claimed)) = (ended.len() == jobs.len(), jobs.first()) {
         return Err(fenced(claimed.record.id));
@@ -130,21 +127,32 @@ async fn outputs(tx: &mut Tx<'_, '_>, ended: &[EndedJob]) -> Result<()> {
     Ok(())
 }
 
-/// Tells every batch that waits for a job that it has ended. Gives the events of those that waited for nothing else.
-async fn count_down(tx: &mut Tx<'_, '_>, job: JobId, now: Timestamp) -> Result<Vec<Event>> {
-    let done = tx
-        .rows(
-            "UPDATE mediaflow_batches SET jobs_left = jobs_left -
-               (SELECT count(*) FROM mediaflow_batch_jobs j WHERE j.batch = mediaflow_batches.id AND j.job = $1)
-             WHERE ended_at IS NULL AND id IN (SELECT batch FROM mediaflow_batch_jobs WHERE job = $1)
-             RETURNING id, jobs_left",
-            values![job],
-        )
-        .await?;
+/// Tells every batch that waits for one of these jobs that they have ended: batch by batch, in the order of their ids, so
+/// that two who do so for the same batches do not wait for one another. Gives the events of those that waited for nothing
+/// else.
+async fn count_down(tx: &mut Tx<'_, '_>, jobs: &[JobId], now: Timestamp) -> Result<Vec<Event>> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let find = format!(
+        "SELECT batch, count(*) AS jobs FROM mediaflow_batch_jobs WHERE job IN {} GROUP BY batch ORDER BY batch",
+        places(1, jobs.len())
+    );
+    let jobs: Vec<_> = jobs.iter().copied().map(Value::from).collect();
+    let mut batches = tx
+        .rows(AssertSqlSafe(find), &jobs)
+        .await?
+        .iter()
+        .map(|row| Ok((row.parsed("batch")?, row.int("jobs")?)))
+        .collect::<Result<Vec<(BatchId, i64)>>>()?;
+    batches.sort_unstable();
     let mut events = Vec::new();
-    for row in done {
+    for (batch, ended) in batches {
+        let count = "UPDATE mediaflow_batches SET jobs_left = jobs_left - $2
+                     WHERE id = $1 AND ended_at IS NULL RETURNING jobs_left";
+        let Some(row) = tx.row(count, values![batch, ended]).await? else { continue };
         if row.int("jobs_left")? <= 0 {
-            events.push(batch_ended(tx, row.parsed("id")?, now).await?);
+            events.push(batch_ended(tx, batch, now).await?);
         }
     }
     Ok(events)
@@ -237,6 +245,7 @@ pub(crate) async fn progress(
     }
     events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
+    lost_answer("progress.commit")?;
     process.committed(events);
     Ok(true)
 }
@@ -259,9 +268,8 @@ pub(crate) async fn fail_by_name(
         claimed.record.note(error);
     }
     let mut events = claimed.record.end(state, None, now);
-    for batched in write(tx, &[&claimed], now).await? {
-        events.extend(count_down(tx, batched, now).await?);
-    }
+    let batched = write(tx, &[&claimed], now).await?;
+    events.extend(count_down(tx, &batched, now).await?);
     events::record(process, tx, &events).await?;
     Ok(Some(events))
 }
@@ -280,6 +288,7 @@ fn legible(row: &Row, job: JobId, now: Timestamp) -> Result<ClaimedJob> {
         fence: row.int("fence")?,
         river: row.int("river")?,
         class: row.text("class").unwrap_or_default(),
+        parked_before: false,
     })
 }
 

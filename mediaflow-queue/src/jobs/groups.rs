@@ -31,7 +31,8 @@ impl Jobs {
     /// Takes jobs, all or none.
     pub(crate) async fn submit(&self, submission: &Submission) -> Result<Submitted> {
         match &*submission.jobs {
-            [spec] if !submission.batch => {
+            // Somebody may hold the key for long: nobody else is to wait for that.
+            [spec] if !submission.batch && spec.options.idempotency_key.is_none() => {
                 let job = self.submit.commit(NewJob(spec.clone())).await?;
                 Ok(Submitted::new(vec![job], None))
             }

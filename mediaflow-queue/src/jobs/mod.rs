@@ -5,6 +5,8 @@
 mod cancel;
 mod end;
 mod groups;
+mod lock;
+mod park;
 mod parts;
 mod requeue;
 mod row;
@@ -15,12 +17,14 @@ mod submit;
 pub(crate) use cancel::cancel;
 pub(crate) use end::{End, asked, fail_by_name, give_back, progress, retry};
 pub(crate) use groups::Jobs;
+pub(crate) use lock::lock_held;
+pub(crate) use park::{UNCLAIMED, park_orphans, take_up, tell_unclaimed};
 pub(crate) use parts::{
-    ClaimedPart, part_done, part_failed, part_progress, part_retry, parts_of, remake, results,
-    split, start_part, stop as stop_parts,
+    ClaimedPart, part_done, part_failed, part_progress, part_retry, remake, results, split,
+    start_part, stop as stop_parts,
 };
 pub(crate) use requeue::queue_again;
 pub(crate) use row::ClaimedJob;
 pub(crate) use start::{Start, start_assembly};
-pub(crate) use status::{batch, replayable, status};
+pub(crate) use status::{batch, recalled, replayable, status};
 pub(crate) use submit::submit_in;

@@ -6,10 +6,12 @@ use mediaflow_core::{Error, Event, JobId, Result};
 use sqlx::AssertSqlSafe;
 
 use super::end::counts;
+use super::lock::lock;
+use super::park::needs_of;
 use super::row::{COLUMNS, ClaimedJob};
 use crate::db::{AssemblyTask, PartTask, Tx, priority_of, to_json, values};
 use crate::events;
-use crate::failpoint::failpoint;
+use crate::failpoint::{failpoint, lost_answer};
 use crate::process::Process;
 
 /// The share of a job's progress that its parts make; the rest is the assembly.
@@ -41,10 +43,11 @@ pub(crate) async fn split(
         )
         .await?;
     counts(waits, record.id)?;
+    let queue = claimed.queue(process);
     for part in parts {
         let args = PartTask { job: record.id, part: part.number };
         let priority = priority_of(&record.spec);
-        let river = tx.enqueue(&process.river, args, &claimed.class, priority, None).await?;
+        let river = tx.enqueue(&process.river, args, &queue, priority, None).await?;
         tx.run(
             "INSERT INTO mediaflow_parts (job, number, river, state, input) VALUES ($1, $2, $3, 'queued', $4)",
             values![record.id, part.number, river, to_json(&part.input)?],
@@ -55,11 +58,12 @@ pub(crate) async fn split(
     failpoint("split.rows");
     transaction.commit().await?;
     failpoint("split.commit");
-    process.wake(&claimed.class);
+    process.wake(&queue);
     Ok(())
 }
 
-/// Begins an attempt at a part, with a new token. Gives nothing if it is done, or nobody wants it any more.
+/// Begins an attempt at a part, with a new token. Gives nothing if it is done, nobody wants it any more, or it is parked for
+/// a worker that knows more.
 pub(crate) async fn start_part(
     process: &Process,
     job: JobId,
@@ -71,6 +75,19 @@ pub(crate) async fn start_part(
         "SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL AND cancelled = 0"
     );
     let Some(row) = tx.row(AssertSqlSafe(find), values![job]).await? else { return Ok(None) };
+    let needs = needs_of(&row)?;
+    if !process.executor.knows(&needs) {
+        let park = "UPDATE mediaflow_parts SET state = 'parked', parked = $3
+                    WHERE job = $1 AND number = $2 AND state = 'queued' RETURNING river";
+        let parked = tx.row(park, values![job, part, needs.digest()]).await?;
+        let parked = parked.map(|row| row.int("river")).transpose()?;
+        tx.complete(&process.db, &parked.into_iter().collect::<Vec<_>>()).await?;
+        let needs = needs.to_string();
+        let keep = "UPDATE mediaflow_jobs SET needs = $2 WHERE id = $1 AND needs IS NULL";
+        tx.run(keep, values![job, needs]).await?;
+        transaction.commit().await?;
+        return Ok(None);
+    }
     let claimed = ClaimedJob::read(&row)?;
     let taken = tx
         .row(
@@ -91,16 +108,18 @@ pub(crate) async fn start_part(
     Ok(Some(part))
 }
 
-/// Notes that a part is done. The last one queues the assembly, in the same transaction.
+/// Notes that a part is done. The last one queues the assembly, in the same transaction. Gives false if the job has ended
+/// meanwhile, so that nobody will take up what the part has staged.
 pub(crate) async fn part_done(
     process: &Process,
     part: &ClaimedPart,
     result: &PartResult,
     mut events: Vec<Event>,
-) -> Result<()> {
+) -> Result<bool> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let job = part.job.record.id;
+    lock(&mut tx, job).await?;
     let done = tx
         .run(
             "UPDATE mediaflow_parts SET state = 'done', result = $4, progress = 1, worker = NULL
@@ -116,13 +135,13 @@ pub(crate) async fn part_done(
             values![job],
         )
         .await?;
+    let (wanted, queue) = (left.is_some(), part.job.queue(process));
     if let Some(left) = left {
         events.extend(advance(process, &mut tx, part).await?);
         if left.int("parts_left")? == 0 {
             let priority = priority_of(&part.job.record.spec);
-            let river = tx
-                .enqueue(&process.river, AssemblyTask { job }, &part.job.class, priority, None)
-                .await?;
+            let river =
+                tx.enqueue(&process.river, AssemblyTask { job }, &queue, priority, None).await?;
             tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river])
                 .await?;
         }
@@ -133,8 +152,8 @@ pub(crate) async fn part_done(
     transaction.commit().await?;
     failpoint("part.commit");
     process.committed(events);
-    process.wake(&part.job.class);
-    Ok(())
+    process.wake(&queue);
+    Ok(wanted)
 }
 
 /// The progress of a job is that of its parts.
@@ -167,6 +186,7 @@ pub(crate) async fn part_progress(
 ) -> Result<bool> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
+    lock(&mut tx, part.job.record.id).await?;
     let counts = tx
         .run(
             "UPDATE mediaflow_parts SET progress = $4 WHERE job = $1 AND number = $2 AND fence = $3 AND state = 'running'",
@@ -180,6 +200,7 @@ pub(crate) async fn part_progress(
     events.extend(advance(process, &mut tx, part).await?);
     events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
+    lost_answer("progress.commit")?;
     process.committed(events);
     Ok(true)
 }
@@ -215,6 +236,7 @@ pub(crate) async fn part_failed(
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let job = part.job.record.id;
+    lock(&mut tx, job).await?;
     let failed = tx
         .run(
             "UPDATE mediaflow_parts SET state = 'failed', worker = NULL
@@ -236,7 +258,9 @@ pub(crate) async fn part_failed(
 
 /// Cancels the parts that are not done. Gives River's numbers of those that may be running.
 pub(crate) async fn stop(process: &Process, tx: &mut Tx<'_, '_>, job: JobId) -> Result<Vec<i64>> {
-    let find = "SELECT river, state FROM mediaflow_parts WHERE job = $1 AND state IN ('queued', 'running')";
+    let find =
+        "SELECT river, state FROM mediaflow_parts WHERE job = $1 AND state IN ('queued', 'running')
+                ORDER BY number";
     let mut stopped = Vec::new();
     for row in tx.rows(find, values![job]).await? {
         let river = row.int("river")?;
@@ -245,16 +269,10 @@ pub(crate) async fn stop(process: &Process, tx: &mut Tx<'_, '_>, job: JobId) -> 
             stopped.push(river);
         }
     }
-    let end = "UPDATE mediaflow_parts SET state = 'cancelled' WHERE job = $1 AND state = 'queued'";
+    let end = "UPDATE mediaflow_parts SET state = 'cancelled', parked = NULL
+               WHERE job = $1 AND state IN ('queued', 'parked')";
     tx.run(end, values![job]).await?;
     Ok(stopped)
-}
-
-/// How many parts a job was split into.
-pub(crate) async fn parts_of(process: &Process, job: JobId) -> Result<u32> {
-    let count = "SELECT count(*) AS parts FROM mediaflow_parts WHERE job = $1";
-    let row = process.db.row(count, values![job]).await?;
-    Ok(row.map_or(Ok(0), |row| row.int("parts"))?.try_into().unwrap_or(u32::MAX))
 }
 
 /// What the parts of a job have made, in their order.
@@ -268,10 +286,10 @@ pub(crate) async fn results(process: &Process, job: JobId) -> Result<Vec<PartRes
 pub(crate) async fn remake(process: &Process, claimed: &ClaimedJob, part: u32) -> Result<()> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let record = &claimed.record;
+    let (record, queue) = (&claimed.record, claimed.queue(process));
+    lock(&mut tx, record.id).await?;
     let args = PartTask { job: record.id, part };
-    let river =
-        tx.enqueue(&process.river, args, &claimed.class, priority_of(&record.spec), None).await?;
+    let river = tx.enqueue(&process.river, args, &queue, priority_of(&record.spec), None).await?;
     tx.run(
         "UPDATE mediaflow_parts SET state = 'queued', river = $3, result = NULL, progress = 0 WHERE job = $1 AND number = $2",
         values![record.id, part, river],
@@ -286,6 +304,6 @@ pub(crate) async fn remake(process: &Process, claimed: &ClaimedJob, part: u32) -
     counts(waits, record.id)?;
     tx.complete(&process.db, &[claimed.river]).await?;
     transaction.commit().await?;
-    process.wake(&claimed.class);
+    process.wake(&queue);
     Ok(())
 }

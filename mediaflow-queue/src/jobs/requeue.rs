@@ -11,7 +11,7 @@ pub(crate) async fn queue_again(process: &Process, job: JobId) -> Result<bool> {
     let mut tx = transaction.tx();
     let find = format!(
         "SELECT river, class, spec, due, parts_left FROM mediaflow_jobs
-         WHERE id = $1 AND ended_at IS NULL AND worker IS NULL AND (parts_left > 0 OR {})",
+         WHERE id = $1 AND ended_at IS NULL AND worker IS NULL AND parked IS NULL AND (parts_left > 0 OR {})",
         missing(&process.db, "mediaflow_jobs")
     );
     let Some(row) = tx.row(AssertSqlSafe(find), values![job]).await? else { return Ok(false) };

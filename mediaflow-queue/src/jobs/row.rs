@@ -1,8 +1,10 @@
 use mediaflow_core::engine::Record;
+use mediaflow_core::report::JobState;
 use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{Error, JobId, Result};
 
 use crate::db::{Row, to_json};
+use crate::process::Process;
 
 /// A job that this process holds: its record, and the token of the attempt.
 #[derive(Clone, Debug)]
@@ -11,10 +13,12 @@ pub(crate) struct ClaimedJob {
     pub(crate) fence: i64,
     pub(crate) river: i64,
     pub(crate) class: String,
+    /// Not every worker of its class knows what it needs.
+    pub(crate) parked_before: bool,
 }
 
 /// What [`ClaimedJob::read`] needs.
-pub(super) const COLUMNS: &str = "id, river, class, state, spec, batch, fence, attempts, progress, cancelled, failure, report, queued_at, started_at";
+pub(super) const COLUMNS: &str = "id, river, class, state, spec, batch, fence, attempts, progress, cancelled, failure, report, queued_at, started_at, parts_left, needs, parked_at";
 
 impl ClaimedJob {
     pub(super) fn read(row: &Row) -> Result<Self> {
@@ -22,7 +26,12 @@ impl ClaimedJob {
         let batch = row.opt_text("batch")?.map(|batch| batch.parse()).transpose()?;
         let mut record = Record::new(spec, batch, row.time("queued_at")?);
         record.id = row.parsed("id")?;
-        record.state = row.named("state")?;
+        record.state = match row.text("state")?.as_str() {
+            // Where it waits is of no interest to anybody.
+            "parked" if row.opt_int("parts_left")?.is_some() => JobState::Running,
+            "parked" => JobState::Queued,
+            _ => row.named("state")?,
+        };
         record.progress = row.share("progress")?;
         record.attempts = u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX);
         record.cancelled = row.int("cancelled")? != 0;
@@ -34,7 +43,13 @@ impl ClaimedJob {
             fence: row.int("fence")?,
             river: row.int("river")?,
             class: row.text("class")?,
+            parked_before: row.opt_int("parked_at")?.is_some(),
         })
+    }
+
+    /// Where its parts and its assembly are queued: a job that was parked once is for those who know what this process knows.
+    pub(super) fn queue(&self, process: &Process) -> String {
+        if self.parked_before { process.own_queue(&self.class) } else { self.class.clone() }
     }
 
     pub(super) fn failure(&self) -> Result<Option<String>> {

@@ -2,11 +2,13 @@ use std::collections::HashMap;
 
 use mediaflow_core::event::EventData;
 use mediaflow_core::report::JobState;
-use mediaflow_core::{Error, EventKind, JobId, Result, Timestamp};
+use mediaflow_core::{EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
+use super::lock::update_in_order;
+use super::park::{needs_of, park};
 use super::row::{COLUMNS, ClaimedJob};
-use crate::db::{GroupCommit, Row, Tx, places, values};
+use crate::db::{GroupCommit, Row, Tx, values};
 use crate::events;
 use crate::failpoint::failpoint;
 use crate::process::Process;
@@ -16,9 +18,7 @@ use crate::process::Process;
 pub(crate) enum Start {
     /// Work on it.
     Go(Box<ClaimedJob>),
-    /// It is for a worker that knows more: give it back untouched.
-    Foreign,
-    /// Nothing is left to do: it has ended, or waits for its parts.
+    /// Nothing is left to do here: it has ended, waits for its parts, or is parked for a worker that knows more.
     Nothing,
     /// Somebody else holds it at this moment.
     Busy,
@@ -48,24 +48,26 @@ async fn begin(process: &Process, jobs: &[JobId], assembly: bool) -> Result<Vec<
     let mut tx = transaction.tx();
     let (now, mut events) = (process.now(), Vec::new());
     let mut taken = take(process, &mut tx, jobs, assembly, now).await?;
-    let mut starts = Vec::with_capacity(jobs.len());
+    let (mut starts, mut unknown) = (Vec::with_capacity(jobs.len()), Vec::new());
     for job in jobs {
         let Some(row) = taken.remove(&job.to_string()) else {
             starts.push(missed(&mut tx, *job, assembly).await?);
             continue;
         };
-        let mut claimed = ClaimedJob::read(&row)?;
-        if !process.executor.knows(&claimed.record.spec.needs()) {
-            // Its row stays untouched, and so does every other one here.
-            transaction.rollback().await?;
-            return if jobs.len() == 1 { Ok(vec![Start::Foreign]) } else { Err(foreign(*job)) };
+        let needs = needs_of(&row)?;
+        if !process.executor.knows(&needs) {
+            unknown.push((*job, needs));
+            starts.push(Start::Nothing);
+            continue;
         }
+        let mut claimed = ClaimedJob::read(&row)?;
         claimed.record.state = JobState::Running;
         if !assembly {
             events.push(claimed.record.event(EventKind::JobStarted, now, EventData::None));
         }
         starts.push(Start::Go(Box::new(claimed)));
     }
+    park(process, &mut tx, &unknown, !assembly).await?;
     failpoint(if assembly { "assembly.row" } else { "start.row" });
     events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
@@ -88,11 +90,9 @@ async fn take(
     };
     let mut rows = Vec::with_capacity(jobs.len() * 3);
     jobs.iter().for_each(|job| rows.extend_from_slice(values![*job, &process.id, now]));
-    let take = format!(
-        "UPDATE mediaflow_jobs SET {counted}state = 'running', fence = fence + 1, worker = column2
-         FROM (VALUES {}) AS taken WHERE id = column1 AND {ready} RETURNING {COLUMNS}",
-        places(jobs.len(), 3)
-    );
+    let set = format!("{counted}state = 'running', fence = fence + 1, worker = column2");
+    let and = format!("{ready} RETURNING {COLUMNS}");
+    let take = update_in_order(tx, &set, (jobs.len(), 3), &and);
     let taken = tx.rows(AssertSqlSafe(take), &rows).await?;
     taken.into_iter().map(|row| Ok((row.text("id")?, row))).collect()
 }
@@ -104,8 +104,4 @@ async fn missed(tx: &mut Tx<'_, '_>, job: JobId, assembly: bool) -> Result<Start
     let running = found.text("state")? == "running";
     let waits_for_parts = found.opt_int("parts_left")?.is_some() && !assembly;
     Ok(if running && !waits_for_parts { Start::Busy } else { Start::Nothing })
-}
-
-fn foreign(job: JobId) -> Error {
-    Error::unsupported("queue.foreign", "a job is for a worker that knows more").with("job", job)
 }

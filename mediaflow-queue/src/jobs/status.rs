@@ -1,4 +1,6 @@
-use mediaflow_core::report::{BatchReport, BatchSummary, JobFailure, JobState, JobStatus};
+use mediaflow_core::report::{
+    BatchReport, BatchSummary, JobFailure, JobState, JobStatus, OutputReport,
+};
 use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{BatchId, Error, JobId, Result};
 use sqlx::AssertSqlSafe;
@@ -44,6 +46,16 @@ async fn find(process: &Process, job: JobId) -> Result<ClaimedJob> {
 /// What is known of a job.
 pub(crate) async fn status(process: &Process, job: JobId) -> Result<JobStatus> {
     Ok(find(process, job).await?.record.status())
+}
+
+/// Reports of outputs under a content key, the newest first. A caller looks whether their bytes are still there.
+pub(crate) async fn recalled(process: &Process, content_key: &str) -> Result<Vec<OutputReport>> {
+    // Ids of jobs sort by the time they were made.
+    let find =
+        "SELECT report FROM mediaflow_outputs WHERE content_key = $1 ORDER BY job DESC LIMIT 8";
+    let rows = process.db.rows(find, values![content_key]).await?;
+    // A report of a newer version is of no use here.
+    Ok(rows.iter().filter_map(|row| row.json("report").ok()).collect())
 }
 
 /// The spec of a job that has ended, for another run.

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use mediaflow_core::engine::{Record, Submission, Submitted};
 use mediaflow_core::event::EventData;
@@ -7,9 +7,10 @@ use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
+use super::lock::update_in_order;
 use crate::db::{
-    GroupCommit, JobTask, Transaction, Tx, Value, class_of, classes, places, priority_of, to_json,
-    values,
+    GroupCommit, JobTask, Transaction, Tx, Value, class_of, classes, places, priority_of,
+    through_conflicts, to_json, values,
 };
 use crate::events;
 use crate::failpoint::failpoint;
@@ -34,8 +35,12 @@ impl GroupCommit for NewJob {
     }
 }
 
-/// Takes jobs that are submitted together, all or none.
+/// Takes jobs that are submitted together, all or none. What is in the way of another transaction is done again.
 pub(super) async fn several(process: &Process, submission: &Submission) -> Result<Submitted> {
+    through_conflicts(move || all(process, submission)).await
+}
+
+async fn all(process: &Process, submission: &Submission) -> Result<Submitted> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let (now, mut events) = (process.now(), Vec::new());
@@ -48,12 +53,26 @@ pub(super) async fn several(process: &Process, submission: &Submission) -> Resul
         .await?;
     }
     let specs = || submission.jobs.iter();
+    for key in keys(specs()) {
+        if !tx.try_key(key).await? {
+            return Err(Error::transient(
+                "queue.conflict",
+                "another transaction is submitting a job under the same idempotency key",
+            )
+            .help("submit again when it has ended"));
+        }
+    }
     let jobs = take(process, &mut tx, specs(), batch, now, &mut events).await?;
     if let Some(batch) = batch {
         events.extend(fill(&mut tx, batch, &jobs, now).await?);
     }
     store(process, transaction, events, specs()).await?;
     Ok(Submitted::new(jobs, batch))
+}
+
+/// The idempotency keys of jobs, in order.
+fn keys<'s>(specs: impl Iterator<Item = &'s JobSpec>) -> BTreeSet<&'s str> {
+    specs.filter_map(|spec| spec.options.idempotency_key.as_deref()).collect()
 }
 
 /// Stores what was taken, and tells of it.
@@ -84,6 +103,16 @@ pub(crate) async fn submit_in(
     spec: JobSpec,
 ) -> Result<JobId> {
     let mut events = Vec::new();
+    // Whoever else needs the key sees that it is taken, and does not wait for this transaction inside of theirs.
+    if let Some(key) = &spec.options.idempotency_key
+        && !tx.try_key(key).await?
+    {
+        return Err(Error::transient(
+            "queue.conflict",
+            "another transaction is submitting a job under the same idempotency key",
+        )
+        .help("roll back, and try again"));
+    }
     let jobs = take(process, tx, std::iter::once(&spec), None, process.now(), &mut events).await?;
     events::record(process, tx, &events).await?;
     jobs.first()
@@ -91,7 +120,8 @@ pub(crate) async fn submit_in(
         .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
 }
 
-/// Takes jobs one after the other. What has no key is stored many at a time.
+/// Takes jobs. What has no key is stored many at a time; what has one comes after it, in the order of the keys: two who
+/// submit the same keys do not wait for one another.
 async fn take<'s>(
     process: &Process,
     tx: &mut Tx<'_, '_>,
@@ -100,20 +130,25 @@ async fn take<'s>(
     now: Timestamp,
     events: &mut Vec<Event>,
 ) -> Result<Vec<JobId>> {
-    let (mut jobs, mut rows) = (Vec::new(), Vec::new());
-    for spec in specs {
-        let Some(key) = &spec.options.idempotency_key else {
-            let (job, row) = enqueue(process, tx, spec, batch, now, events).await?;
-            jobs.push(job);
-            rows.extend(row);
+    let (mut jobs, mut rows, mut keyed) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, spec) in specs.enumerate() {
+        if let Some(key) = &spec.options.idempotency_key {
+            keyed.push((key, place, spec));
             continue;
-        };
-        jobs.push(one(process, tx, spec, key, batch, now, events).await?);
+        }
+        let (job, row) = enqueue(process, tx, spec, batch, now, events).await?;
+        jobs.push((place, job));
+        rows.extend(row);
     }
     for rows in rows.chunks(TOGETHER * COLUMNS) {
         tx.run(AssertSqlSafe(insert(rows)), rows).await?;
     }
-    Ok(jobs)
+    keyed.sort_by_key(|(key, place, _)| (*key, *place));
+    for (key, place, spec) in keyed {
+        jobs.push((place, one(process, tx, spec, key, batch, now, events).await?));
+    }
+    jobs.sort_unstable();
+    Ok(jobs.into_iter().map(|(_, job)| job).collect())
 }
 
 /// Takes a job that has a key.
@@ -126,32 +161,40 @@ async fn one(
     now: Timestamp,
     events: &mut Vec<Event>,
 ) -> Result<JobId> {
-    if let Some(known) = known(tx, key, now).await? {
+    if let Some(known) = known(tx, spec, key, now).await? {
         return Ok(known);
     }
     let (job, row) = enqueue(process, tx, spec, batch, now, events).await?;
     let unless = "ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING";
-    let stored = tx.run(AssertSqlSafe(format!("{} {unless}", insert(&row))), &row).await?;
-    if stored == 0
-        && let Some(known) = known(tx, key, now).await?
-    {
-        // Somebody else was first, a moment ago.
-        let [_, river, ..] = row;
-        tx.delete_task(&process.db, river).await?;
-        events.pop();
-        return Ok(known);
+    let insert = format!("{} {unless}", insert(&row));
+    for _ in 0..RACES {
+        if tx.run(AssertSqlSafe(insert.clone()), &row).await? > 0 {
+            return Ok(job);
+        }
+        if let Some(known) = known(tx, spec, key, now).await? {
+            // Somebody else was first, a moment ago.
+            let [_, river, ..] = row;
+            tx.delete_task(&process.db, river).await?;
+            events.pop();
+            return Ok(known);
+        }
+        // Whoever was first does not hold the key any more.
     }
-    Ok(job)
+    Err(Error::transient("queue.conflict", "others use the same idempotency key all the time"))
 }
 
+/// How often a key can be lost to somebody else who does not keep it.
+const RACES: usize = 5;
+
 /// Columns of a new row, and how many rows one statement writes.
-const COLUMNS: usize = 12;
+const COLUMNS: usize = 14;
 const TOGETHER: usize = 16;
 
 fn insert(rows: &[Value]) -> String {
     format!(
         "INSERT INTO mediaflow_jobs
-         (id, river, class, state, spec, batch, batched, idempotency_key, key_until, queued_at, due, notify) VALUES {}",
+         (id, river, class, state, spec, batch, batched, idempotency_key, key_until, queued_at, due, notify, needs,
+          key_digest) VALUES {}",
         places(rows.len() / COLUMNS, COLUMNS)
     )
 }
@@ -186,17 +229,31 @@ async fn enqueue(
         key.map(|_| now.plus(process.settings.idempotency)),
         now,
         due.unwrap_or(now),
-        notify
+        notify,
+        spec.needs().to_string(),
+        key.map(|_| spec.digest())
     ];
     Ok((id, row.clone()))
 }
 
-/// The job that a key stands for, if its time is not over.
-async fn known(tx: &mut Tx<'_, '_>, key: &str, now: Timestamp) -> Result<Option<JobId>> {
-    let expire = "UPDATE mediaflow_jobs SET idempotency_key = NULL WHERE idempotency_key = $1 AND key_until <= $2";
+/// The job that a key stands for. It is free again when its time is over, or its job has failed or was cancelled.
+async fn known(
+    tx: &mut Tx<'_, '_>,
+    spec: &JobSpec,
+    key: &str,
+    now: Timestamp,
+) -> Result<Option<JobId>> {
+    let expire = "UPDATE mediaflow_jobs SET idempotency_key = NULL
+                  WHERE idempotency_key = $1 AND (key_until <= $2 OR state IN ('failed', 'cancelled'))";
     tx.run(expire, values![key, now]).await?;
-    let find = "SELECT id FROM mediaflow_jobs WHERE idempotency_key = $1";
-    tx.row(find, values![key]).await?.map(|row| row.parsed("id")).transpose()
+    let find = "SELECT id, key_digest FROM mediaflow_jobs WHERE idempotency_key = $1";
+    let Some(row) = tx.row(find, values![key]).await? else { return Ok(None) };
+    let job = row.parsed("id")?;
+    // One that an older version has taken has none.
+    if row.opt_text("key_digest")?.is_some_and(|digest| digest != spec.digest()) {
+        return Err(Error::key_reused().with("job", job));
+    }
+    Ok(Some(job))
 }
 
 /// Writes down which jobs a batch waits for. Some may have ended before, under their idempotency keys.
@@ -206,7 +263,6 @@ async fn fill(
     jobs: &[JobId],
     now: Timestamp,
 ) -> Result<Vec<Event>> {
-    let mut left = 0_i64;
     for (first, jobs) in (0_i64..).step_by(TOGETHER).zip(jobs.chunks(TOGETHER)) {
         let rows: Vec<_> =
             (first..).zip(jobs).flat_map(|(at, job)| values![batch, at, *job].clone()).collect();
@@ -215,17 +271,20 @@ async fn fill(
             places(jobs.len(), 3)
         );
         tx.run(AssertSqlSafe(insert), &rows).await?;
-        // The update also keeps a job from ending, elsewhere, before this batch is there to see it.
-        let wait = format!(
-            "UPDATE mediaflow_jobs SET batched = 1 WHERE id IN {} AND ended_at IS NULL RETURNING id",
-            places(1, jobs.len())
-        );
-        let names: Vec<_> = jobs.iter().copied().map(Value::from).collect();
-        let waits = tx.rows(AssertSqlSafe(wait), &names).await?;
-        let waits = waits.iter().map(|row| row.parsed("id")).collect::<Result<HashSet<JobId>>>()?;
-        // A job that is twice in the batch is waited for twice, and ends twice.
-        left += jobs.iter().filter(|job| waits.contains(job)).count() as i64;
     }
+    let distinct: Vec<_> = jobs.iter().collect::<BTreeSet<_>>().into_iter().copied().collect();
+    let mut waits = HashSet::new();
+    for jobs in distinct.chunks(TOGETHER) {
+        // The update also keeps a job from ending, elsewhere, before this batch is there to see it.
+        let wait =
+            update_in_order(tx, "batched = 1", (jobs.len(), 1), "ended_at IS NULL RETURNING id");
+        let names: Vec<_> = jobs.iter().copied().map(Value::from).collect();
+        for row in tx.rows(AssertSqlSafe(wait), &names).await? {
+            waits.insert(row.parsed::<JobId>("id")?);
+        }
+    }
+    // A job that is twice in the batch is waited for twice, and ends twice.
+    let left = jobs.iter().filter(|job| waits.contains(job)).count() as i64;
     tx.run("UPDATE mediaflow_batches SET jobs_left = $2 WHERE id = $1", values![batch, left])
         .await?;
     if left > 0 {

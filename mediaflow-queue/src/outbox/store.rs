@@ -29,6 +29,7 @@ impl OutboxStore for Outbox {
     }
 
     async fn waiting(&self, channels: &[String]) -> Result<Vec<Waiting>> {
+        crate::failpoint::may_panic("loop.dispatcher");
         claim::waiting(&self.process, channels).await
     }
 

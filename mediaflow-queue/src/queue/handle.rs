@@ -1,7 +1,7 @@
 use std::fmt;
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use mediaflow_core::executor::Executor;
@@ -15,6 +15,7 @@ use crate::db::{Db, HostTransaction};
 use crate::jobs::{self, Jobs};
 use crate::process::Process;
 use crate::settings::Settings;
+use crate::supervise::supervise;
 use crate::{tail, work};
 
 /// Jobs in one file: the durable default, which needs no server and survives the end of the process at any moment.
@@ -94,7 +95,8 @@ impl Queue {
         self.set(|settings| settings.retention = time)
     }
 
-    /// How long an idempotency key stands for its job. Default 24 hours, and never longer than the job is kept.
+    /// How long an idempotency key stands for its job, unless that fails or is cancelled. Default 24 hours, and never longer
+    /// than the job is kept.
     #[must_use]
     pub fn idempotency(self, time: Duration) -> Self {
         self.set(|settings| settings.idempotency = time)
@@ -193,7 +195,10 @@ impl Queue {
         let events = self.0.events.clone();
         let process = Process::new(db, executor.clone(), settings, id, river, events.clone());
         process.clock.compare(&process.db).await?;
-        tokio::spawn(tail::run(Arc::downgrade(&process), events, process.closed.clone()));
+        let (weak, closed) = (Arc::downgrade(&process), process.closed.clone());
+        let again = closed.clone();
+        let run = move || tail::run(Weak::clone(&weak), events.clone(), closed.clone());
+        tokio::spawn(async move { supervise("tail", again, run).await });
         let jobs = Arc::new(Jobs::new(process));
         // It was made a moment ago and is set only here.
         let _ = cell.set(Arc::downgrade(&jobs));

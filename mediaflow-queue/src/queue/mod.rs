@@ -1,6 +1,6 @@
 //! The queue as the host holds it: how it is opened, what is asked of it, and the engine that it is.
 //!
-//! Uses: broadcast, db, jobs, outbox, process, settings, stats, tail, work.
+//! Uses: broadcast, db, jobs, outbox, process, settings, stats, supervise, tail, work.
 
 mod deliveries;
 mod engine;

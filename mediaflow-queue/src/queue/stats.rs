@@ -15,6 +15,7 @@ impl Queue {
     /// | `mediaflow_job_seconds` | histogram | `state` | from the start of a job's last attempt to its end |
     /// | `mediaflow_job_wait_seconds` | histogram | | from submission to the start of a job that ran once |
     /// | `mediaflow_deliveries_total` | counter | `channel`, `outcome` | attempts at deliveries: `delivered`, `failed`, `dead` |
+    /// | `mediaflow_restarts_total` | counter | `loop` | loops that have panicked and were begun again: a defect |
     /// | `mediaflow_jobs` | gauge | `state` | jobs that are queued or running |
     /// | `mediaflow_oldest_queued_seconds` | gauge | | how long the oldest job waits that could run; 0 if none does |
     /// | `mediaflow_deliveries_pending` | gauge | | deliveries that have not ended |

@@ -6,6 +6,7 @@ use sqlx::AssertSqlSafe;
 
 use super::figures::{DestinationStats, JobCounts, Stats, Throughput, WorkerStats};
 use crate::db::{Row, values};
+use crate::jobs::UNCLAIMED;
 use crate::outbox::{Breaker, admin};
 use crate::process::Process;
 
@@ -30,6 +31,10 @@ const FAILURES: &str =
     "SELECT coalesce(failure_code, 'unknown') AS code, count(*) AS jobs FROM mediaflow_jobs
     WHERE ended_at > $1 AND state = 'failed' GROUP BY failure_code";
 
+/// What has been parked for so long.
+const PARKED: &str = "SELECT needs, count(*) AS jobs FROM mediaflow_jobs
+    WHERE parked IS NOT NULL AND parked_at <= $1 GROUP BY needs";
+
 const MESSAGES: &str = "SELECT destination, state, count(*) AS messages, min(created_at) AS oldest
     FROM mediaflow_messages GROUP BY destination, state";
 
@@ -43,6 +48,12 @@ pub(crate) async fn gather(process: &Process) -> Result<Stats> {
     stats.throughput = throughput(process).await?;
     for row in process.db.rows(FAILURES, values![now(process) - DAY]).await? {
         stats.failures.insert(row.text("code")?, count(&row, "jobs")?);
+    }
+    let since =
+        now(process).saturating_sub(i64::try_from(UNCLAIMED.as_millis()).unwrap_or(i64::MAX));
+    for row in process.db.rows(PARKED, values![since]).await? {
+        let needs = row.opt_text("needs")?.unwrap_or_default();
+        *stats.unclaimed.entry(needs).or_default() += count(&row, "jobs")?;
     }
     stats.destinations = destinations(process).await?;
     stats.workers = workers(process).await?;
@@ -127,7 +138,7 @@ async fn workers(process: &Process) -> Result<Vec<WorkerStats>> {
 
 fn state<'a>(jobs: &'a mut JobCounts, name: &str) -> &'a mut u64 {
     match name {
-        "queued" => &mut jobs.queued,
+        "queued" | "parked" => &mut jobs.queued,
         "running" => &mut jobs.running,
         "succeeded" => &mut jobs.succeeded,
         "partial" => &mut jobs.partial,

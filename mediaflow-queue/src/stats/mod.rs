@@ -1,6 +1,6 @@
 //! What goes on in a queue: numbers to look at, and metrics to watch.
 //!
-//! Uses: db, metrics, outbox, process.
+//! Uses: db, jobs, metrics, outbox, process.
 
 mod figures;
 mod gather;

@@ -28,6 +28,9 @@ impl fmt::Display for Stats {
             "failures 24 h",
             self.failures.iter().map(|(code, jobs)| format!("{code} {jobs}")),
         )?;
+        for (needs, jobs) in &self.unclaimed {
+            writeln!(f, "unclaimed     {jobs} need {needs}")?;
+        }
         for to in &self.destinations {
             let oldest = to.oldest_pending.map(|age| format!(" (oldest {})", short(age)));
             writeln!(

@@ -35,11 +35,11 @@ async fn assemble(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) 
     let attempt = Attempt::new(claimed.record.spec.clone(), working.stop.clone(), observer)
         .fenced(claimed.record.id.to_string(), u64::try_from(claimed.fence).unwrap_or_default());
     match isolated(make(Arc::clone(process), claimed.clone(), attempt)).await {
-        Ok((made, parts)) => {
+        Ok(made) => {
             let mut events = writer.rest(&mut claimed.record, process);
             events.extend(claimed.record.succeeded(made, process.now()));
             let ended = ended(jobs, claimed, events, End::Complete).await;
-            process.executor.discard(&claimed.record.id.to_string(), parts).await;
+            process.executor.discard([claimed.record.id]).await;
             ended
         }
         Err(error) if error.code() == "part.lost" => {
@@ -57,16 +57,11 @@ async fn assemble(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) 
     }
 }
 
-async fn make(
-    process: Arc<Process>,
-    claimed: ClaimedJob,
-    attempt: Attempt,
-) -> Result<(Finished, u32)> {
+async fn make(process: Arc<Process>, claimed: ClaimedJob, attempt: Attempt) -> Result<Finished> {
     let results = jobs::results(&process, claimed.record.id).await?;
-    let parts = u32::try_from(results.len()).unwrap_or(u32::MAX);
     let mut made = process.executor.assemble(&attempt, results).await?;
     failpoint("assembly.made");
     publish(&process, &claimed, &attempt, &mut made).await?;
     failpoint("assembly.published");
-    Ok((made, parts))
+    Ok(made)
 }

@@ -10,9 +10,9 @@ use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
-use super::outcome::{LATER, Outcome, foreign, outcome};
+use super::outcome::{LATER, Outcome, outcome};
 use super::progress::ProgressWriter;
-use crate::db::{JobTask, values};
+use crate::db::JobTask;
 use crate::failpoint::failpoint;
 use crate::jobs::{self, ClaimedJob, End, Jobs, Start};
 use crate::process::{ActiveAttempt, Process};
@@ -42,7 +42,6 @@ pub(super) async fn begun(
     match start {
         Ok(Start::Go(claimed)) => Ok(*claimed),
         Ok(Start::Nothing) => Err(Ok(WorkOutcome::Complete)),
-        Ok(Start::Foreign) => Err(Ok(foreign())),
         Ok(Start::Busy) => Err(Ok(WorkOutcome::Snooze(LATER))),
         Err(error) => Err(unreadable(process, job, &error).await),
     }
@@ -62,9 +61,9 @@ async fn attempt(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) -
         .fenced(claimed.record.id.to_string(), u64::try_from(claimed.fence).unwrap_or_default())
         .recalling(Arc::new(Recollection(Arc::clone(process))));
     let work = isolated(make(Arc::clone(process), claimed.clone(), attempt));
-    let (fence, river, class) = (claimed.fence, claimed.river, claimed.class.clone());
+    let held = claimed.clone();
     let write = |record, _, events| {
-        let claimed = ClaimedJob { record, fence, river, class: class.clone() };
+        let claimed = ClaimedJob { record, ..held.clone() };
         async move { jobs::progress(process, &claimed, events).await }
     };
     let made = writer.during(process, &mut claimed.record, &working.stop, work, write).await;
@@ -222,15 +221,14 @@ impl Drop for Working<'_> {
     }
 }
 
-/// Remembers outputs by what they were made from and how.
+/// Remembers outputs by what they were made from and how, for the attempts of one process. Whoever keeps owners apart asks
+/// for those of one owner here.
 pub(super) struct Recollection(pub(super) Arc<Process>);
 
 #[async_trait]
 impl Recall for Recollection {
-    async fn recall(&self, key: &str) -> Result<Option<OutputReport>> {
-        let find = "SELECT report FROM mediaflow_outputs WHERE content_key = $1 LIMIT 1";
-        let row = self.0.db.row(find, values![key]).await?;
-        row.map(|row| row.json("report")).transpose()
+    async fn recall(&self, key: &str) -> Result<Vec<OutputReport>> {
+        jobs::recalled(&self.0, key).await
     }
 }
 

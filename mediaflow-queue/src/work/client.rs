@@ -3,12 +3,14 @@ use std::time::Duration;
 
 use mediaflow_core::Result;
 use mediaflow_core::executor::Executor;
-use riverqueue::{Client, MaintenanceConfig, WorkCancelled, Workers};
+use riverqueue::{Client, MaintenanceConfig, WorkCancelled, WorkContext, Workers};
+use tokio::sync::SemaphorePermit;
 
+use super::attempt::Working;
 use super::{assembly, attempt, part};
-use crate::db::{AssemblyTask, Db, JobTask, PartTask, classes, river_failed};
+use crate::db::{AssemblyTask, Db, JobTask, PartTask, classes, queue_of, river_failed};
 use crate::jobs::Jobs;
-use crate::process::{COOLDOWN, poll, queue_config};
+use crate::process::{COOLDOWN, Process, poll, queue_config};
 
 /// Where River's workers find the jobs of this process, once it is open.
 pub(crate) type JobsCell = Arc<OnceLock<Weak<Jobs>>>;
@@ -45,7 +47,9 @@ pub(crate) fn client(cell: &JobsCell, db: &Db, executor: &Executor, id: &str) ->
     classes()
         .into_iter()
         .fold(builder, |builder, class| {
-            builder.queue(class, queue_config(executor, class, poll(db)))
+            let own = queue_of(class, &executor.capability());
+            let config = |queue: &str| queue_config(executor, queue, poll(db));
+            builder.queue(class, config(class)).queue(own.clone(), config(&own))
         })
         .build()
         .map_err(river_failed)
@@ -60,17 +64,46 @@ fn kinds(cell: &JobsCell) -> std::result::Result<Workers, riverqueue::Error> {
     let jobs = late();
     workers.add_fn(move |context, job: riverqueue::Job<JobTask>| {
         let jobs = jobs();
-        async move { attempt::run(&*jobs?, &context, &job).await }
+        async move {
+            let jobs = jobs?;
+            let _place = place(&jobs.process, &context, &job).await?;
+            attempt::run(&jobs, &context, &job).await
+        }
     })?;
     let jobs = late();
     workers.add_fn(move |context, job: riverqueue::Job<PartTask>| {
         let jobs = jobs();
-        async move { part::run(&*jobs?, &context, &job).await }
+        async move {
+            let jobs = jobs?;
+            let _place = place(&jobs.process, &context, &job).await?;
+            part::run(&jobs, &context, &job).await
+        }
     })?;
     let jobs = late();
     workers.add_fn(move |context, job: riverqueue::Job<AssemblyTask>| {
         let jobs = jobs();
-        async move { assembly::run(&*jobs?, &context, &job).await }
+        async move {
+            let jobs = jobs?;
+            let _place = place(&jobs.process, &context, &job).await?;
+            assembly::run(&jobs, &context, &job).await
+        }
     })?;
     Ok(workers)
+}
+
+/// Waits for a place: River may hand out as many from each of the two queues of a class as the class has places.
+async fn place<'p, A>(
+    process: &'p Process,
+    context: &WorkContext,
+    job: &riverqueue::Job<A>,
+) -> std::result::Result<SemaphorePermit<'p>, WorkCancelled> {
+    let places = process.places(&job.row.queue);
+    if let Ok(place) = places.try_acquire() {
+        return Ok(place);
+    }
+    let waiting = Working::begin(process, job.id(), context);
+    tokio::select! {
+        place = places.acquire() => place.map_err(|_| WorkCancelled),
+        () = waiting.stop.cancelled() => Err(WorkCancelled),
+    }
 }

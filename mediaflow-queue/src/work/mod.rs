@@ -1,6 +1,6 @@
 //! Working on jobs: River hands out what is due, and this runs it.
 //!
-//! Uses: db, failpoint, jobs, outbox, process, workers.
+//! Uses: db, failpoint, jobs, outbox, process, supervise, workers.
 
 mod assembly;
 mod attempt;

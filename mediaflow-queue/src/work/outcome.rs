@@ -6,12 +6,6 @@ use riverqueue::{WorkCancelled, WorkOutcome};
 /// What River is told about something that it handed out.
 pub(super) type Outcome = std::result::Result<WorkOutcome, WorkCancelled>;
 
-/// When a job that is for a worker that knows more is offered again: soon, and at random, so that of workers that look
-/// at the same pace not always the same one is first.
-pub(super) fn foreign() -> WorkOutcome {
-    WorkOutcome::Snooze(Duration::from_millis(fastrand::u64(50..250)))
-}
-
 /// After something was given back untouched, somebody else shall have the first look at it.
 pub(super) const LATER: Duration = Duration::from_secs(5);
 

@@ -54,7 +54,13 @@ async fn attempt(process: &Arc<Process>, context: &WorkContext, part: &ClaimedPa
             let done = process
                 .patiently(move || jobs::part_done(process, part, made, events.clone()))
                 .await;
-            outcome(done, WorkOutcome::Complete)
+            match &done {
+                Ok(true) => {}
+                Ok(false) => process.executor.discard([part.job.record.id]).await,
+                Err(error) if error.code() == "queue.fenced" => superseded(process, part).await,
+                Err(_) => {}
+            }
+            outcome(done.map(drop), WorkOutcome::Complete)
         }
         Err(error) => failed(process, part, &error, &events).await,
     }
@@ -89,7 +95,8 @@ async fn failed(process: &Process, part: &ClaimedPart, error: &Error, events: &[
             let ended = process
                 .patiently(move || jobs::part_failed(process, part, state, error, events.to_vec()))
                 .await;
-            clear(process, part).await;
+            // The parts of a job that will not be assembled have staged for nobody.
+            process.executor.discard([part.job.record.id]).await;
             let reached = match state {
                 JobState::Cancelled => WorkOutcome::Cancel,
                 _ => WorkOutcome::Discard,
@@ -99,11 +106,8 @@ async fn failed(process: &Process, part: &ClaimedPart, error: &Error, events: &[
     }
 }
 
-/// Discards what the parts of a job that will not be assembled have staged.
-async fn clear(process: &Process, part: &ClaimedPart) {
-    let job = part.job.record.id;
-    match jobs::parts_of(process, job).await {
-        Ok(parts) => process.executor.discard(&job.to_string(), parts).await,
-        Err(error) => tracing::warn!(%error, "what was staged could not be discarded"),
-    }
+/// Discards what an attempt has staged that does not count any more.
+async fn superseded(process: &Process, part: &ClaimedPart) {
+    let fence = u64::try_from(part.fence).unwrap_or_default();
+    process.executor.discard_part(part.job.record.id, part.spec.number, fence).await;
 }

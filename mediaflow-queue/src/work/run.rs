@@ -1,23 +1,29 @@
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use mediaflow_core::engine::Shutdown;
 use mediaflow_core::outbox::Dispatcher;
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{CancellationToken, Error, Result};
 use riverqueue::QueueSelector;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::watch;
 use crate::db::{classes, river_failed};
 use crate::jobs::Jobs;
 use crate::outbox::Outbox;
 use crate::process::Process;
+use crate::supervise::supervise;
 use crate::workers;
 
 /// Lets no process take jobs, or lets all take them again.
 pub(crate) async fn pause(process: &Process, paused: bool) -> Result<()> {
     for class in classes() {
         process.db.add_queue(class).await?;
+    }
+    for queue in process.db.queues().await? {
         let queues = process.river.queues();
-        let selector = QueueSelector::from(class);
+        let selector = QueueSelector::from(&*queue);
         let done =
             if paused { queues.pause(selector).await } else { queues.resume(selector).await };
         done.map_err(river_failed)?;
@@ -31,25 +37,46 @@ async fn begin(process: &Arc<Process>, shutdown: &Shutdown) -> Result<Option<wor
     shutdown.drain.run_until_cancelled(begun).await.transpose()
 }
 
+type Loop = fn(Arc<Process>, CancellationToken) -> BoxFuture<'static, ()>;
+
+/// Begins a loop that ends when this is dropped, or at the end of the process.
+fn spawn(
+    name: &'static str,
+    process: &Arc<Process>,
+    shutdown: &Shutdown,
+    run: Loop,
+) -> AbortOnDropHandle<()> {
+    let (process, stop) = (Arc::clone(process), shutdown.now.child_token());
+    let again = stop.clone();
+    let run = move || run(Arc::clone(&process), stop.clone());
+    AbortOnDropHandle::new(tokio::spawn(async move { supervise(name, again, run).await }))
+}
+
 /// Works on jobs and deliveries until it is told to stop.
 pub(crate) async fn run(jobs: &Jobs, shutdown: Shutdown) -> Result<()> {
     let process = &jobs.process;
     let _ = process.halt.set(shutdown.now.clone());
     let Some(heartbeat) = begin(process, &shutdown).await? else { return Ok(()) };
-    let sweeping = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(workers::sweep(
-        Arc::clone(process),
-        shutdown.now.child_token(),
-    )));
+    let loops = [
+        spawn("sweeper", process, &shutdown, |process, stop| workers::sweep(process, stop).boxed()),
+        spawn("parked", process, &shutdown, |process, stop| workers::parked(process, stop).boxed()),
+    ];
     let watching = process.db.file().map(|file| watch::Watch::begin(process, file));
     // The outbox drains last: jobs that end during the shutdown have something to tell.
     let deliver = Shutdown::new();
     let delivering = tokio::spawn({
         let (process, deliver) = (Arc::clone(process), deliver.clone());
         async move {
-            let outbox = Arc::new(Outbox::new(Arc::clone(&process)));
-            let executor = process.executor.clone();
-            Dispatcher::new(Arc::clone(&outbox) as _, executor).run(&deliver).await;
-            outbox.close().await;
+            let run = || {
+                let (process, deliver) = (Arc::clone(&process), deliver.clone());
+                async move {
+                    let outbox = Arc::new(Outbox::new(Arc::clone(&process)));
+                    let executor = process.executor.clone();
+                    Dispatcher::new(Arc::clone(&outbox) as _, executor).run(&deliver).await;
+                    outbox.close().await;
+                }
+            };
+            supervise("dispatcher", deliver.drain.clone(), run).await;
         }
     });
     let mut river = process.river.start().map_err(river_failed)?;
@@ -81,7 +108,7 @@ pub(crate) async fn run(jobs: &Jobs, shutdown: Shutdown) -> Result<()> {
             delivering.await
         }
     };
-    drop((sweeping, watching));
+    drop((loops, watching));
     heartbeat.end().await;
     ended.map_err(river_failed)?;
     delivered.map_err(|e| {

@@ -11,7 +11,9 @@ use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::db::classes;
+use crate::failpoint::may_panic;
 use crate::process::Process;
+use crate::supervise::supervise;
 
 /// How often the file is looked at. River's own look for what others have queued is four times as rare, and costs a
 /// query.
@@ -37,7 +39,10 @@ impl Watch {
         if let Err(error) = thread::Builder::new().name("mediaflow-watch".into()).spawn(look) {
             tracing::warn!(%error, "no thread can be started to watch the database: jobs of other processes begin later");
         }
-        let task = tokio::spawn(wake(Arc::clone(process), written));
+        let process = Arc::clone(process);
+        let again = stop.clone();
+        let wake = move || wake(Arc::clone(&process), Arc::clone(&written));
+        let task = tokio::spawn(async move { supervise("watch", again, wake).await });
         Self { _thread: stop.drop_guard(), _task: AbortOnDropHandle::new(task) }
     }
 }
@@ -58,6 +63,7 @@ async fn wake(process: Arc<Process>, written: Arc<Notify>) {
     let mut version = None;
     loop {
         written.notified().await;
+        may_panic("loop.watch");
         let others = loop {
             match process.db.version_of_others().await {
                 Ok(Some(others)) => break others,

@@ -33,6 +33,7 @@ impl Heartbeat {
             shared: process.db.clone(),
             process: Arc::downgrade(process),
             id: process.id.clone(),
+            capability: process.capability.clone(),
             lease: process.settings.lease,
             lock: None,
         };
@@ -78,6 +79,7 @@ struct HeartbeatThread {
     shared: Db,
     process: Weak<Process>,
     id: String,
+    capability: String,
     lease: Duration,
     lock: Option<Lock>,
 }
@@ -161,11 +163,14 @@ impl HeartbeatThread {
         }
         let now = db.clock();
         let add = format!(
-            "INSERT INTO mediaflow_workers (id, host, pid, started_at, beat_at) VALUES ($1, $2, $3, {now}, {now})
+            "INSERT INTO mediaflow_workers (id, host, pid, started_at, beat_at, capability)
+             VALUES ($1, $2, $3, {now}, {now}, $4)
              ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at"
         );
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        db.run(AssertSqlSafe(add), values![&self.id, host, std::process::id()]).await.map(drop)
+        db.run(AssertSqlSafe(add), values![&self.id, host, std::process::id(), &self.capability])
+            .await
+            .map(drop)
     }
 
     /// One connection, which is opened at the first beat.

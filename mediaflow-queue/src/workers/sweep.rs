@@ -8,13 +8,17 @@ use tokio::time::Instant;
 
 use super::lost::Lost;
 use super::retention::Retention;
-use super::takeover;
+use super::{staged, takeover};
 use crate::db::Db;
+use crate::failpoint::may_panic;
 use crate::process::Process;
 use crate::{metrics, stats};
 
 /// How often the gauges are refreshed.
 const GAUGES: Duration = Duration::from_secs(15);
+
+/// How often is looked for what killed processes have left staged: each look lists the storages.
+const COLLECT: Duration = Duration::from_secs(600);
 
 /// The longest wait while the database is away.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -57,6 +61,7 @@ struct Sweeper {
     retention: Retention,
     searched: Option<Instant>,
     gauged: Option<Instant>,
+    collected: Option<Instant>,
 }
 
 impl Sweeper {
@@ -66,6 +71,7 @@ impl Sweeper {
     }
 
     async fn turn(&mut self, process: &Process) -> Result<()> {
+        may_panic("loop.sweeper");
         let lease = process.settings.lease;
         let find = format!(
             "SELECT id, beat_at, {} - beat_at AS age FROM mediaflow_workers ORDER BY id",
@@ -100,6 +106,10 @@ impl Sweeper {
             if first {
                 self.lost.jobs(process).await?;
                 more = self.retention.turn(process).await?;
+                if due(self.collected, COLLECT) {
+                    staged::collect(process).await?;
+                    self.collected = Some(Instant::now());
+                }
             }
             self.searched = Some(Instant::now()).filter(|_| !more);
         }

@@ -63,8 +63,8 @@ pub(super) struct After {
     events: Vec<Event>,
     /// River's numbers of attempts that this process may be at, and that nobody needs any more.
     stop: Vec<i64>,
-    /// Jobs that have ended, and into how many parts they were split.
-    ended: Vec<(JobId, u32)>,
+    /// Jobs that have ended.
+    ended: Vec<JobId>,
 }
 
 impl After {
@@ -72,9 +72,7 @@ impl After {
         process.committed(self.events);
         classes().into_iter().for_each(|class| process.wake(class));
         self.stop.into_iter().for_each(|river| process.stop(river));
-        for (job, parts) in self.ended {
-            process.executor.discard(&job.to_string(), parts).await;
-        }
+        process.executor.discard(self.ended).await;
     }
 }
 
@@ -87,14 +85,13 @@ pub(super) async fn end(
     error: &Error,
     after: &mut After,
 ) -> Result<()> {
-    let find = "SELECT river, (SELECT count(*) FROM mediaflow_parts WHERE job = mediaflow_jobs.id) AS parts
-                FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
+    let find = "SELECT river FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
     let Some(row) = tx.row(find, values![job]).await? else { return Ok(()) };
     after.stop.extend(jobs::stop_parts(process, tx, job).await?);
     tx.cancel(&process.river, row.int("river")?).await?;
     let events = jobs::fail_by_name(process, tx, job, state, error).await?;
     after.events.extend(events.unwrap_or_default());
-    after.ended.push((job, u32::try_from(row.int("parts")?).unwrap_or(u32::MAX)));
+    after.ended.push(job);
     Ok(())
 }
 
@@ -116,8 +113,11 @@ impl Taking<'_> {
     /// Gives the number of jobs and parts.
     async fn all(&self, tx: &mut Tx<'_, '_>, after: &mut After) -> Result<usize> {
         let mut ends = Vec::new();
+        jobs::lock_held(tx, self.worker).await?;
         let taken = self.jobs(tx, &mut ends).await? + self.parts(tx, &mut ends).await?;
         self.river(tx).await?;
+        // Their batches are counted down in the order of the jobs.
+        ends.sort_unstable_by_key(|(job, _)| *job);
         for (job, verdict) in ends {
             let (state, error) = match verdict {
                 Verdict::Lost => (JobState::Failed, worker_lost(self.worker)),

@@ -185,6 +185,17 @@ impl Storage for Stopping {
         self.0.revoke(job, below).await
     }
 
+    async fn staged_for(&self) -> mediaflow_core::Result<std::collections::BTreeSet<String>> {
+        self.0.staged_for().await
+    }
+
+    async fn discard(
+        &self,
+        jobs: &std::collections::BTreeSet<String>,
+    ) -> mediaflow_core::Result<()> {
+        self.0.discard(jobs).await
+    }
+
     async fn delete(&self, key: &Key) -> Result<()> {
         self.0.delete(key).await
     }

@@ -97,7 +97,7 @@ impl Engine for MemoryEngine {
                 .with("limit", self.0.queue)
                 .help("submit again later, or use an engine that keeps its queue on disk"));
             }
-            state.submit(submission, now)
+            state.submit(submission, now)?
         };
         self.0.settle();
         self.0.work.notify_one();

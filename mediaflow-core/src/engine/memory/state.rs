@@ -17,10 +17,10 @@ pub(super) struct State {
     ready: BTreeMap<(Reverse<i16>, JobId), ()>,
     /// Jobs that wait for their next attempt.
     later: BTreeMap<(Timestamp, JobId), ()>,
-    batches: HashMap<BatchId, Vec<JobId>>,
+    batches: HashMap<BatchId, Batch>,
     /// The batches that wait for the end of a job.
     waiting_batches: HashMap<JobId, Vec<BatchId>>,
-    keys: HashMap<String, JobId>,
+    keys: HashMap<String, Keyed>,
     /// Ended jobs, the oldest first.
     ended: VecDeque<JobId>,
     events: VecDeque<Event>,
@@ -33,6 +33,19 @@ struct Entry {
     record: Record,
     /// Cancels the attempt that runs.
     running: Option<CancellationToken>,
+}
+
+struct Batch {
+    jobs: Vec<JobId>,
+    /// How many of them have not ended. A job that is twice in it is waited for twice.
+    left: usize,
+}
+
+/// What an idempotency key stands for.
+#[derive(Clone)]
+struct Keyed {
+    job: JobId,
+    digest: String,
 }
 
 /// Something to do for the loop that takes jobs.
@@ -54,34 +67,60 @@ impl State {
         std::mem::take(&mut self.events)
     }
 
-    pub(super) fn submit(&mut self, submission: Submission, now: Timestamp) -> Submitted {
+    pub(super) fn submit(&mut self, submission: Submission, now: Timestamp) -> Result<Submitted> {
+        self.check_keys(&submission.jobs)?;
         let batch = submission.batch.then(BatchId::new);
         let jobs: Vec<_> =
             submission.jobs.into_iter().map(|spec| self.submit_one(spec, batch, now)).collect();
         if let Some(batch) = batch {
-            self.batches.insert(batch, jobs.clone());
+            let mut left = 0;
             for job in &jobs {
                 let ended = |entry: &Entry| entry.record.state.is_terminal();
                 if !self.jobs.get(job).is_some_and(ended) {
                     self.waiting_batches.entry(*job).or_default().push(batch);
+                    left += 1;
                 }
             }
+            self.batches.insert(batch, Batch { jobs: jobs.clone(), left });
             // All of it may have been done before, under the same idempotency keys.
             self.end_batch(batch, now);
         }
-        Submitted::new(jobs, batch)
+        Ok(Submitted::new(jobs, batch))
+    }
+
+    /// Refuses all jobs if the key of one stands for another job.
+    fn check_keys(&self, jobs: &[JobSpec]) -> Result<()> {
+        let mut fresh: HashMap<&str, String> = HashMap::new();
+        for spec in jobs {
+            let Some(key) = &spec.options.idempotency_key else { continue };
+            let digest = spec.digest();
+            if let Some(known) = self.keyed(key).filter(|known| known.digest != digest) {
+                return Err(Error::key_reused().with("job", known.job));
+            }
+            if *fresh.entry(key).or_insert_with(|| digest.clone()) != digest {
+                return Err(Error::key_reused());
+            }
+        }
+        Ok(())
+    }
+
+    /// What a key stands for. One whose job has failed or was cancelled is free again.
+    fn keyed(&self, key: &str) -> Option<&Keyed> {
+        let known = self.keys.get(key)?;
+        let state = self.jobs.get(&known.job)?.record.state;
+        Some(known).filter(|_| !matches!(state, JobState::Failed | JobState::Cancelled))
     }
 
     fn submit_one(&mut self, spec: JobSpec, batch: Option<BatchId>, now: Timestamp) -> JobId {
-        if let Some(known) =
-            spec.options.idempotency_key.as_ref().and_then(|key| self.keys.get(key))
-        {
-            return *known;
+        let key = spec.options.idempotency_key.as_ref();
+        if let Some(known) = key.and_then(|key| self.keyed(key)) {
+            return known.job;
         }
+        let digest = key.map(|_| spec.digest());
         let record = Record::new(spec, batch, now);
         let (id, options) = (record.id, &record.spec.options);
-        if let Some(key) = &options.idempotency_key {
-            self.keys.insert(key.clone(), id);
+        if let (Some(key), Some(digest)) = (&options.idempotency_key, digest) {
+            self.keys.insert(key.clone(), Keyed { job: id, digest });
         }
         self.events.push_back(record.event(EventKind::JobCreated, now, EventData::None));
         match options.run_at.filter(|due| *due > now) {
@@ -97,12 +136,16 @@ impl State {
     }
 
     pub(super) fn batch(&self, batch: BatchId) -> Result<Option<BatchReport>> {
-        let jobs = self.batches.get(&batch).ok_or_else(|| {
+        let batched = self.batches.get(&batch).ok_or_else(|| {
             Error::input("batch.unknown", "there is no such batch")
                 .with("batch", batch)
                 .help(FORGOTTEN)
         })?;
-        let reports: Option<Vec<_>> = jobs
+        if batched.left > 0 {
+            return Ok(None);
+        }
+        let reports: Option<Vec<_>> = batched
+            .jobs
             .iter()
             .map(|job| self.jobs.get(job).and_then(|entry| entry.record.report.clone()))
             .collect();
@@ -221,6 +264,11 @@ impl State {
         self.ended.push_back(job);
         // It can be in several batches: submitted again under its idempotency key.
         let mut batches: Vec<_> = self.waiting_batches.remove(&job).unwrap_or_default();
+        for batch in &batches {
+            if let Some(batch) = self.batches.get_mut(batch) {
+                batch.left = batch.left.saturating_sub(1);
+            }
+        }
         batches.dedup();
         for batch in batches {
             self.end_batch(batch, now);
@@ -233,7 +281,7 @@ impl State {
         let first = self
             .batches
             .get(&batch)
-            .and_then(|jobs| jobs.first())
+            .and_then(|batch| batch.jobs.first())
             .and_then(|job| self.jobs.get(job));
         let options = first.map(|entry| entry.record.spec.options.clone()).unwrap_or_default();
         let event = Event::new(
@@ -250,7 +298,9 @@ impl State {
             let Some(entry) = self.ended.pop_front().and_then(|job| self.jobs.remove(&job)) else {
                 continue;
             };
-            if let Some(key) = &entry.record.spec.options.idempotency_key {
+            if let Some(key) = &entry.record.spec.options.idempotency_key
+                && self.keys.get(key).is_some_and(|known| known.job == entry.record.id)
+            {
                 self.keys.remove(key);
             }
             if let Some(batch) = entry.record.batch {

@@ -76,7 +76,7 @@ async fn what_a_killed_attempt_has_left_is_gone_after_the_next() {
     assert_eq!(staged(folder.path()), 4);
     executor.attempt(&attempt(&spec("x", 3), 2)).await.unwrap().publish().await.unwrap();
     assert_eq!(staged(folder.path()), 1, "another job's results are not touched");
-    executor.discard("job-2", 0).await;
+    executor.discard(["job-2"]).await;
     assert_eq!(staged(folder.path()), 0);
 }
 

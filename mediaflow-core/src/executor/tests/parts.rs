@@ -180,7 +180,7 @@ async fn a_cancelled_job_leaves_nothing_of_its_parts() {
     cancelled.cancel.cancel();
     let error = executor.assemble(&cancelled, results).await.unwrap_err();
     assert_eq!((error.kind(), staged(folder.path())), (ErrorKind::Cancelled, 20));
-    executor.discard("job-1", 3).await;
+    executor.discard(["job-1"]).await;
     assert_eq!(staged(folder.path()), 0);
 }
 

@@ -16,9 +16,16 @@ struct Known {
 
 #[async_trait]
 impl Recall for Known {
-    async fn recall(&self, key: &str) -> Result<Option<OutputReport>> {
+    async fn recall(&self, key: &str) -> Result<Vec<OutputReport>> {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        Ok(self.results.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+        Ok(self
+            .results
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
+            .into_iter()
+            .collect())
     }
 }
 
@@ -195,7 +202,7 @@ struct Amnesia;
 
 #[async_trait]
 impl Recall for Amnesia {
-    async fn recall(&self, _key: &str) -> Result<Option<OutputReport>> {
+    async fn recall(&self, _key: &str) -> Result<Vec<OutputReport>> {
         Err(Error::transient("recall.down", "the memory is away"))
     }
 }

@@ -1,0 +1,23 @@
+-- What a process must know to work on a job, as words. Empty for jobs that an older version has taken.
+ALTER TABLE mediaflow_jobs ADD COLUMN needs TEXT;
+
+-- While a job is parked, because a worker was given it that does not know what it needs: a digest of that. Its state is
+-- 'parked' then, and no row of River's stands for it.
+ALTER TABLE mediaflow_jobs ADD COLUMN parked TEXT;
+
+-- When it was parked last. Kept: not every worker of its class knows what it needs.
+ALTER TABLE mediaflow_jobs ADD COLUMN parked_at BIGINT;
+
+-- A digest of what was asked for under the idempotency key.
+ALTER TABLE mediaflow_jobs ADD COLUMN key_digest TEXT;
+
+ALTER TABLE mediaflow_parts ADD COLUMN parked TEXT;
+
+-- Workers that know the same have the same.
+ALTER TABLE mediaflow_workers ADD COLUMN capability TEXT;
+
+-- online
+
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_parked ON mediaflow_jobs (parked, id) WHERE parked IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_parts_parked ON mediaflow_parts (parked, job, number) WHERE parked IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_outputs_recall ON mediaflow_outputs (content_key, job);

@@ -1,0 +1,261 @@
+//! Jobs and parts that wait for a worker that knows what they need.
+//!
+//! Who is given one that it does not know parks it: from then on it waits in our tables, and River has no row of it. A
+//! worker that knows looks which needs are waited with, which costs next to nothing however many jobs wait, and queues
+//! the jobs again: not for its class, where the next one could be given them that does not know, but in a queue that only
+//! workers of the same capability have.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use mediaflow_core::event::EventData;
+use mediaflow_core::spec::{JobSpec, Needs};
+use mediaflow_core::{Event, EventKind, JobId, Result};
+use sqlx::AssertSqlSafe;
+
+use crate::db::{
+    AssemblyTask, JobTask, ORDINARY, PartTask, Row, Tx, classes, places, priority_of, values,
+};
+use crate::events;
+use crate::process::Process;
+
+/// After so long without a worker that knows, somebody is told.
+pub(crate) const UNCLAIMED: Duration = Duration::from_secs(5 * 60);
+
+/// And told again, while it lasts.
+const AGAIN: Duration = Duration::from_secs(3600);
+
+/// How many one transaction moves.
+const TOGETHER: usize = 100;
+
+/// How many transactions one look makes.
+const TURNS: usize = 20;
+
+/// What is waited with: `digest`, `needs`. One index entry each.
+const PARKED: &str = "
+    WITH RECURSIVE kinds (digest) AS (
+        SELECT (SELECT min(parked) FROM mediaflow_jobs WHERE parked IS NOT NULL)
+        UNION ALL
+        SELECT (SELECT min(parked) FROM mediaflow_jobs WHERE parked IS NOT NULL AND parked > kinds.digest)
+        FROM kinds WHERE kinds.digest IS NOT NULL
+    )
+    SELECT digest, (SELECT needs FROM mediaflow_jobs WHERE parked = kinds.digest ORDER BY id LIMIT 1) AS needs
+    FROM kinds WHERE digest IS NOT NULL";
+
+const PARKED_PARTS: &str = "
+    WITH RECURSIVE kinds (digest) AS (
+        SELECT (SELECT min(parked) FROM mediaflow_parts WHERE parked IS NOT NULL)
+        UNION ALL
+        SELECT (SELECT min(parked) FROM mediaflow_parts WHERE parked IS NOT NULL AND parked > kinds.digest)
+        FROM kinds WHERE kinds.digest IS NOT NULL
+    )
+    SELECT digest, (SELECT j.needs FROM mediaflow_parts p JOIN mediaflow_jobs j ON j.id = p.job
+                    WHERE p.parked = kinds.digest ORDER BY p.job, p.number LIMIT 1) AS needs
+    FROM kinds WHERE digest IS NOT NULL";
+
+/// What a job needs, as it was stored with it, or read from its spec.
+pub(super) fn needs_of(row: &Row) -> Result<Needs> {
+    match row.opt_text("needs")? {
+        Some(needs) => Ok(read(&needs)),
+        None => row.json::<JobSpec>("spec").map(|spec| spec.needs()),
+    }
+}
+
+/// No text is refused.
+fn read(needs: &str) -> Needs {
+    needs.parse().unwrap_or_default()
+}
+
+/// Parks jobs that this transaction has taken, as if it had not. Gives River's numbers for them, which are to end.
+pub(super) async fn park(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    jobs: &[(JobId, Needs)],
+    counted: bool,
+) -> Result<()> {
+    let mut rivers = Vec::with_capacity(jobs.len());
+    for (job, needs) in jobs {
+        let back = "UPDATE mediaflow_jobs SET state = 'parked', worker = NULL, parked = $2, needs = $3, parked_at = $4,
+                      attempts = attempts - $5, started_at = CASE WHEN attempts = $5 THEN NULL ELSE started_at END
+                    WHERE id = $1 RETURNING river";
+        let values = values![*job, needs.digest(), needs.to_string(), process.now(), counted];
+        if let Some(row) = tx.row(back, values).await? {
+            rivers.push(row.int("river")?);
+        }
+        tracing::info!(%job, %needs, "a job waits for a worker that knows what it needs");
+    }
+    tx.complete(&process.db, &rivers).await
+}
+
+/// Queues again what this process knows. Gives how much that was.
+pub(crate) async fn take_up(process: &Process) -> Result<u64> {
+    let mut queued = 0;
+    for (kinds, parts) in [(PARKED, false), (PARKED_PARTS, true)] {
+        for (digest, needs) in kinds_of(process, kinds).await? {
+            if !process.executor.knows(&needs) || process.db.is_paused().await? {
+                continue;
+            }
+            for _ in 0..TURNS {
+                let some = match parts {
+                    true => queue_parts(process, &digest).await?,
+                    false => queue_jobs(process, &digest).await?,
+                };
+                queued += some;
+                if some < TOGETHER as u64 {
+                    break;
+                }
+            }
+        }
+    }
+    if queued > 0 {
+        classes().into_iter().for_each(|class| process.wake(&process.own_queue(class)));
+    }
+    Ok(queued)
+}
+
+async fn kinds_of(process: &Process, sql: &'static str) -> Result<Vec<(String, Needs)>> {
+    let rows = process.db.rows(sql, &[]).await?;
+    let kind = |row: &Row| {
+        let needs = row.opt_text("needs")?.unwrap_or_default();
+        Ok((row.text("digest")?, read(&needs)))
+    };
+    rows.iter().map(kind).collect()
+}
+
+async fn queue_jobs(process: &Process, digest: &str) -> Result<u64> {
+    let mut transaction = process.db.begin().await?;
+    let mut tx = transaction.tx();
+    let find = format!(
+        "SELECT id, class, due, parts_left, spec FROM mediaflow_jobs WHERE parked = $1 ORDER BY id LIMIT {TOGETHER}{}",
+        process.db.skip_locked()
+    );
+    let rows = tx.rows(AssertSqlSafe(find), values![digest]).await?;
+    let mut queued = Vec::with_capacity(rows.len() * 2);
+    for row in &rows {
+        let job = row.parsed("id")?;
+        let queue = process.own_queue(&row.text("class")?);
+        let due = Some(row.time("due")?).filter(|due| *due > process.now());
+        let (priority, river) = (urgency(row), &process.river);
+        let river = if row.opt_int("parts_left")?.is_some() {
+            tx.enqueue(river, AssemblyTask { job }, &queue, priority, due).await?
+        } else {
+            tx.enqueue(river, JobTask { job }, &queue, priority, due).await?
+        };
+        queued.extend_from_slice(values![job, river]);
+    }
+    if !queued.is_empty() {
+        let follow = format!(
+            "UPDATE mediaflow_jobs SET parked = NULL, river = column2,
+             state = CASE WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END
+             FROM (VALUES {}) AS given WHERE id = column1",
+            places(rows.len(), 2)
+        );
+        tx.run(AssertSqlSafe(follow), &queued).await?;
+        transaction.commit().await?;
+    }
+    Ok(rows.len() as u64)
+}
+
+async fn queue_parts(process: &Process, digest: &str) -> Result<u64> {
+    let mut transaction = process.db.begin().await?;
+    let mut tx = transaction.tx();
+    let find = format!(
+        "SELECT p.job, p.number, j.class, j.spec FROM mediaflow_parts p JOIN mediaflow_jobs j ON j.id = p.job
+         WHERE p.parked = $1 ORDER BY p.job, p.number LIMIT {TOGETHER}{}",
+        process.db.skip_locked()
+    );
+    let rows = tx.rows(AssertSqlSafe(find), values![digest]).await?;
+    for row in &rows {
+        let part = u32::try_from(row.int("number")?).unwrap_or(u32::MAX);
+        let task = PartTask { job: row.parsed("job")?, part };
+        let queue = process.own_queue(&row.text("class")?);
+        let river = tx.enqueue(&process.river, task.clone(), &queue, urgency(row), None).await?;
+        let follow = "UPDATE mediaflow_parts SET state = 'queued', parked = NULL, river = $3
+                      WHERE job = $1 AND number = $2";
+        tx.run(follow, values![task.job, task.part, river]).await?;
+    }
+    transaction.commit().await?;
+    Ok(rows.len() as u64)
+}
+
+fn urgency(row: &Row) -> i16 {
+    row.json("spec").map_or(ORDINARY, |spec| priority_of(&spec))
+}
+
+/// Parks again what waits in queues of capabilities that no worker has any more.
+pub(crate) async fn park_orphans(process: &Process, capabilities: &HashSet<String>) -> Result<()> {
+    for queue in process.db.queues().await? {
+        let capability =
+            classes().iter().find_map(|class| queue.strip_prefix(class)?.strip_prefix('_'));
+        if capability.is_some_and(|capability| !capabilities.contains(capability)) {
+            while park_queue(process, &queue).await? == TOGETHER {}
+        }
+    }
+    Ok(())
+}
+
+async fn park_queue(process: &Process, queue: &str) -> Result<usize> {
+    let mut transaction = process.db.begin().await?;
+    let mut tx = transaction.tx();
+    let waiting = tx.take_waiting(&process.db, queue, TOGETHER).await?;
+    for (river, part) in &waiting {
+        match part {
+            Some(part) => {
+                let find = "SELECT needs, spec FROM mediaflow_jobs WHERE id = $1";
+                let Some(row) = tx.row(find, values![part.job]).await? else { continue };
+                let park = "UPDATE mediaflow_parts SET state = 'parked', parked = $3
+                            WHERE job = $1 AND number = $2 AND state = 'queued'";
+                tx.run(park, values![part.job, part.part, needs_of(&row)?.digest()]).await?;
+            }
+            None => {
+                let find = "SELECT id, needs, spec FROM mediaflow_jobs
+                            WHERE river = $1 AND ended_at IS NULL AND worker IS NULL";
+                let Some(row) = tx.row(find, values![*river]).await? else { continue };
+                let needs = needs_of(&row)?;
+                let park = "UPDATE mediaflow_jobs SET state = 'parked', parked = $2, needs = $3, parked_at = $4
+                            WHERE id = $1";
+                let values =
+                    values![row.text("id")?, needs.digest(), needs.to_string(), process.now()];
+                tx.run(park, values).await?;
+            }
+        }
+    }
+    transaction.commit().await?;
+    Ok(waiting.len())
+}
+
+/// Tells of jobs that no worker has known for a while: once an hour for the same needs, and by one process.
+pub(crate) async fn tell_unclaimed(process: &Process) -> Result<()> {
+    let now = process.now();
+    let long_ago = now.millis().saturating_sub(u64::try_from(UNCLAIMED.as_millis()).unwrap_or(0));
+    for (digest, needs) in kinds_of(process, PARKED).await? {
+        let first = "SELECT parked_at FROM mediaflow_jobs WHERE parked = $1 ORDER BY id LIMIT 1";
+        let since = process.db.row(first, values![&digest]).await?;
+        let since = since.map(|row| row.opt_time("parked_at")).transpose()?.flatten();
+        if since.is_none_or(|since| since.millis() > long_ago)
+            || process.executor.knows(&needs)
+            || process.db.is_paused().await?
+        {
+            continue;
+        }
+        let mut transaction = process.db.begin().await?;
+        let mut tx = transaction.tx();
+        let first = "INSERT INTO mediaflow_leases (name, holder, lease_until) VALUES ($1, '', $2)
+                     ON CONFLICT (name) DO UPDATE SET lease_until = excluded.lease_until
+                     WHERE mediaflow_leases.lease_until <= $3";
+        let name = format!("unclaimed {digest}");
+        if tx.run(first, values![name, now.plus(AGAIN), now]).await? == 0 {
+            continue;
+        }
+        let count = "SELECT count(*) AS jobs FROM mediaflow_jobs WHERE parked = $1";
+        let jobs = tx.row(count, values![&digest]).await?.map_or(Ok(0), |row| row.int("jobs"))?;
+        let unknown = EventData::Unclaimed { needs: needs.to_string(), jobs: jobs.unsigned_abs() };
+        let event = vec![Event::new(EventKind::JobsUnclaimed, now, unknown)];
+        events::record(process, &mut tx, &event).await?;
+        transaction.commit().await?;
+        tracing::warn!(%needs, jobs, "jobs wait for a worker that knows what they need");
+        process.committed(event);
+    }
+    let over = "DELETE FROM mediaflow_leases WHERE name LIKE 'unclaimed %' AND lease_until <= $1";
+    process.db.run(over, values![now]).await.map(drop)
+}

@@ -1,0 +1,57 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mediaflow_core::{CancellationToken, Result};
+use tokio::time::Instant;
+
+use crate::failpoint::may_panic;
+use crate::jobs;
+use crate::process::Process;
+
+/// How often is looked for jobs that nobody knew before.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How often what concerns all workers is looked at.
+const RARELY: Duration = Duration::from_secs(4);
+
+/// Takes up parked jobs that this process knows, and tells of those that nobody does, until `stop`.
+pub(crate) async fn parked(process: Arc<Process>, stop: CancellationToken) {
+    let mut looked: Option<Instant> = None;
+    loop {
+        may_panic("loop.parked");
+        let turn = async {
+            jobs::take_up(&process).await?;
+            if looked.is_none_or(|looked| looked.elapsed() >= RARELY) {
+                for_all(&process).await?;
+                looked = Some(Instant::now());
+            }
+            Ok::<_, mediaflow_core::Error>(())
+        };
+        match stop.run_until_cancelled(turn).await {
+            None => return,
+            Some(Err(error)) => tracing::debug!(%error, "parked jobs can not be looked at"),
+            Some(Ok(())) => {}
+        }
+        let wait = EVERY.mul_f64(0.9 + 0.2 * fastrand::f64());
+        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// One worker is enough: the oldest, whose name is the first.
+async fn for_all(process: &Process) -> Result<()> {
+    let find = "SELECT id, capability FROM mediaflow_workers ORDER BY id";
+    let workers = process.db.rows(find, &[]).await?;
+    let Some(first) = workers.first() else { return Ok(()) };
+    if first.text("id")? != process.id {
+        return Ok(());
+    }
+    let mut capabilities = HashSet::new();
+    for worker in &workers {
+        capabilities.extend(worker.opt_text("capability")?);
+    }
+    jobs::park_orphans(process, &capabilities).await?;
+    jobs::tell_unclaimed(process).await
+}

@@ -1,0 +1,171 @@
+//! What goes on although something panics, an answer is lost, or a process has left something behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+mod database;
+
+use std::time::Duration;
+
+use database::{Database, builder, many, shut, work};
+use mediaflow_core::media::Blob;
+use mediaflow_core::report::JobState;
+use mediaflow_core::spec::{IntoSpec as _, Pipeline};
+use mediaflow_core::storage::{MemoryStorage, Storage as _, Ticket};
+use mediaflow_core::testing::{Behaviour, FakeBackend, FakeWork, RecordingNotifier, dot, soon};
+use mediaflow_queue::testing::{fail_at, failures_left};
+use tokio::sync::Mutex;
+
+on_both! {
+    a_loop_that_panics_is_begun_again
+    a_lost_answer_costs_no_attempt
+    what_a_killed_process_left_staged_is_collected
+    a_part_that_ends_after_its_job_leaves_nothing
+    an_earlier_result_is_one_that_is_still_there
+}
+
+/// What is to fail is said for the whole process.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+async fn until(what: &str, reached: impl AsyncFn() -> bool) {
+    let polled = async {
+        while !reached().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon(what, polled).await;
+}
+
+async fn a_loop_that_panics_is_begun_again(database: Database) {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let loops = ["loop.dispatcher", "loop.sweeper", "loop.parked", "loop.tail"];
+    let told = RecordingNotifier::new("told");
+    let media = builder(database.queue(), &FakeBackend::new())
+        .storage_with("out", MemoryStorage::new())
+        .notify(told.clone())
+        .start()
+        .await
+        .unwrap();
+    let _reader = media.events();
+    loops.iter().for_each(|name| fail_at(name, 2));
+    let first = media.submit(work("first")).await.unwrap();
+    soon("success", first.done()).await.unwrap();
+    for name in loops {
+        until(name, async || failures_left(name) == 0).await;
+    }
+    let job = media.submit(work("second")).await.unwrap();
+    soon("success", job.done()).await.unwrap();
+    let all_told = async || {
+        let ends = told.attempts().into_iter().filter(|(told, _)| told.event().kind.is_terminal());
+        ends.count() == 2
+    };
+    until("notification", all_told).await;
+    shut(media).await;
+}
+
+async fn a_lost_answer_costs_no_attempt(database: Database) {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let fake = FakeBackend::new();
+    fake.script("slow", [Behaviour::Block]);
+    let media = builder(database.queue(), &fake)
+        .storage_with("out", MemoryStorage::new())
+        .start()
+        .await
+        .unwrap();
+    let two = Pipeline::from(dot())
+        .output("out/a.gif", |dot| dot.then(FakeWork::new("fast")))
+        .output("out/b.gif", |dot| dot.then(FakeWork::new("fast")).then(FakeWork::new("slow")));
+    fail_at("progress.commit", 1);
+    fake.script("fast", [Behaviour::Progress(vec![0.5]), Behaviour::Progress(vec![0.5])]);
+    let job = media.submit(two.build().unwrap()).await.unwrap();
+    soon("slow step", fake.begun("slow", 1)).await;
+    until("lost answer", async || failures_left("progress.commit") == 0).await;
+    fake.release();
+    assert_eq!(soon("success", job.done()).await.unwrap().attempts, 1);
+    let twice = "SELECT count(*) - count(DISTINCT id) FROM mediaflow_events";
+    assert_eq!((database.int(twice).await, database.ends(job.id()).await), (0, 1));
+    shut(media).await;
+}
+
+async fn what_a_killed_process_left_staged_is_collected(database: Database) {
+    let storage = MemoryStorage::new();
+    let start =
+        || builder(database.queue(), &FakeBackend::new()).storage_with("out", storage.clone());
+    let media = start().start().await.unwrap();
+    let ended = media.submit(work("ended")).await.unwrap();
+    soon("success", ended.done()).await.unwrap();
+    media.pause().await.unwrap();
+    let waits = media.submit(work("waits")).await.unwrap();
+    let unknown = mediaflow_core::JobId::new();
+    let key = "a.gif".parse().unwrap();
+    for job in [
+        ended.id().to_string(),
+        format!("{}-3", ended.id()),
+        format!("{}-1", waits.id()),
+        unknown.to_string(),
+        "01890a5d-ac96-774b-bcce-b302099a8057-2".to_owned(),
+    ] {
+        let ticket = Ticket::new(job, 1, "left").unwrap();
+        storage.stage(&key, &Blob::from(b"left".to_vec()), &ticket).await.unwrap().keep();
+    }
+    shut(media).await;
+    let next = start().start().await.unwrap();
+    // What may be another queue's stays, until it is so old that it can be nobody's.
+    let mut left = vec![format!("{}-1", waits.id()), unknown.to_string()];
+    left.sort();
+    until("collection", async || {
+        storage.staged_for().await.unwrap().into_iter().collect::<Vec<_>>() == left
+    })
+    .await;
+    next.resume().await.unwrap();
+    soon("success", next.job(waits.id()).done()).await.unwrap();
+    shut(next).await;
+}
+
+async fn a_part_that_ends_after_its_job_leaves_nothing(database: Database) {
+    let (fake, storage) = (FakeBackend::new(), MemoryStorage::new());
+    fake.script("00", [Behaviour::Block]);
+    let media = builder(database.queue(), &fake)
+        .storage_with("out", storage.clone())
+        .concurrency(3)
+        .start()
+        .await
+        .unwrap();
+    let job = media.submit(many(24)).await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'done'", 2).await;
+    assert!(!storage.staged_for().await.unwrap().is_empty());
+    // It is cancelled in the moment in which the part is done.
+    let end = format!(
+        "UPDATE mediaflow_jobs SET state = 'cancelled', ended_at = queued_at WHERE id = '{}'",
+        job.id()
+    );
+    assert_eq!(database.run(&end).await, 1);
+    fake.release();
+    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'done'", 3).await;
+    until("removal", async || storage.staged_for().await.unwrap().is_empty()).await;
+    shut(media).await;
+}
+
+async fn an_earlier_result_is_one_that_is_still_there(database: Database) {
+    let (fake, storage) = (FakeBackend::new(), MemoryStorage::new());
+    let media = builder(database.queue(), &fake).storage_with("out", storage.clone());
+    let media = media.start().await.unwrap();
+    let at = |place: &str| {
+        let pipeline = Pipeline::from(dot()).output(place, |dot| dot.then(FakeWork::new("made")));
+        pipeline.build().unwrap().into_spec().unwrap()
+    };
+    // The newest one is gone, then all but the newest.
+    for (place, gone) in [
+        ("out/1.gif", &[][..]),
+        ("out/2.gif", &[]),
+        ("out/3.gif", &["out/2.gif"]),
+        ("out/4.gif", &["out/1.gif"]),
+    ] {
+        for gone in gone {
+            let key = gone.strip_prefix("out/").unwrap().parse().unwrap();
+            storage.delete(&key).await.unwrap();
+        }
+        let job = media.submit(at(place)).await.unwrap();
+        assert_eq!(soon("success", job.done()).await.unwrap().state, JobState::Succeeded);
+        assert_eq!(fake.runs(), ["made"], "{place}");
+    }
+    shut(media).await;
+}

@@ -1,0 +1,176 @@
+//! Jobs of which a worker does not know what they need: a newer build, or another configuration, is at work beside it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+mod database;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use database::{Database, many, shut, work};
+use mediaflow_core::report::JobState;
+use mediaflow_core::spec::{IntoSpec as _, JobSpec, Pipeline};
+use mediaflow_core::storage::MemoryStorage;
+use mediaflow_core::testing::{Behaviour, FakeBackend, FakeWork, ManualClock, dot, soon};
+use mediaflow_core::{Builder, Mediaflow};
+use mediaflow_queue::Queue;
+
+on_both! {
+    what_nobody_knows_harms_nothing_else
+    parts_are_left_to_those_who_know
+    a_storage_is_needed_too
+    what_nobody_knows_is_told_once
+    what_waits_for_workers_that_are_gone_is_for_others
+    a_parked_job_is_cancelled
+}
+
+const PARKED: &str = "SELECT count(*) FROM mediaflow_jobs WHERE state = 'parked'";
+
+/// Knows no operation.
+fn ignorant(queue: Queue) -> Builder {
+    Mediaflow::builder().engine(queue).storage_with("out", MemoryStorage::new())
+}
+
+fn knowing(queue: Queue, fake: &FakeBackend) -> Builder {
+    database::builder(queue, fake).storage_with("out", MemoryStorage::new())
+}
+
+/// Has a step less than [`work`].
+fn copy(name: &str) -> JobSpec {
+    let pipeline = Pipeline::from(dot()).output(format!("out/{name}.gif"), |dot| dot);
+    pipeline.build().unwrap().into_spec().unwrap()
+}
+
+async fn what_nobody_knows_harms_nothing_else(database: Database) {
+    let old = ignorant(database.queue()).concurrency(4).start().await.unwrap();
+    let fake = FakeBackend::new();
+    let client = knowing(database.queue(), &fake).submit_only().start().await.unwrap();
+    let jobs = (0..100).flat_map(|n| [work(&format!("new-{n}")), copy(&format!("copy-{n}"))]);
+    let batch = client.eager(jobs).await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'succeeded'", 100).await;
+    database.until(PARKED, 100).await;
+    // Each was claimed once: none was rolled back, and none is asked for again and again.
+    let claims = "SELECT CAST(sum(fence) AS BIGINT) FROM mediaflow_jobs";
+    assert_eq!(database.int(claims).await, 200);
+    let waiting = "SELECT count(*) FROM river_job WHERE state <> 'completed'";
+    assert_eq!(database.int(waiting).await, 0, "River has nothing that can not run");
+    let status = batch.jobs().next().unwrap().status().await.unwrap();
+    assert_eq!((status.state, status.attempts), (JobState::Queued, 0));
+
+    let new = knowing(database.queue(), &fake).concurrency(4).start().await.unwrap();
+    let report = soon("batch", batch.done()).await.unwrap();
+    assert!(report.jobs.iter().all(|job| (job.state, job.attempts) == (JobState::Succeeded, 1)));
+    assert_eq!((fake.runs().len(), database.int(claims).await), (100, 300));
+    for media in [old, client, new] {
+        shut(media).await;
+    }
+}
+
+async fn parts_are_left_to_those_who_know(database: Database) {
+    let fake = FakeBackend::new();
+    fake.script("00", [Behaviour::Block]);
+    let new = knowing(database.queue(), &fake).concurrency(1).start().await.unwrap();
+    let job = new.submit(many(24)).await.unwrap();
+    soon("first part", fake.begun("00", 1)).await;
+    let old = ignorant(database.queue()).start().await.unwrap();
+    // Parked by the one, and queued again by the other for those who know the same.
+    let own = "SELECT count(*) FROM river_job WHERE kind = 'mediaflow.part' AND state IN ('available', 'running')
+               AND queue LIKE 'mediaflow_image%' AND queue <> 'mediaflow_image'";
+    database.until(own, 2).await;
+    fake.release();
+    let report = soon("success", job.done()).await.unwrap();
+    assert_eq!((report.state, report.outputs.len()), (JobState::Succeeded, 24));
+    shut(old).await;
+    shut(new).await;
+}
+
+async fn a_storage_is_needed_too(database: Database) {
+    let fake = FakeBackend::new();
+    let archive = || knowing(database.queue(), &fake).storage_with("archive", MemoryStorage::new());
+    let client = archive().submit_only().start().await.unwrap();
+    let without = knowing(database.queue(), &fake).start().await.unwrap();
+    let kept = Pipeline::from(dot()).output("archive/kept.gif", |dot| dot.then(FakeWork::new("k")));
+    let job = client.submit(kept.build().unwrap()).await.unwrap();
+    database.until(PARKED, 1).await;
+    let with = archive().start().await.unwrap();
+    assert_eq!(soon("success", job.done()).await.unwrap().attempts, 1);
+    for media in [client, without, with] {
+        shut(media).await;
+    }
+}
+
+async fn what_nobody_knows_is_told_once(database: Database) {
+    let clock = ManualClock::new();
+    let (queue, other) = (database.queue(), database.queue());
+    let one = ignorant(queue.clone()).clock(Arc::new(clock.clone())).start().await.unwrap();
+    let two = ignorant(other).clock(Arc::new(clock.clone())).start().await.unwrap();
+    let fake = FakeBackend::new();
+    let client = knowing(database.queue(), &fake)
+        .clock(Arc::new(clock.clone()))
+        .submit_only()
+        .start()
+        .await
+        .unwrap();
+    for name in ["a", "b"] {
+        client.submit(work(name)).await.unwrap();
+    }
+    database.until(PARKED, 2).await;
+    assert!(queue.stats().await.unwrap().unclaimed.is_empty(), "a worker may be on its way");
+    clock.advance(Duration::from_secs(301));
+    let told = "SELECT count(*) FROM mediaflow_events WHERE kind = 'jobs.unclaimed'";
+    database.until(told, 1).await;
+    let stats = queue.stats().await.unwrap();
+    let needs = "job:pipeline@1 op:fake.work@1 storage:out";
+    assert_eq!(stats.unclaimed.into_iter().collect::<Vec<_>>(), [(needs.to_owned(), 2)]);
+    assert_eq!(stats.jobs.queued, 2);
+    let body = "SELECT body FROM mediaflow_events WHERE kind = 'jobs.unclaimed'";
+    let body: serde_json::Value = serde_json::from_str(&database.texts(body).await[0]).unwrap();
+    assert_eq!(body["data"]["unclaimed"], serde_json::json!({ "needs": needs, "jobs": 2 }));
+    // And again as long as it lasts.
+    clock.advance(Duration::from_secs(3601));
+    database.until(told, 2).await;
+    for media in [one, two, client] {
+        shut(media).await;
+    }
+}
+
+async fn what_waits_for_workers_that_are_gone_is_for_others(database: Database) {
+    let old = ignorant(database.queue()).start().await.unwrap();
+    let fake = FakeBackend::new();
+    for name in ["a", "b", "c"] {
+        fake.script(name, [Behaviour::Block]);
+    }
+    let client = knowing(database.queue(), &fake).submit_only().start().await.unwrap();
+    let mut jobs = Vec::new();
+    for name in ["a", "b", "c"] {
+        jobs.push(client.submit(work(name)).await.unwrap());
+    }
+    database.until(PARKED, 3).await;
+    let short = knowing(database.queue(), &fake).concurrency(1).start().await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'running'", 1).await;
+    database.until(PARKED, 0).await;
+    soon("shutdown", short.shutdown(Duration::from_millis(20))).await.unwrap();
+    database.until(PARKED, 3).await;
+    // Another one, which knows more than that one did.
+    fake.release();
+    let next = knowing(database.queue(), &fake).storage_with("more", MemoryStorage::new());
+    let next = next.start().await.unwrap();
+    for job in jobs {
+        assert_eq!(soon("success", job.done()).await.unwrap().attempts, 1);
+    }
+    for media in [old, client, next] {
+        shut(media).await;
+    }
+}
+
+async fn a_parked_job_is_cancelled(database: Database) {
+    let old = ignorant(database.queue()).start().await.unwrap();
+    let client =
+        knowing(database.queue(), &FakeBackend::new()).submit_only().start().await.unwrap();
+    let job = client.submit(work("parked")).await.unwrap();
+    database.until(PARKED, 1).await;
+    job.cancel().await.unwrap();
+    assert_eq!(job.status().await.unwrap().state, JobState::Cancelled);
+    assert_eq!(database.ends(job.id()).await, 1);
+    shut(old).await;
+    shut(client).await;
+}
