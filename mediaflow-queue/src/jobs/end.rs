@@ -42,7 +42,8 @@ impl GroupCommit for EndedJob {
         let batched = match (write(&mut tx, &jobs, now).await, &*jobs) {
             (Err(error), [claimed]) if error.code() == "queue.fenced" => {
                 drop(transaction);
-                return told_already(process, claimed).await.map(|()| vec![()]);
+                let events = items.iter().flat_map(|item| item.events.clone()).collect();
+                return told_already(process, claimed, events).await.map(|()| vec![()]);
             }
             (written, _) => written?,
         };
@@ -65,18 +66,15 @@ impl GroupCommit for EndedJob {
 }
 
 /// Finds out whether it was this very attempt that has ended the job: the connection was lost after the commit, and
-/// before the answer. Then its events are stored, and told here.
-async fn told_already(process: &Process, claimed: &ClaimedJob) -> Result<()> {
+/// before the answer. Then its events are stored, and told here; whoever waits for a batch looks by itself.
+async fn told_already(process: &Process, claimed: &ClaimedJob, events: Vec<Event>) -> Result<()> {
     let job = claimed.record.id;
     let find =
         "SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NOT NULL";
     if process.db.row(find, values![job, claimed.fence]).await?.is_none() {
         return Err(fenced(job));
     }
-    let stored = "SELECT body FROM mediaflow_events WHERE job = $1
-                  OR batch IN (SELECT batch FROM mediaflow_batch_jobs WHERE job = $1) ORDER BY seq";
-    let rows = process.db.rows(stored, values![job]).await?;
-    process.committed(rows.iter().map(|row| row.json("body")).collect::<Result<_>>()?);
+    process.committed(events);
     Ok(())
 }
 
