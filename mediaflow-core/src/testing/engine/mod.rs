@@ -1,0 +1,38 @@
+mod attempts;
+mod host;
+mod submission;
+
+use host::Host;
+
+use crate::engine::Engine;
+
+/// The conformance suite of [`Engine`]: `make` gives a new, empty engine each time.
+///
+/// # Panics
+/// With what is wrong.
+pub async fn exercise_engine<E: Engine>(make: impl AsyncFn() -> E) {
+    attempts::a_job_succeeds_with_one_terminal_event(Host::new(make().await).await).await;
+    attempts::failures_are_retried_and_then_final(Host::new(make().await).await).await;
+    attempts::input_errors_are_not_retried(Host::new(make().await).await).await;
+    attempts::a_panic_fails_the_job_and_not_the_engine(Host::new(make().await).await).await;
+    attempts::queued_and_running_jobs_can_be_cancelled(Host::new(make().await).await).await;
+    attempts::work_that_does_not_listen_is_dropped(Host::new(make().await).await).await;
+    attempts::progress_only_grows(Host::new(make().await).await).await;
+    submission::an_idempotency_key_stands_for_one_job(Host::new(make().await).await).await;
+    submission::a_key_is_bound_to_what_was_asked_for(Host::new(make().await).await).await;
+    submission::a_key_is_free_after_a_failure(Host::new(make().await).await).await;
+    submission::a_batch_ends_with_its_last_job(Host::new(make().await).await).await;
+    submission::an_ended_job_can_be_replayed(Host::new(make().await).await).await;
+    attempts::policies_decide_on_failed_steps(Host::new(make().await).await).await;
+    attempts::a_failed_publication_is_repeated(Host::new(make().await).await).await;
+    attempts::what_a_failed_job_has_published_is_told(Host::new(make().await).await).await;
+    attempts::deadlines_end_jobs(Host::new(make().await).await).await;
+    submission::urgent_jobs_go_first(Host::new(make().await).await).await;
+    submission::a_job_waits_for_its_moment(Host::new(make().await).await).await;
+    submission::a_pause_holds_jobs_back(Host::new(make().await).await).await;
+    attempts::a_job_of_many_outputs_is_one_job(Host::new(make().await).await).await;
+    attempts::deliveries_are_repeated_with_the_same_id(Host::new(make().await).await).await;
+    attempts::lost_deliveries_are_told_elsewhere(Host::new(make().await).await).await;
+    submission::a_shutdown_hands_back_what_runs(Host::new(make().await).await).await;
+    submission::unknown_names_are_errors(Host::new(make().await).await).await;
+}
