@@ -11,7 +11,6 @@ use super::postgres;
 use super::sqlite;
 use super::{Row, Transaction, Value, failed, query};
 
-
 /// An open database.
 #[derive(Clone, Debug)]
 pub(crate) enum Db {

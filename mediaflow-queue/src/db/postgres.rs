@@ -7,8 +7,8 @@ use riverqueue::database::SchemaName;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgPool};
 
-use super::query::STATEMENTS;
 use super::failed;
+use super::query::STATEMENTS;
 
 /// After so long without use, a connection may have been cut without a word.
 const RESTED: Duration = Duration::from_secs(1);

@@ -185,14 +185,11 @@ impl Storage for Stopping {
         self.0.revoke(job, below).await
     }
 
-    async fn staged_for(&self) -> mediaflow_core::Result<std::collections::BTreeSet<String>> {
+    async fn staged_for(&self) -> Result<std::collections::BTreeSet<String>> {
         self.0.staged_for().await
     }
 
-    async fn discard(
-        &self,
-        jobs: &std::collections::BTreeSet<String>,
-    ) -> mediaflow_core::Result<()> {
+    async fn discard(&self, jobs: &std::collections::BTreeSet<String>) -> Result<()> {
         self.0.discard(jobs).await
     }
 
