@@ -64,9 +64,11 @@ impl Process {
         events: EventBroadcast,
     ) -> Arc<Self> {
         let clock = Arc::new(DatabaseClock::new(Arc::clone(executor.clock())));
+        let capability = executor.capability();
+        let places = classes().map(|class| Semaphore::new(places(&executor, class)));
         Arc::new(Self {
             db,
-            executor: executor.clone(),
+            executor,
             settings,
             clock,
             id,
@@ -74,8 +76,8 @@ impl Process {
             events,
             deliveries: Notify::new(),
             active: Mutex::default(),
-            capability: executor.capability(),
-            places: classes().map(|class| Semaphore::new(places(&executor, class))),
+            capability,
+            places,
             halt: OnceLock::new(),
             closed: CancellationToken::new(),
         })

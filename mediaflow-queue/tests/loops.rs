@@ -25,6 +25,7 @@ on_both! {
 /// What is to fail is said for the whole process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
+#[expect(clippy::future_not_send, reason = "a test waits for it where it stands")]
 async fn until(what: &str, reached: impl AsyncFn() -> bool) {
     let polled = async {
         while !reached().await {

@@ -267,7 +267,11 @@ async fn tables_from_before_there_was_compatibility_are_brought_up_to_date(datab
 
     let newer = start(newer(database.queue())).await;
     under_load(&newer, "after", async {}).await;
-    assert_eq!(versions(&database).await[..today.len()], today);
+    // What was written before there were these columns is for nobody else.
+    let numbers = |all: &[String]| {
+        all.iter().filter_map(|one| one.split(' ').next().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&versions(&database).await[..today.len()]), numbers(&today));
     shut(newer).await;
     soon("start of an older build", async { shut(start(database.queue()).await).await }).await;
     all_ended_once(&database).await;

@@ -92,7 +92,7 @@ fn kinds(cell: &JobsCell) -> std::result::Result<Workers, riverqueue::Error> {
 }
 
 /// Waits for a place: River may hand out as many from each of the two queues of a class as the class has places.
-async fn place<'p, A>(
+async fn place<'p, A: Sync>(
     process: &'p Process,
     context: &WorkContext,
     job: &riverqueue::Job<A>,
