@@ -8,13 +8,10 @@ use std::time::Duration;
 
 use mediaflow_core::executor::{DeliveryPolicy, RetryPolicy};
 use mediaflow_core::media::Blob;
-use mediaflow_core::notify::{DeliveryContext, Message, Receipt};
 use mediaflow_core::spec::{JobOptions, Key};
 use mediaflow_core::storage::{FileStorage, Staged, Storage, Ticket};
-use mediaflow_core::{
-    Builder, Event, EventKind, Mediaflow, Notifier, NotifyError, Result, async_trait,
-};
-use mediaflow_notify::{Webhook, webhook::WebhookNotifier};
+use mediaflow_core::{Builder, Mediaflow, Result, async_trait};
+use mediaflow_notify::Webhook;
 use mediaflow_queue::{Postgres, Queue, Sqlite};
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
@@ -87,7 +84,7 @@ impl Setup {
                 registry.operation::<Toil>();
             })
             .storage_with("out", Stopping(files, self.stops))
-            .notify(Telling(webhook, self.stops))
+            .notify(webhook)
             .retry(RetryPolicy {
                 first: Duration::from_millis(50),
                 longest: Duration::from_millis(200),
@@ -219,32 +216,6 @@ impl Staged for StoppingStaged {
     }
 }
 
-/// A webhook whose process is stopped while the outbox is written.
-#[derive(Debug)]
-struct Telling(WebhookNotifier, Option<Place>);
-
-#[async_trait]
-impl Notifier for Telling {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn wants(&self, event: &Event) -> bool {
-        if event.kind == EventKind::JobCompleted {
-            stop_at(Place::Ending, self.1);
-        }
-        self.0.wants(event)
-    }
-
-    async fn notify(
-        &self,
-        message: &Message,
-        cx: &DeliveryContext,
-    ) -> std::result::Result<Receipt, NotifyError> {
-        self.0.notify(message, cx).await
-    }
-}
-
 /// A process that was started. Dropping it kills it.
 #[derive(Debug)]
 pub(super) struct Child {
@@ -252,7 +223,7 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// `failpoint` is where it dies by itself: `end.row:2`.
+    /// `failpoint` is where it dies by itself, `end.row:2`, or is stopped: `stop:end.row:1`.
     pub(super) fn start(setup: &Setup, failpoint: Option<&str>) -> Self {
         let output = std::fs::File::options()
             .append(true)

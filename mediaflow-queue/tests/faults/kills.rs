@@ -13,7 +13,7 @@ use super::world::World;
 use super::{Home, diary, figure, rounds, seed, thorough};
 
 /// Every place in the engine at which a process can be told to die.
-const FAILPOINTS: [&str; 26] = [
+const FAILPOINTS: [&str; 28] = [
     "end.begin",
     "end.row",
     "end.outputs",
@@ -40,6 +40,8 @@ const FAILPOINTS: [&str; 26] = [
     "submit.rows",
     "submit.outbox",
     "submit.commit",
+    "outbox.exchange",
+    "outbox.commit",
 ];
 
 /// How many deaths one database sees.
