@@ -1,5 +1,6 @@
 //! A worker process: this very program, started again with its part in the environment.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -37,6 +38,8 @@ pub(super) struct Setup {
     pub(super) stops: Option<Place>,
     /// Submits a job by itself, under its stamp as idempotency key.
     pub(super) submits: bool,
+    /// Knows of no step that takes time, as an older build.
+    pub(super) ignorant: bool,
 }
 
 /// Moments of an attempt that no other process can aim at.
@@ -81,7 +84,9 @@ impl Setup {
         Mediaflow::builder()
             .engine(self.queue())
             .with(|registry| {
-                registry.operation::<Toil>();
+                if !self.ignorant {
+                    registry.operation::<Toil>();
+                }
             })
             .storage_with("out", Stopping(files, self.stops))
             .notify(webhook)
@@ -182,11 +187,11 @@ impl Storage for Stopping {
         self.0.revoke(job, below).await
     }
 
-    async fn staged_for(&self) -> Result<std::collections::BTreeSet<String>> {
+    async fn staged_for(&self) -> Result<BTreeSet<String>> {
         self.0.staged_for().await
     }
 
-    async fn discard(&self, jobs: &std::collections::BTreeSet<String>) -> Result<()> {
+    async fn discard(&self, jobs: &BTreeSet<String>) -> Result<()> {
         self.0.discard(jobs).await
     }
 

@@ -54,6 +54,7 @@ impl World {
             stamp: "parent".to_owned(),
             stops: None,
             submits: false,
+            ignorant: false,
         };
         let media = setup.builder().submit_only().start().await.unwrap();
         let look = Look::at(home, &url);
