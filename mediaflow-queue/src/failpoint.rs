@@ -1,24 +1,36 @@
-//! Places at which a test can end the process.
+//! Places at which a test can end or stop the process.
 //!
 //! Uses: nothing.
 
-/// A place at which a test can end the process, as `kill -9` would. Does nothing otherwise.
+/// A place at which a test can end the process, as `kill -9` would, or stop it, as `SIGSTOP` does. Does nothing
+/// otherwise.
 ///
 /// The variable `MEDIAFLOW_FAILPOINT` names the place, and after a colon which passage of it is the last: `end.row:3`.
+/// With `stop:` before it the process is stopped there, and goes on when it is told to.
 #[cfg(feature = "testing")]
 pub(crate) fn failpoint(name: &str) {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    static WANTED: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
+    static WANTED: LazyLock<Option<(String, u64, bool)>> = LazyLock::new(|| {
         let wanted = std::env::var("MEDIAFLOW_FAILPOINT").ok()?;
-        let (name, passage) = wanted.split_once(':').unwrap_or((&wanted, "1"));
-        Some((name.to_owned(), passage.parse().ok()?))
+        let (wanted, stops) =
+            wanted.strip_prefix("stop:").map_or((&*wanted, false), |wanted| (wanted, true));
+        let (name, passage) = wanted.split_once(':').unwrap_or((wanted, "1"));
+        Some((name.to_owned(), passage.parse().ok()?, stops))
     });
     static PASSED: AtomicU64 = AtomicU64::new(0);
 
-    let Some((wanted, last)) = &*WANTED else { return };
+    let Some((wanted, last, stops)) = &*WANTED else { return };
     if wanted == name && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *last {
+        #[cfg(unix)]
+        if *stops {
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::STOP,
+            );
+            return;
+        }
         // No destructor runs, and nothing is written any more. Where there is no such signal, aborting is as good.
         #[cfg(unix)]
         let _ =

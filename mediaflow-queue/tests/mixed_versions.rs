@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod database;
+#[path = "mixed_versions/load.rs"]
+mod load;
 
 use std::process::Stdio;
 
 use database::{Database, builder, shut, work};
+use load::{a_newer_build_takes_over_under_load, an_older_build_takes_over_under_load};
 use mediaflow_core::report::JobState;
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{FakeBackend, soon};
@@ -13,6 +16,8 @@ use mediaflow_core::{ErrorKind, Mediaflow};
 use mediaflow_queue::Queue;
 
 on_both! {
+    a_newer_build_takes_over_under_load
+    an_older_build_takes_over_under_load
     an_older_process_goes_on_when_a_newer_one_migrates_under_it
     an_older_process_starts_on_newer_tables
     tables_that_an_older_process_can_not_use_are_refused

@@ -17,6 +17,7 @@ use crate::db::{
     AssemblyTask, JobTask, ORDINARY, PartTask, Row, Tx, classes, places, priority_of, values,
 };
 use crate::events;
+use crate::failpoint::failpoint;
 use crate::process::Process;
 
 /// After so long without a worker that knows, somebody is told.
@@ -84,6 +85,7 @@ pub(super) async fn park(
         }
         tracing::info!(%job, %needs, "a job waits for a worker that knows what it needs");
     }
+    failpoint("park.rows");
     tx.complete(&process.db, &rivers).await
 }
 
@@ -151,7 +153,9 @@ async fn queue_jobs(process: &Process, digest: &str) -> Result<u64> {
             places(rows.len(), 2)
         );
         tx.run(AssertSqlSafe(follow), &queued).await?;
+        failpoint("unpark.rows");
         transaction.commit().await?;
+        failpoint("unpark.commit");
     }
     Ok(rows.len() as u64)
 }

@@ -189,6 +189,6 @@ async fn notifications(world: &World, faults: &mut Faults) {
     }
     let dead = world.look.count("mediaflow_messages WHERE state <> 'delivered'").await;
     if dead > 0 {
-        faults.details.push(format!("{dead} deliveries were given up"));
+        faults.details.push(format!("{dead} messages were given up"));
     }
 }

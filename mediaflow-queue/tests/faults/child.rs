@@ -1,5 +1,6 @@
 //! A worker process: this very program, started again with its part in the environment.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -8,13 +9,10 @@ use std::time::Duration;
 
 use mediaflow_core::executor::{DeliveryPolicy, RetryPolicy};
 use mediaflow_core::media::Blob;
-use mediaflow_core::notify::{DeliveryContext, Message, Receipt};
 use mediaflow_core::spec::{JobOptions, Key};
 use mediaflow_core::storage::{FileStorage, Staged, Storage, Ticket};
-use mediaflow_core::{
-    Builder, Event, EventKind, Mediaflow, Notifier, NotifyError, Result, async_trait,
-};
-use mediaflow_notify::{Webhook, webhook::WebhookNotifier};
+use mediaflow_core::{Builder, Mediaflow, Result, async_trait};
+use mediaflow_notify::Webhook;
 use mediaflow_queue::{Postgres, Queue, Sqlite};
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
@@ -40,6 +38,8 @@ pub(super) struct Setup {
     pub(super) stops: Option<Place>,
     /// Submits a job by itself, under its stamp as idempotency key.
     pub(super) submits: bool,
+    /// Knows of no step that takes time, as an older build.
+    pub(super) ignorant: bool,
 }
 
 /// Moments of an attempt that no other process can aim at.
@@ -84,10 +84,12 @@ impl Setup {
         Mediaflow::builder()
             .engine(self.queue())
             .with(|registry| {
-                registry.operation::<Toil>();
+                if !self.ignorant {
+                    registry.operation::<Toil>();
+                }
             })
             .storage_with("out", Stopping(files, self.stops))
-            .notify(Telling(webhook, self.stops))
+            .notify(webhook)
             .retry(RetryPolicy {
                 first: Duration::from_millis(50),
                 longest: Duration::from_millis(200),
@@ -185,11 +187,11 @@ impl Storage for Stopping {
         self.0.revoke(job, below).await
     }
 
-    async fn staged_for(&self) -> Result<std::collections::BTreeSet<String>> {
+    async fn staged_for(&self) -> Result<BTreeSet<String>> {
         self.0.staged_for().await
     }
 
-    async fn discard(&self, jobs: &std::collections::BTreeSet<String>) -> Result<()> {
+    async fn discard(&self, jobs: &BTreeSet<String>) -> Result<()> {
         self.0.discard(jobs).await
     }
 
@@ -219,32 +221,6 @@ impl Staged for StoppingStaged {
     }
 }
 
-/// A webhook whose process is stopped while the outbox is written.
-#[derive(Debug)]
-struct Telling(WebhookNotifier, Option<Place>);
-
-#[async_trait]
-impl Notifier for Telling {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn wants(&self, event: &Event) -> bool {
-        if event.kind == EventKind::JobCompleted {
-            stop_at(Place::Ending, self.1);
-        }
-        self.0.wants(event)
-    }
-
-    async fn notify(
-        &self,
-        message: &Message,
-        cx: &DeliveryContext,
-    ) -> std::result::Result<Receipt, NotifyError> {
-        self.0.notify(message, cx).await
-    }
-}
-
 /// A process that was started. Dropping it kills it.
 #[derive(Debug)]
 pub(super) struct Child {
@@ -252,7 +228,7 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// `failpoint` is where it dies by itself: `end.row:2`.
+    /// `failpoint` is where it dies by itself, `end.row:2`, or is stopped: `stop:end.row:1`.
     pub(super) fn start(setup: &Setup, failpoint: Option<&str>) -> Self {
         let output = std::fs::File::options()
             .append(true)

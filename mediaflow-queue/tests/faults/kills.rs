@@ -13,7 +13,7 @@ use super::world::World;
 use super::{Home, diary, figure, rounds, seed, thorough};
 
 /// Every place in the engine at which a process can be told to die.
-const FAILPOINTS: [&str; 26] = [
+const FAILPOINTS: [&str; 31] = [
     "end.begin",
     "end.row",
     "end.outputs",
@@ -40,6 +40,11 @@ const FAILPOINTS: [&str; 26] = [
     "submit.rows",
     "submit.outbox",
     "submit.commit",
+    "outbox.exchange",
+    "outbox.commit",
+    "park.rows",
+    "unpark.rows",
+    "unpark.commit",
 ];
 
 /// How many deaths one database sees.
@@ -111,8 +116,10 @@ impl Slot {
         };
         let mut part = world.part(format!("{round}-{}", seed()));
         part.submits = failpoint.is_none_or(|name| name.starts_with("submit"));
+        // Some leave what they do not know to others.
+        part.ignorant = failpoint.map_or(random.u8(..4) == 0, |name| name == "park.rows");
         let at = failpoint.map(|name| {
-            let often = ["submit", "split", "retry", "assembly"];
+            let often = ["submit", "split", "retry", "assembly", "unpark"];
             let rare = often.iter().any(|step| name.starts_with(step));
             format!("{name}:{}", if rare { 1 } else { random.u8(1..3) })
         });

@@ -9,16 +9,21 @@
 
 mod audit;
 mod child;
+mod crossed;
+mod dead_host;
 mod diary;
 mod disk;
+mod hosts;
 mod kills;
 mod lock;
 mod look;
 mod network;
+mod outage;
 mod parts;
 mod pauses;
 mod receiver;
 mod receivers;
+mod refusals;
 #[path = "../small_disk/mod.rs"]
 mod small_disk;
 mod work;
@@ -127,4 +132,9 @@ scenarios! {
     the_disk_is_full: disk(Sqlite, Postgres);
     receivers_fail: receivers(Sqlite, Postgres);
     a_worker_is_killed_between_parts: parts(Sqlite, Postgres);
+    a_host_keeps_its_transaction_open: hosts(Sqlite, Postgres);
+    the_database_is_away_while_attempts_end: outage(Sqlite, Postgres);
+    batches_cross: crossed(Sqlite, Postgres);
+    receivers_refuse_for_an_hour: refusals(Sqlite, Postgres);
+    a_host_of_many_addresses_is_dead: dead_host(Sqlite, Postgres);
 }

@@ -39,13 +39,14 @@ async fn paused_at(home: Home, place: Place) -> bool {
     toil.millis = 100;
     let mut part = world.part("zombie");
     part.concurrency = 1;
-    if place == Place::Step {
-        toil.stops = Some("zombie".to_owned());
-    } else {
-        part.stops = Some(place);
+    let mut failpoint = None;
+    match place {
+        Place::Step => toil.stops = Some("zombie".to_owned()),
+        Place::Ending => failpoint = Some("stop:end.row:1"),
+        Place::Staged | Place::Allowed | Place::Published => part.stops = Some(place),
     }
     let job = world.submit(toil.job(2)).await;
-    let mut zombie = Child::start(&part, None);
+    let mut zombie = Child::start(&part, failpoint);
     eventually("stopped worker", LIMIT, async || zombie.is_stopped().then_some(())).await;
 
     if world.look.is_locked().await {

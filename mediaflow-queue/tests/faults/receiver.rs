@@ -64,7 +64,7 @@ impl Receiver {
     }
 
     /// From now on, so many requests out of 100 go wrong: on `/errors`, `/timeouts`, `/resets` and `/slow` each in its
-    /// own way, and on other paths none.
+    /// own way, on `/status/401,404` with these answers by turns, and on other paths none.
     pub(super) fn misbehave(&self, percent: u64) {
         self.percent.store(percent, Ordering::SeqCst);
     }
@@ -86,6 +86,9 @@ struct Talk {
     random: Arc<Mutex<fastrand::Rng>>,
 }
 
+/// The path of a receiver that answers what its path says.
+const STATUS: &str = "/status/";
+
 const FINE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const BROKEN: &[u8] = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n";
 
@@ -96,21 +99,29 @@ impl Talk {
         while let Ok(Some((path, id))) = request(&mut stream).await {
             let fails =
                 self.random.lock().unwrap().u64(..100) < self.percent.load(Ordering::SeqCst);
-            let way = if fails { path.as_str() } else { "" };
+            let way = if fails { path.split('?').next().unwrap_or_default() } else { "" };
             // Where the status decides, a body that never ends does not matter.
             let slow_but_fine = self.random.lock().unwrap().bool();
             let accepted = match way {
                 "/errors" | "/timeouts" | "/resets" => false,
+                way if way.starts_with(STATUS) => false,
                 "/slow" => slow_but_fine,
                 _ => true,
             };
             let at = Timestamp::from(SystemTime::now()).millis();
+            let number = self.heard.lock().unwrap().len();
             self.heard.lock().unwrap().push(Heard { path: path.clone(), id, at, accepted });
             let told = match way {
                 "/errors" => stream.write_all(BROKEN).await,
                 "/timeouts" => return tokio::time::sleep(Duration::from_secs(5)).await,
                 "/resets" => return drop(stream.get_ref().set_zero_linger()),
                 "/slow" => return dribble(stream, accepted).await,
+                way if way.starts_with(STATUS) => {
+                    let answers: Vec<_> = way.trim_start_matches(STATUS).split(',').collect();
+                    let status = answers[number % answers.len()];
+                    let head = format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\n\r\n");
+                    stream.write_all(head.as_bytes()).await
+                }
                 _ => stream.write_all(FINE).await,
             };
             if told.is_err() {

@@ -103,7 +103,7 @@ async fn start(world: &World, receiver: &Receiver) -> Mediaflow {
 }
 
 /// Jobs at an even pace, which leaves the machine some air.
-async fn load(media: &Mediaflow, jobs: &mut usize, more: usize) {
+pub(super) async fn load(media: &Mediaflow, jobs: &mut usize, more: usize) {
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for _ in 0..more {
@@ -113,13 +113,13 @@ async fn load(media: &Mediaflow, jobs: &mut usize, more: usize) {
     }
 }
 
-async fn last_event(world: &World) -> String {
+pub(super) async fn last_event(world: &World) -> String {
     let last = "SELECT CAST(coalesce(max(seq), 0) AS TEXT) FROM mediaflow_events";
     world.look.texts(last).await.remove(0)
 }
 
 /// From an event to its arrival at the healthy receiver, in milliseconds.
-async fn arrivals(world: &World, receiver: &Receiver, since: String) -> Vec<u64> {
+pub(super) async fn arrivals(world: &World, receiver: &Receiver, since: String) -> Vec<u64> {
     let find = format!(
         "SELECT id, CAST(at AS TEXT) FROM mediaflow_events WHERE kind <> 'job.progress' AND seq > {since}"
     );
@@ -155,8 +155,15 @@ fn ratio(calm: &[u64], storm: &[u64]) -> f64 {
     p99(storm) as f64 / p99(calm).max(1) as f64
 }
 
-fn p99(waits: &[u64]) -> u64 {
+pub(super) fn p99(waits: &[u64]) -> u64 {
     percentile(waits, 99)
+}
+
+/// Whether the 99th percentile is at most so many times as high. What a busy machine adds to a wait now and then is its
+/// own, and among few waits it is the 99th percentile.
+pub(super) fn within(calm: &[u64], storm: &[u64], times: f64) -> bool {
+    let jitter = if thorough() { 50 } else { 500 };
+    p99(storm) <= jitter || p99(storm) as f64 <= p99(calm) as f64 * times
 }
 
 fn percentile(waits: &[u64], percent: usize) -> u64 {

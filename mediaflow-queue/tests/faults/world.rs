@@ -54,6 +54,7 @@ impl World {
             stamp: "parent".to_owned(),
             stops: None,
             submits: false,
+            ignorant: false,
         };
         let media = setup.builder().submit_only().start().await.unwrap();
         let look = Look::at(home, &url);
@@ -123,17 +124,18 @@ impl World {
             let left = [
                 self.look.count("mediaflow_jobs WHERE ended_at IS NULL").await,
                 self.look.count("mediaflow_batches WHERE ended_at IS NULL").await,
+                self.look.count("mediaflow_unrouted").await,
                 self.look.count("mediaflow_messages WHERE state IN ('pending', 'sending')").await,
                 self.look
                     .count("river_job WHERE kind LIKE 'mediaflow.%' AND finalized_at IS NULL")
                     .await,
             ];
-            if left == [0; 4] {
+            if left == [0; 5] {
                 return;
             }
             assert!(
                 tokio::time::Instant::now() < until,
-                "{}: after {limit:?} there are jobs, batches, deliveries, rows of River left: {left:?}\n{}",
+                "{}: after {limit:?} there are jobs, batches, unrouted events, messages, rows of River left: {left:?}\n{}",
                 self.home.name(),
                 diary::tail(&self.folder())
             );
