@@ -230,6 +230,10 @@ async fn earlier_layout(database: &Database) -> Vec<mediaflow_core::JobId> {
     }
     shut(media).await;
     database.run("DROP TABLE public.mediaflow_owner").await;
+    // The earlier layout had a queue for each class, and no others.
+    database
+        .run("DELETE FROM public.river_queue WHERE name NOT IN ('mediaflow_image', 'mediaflow_video')")
+        .await;
     for column in ["compatible_from", "finished_at"] {
         database.run(&format!("ALTER TABLE mediaflow_schema DROP COLUMN {column}")).await;
     }

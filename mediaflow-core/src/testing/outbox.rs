@@ -184,7 +184,9 @@ async fn a_schedule_ends_and_is_told_once<E: Engine>(host: Host<E>) {
     running.done().await;
 }
 
-async fn patience_and_outages_use_up_no_attempts<E: Engine>(host: Host<E>) {
+async fn patience_and_outages_use_up_no_attempts<E: Engine>(mut host: Host<E>) {
+    // Until the breaker opens, failures count: five of them, for whichever message.
+    host.policy.schedule = vec![5 * SECOND; 5];
     let running = host.start(created()).await;
     let after = Some(90 * SECOND);
     let throttled = || Act::Fail(NotifyError::Throttled { after, reason: "429".into() });
@@ -193,7 +195,7 @@ async fn patience_and_outages_use_up_no_attempts<E: Engine>(host: Host<E>) {
     running.tell("a").await;
     let told = running.until("a", 13, 30 * SECOND).await;
     assert!(told.windows(2).all(|pair| pair[1].at.since(pair[0].at) >= 90 * SECOND));
-    // Five messages open the breaker; after that only probes fail, and they count against nobody.
+    // Five failures open the breaker; after that only probes fail, and they count against nobody.
     for _ in 0..5 {
         running.tell("b").await;
     }
