@@ -7,7 +7,7 @@ use mediaflow::Mediaflow;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::report::{AT_LEAST_HALF, Report, median, range};
+use super::report::{DURABLE, Goal, Report, TOLD, median, range};
 use super::river::{Nothing, River};
 use super::site::Site;
 use super::{Result, cpu, host, soon, step};
@@ -50,8 +50,8 @@ pub(crate) async fn measure(site: &Site, rounds: usize, report: &mut Report) -> 
         }
     }
     let [bare, silent_side, telling_side] = &sides;
-    tell(site, report, "life-ratio", silent_side, bare);
-    tell(site, report, "life-ratio-told", telling_side, bare);
+    tell(site, report, ("life-ratio", DURABLE), silent_side, bare);
+    tell(site, report, ("life-ratio-told", TOLD), telling_side, bare);
     host::stop(silent).await?;
     host::stop(telling).await?;
     match Arc::into_inner(river) {
@@ -60,14 +60,14 @@ pub(crate) async fn measure(site: &Site, rounds: usize, report: &mut Report) -> 
     }
 }
 
-fn tell(site: &Site, report: &mut Report, name: &str, ours: &Side, bare: &Side) {
+fn tell(site: &Site, report: &mut Report, what: (&str, Goal), ours: &Side, bare: &Side) {
     let pairs = ours.rates.iter().zip(&bare.rates);
     let ratios: Vec<f64> = pairs.map(|(ours, bare)| ours / bare).collect();
     let said = |side: &Side| {
         format!("{:.0} jobs/s and {:.2} ms CPU a job", median(&side.rates), median(&side.costs))
     };
     let note = format!("{}, bare River {}; ratios {}", said(ours), said(bare), range(&ratios));
-    report.figure(site, name, median(&ratios), "", AT_LEAST_HALF, &note);
+    report.figure(site, what.0, median(&ratios), "", what.1, &note);
 }
 
 /// From the first submission until all have ended, and until all their ends are told.

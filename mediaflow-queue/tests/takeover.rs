@@ -28,6 +28,7 @@ on_both! {
     a_restart_makes_only_the_missing_parts
     a_paused_process_can_not_end_its_job
     an_attempt_that_does_not_count_harms_no_other
+    a_fleet_of_dead_workers_is_taken_over_by_the_last
 }
 
 const DEAD: &str = "mediaflow-dead";
@@ -425,4 +426,28 @@ async fn an_attempt_that_does_not_count_harms_no_other(database: Database) {
     }
     assert_eq!(database.ends(taken_over).await, 0);
     shut(media).await;
+}
+
+/// Who is not among the first looks after the first, and so after all, one after the other.
+async fn a_fleet_of_dead_workers_is_taken_over_by_the_last(database: Database) {
+    let client = submitter(&database).await;
+    let mut jobs = Vec::new();
+    for number in 1..=6 {
+        let job = client.submit(work(&format!("w{number}"))).await.unwrap();
+        let worker = format!("a-{number}");
+        database.abandon(job.id(), &worker).await;
+        database.register_dead(&worker).await;
+        jobs.push(job);
+    }
+    let media = builder(database.queue(), &FakeBackend::new())
+        .storage_with("out", MemoryStorage::new())
+        .start()
+        .await
+        .unwrap();
+    for job in jobs {
+        soon("success", job.done()).await.unwrap();
+    }
+    database.until("SELECT count(*) FROM mediaflow_workers", 1).await;
+    shut(media).await;
+    shut(client).await;
 }

@@ -1,4 +1,4 @@
-use super::{Attempted, DestinationKey, Fate};
+use super::{Attempted, DestinationKey, Disposition};
 use crate::event::{DeliveryFailure, Event, EventData};
 use crate::executor::DeliveryPolicy;
 use crate::notify::Address;
@@ -34,7 +34,7 @@ pub struct DestinationState {
 /// What a store learns from attempts at a destination, beside its state.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct News {
+pub struct Effects {
     /// What is to be told: `delivery.failed`, of which `dead` and `waiting` are still to be counted.
     pub failed: Option<(DeliveryFailure, Event)>,
     /// It has just been disabled: what waits there is given up.
@@ -63,15 +63,15 @@ impl DestinationState {
     /// Takes up the outcomes of a group of attempts, in the order in which they ended.
     pub fn take_up<'a>(
         &mut self,
-        attempts: impl IntoIterator<Item = (&'a Attempted, Fate)>,
+        attempts: impl IntoIterator<Item = (&'a Attempted, Disposition)>,
         policy: &DeliveryPolicy,
         now: Timestamp,
-    ) -> News {
-        let mut news = News::default();
-        for (attempted, fate) in attempts {
-            self.one(attempted, fate, policy, now, &mut news);
+    ) -> Effects {
+        let mut effects = Effects::default();
+        for (attempted, disposition) in attempts {
+            self.one(attempted, disposition, policy, now, &mut effects);
         }
-        news
+        effects
     }
 
     /// Messages were given up without an answer: their time to live is over, or their process was lost too often. Gives
@@ -100,10 +100,10 @@ impl DestinationState {
     fn one(
         &mut self,
         attempted: &Attempted,
-        fate: Fate,
+        disposition: Disposition,
         policy: &DeliveryPolicy,
         now: Timestamp,
-        news: &mut News,
+        effects: &mut Effects,
     ) {
         let (claimed, own) = (&attempted.claimed, attempted.claimed.is_own());
         let address = claimed.message.as_ref().ok().and_then(|message| message.address.as_ref());
@@ -116,16 +116,16 @@ impl DestinationState {
                 | NotifyError::Unsupported { .. },
             ) => self.probed(claimed.probe),
             Err(NotifyError::Gone { .. }) if !own => {
-                news.gone.extend(address.cloned());
+                effects.gone.extend(address.cloned());
                 self.probed(claimed.probe);
             }
             // Whose credentials a job's own address wants says nothing of other addresses at its origin.
             Err(NotifyError::Auth { .. }) if !own => {
-                let until = match fate {
-                    Fate::Again { due, .. } => due,
-                    Fate::Delivered | Fate::Dead => now,
+                let until = match disposition {
+                    Disposition::Again { due, .. } => due,
+                    Disposition::Delivered | Disposition::Dead => now,
                 };
-                news.refused.extend(address.map(|address| (address.clone(), until)));
+                effects.refused.extend(address.map(|address| (address.clone(), until)));
                 self.probed(claimed.probe);
             }
             Err(NotifyError::Auth { .. }) => {
@@ -133,9 +133,9 @@ impl DestinationState {
                 self.failed(claimed.probe, fresh, policy, now);
             }
             Err(NotifyError::Throttled { after, .. }) => {
-                let due = match fate {
-                    Fate::Again { due, .. } => Some(due),
-                    Fate::Delivered | Fate::Dead => None,
+                let due = match disposition {
+                    Disposition::Again { due, .. } => Some(due),
+                    Disposition::Delivered | Disposition::Dead => None,
                 };
                 let asked = after.map(|after| now.plus(after.min(policy.longest)));
                 self.blocked_until = self.blocked_until.max(asked.or(due).unwrap_or_default());
@@ -153,20 +153,21 @@ impl DestinationState {
             ) => self.failed(claimed.probe, false, policy, now),
         }
         self.reason = attempted.reason();
-        self.tell(attempted, fate, news);
+        self.tell(attempted, disposition, effects);
         if own && self.disabled_at.is_none() {
             let since = self.failing_since.map(|since| now.since(since));
             if since.is_some_and(|since| since >= policy.disable_after) {
-                (self.disabled_at, news.disabled) = (Some(now), true);
+                (self.disabled_at, effects.disabled) = (Some(now), true);
             }
         }
     }
 
     /// Whoever is refused for the first time is told of, and whoever has lost a message, once.
-    fn tell(&mut self, attempted: &Attempted, fate: Fate, news: &mut News) {
+    fn tell(&mut self, attempted: &Attempted, disposition: Disposition, effects: &mut Effects) {
         let claimed = &attempted.claimed;
         let refused = matches!(attempted.result, Err(NotifyError::Auth { .. }));
-        if self.told || !(refused || fate == Fate::Dead) || claimed.tells_of_failure() {
+        if self.told || !(refused || disposition == Disposition::Dead) || claimed.tells_of_failure()
+        {
             return;
         }
         let Ok(message) = &claimed.message else { return };
@@ -176,7 +177,7 @@ impl DestinationState {
         let mut failure = DeliveryFailure::new(&*claimed.destination.channel, event.id, reason);
         failure.destination.clone_from(&claimed.destination.name);
         failure.attempts = claimed.attempt;
-        news.failed = Some((failure, event.clone()));
+        effects.failed = Some((failure, event.clone()));
     }
 
     fn worked(&mut self) {
@@ -210,7 +211,7 @@ impl DestinationState {
     }
 }
 
-impl News {
+impl Effects {
     /// The events that tell of it, once a store knows how many messages were given up and how many wait.
     #[must_use]
     pub fn events(
@@ -271,15 +272,20 @@ mod tests {
             Self { policy, state: DestinationState::default(), now: NOW }
         }
 
-        fn hear(&mut self, result: Result<Receipt, NotifyError>, own: bool, probe: bool) -> News {
+        fn hear(
+            &mut self,
+            result: Result<Receipt, NotifyError>,
+            own: bool,
+            probe: bool,
+        ) -> Effects {
             let event = Event::new(EventKind::JobFailed, NOW, EventData::None);
             let message = Message::of(event).to((!own).then(|| Address::opaque("a")));
             let mut claimed = Claimed::new(1, DestinationKey::new("hooks", "o"), Ok(message));
             claimed.probe = probe;
             let attempted =
                 Attempted { claimed, at: self.now, took: Duration::ZERO, result, answer: None };
-            let fate = Fate::of(&attempted, &self.policy, self.now);
-            self.state.take_up([(&attempted, fate)], &self.policy, self.now)
+            let disposition = Disposition::of(&attempted, &self.policy, self.now);
+            self.state.take_up([(&attempted, disposition)], &self.policy, self.now)
         }
 
         fn advance(&mut self, seconds: u64) {
@@ -296,7 +302,7 @@ mod tests {
         let mut world = World::new();
         for _ in 0..5 {
             assert!(world.state.is_ready(&world.policy, world.now));
-            assert_eq!(world.hear(broken(), true, false), News::default());
+            assert_eq!(world.hear(broken(), true, false), Effects::default());
         }
         assert!(!world.state.is_ready(&world.policy, world.now));
         assert_eq!(world.state.blocked_until, NOW.plus(Duration::from_secs(30)));
@@ -332,10 +338,10 @@ mod tests {
     #[test]
     fn a_jobs_own_address_stops_only_itself() {
         let mut world = World::new();
-        let news = world.hear(Err(NotifyError::Gone { reason: "410".into() }), false, false);
-        assert_eq!((news.gone.len(), news.failed.is_some()), (1, true));
-        let news = world.hear(Err(NotifyError::Auth { reason: "401".into() }), false, false);
-        assert_eq!((news.refused.len(), news.failed), (1, None), "told already");
+        let effects = world.hear(Err(NotifyError::Gone { reason: "410".into() }), false, false);
+        assert_eq!((effects.gone.len(), effects.failed.is_some()), (1, true));
+        let effects = world.hear(Err(NotifyError::Auth { reason: "401".into() }), false, false);
+        assert_eq!((effects.refused.len(), effects.failed), (1, None), "told already");
         assert!(world.state.is_ready(&world.policy, world.now));
         assert_eq!((world.state.failures, world.state.paused), (0, false));
     }
@@ -352,10 +358,10 @@ mod tests {
         world.advance(4 * 86_400);
         assert!(!world.hear(gone(), true, false).disabled, "something arrived meanwhile");
         world.advance(5 * 86_400);
-        let news = world.hear(gone(), true, false);
-        assert!(news.disabled && world.state.disabled_at == Some(world.now));
+        let effects = world.hear(gone(), true, false);
+        assert!(effects.disabled && world.state.disabled_at == Some(world.now));
         let key = DestinationKey::new("hooks", "o");
-        let events = news.events(&key, &world.state, 3, 0, world.now);
+        let events = effects.events(&key, &world.state, 3, 0, world.now);
         assert!(events.iter().any(|event| event.kind == EventKind::DestinationDisabled));
         assert!(!world.hear(broken(), true, false).disabled, "told once");
     }

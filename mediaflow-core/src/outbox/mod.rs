@@ -3,13 +3,13 @@
 //! It has two stages. The transaction that changes a job's state writes its events, unrouted, and nothing else. Later, in
 //! a process that has the notifiers, the *router* takes unrouted events in their order, finds their
 //! [recipients](crate::notify::Recipients) outside of any transaction, and writes one *message* for each; the
-//! *dispatcher* sends what is due, and decides with the rules in [`DestinationState`] and [`Fate`] what follows from each
+//! *dispatcher* sends what is due, and decides with the rules in [`DestinationState`] and [`Disposition`] what follows from each
 //! attempt.
 //!
 //! ```text
 //! job's transaction ── event, unrouted ──> store ── unrouted ──> router ── messages ──┐
 //!                                            ^                                        v
-//!                                            └── fate, destination's state ── dispatcher ──> Notifier::notify
+//!                                            └── disposition, destination's state ── dispatcher ──> Notifier::notify
 //! ```
 //!
 //! A *destination* is what is slow, fails or asks for patience together: a channel and, usually, an origin
@@ -20,7 +20,7 @@
 mod attempt;
 mod destination;
 mod dispatcher;
-mod fate;
+mod disposition;
 mod key;
 mod queues;
 mod rate;
@@ -28,9 +28,9 @@ mod router;
 mod store;
 
 pub use attempt::{Attempted, Claimed};
-pub use destination::{DestinationState, News};
+pub use destination::{DestinationState, Effects};
 pub use dispatcher::Dispatcher;
-pub use fate::Fate;
+pub use disposition::Disposition;
 pub use key::DestinationKey;
 pub use queues::{ClaimRequest, Waiting};
 pub use rate::Rate;

@@ -10,7 +10,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 const TELL: Duration = Duration::from_secs(30);
 
 /// How long is tried on when the process has to end: a conflict passes in that time.
-const FAREWELL: Duration = Duration::from_secs(2);
+const LAST_TRY: Duration = Duration::from_secs(2);
 
 /// Does `work`, a whole transaction, again for as long as the database is away: until `end`, which is that of the process.
 /// What hours of work have made is not thrown away because of an outage, however long.
@@ -29,11 +29,11 @@ where
             ended => return ended,
         };
         if end.is_some_and(CancellationToken::is_cancelled) {
-            let until = *until.get_or_insert_with(|| Instant::now() + FAREWELL);
+            let until = *until.get_or_insert_with(|| Instant::now() + LAST_TRY);
             if Instant::now() >= until {
                 return Err(error);
             }
-            wait = wait.min(FAREWELL / 8);
+            wait = wait.min(LAST_TRY / 8);
         }
         if told.is_none_or(|told| told.elapsed() >= TELL) {
             told = Some(Instant::now());
@@ -99,7 +99,7 @@ mod tests {
         end.cancel();
         let ended = Instant::now();
         assert!(waits.await.is_ok_and(|written| written.is_err()));
-        assert!(ended.elapsed() <= FAREWELL * 2, "{:?}", ended.elapsed());
+        assert!(ended.elapsed() <= LAST_TRY * 2, "{:?}", ended.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

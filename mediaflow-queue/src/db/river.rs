@@ -195,16 +195,22 @@ impl Db {
         self.row(AssertSqlSafe(find), values![image, video]).await.map(|paused| paused.is_some())
     }
 
-    /// What is held by a worker, in River's rows or ours: `river`, `worker`.
-    pub(crate) async fn claims(&self) -> Result<Vec<Row>> {
+    /// What is held by workers, or by this one, in River's rows or ours: `river`, `worker`.
+    pub(crate) async fn claims(&self, of: Option<&str>) -> Result<Vec<Row>> {
+        let holder = self.holder();
+        let (held, ours) = match of {
+            Some(_) => (format!("{holder} = $1"), "worker = $1"),
+            None => ("1 = 1".to_owned(), "worker IS NOT NULL"),
+        };
         let find = format!(
-            "SELECT id AS river, {} AS worker FROM {} WHERE state = 'running' AND kind LIKE 'mediaflow.%'
-             UNION SELECT river, worker FROM mediaflow_jobs WHERE worker IS NOT NULL
-             UNION SELECT river, worker FROM mediaflow_parts WHERE worker IS NOT NULL",
-            self.holder(),
+            "SELECT id AS river, {holder} AS worker FROM {}
+             WHERE state = 'running' AND kind LIKE 'mediaflow.%' AND {held}
+             UNION SELECT river, worker FROM mediaflow_jobs WHERE {ours}
+             UNION SELECT river, worker FROM mediaflow_parts WHERE {ours}",
             self.river_name("river_job")
         );
-        self.rows(AssertSqlSafe(find), &[]).await
+        let worker: Vec<Value> = of.into_iter().map(Value::from).collect();
+        self.rows(AssertSqlSafe(find), &worker).await
     }
 
     /// Waiting jobs whose rows in River were cancelled or discarded within the last `seconds`: `id`, `river`, the state

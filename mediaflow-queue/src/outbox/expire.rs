@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use mediaflow_core::event::DeliveryFailure;
-use mediaflow_core::outbox::Fate;
+use mediaflow_core::outbox::Disposition;
 use mediaflow_core::{EventKind, Result, Timestamp};
 
 use super::destination;
@@ -127,10 +127,10 @@ async fn lost(
         let (id, attempts) = (row.int("id")?, row.int("attempts")?);
         let failures = u32::try_from(row.int("failures")?).unwrap_or(u32::MAX);
         let policy = policy_of(process, &to_key(&row.text("destination")?).channel);
-        let fate = Fate::lost(failures, row.time("expires_at")?, &policy, now);
-        let (state, due, failures, ended) = match fate {
-            Fate::Again { due, failures } => ("pending", Some(due), failures, None),
-            Fate::Delivered | Fate::Dead => ("dead", None, failures, Some(now)),
+        let disposition = Disposition::lost(failures, row.time("expires_at")?, &policy, now);
+        let (state, due, failures, ended) = match disposition {
+            Disposition::Again { due, failures } => ("pending", Some(due), failures, None),
+            Disposition::Delivered | Disposition::Dead => ("dead", None, failures, Some(now)),
         };
         let back = "UPDATE mediaflow_messages SET state = $4, worker = NULL, lease_until = NULL, due = coalesce($5, due),
                     failures = $6, ended_at = $7, error = $8
@@ -140,7 +140,7 @@ async fn lost(
         if written == 0 {
             continue;
         }
-        if fate == Fate::Dead {
+        if disposition == Disposition::Dead {
             dead.push(Given::read(row, LOST)?);
         }
         log_lost(tx, id, attempts, now).await?;

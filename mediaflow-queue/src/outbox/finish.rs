@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mediaflow_core::executor::DeliveryPolicy;
-use mediaflow_core::outbox::{Attempted, DestinationKey, Fate};
+use mediaflow_core::outbox::{Attempted, DestinationKey, Disposition};
 use mediaflow_core::{Event, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
@@ -31,41 +31,44 @@ pub(super) async fn finish(
     locked: &mut Locked,
     now: Timestamp,
 ) -> Result<Written> {
-    let mut fates = Vec::with_capacity(attempts.len());
+    let mut dispositions = Vec::with_capacity(attempts.len());
     let mut policies: BTreeMap<&str, DeliveryPolicy> = BTreeMap::new();
     for attempted in attempts {
         let channel = &*attempted.claimed.destination.channel;
         let policy = policies.entry(channel).or_insert_with(|| outbox.policy(channel));
-        fates.push((attempted, Fate::of(attempted, policy, now)));
+        dispositions.push((attempted, Disposition::of(attempted, policy, now)));
     }
     // In one order, so that two processes never wait for each other.
-    fates.sort_by_key(|(attempted, _)| attempted.claimed.id);
-    let mut ours = Vec::with_capacity(fates.len());
-    for fates in fates.chunks(TOGETHER) {
-        ours.extend(write(&outbox.process, tx, fates, now).await?);
+    dispositions.sort_by_key(|(attempted, _)| attempted.claimed.id);
+    let mut ours = Vec::with_capacity(dispositions.len());
+    for dispositions in dispositions.chunks(TOGETHER) {
+        ours.extend(write(&outbox.process, tx, dispositions, now).await?);
     }
-    fates.retain(|(attempted, _)| ours.contains(&attempted.claimed.id));
-    log(tx, &fates).await?;
+    dispositions.retain(|(attempted, _)| ours.contains(&attempted.claimed.id));
+    log(tx, &dispositions).await?;
     let mut written = Written::default();
-    let mut by_destination: BTreeMap<&DestinationKey, Vec<(&Attempted, Fate)>> = BTreeMap::new();
-    for (attempted, fate) in fates {
+    let mut by_destination: BTreeMap<&DestinationKey, Vec<(&Attempted, Disposition)>> =
+        BTreeMap::new();
+    for (attempted, disposition) in dispositions {
         let key = &attempted.claimed.destination;
-        let outcome = match fate {
-            Fate::Delivered => "delivered",
-            Fate::Again { .. } => "failed",
-            Fate::Dead => "dead",
+        let outcome = match disposition {
+            Disposition::Delivered => "delivered",
+            Disposition::Again { .. } => "failed",
+            Disposition::Dead => "dead",
         };
         written.counted.push((key.channel.clone(), outcome));
-        by_destination.entry(key).or_default().push((attempted, fate));
+        by_destination.entry(key).or_default().push((attempted, disposition));
     }
-    for (key, mut fates) in by_destination {
+    for (key, mut dispositions) in by_destination {
         let clear = locked.is_clear(&to_text(key));
-        if clear && fates.iter().all(|(_, fate)| *fate == Fate::Delivered) {
+        if clear
+            && dispositions.iter().all(|(_, disposition)| *disposition == Disposition::Delivered)
+        {
             continue;
         }
-        fates.sort_by_key(|(attempted, _)| attempted.at);
+        dispositions.sort_by_key(|(attempted, _)| attempted.at);
         let policy = policies.get(&*key.channel).cloned().unwrap_or_default();
-        follow(tx, key, &fates, &policy, locked, now, &mut written).await?;
+        follow(tx, key, &dispositions, &policy, locked, now, &mut written).await?;
     }
     Ok(written)
 }
@@ -80,17 +83,17 @@ const OUTCOME: usize = 12;
 async fn write(
     process: &Process,
     tx: &mut Tx<'_, '_>,
-    fates: &[(&Attempted, Fate)],
+    dispositions: &[(&Attempted, Disposition)],
     now: Timestamp,
 ) -> Result<Vec<i64>> {
-    let mut rows = Vec::with_capacity(fates.len() * OUTCOME);
-    for (attempted, fate) in fates {
-        let (state, due, failures) = match fate {
-            Fate::Delivered => ("delivered", None, attempted.claimed.failures),
-            Fate::Again { due, failures } => ("pending", Some(*due), *failures),
-            Fate::Dead => ("dead", None, attempted.claimed.failures),
+    let mut rows = Vec::with_capacity(dispositions.len() * OUTCOME);
+    for (attempted, disposition) in dispositions {
+        let (state, due, failures) = match disposition {
+            Disposition::Delivered => ("delivered", None, attempted.claimed.failures),
+            Disposition::Again { due, failures } => ("pending", Some(*due), *failures),
+            Disposition::Dead => ("dead", None, attempted.claimed.failures),
         };
-        let answer = attempted.answer.as_ref().filter(|_| *fate == Fate::Delivered);
+        let answer = attempted.answer.as_ref().filter(|_| *disposition == Disposition::Delivered);
         rows.extend_from_slice(values![
             attempted.claimed.id,
             attempted.claimed.attempt,
@@ -113,22 +116,29 @@ async fn write(
          answer = column11, provider_id = column12
          FROM (VALUES {}) AS outcome
          WHERE id = column1 AND state = 'sending' AND worker = ${} AND attempts = column2 RETURNING id",
-        places(fates.len(), OUTCOME),
+        places(dispositions.len(), OUTCOME),
         rows.len()
     );
     let ours = tx.rows(AssertSqlSafe(update), &rows).await?;
     let ours = ours.iter().map(|row| row.int("id")).collect::<Result<Vec<_>>>()?;
     if process.executor.delivery().ordered {
-        for (attempted, fate) in fates.iter().filter(|(sent, _)| ours.contains(&sent.claimed.id)) {
-            behind(tx, attempted, *fate).await?;
+        for (attempted, disposition) in
+            dispositions.iter().filter(|(sent, _)| ours.contains(&sent.claimed.id))
+        {
+            behind(tx, attempted, *disposition).await?;
         }
     }
     Ok(ours)
 }
 
 /// Messages behind one that is sent again can not go before it: with its moment they are not looked at until then.
-async fn behind(tx: &mut Tx<'_, '_>, attempted: &Attempted, fate: Fate) -> Result<()> {
-    let (Fate::Again { due, .. }, Ok(message)) = (fate, &attempted.claimed.message) else {
+async fn behind(
+    tx: &mut Tx<'_, '_>,
+    attempted: &Attempted,
+    disposition: Disposition,
+) -> Result<()> {
+    let (Disposition::Again { due, .. }, Ok(message)) = (disposition, &attempted.claimed.message)
+    else {
         return Ok(());
     };
     let Some(job) = message.event().job else { return Ok(()) };
@@ -141,9 +151,11 @@ async fn behind(tx: &mut Tx<'_, '_>, attempted: &Attempted, fate: Fate) -> Resul
 /// Columns of the log.
 const LOG: usize = 8;
 
-async fn log(tx: &mut Tx<'_, '_>, fates: &[(&Attempted, Fate)]) -> Result<()> {
+async fn log(tx: &mut Tx<'_, '_>, dispositions: &[(&Attempted, Disposition)]) -> Result<()> {
     let mut rows = Vec::new();
-    for (attempted, _) in fates.iter().filter(|(_, fate)| *fate != Fate::Delivered) {
+    for (attempted, _) in
+        dispositions.iter().filter(|(_, disposition)| *disposition != Disposition::Delivered)
+    {
         rows.extend_from_slice(values![
             attempted.claimed.id,
             attempted.claimed.attempt,
@@ -169,7 +181,7 @@ async fn log(tx: &mut Tx<'_, '_>, fates: &[(&Attempted, Fate)]) -> Result<()> {
 async fn follow(
     tx: &mut Tx<'_, '_>,
     key: &DestinationKey,
-    fates: &[(&Attempted, Fate)],
+    dispositions: &[(&Attempted, Disposition)],
     policy: &DeliveryPolicy,
     locked: &mut Locked,
     now: Timestamp,
@@ -177,9 +189,11 @@ async fn follow(
 ) -> Result<()> {
     let text = to_text(key);
     let state = locked.state(&text);
-    let news = state.take_up(fates.iter().copied(), policy, now);
-    let mut dead = fates.iter().filter(|(_, fate)| *fate == Fate::Dead).count() as u64;
-    for address in &news.gone {
+    let effects = state.take_up(dispositions.iter().copied(), policy, now);
+    let mut dead =
+        dispositions.iter().filter(|(_, disposition)| *disposition == Disposition::Dead).count()
+            as u64;
+    for address in &effects.gone {
         let gone = "INSERT INTO mediaflow_gone (channel, recipient, destination, at) VALUES ($1, $2, $3, $4)
                     ON CONFLICT (channel, recipient) DO NOTHING";
         tx.run(gone, values![&key.channel, address.digest(), &text, now]).await?;
@@ -187,22 +201,22 @@ async fn follow(
                        WHERE destination = $1 AND recipient = $2 AND state = 'pending'";
         dead += tx.run(give_up, values![&text, address.digest(), now]).await?;
     }
-    for (address, until) in &news.refused {
+    for (address, until) in &effects.refused {
         let hold = "UPDATE mediaflow_messages SET due = $3
                     WHERE destination = $1 AND recipient = $2 AND state = 'pending' AND due < $3";
         tx.run(hold, values![&text, address.digest(), *until]).await?;
     }
-    if news.disabled {
+    if effects.disabled {
         dead += give_up_all(tx, &text, now).await?;
     }
     let mut waiting = 0;
-    if news.failed.is_some() {
+    if effects.failed.is_some() {
         let count = "SELECT count(*) AS waiting FROM
             (SELECT 1 AS one FROM mediaflow_messages WHERE destination = $1 AND state = 'pending' LIMIT 10000) AS counted";
         let row = tx.row(count, values![&text]).await?;
         waiting = row.map(|row| row.int("waiting")).transpose()?.unwrap_or(0).unsigned_abs();
     }
-    written.events.extend(news.events(key, state, dead, waiting, now));
+    written.events.extend(effects.events(key, state, dead, waiting, now));
     written.changed.push(key.clone());
     Ok(())
 }

@@ -41,18 +41,21 @@ impl Lost {
         self.idle.clear();
     }
 
-    /// Looks for what is held by workers that are not registered, or by this process without its knowing.
+    /// Looks for what is held by this process without its knowing, and by workers that are not registered, if it is known
+    /// who is.
     pub(super) async fn holders(
         &mut self,
         process: &Process,
-        registered: &HashSet<String>,
+        registered: Option<&HashSet<String>>,
     ) -> Result<()> {
         let (mut unknown, mut idle) = (HashSet::new(), HashSet::new());
-        for row in process.db.claims().await? {
-            match row.opt_text("worker")? {
-                Some(worker) if worker == process.id => drop(idle.insert(row.int("river")?)),
-                Some(worker) if !registered.contains(&worker) => drop(unknown.insert(worker)),
-                _ => {}
+        let of = if registered.is_some() { None } else { Some(&*process.id) };
+        for row in process.db.claims(of).await? {
+            let Some(worker) = row.opt_text("worker")? else { continue };
+            if worker == process.id {
+                idle.insert(row.int("river")?);
+            } else if registered.is_some_and(|registered| !registered.contains(&worker)) {
+                unknown.insert(worker);
             }
         }
         idle.retain(|river| !process.active().contains_key(river));

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::lost::Lost;
 use super::retention::Retention;
 use super::{staged, takeover};
-use crate::db::Db;
+use crate::db::{Db, Row, values};
 use crate::failpoint::may_panic;
 use crate::process::Process;
 use crate::{metrics, stats};
@@ -73,15 +73,7 @@ impl Sweeper {
     async fn turn(&mut self, process: &Process) -> Result<()> {
         may_panic("loop.sweeper");
         let lease = process.settings.lease;
-        let find = format!(
-            "SELECT id, beat_at, {} - beat_at AS age FROM mediaflow_workers ORDER BY id",
-            process.db.clock()
-        );
-        let rows = process.db.rows(AssertSqlSafe(find), &[]).await?;
-        let workers = rows
-            .iter()
-            .map(|row| Ok((row.text("id")?, row.int("beat_at")?, row.int("age")?)))
-            .collect::<Result<Vec<_>>>()?;
+        let (workers, all) = looked_after(process).await?;
         let longer =
             |age: i64, than: Duration| u128::try_from(age).is_ok_and(|age| age > than.as_millis());
         let ours = workers.iter().find(|(id, ..)| *id == process.id);
@@ -99,7 +91,7 @@ impl Sweeper {
         }
         if due(self.searched, lease.min(Duration::from_secs(15))) {
             let registered = workers.iter().map(|(id, ..)| id.clone()).collect::<HashSet<_>>();
-            self.lost.holders(process, &registered).await?;
+            self.lost.holders(process, Some(&registered).filter(|_| all)).await?;
             // One is enough for what concerns all: the oldest, whose name is the first.
             let first = workers.first().is_some_and(|(id, ..)| *id == process.id);
             let mut more = false;
@@ -120,6 +112,30 @@ impl Sweeper {
         }
         Ok(())
     }
+}
+
+/// How many workers look after all others. Who is none of them looks after these: looking costs a fleet as much as it has
+/// workers, and not its square.
+const OVERSEERS: usize = 3;
+
+/// The workers that this one looks after, the oldest first, each with its last sign of life and its age; and whether these
+/// are all.
+async fn looked_after(process: &Process) -> Result<(Vec<(String, i64, i64)>, bool)> {
+    let clock = process.db.clock();
+    let columns = format!("SELECT id, beat_at, {clock} - beat_at AS age FROM mediaflow_workers");
+    let first = format!(
+        "{columns} WHERE id = $1 OR id IN (SELECT id FROM mediaflow_workers ORDER BY id LIMIT {OVERSEERS}) ORDER BY id"
+    );
+    let read = |rows: Vec<Row>| {
+        let worker = |row: &Row| Ok((row.text("id")?, row.int("beat_at")?, row.int("age")?));
+        rows.iter().map(worker).collect::<Result<Vec<_>>>()
+    };
+    let first = read(process.db.rows(AssertSqlSafe(first), values![&process.id]).await?)?;
+    if !first.iter().take(OVERSEERS).any(|(id, ..)| *id == process.id) {
+        return Ok((first, false));
+    }
+    let all = format!("{columns} ORDER BY id");
+    Ok((read(process.db.rows(AssertSqlSafe(all), &[]).await?)?, true))
 }
 
 fn due(last: Option<Instant>, every: Duration) -> bool {

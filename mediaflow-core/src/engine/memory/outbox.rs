@@ -10,8 +10,8 @@ use crate::event::{DeliveryFailure, Event};
 use crate::executor::{DeliveryPolicy, Executor};
 use crate::notify::{Address, Message, Thread};
 use crate::outbox::{
-    Attempted, ClaimRequest, Claimed, DestinationKey, DestinationState, Exchange, Exchanged, Fate,
-    NewMessage, OutboxStore, Rate, Route, Routed, Unrouted, Waiting,
+    Attempted, ClaimRequest, Claimed, DestinationKey, DestinationState, Disposition, Exchange,
+    Exchanged, NewMessage, OutboxStore, Rate, Route, Routed, Unrouted, Waiting,
 };
 use crate::{Clock, Result, SystemClock, Timestamp};
 
@@ -192,34 +192,34 @@ impl Outbox {
         now: Timestamp,
         exchanged: &mut Exchanged,
     ) -> VecDeque<Event> {
-        let mut by_destination: BTreeMap<&DestinationKey, Vec<(&Attempted, Fate)>> =
+        let mut by_destination: BTreeMap<&DestinationKey, Vec<(&Attempted, Disposition)>> =
             BTreeMap::new();
         let mut dead: HashMap<&DestinationKey, u64> = HashMap::new();
         for attempted in done {
             let key = &attempted.claimed.destination;
-            let fate = Fate::of(attempted, &self.policy(&key.channel), now);
-            tables.settle(attempted, fate);
-            *dead.entry(key).or_default() += u64::from(fate == Fate::Dead);
-            by_destination.entry(key).or_default().push((attempted, fate));
+            let disposition = Disposition::of(attempted, &self.policy(&key.channel), now);
+            tables.settle(attempted, disposition);
+            *dead.entry(key).or_default() += u64::from(disposition == Disposition::Dead);
+            by_destination.entry(key).or_default().push((attempted, disposition));
         }
         let mut events = VecDeque::new();
         for (key, attempts) in by_destination {
             let mut state = tables.destinations.remove(key).unwrap_or_default();
             let before = state.clone();
-            let news = state.take_up(attempts, &self.policy(&key.channel), now);
+            let effects = state.take_up(attempts, &self.policy(&key.channel), now);
             let mut lost = dead.get(key).copied().unwrap_or_default();
-            for address in &news.gone {
+            for address in &effects.gone {
                 lost += tables.drop_of(key, Some(address));
                 tables.gone.insert((key.channel.clone(), address.digest()));
             }
-            for (address, until) in &news.refused {
+            for (address, until) in &effects.refused {
                 tables.hold(key, address, *until);
             }
-            if news.disabled {
+            if effects.disabled {
                 lost += tables.drop_of(key, None);
             }
             let waiting = tables.messages.values().filter(|row| row.destination == *key).count();
-            events.extend(news.events(key, &state, lost, waiting as u64, now));
+            events.extend(effects.events(key, &state, lost, waiting as u64, now));
             if state != before {
                 exchanged.changed.push(key.clone());
             }
@@ -237,10 +237,10 @@ impl Tables {
         self.numbered
     }
 
-    fn settle(&mut self, attempted: &Attempted, fate: Fate) {
+    fn settle(&mut self, attempted: &Attempted, disposition: Disposition) {
         let claimed = &attempted.claimed;
-        match fate {
-            Fate::Delivered | Fate::Dead => {
+        match disposition {
+            Disposition::Delivered | Disposition::Dead => {
                 let row = self.messages.remove(&claimed.id);
                 let thread = row.and_then(|row| row.message.thread).map(|thread| thread.key);
                 if let (Some(thread), Some(id)) = (thread, attempted.provider_id()) {
@@ -248,7 +248,7 @@ impl Tables {
                     self.threads.insert(key, id.to_owned());
                 }
             }
-            Fate::Again { due, failures } => {
+            Disposition::Again { due, failures } => {
                 if let Some(row) = self.messages.get_mut(&claimed.id) {
                     (row.due, row.failures, row.sending) = (due, failures, false);
                 }

@@ -5,7 +5,7 @@ use crate::{NotifyError, Timestamp};
 /// What becomes of a message after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a store handles every case")]
-pub enum Fate {
+pub enum Disposition {
     /// It has arrived.
     Delivered,
     /// It is sent again.
@@ -19,7 +19,7 @@ pub enum Fate {
     Dead,
 }
 
-impl Fate {
+impl Disposition {
     /// After this attempt, which ended at `now`.
     ///
     /// What is the message's own fault counts: its schedule ends. What is the destination's fault does not: a receiver
@@ -108,29 +108,35 @@ mod tests {
         DeliveryPolicy { schedule, jitter: 0.0, ..DeliveryPolicy::default() }
     }
 
-    fn again(seconds: u64, failures: u32) -> Fate {
-        Fate::Again { due: NOW.plus(Duration::from_secs(seconds)), failures }
+    fn again(seconds: u64, failures: u32) -> Disposition {
+        Disposition::Again { due: NOW.plus(Duration::from_secs(seconds)), failures }
     }
 
     #[test]
     fn what_is_the_messages_fault_counts() {
-        let fate = |failures| {
+        let disposition = |failures| {
             let broken = attempted(NotifyError::retryable("500"), true, |c| c.failures = failures);
-            Fate::of(&broken, &policy(), NOW)
+            Disposition::of(&broken, &policy(), NOW)
         };
-        assert_eq!([fate(0), fate(1), fate(2)], [again(5, 1), again(60, 2), Fate::Dead]);
+        assert_eq!(
+            [disposition(0), disposition(1), disposition(2)],
+            [again(5, 1), again(60, 2), Disposition::Dead]
+        );
     }
 
     #[test]
     fn what_is_the_destinations_fault_does_not() {
         let asked = Some(Duration::from_secs(600));
         let throttled = NotifyError::Throttled { after: asked, reason: "429".into() };
-        assert_eq!(Fate::of(&attempted(throttled, true, |_| {}), &policy(), NOW), again(600, 0));
+        assert_eq!(
+            Disposition::of(&attempted(throttled, true, |_| {}), &policy(), NOW),
+            again(600, 0)
+        );
         let refused = || NotifyError::Auth { reason: "401".into() };
         let late = attempted(refused(), true, |claimed| claimed.failures = 9);
-        assert_eq!(Fate::of(&late, &policy(), NOW), again(60, 9));
+        assert_eq!(Disposition::of(&late, &policy(), NOW), again(60, 9));
         let probe = attempted(NotifyError::retryable("down"), true, |claimed| claimed.probe = true);
-        assert_eq!(Fate::of(&probe, &policy(), NOW), again(5, 0));
+        assert_eq!(Disposition::of(&probe, &policy(), NOW), again(5, 0));
     }
 
     #[test]
@@ -138,20 +144,23 @@ mod tests {
         let soon = NOW.plus(Duration::from_secs(4));
         let refused = NotifyError::Auth { reason: "401".into() };
         let refused = attempted(refused, true, |claimed| claimed.expires_at = soon);
-        assert_eq!(Fate::of(&refused, &policy(), NOW), Fate::Dead);
+        assert_eq!(Disposition::of(&refused, &policy(), NOW), Disposition::Dead);
     }
 
     #[test]
     fn one_address_that_is_gone_ends_and_the_hosts_own_does_not() {
         let gone = || NotifyError::Gone { reason: "410".into() };
-        assert_eq!(Fate::of(&attempted(gone(), false, |_| {}), &policy(), NOW), Fate::Dead);
-        assert_eq!(Fate::of(&attempted(gone(), true, |_| {}), &policy(), NOW), again(5, 0));
+        assert_eq!(
+            Disposition::of(&attempted(gone(), false, |_| {}), &policy(), NOW),
+            Disposition::Dead
+        );
+        assert_eq!(Disposition::of(&attempted(gone(), true, |_| {}), &policy(), NOW), again(5, 0));
     }
 
     #[test]
     fn an_attempt_that_is_lost_counts_and_ends_dead() {
         let end = Timestamp::from_millis(u64::MAX);
-        let lost = |failures| Fate::lost(failures, end, &policy(), NOW);
-        assert_eq!([lost(0), lost(1), lost(2)], [again(5, 1), again(60, 2), Fate::Dead]);
+        let lost = |failures| Disposition::lost(failures, end, &policy(), NOW);
+        assert_eq!([lost(0), lost(1), lost(2)], [again(5, 1), again(60, 2), Disposition::Dead]);
     }
 }
