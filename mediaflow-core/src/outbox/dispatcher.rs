@@ -18,11 +18,14 @@ use crate::{Clock, Result, Timestamp};
 const EXPIRE: Duration = Duration::from_secs(1);
 
 /// How soon after a look the next one may follow, and how much of the time looking may take: one part in so many.
-const GAP: Duration = Duration::from_millis(5);
+const GAP: Duration = Duration::from_millis(20);
 const SHARE: u32 = 10;
 
 /// How many messages one transaction claims at most, and how many events are routed at once: others want to write, too.
 const TOGETHER: usize = 256;
+
+/// How long outcomes wait for others that are written down with them.
+const COLLECT: Duration = Duration::from_millis(20);
 
 /// How long giving back may take when the process has to end.
 const GIVE_BACK: Duration = Duration::from_secs(5);
@@ -59,6 +62,7 @@ pub struct Dispatcher {
     route_at: Option<Timestamp>,
     /// An exchange has failed, and may have been stored all the same.
     unsure: bool,
+    exchanged_at: Instant,
     pace: Pace,
 }
 
@@ -118,6 +122,7 @@ impl Dispatcher {
             more_events: false,
             route_at: None,
             unsure: false,
+            exchanged_at: Instant::now(),
             pace: Pace::new(),
         }
     }
@@ -172,6 +177,7 @@ impl Dispatcher {
                 () = shutdown.drain.cancelled(), if !draining => {}
                 () = store.changed().notified() => self.pace.soon(),
                 () = sleep_until(self.pace.look_at) => {}
+                () = sleep_until(self.exchanged_at + COLLECT), if !self.done.is_empty() => {}
                 () = clock.sleep_until(next.unwrap_or_default()), if next.is_some() => {}
             }
         }
@@ -221,9 +227,11 @@ impl Dispatcher {
         claims.retain(|request| !failed.contains(&request.key));
         limit(&mut claims);
         self.choose_at_once(&failed);
-        if self.done.is_empty() && self.routed.is_empty() && claims.is_empty() {
+        let urgent = !(self.routed.is_empty() && claims.is_empty());
+        if !urgent && (self.done.is_empty() || self.exchanged_at.elapsed() < COLLECT) {
             return Ok(());
         }
+        self.exchanged_at = Instant::now();
         self.unsure = true;
         let exchanged = {
             let exchange = Exchange::new(&self.done, &self.routed, &claims);

@@ -1,5 +1,6 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use mediaflow_core::outbox::{
@@ -84,6 +85,12 @@ impl OutboxStore for Outbox {
         transaction.commit().await?;
         process.committed(finished.events);
         Ok(())
+    }
+
+    fn poll(&self) -> Duration {
+        // Of a file is told when another process has written to it.
+        let file = self.process.db.file().is_some();
+        if file { Duration::from_secs(4) } else { Duration::from_millis(500) }
     }
 
     fn changed(&self) -> &Notify {
