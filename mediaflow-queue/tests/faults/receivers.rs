@@ -74,7 +74,8 @@ pub(super) async fn run(home: Home) {
         percentile(&storm, 50)
     );
     assert_eq!(lost, 0);
-    assert!(refused * 10 > tried.len(), "the receivers have failed often enough");
+    // About one in eight of all requests, by chance: half of that is far out of reach of bad luck.
+    assert!(refused * 20 > tried.len(), "the receivers have failed often enough");
     media.shutdown(Duration::from_secs(5)).await.unwrap();
 }
 
