@@ -14,6 +14,7 @@ use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier};
 use mediaflow_core::{
     Builder, Clock, EventKind, Mediaflow, NotifyError, SystemClock, Timestamp, async_trait,
 };
+use mediaflow_queue::Queue;
 
 on_both! {
     an_address_of_a_transaction_that_was_rolled_back_is_nobodys
@@ -42,7 +43,11 @@ fn parked(channel: &str, to: &str) -> JobSpec {
 }
 
 fn host(database: &Database) -> Builder {
-    builder(database.queue(), &FakeBackend::new()).storage_with("out", MemoryStorage::new())
+    on(database.queue())
+}
+
+fn on(queue: Queue) -> Builder {
+    builder(queue, &FakeBackend::new()).storage_with("out", MemoryStorage::new())
 }
 
 async fn start(database: &Database, notifiers: &[&ScriptedNotifier]) -> Mediaflow {
@@ -53,12 +58,7 @@ async fn start(database: &Database, notifiers: &[&ScriptedNotifier]) -> Mediaflo
 async fn an_address_of_a_transaction_that_was_rolled_back_is_nobodys(database: Database) {
     let hooks = created("hooks");
     let queue = database.queue();
-    let media = builder(queue.clone(), &FakeBackend::new())
-        .storage_with("out", MemoryStorage::new())
-        .notify(hooks.clone())
-        .start()
-        .await
-        .unwrap();
+    let media = on(queue.clone()).notify(hooks.clone()).start().await.unwrap();
     let lost = || parked("hooks", "tenant-a");
     database.submit_in(&queue, [lost(), lost()]).await.rollback().await;
     // Both addresses are new to the database, and the second one could take the place of the first.
@@ -74,12 +74,7 @@ async fn an_address_of_a_transaction_that_was_rolled_back_is_nobodys(database: D
 async fn a_host_transaction_that_stays_open_stops_nobody(database: Database) {
     let hooks = created("hooks");
     let queue = database.queue();
-    let media = builder(queue.clone(), &FakeBackend::new())
-        .storage_with("out", MemoryStorage::new())
-        .notify(hooks.clone())
-        .start()
-        .await
-        .unwrap();
+    let media = on(queue.clone()).notify(hooks.clone()).start().await.unwrap();
     let open = database.submit_in(&queue, [parked("hooks", "new/address")]).await;
     // A file has one writer at a time; on a server others go on, to the same new address too.
     if matches!(database, Database::Postgres { .. }) {

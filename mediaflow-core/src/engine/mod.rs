@@ -13,13 +13,13 @@ use futures_util::stream::BoxStream;
 pub use memory::MemoryEngine;
 pub use record::{Next, Record};
 
-use crate::Result;
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobStatus};
 pub use crate::shutdown::Shutdown;
 use crate::spec::JobSpec;
+use crate::{Error, Result};
 
 /// Keeps jobs and runs them: in memory, in one file, on many machines.
 ///
@@ -128,5 +128,16 @@ impl Submitted {
     #[must_use]
     pub fn new(jobs: Vec<JobId>, batch: Option<BatchId>) -> Self {
         Self { jobs, batch }
+    }
+
+    /// The job of a submission of one.
+    ///
+    /// # Errors
+    /// An internal one, if the engine took none.
+    pub fn job(&self) -> Result<JobId> {
+        self.jobs
+            .first()
+            .copied()
+            .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
     }
 }

@@ -95,9 +95,7 @@ impl Mediaflow {
     pub async fn submit(&self, job: impl IntoSpec) -> Result<JobHandle> {
         let spec = self.checked(job)?;
         let submitted = self.0.engine.submit(Submission::one(spec)).await?;
-        let id = submitted.jobs.first().copied();
-        id.map(|id| self.job(id))
-            .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
+        submitted.job().map(|id| self.job(id))
     }
 
     /// Submits jobs as one batch. Each has its own events; when all have ended there is one `batch.completed` on top.

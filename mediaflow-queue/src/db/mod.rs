@@ -6,6 +6,7 @@
 mod conflict;
 mod database;
 mod dialect;
+mod distinct;
 mod error;
 mod group_commit;
 mod migrate;
@@ -23,6 +24,7 @@ mod tx;
 
 pub(crate) use conflict::through_conflicts;
 pub(crate) use database::Db;
+pub(crate) use distinct::distinct;
 pub(crate) use error::failed;
 pub(crate) use group_commit::{CommitQueue, GroupCommit};
 pub(crate) use migrate::Migration;

@@ -6,28 +6,23 @@
 use mediaflow_core::{Error, Result};
 use sqlx::AssertSqlSafe;
 
-use super::Db;
 use super::migration_lock::MigrationLock;
 #[cfg(feature = "postgres")]
 use super::river::{classes, kinds};
 #[cfg(feature = "postgres")]
 use super::values;
+use super::{Db, distinct};
 
 /// Refuses tables of River that somebody else works with.
 pub(super) async fn refuse_foreign(db: &Db) -> Result<()> {
     let (jobs, queues) = (db.river_name("river_job"), db.river_name("river_queue"));
     for (table, found, find) in [
-        // From one kind to the next, along the index: there may be millions of rows.
         (
             "river_job",
             "kind",
             format!(
-                "WITH RECURSIVE kinds (kind) AS (
-                   SELECT min(kind) FROM {jobs}
-                   UNION ALL
-                   SELECT (SELECT min(j.kind) FROM {jobs} j WHERE j.kind > kinds.kind) FROM kinds
-                   WHERE kinds.kind IS NOT NULL)
-                 SELECT kind AS name FROM kinds WHERE kind NOT LIKE 'mediaflow.%' LIMIT 1"
+                "{} SELECT value AS name FROM found WHERE value NOT LIKE 'mediaflow.%' LIMIT 1",
+                distinct(&jobs, "kind", "TRUE")
             ),
         ),
         (

@@ -45,7 +45,7 @@ impl Jobs {
         self.start.commit(NewAttempt(job)).await
     }
 
-    /// Ends a job: its row, its outputs, its events with their deliveries, its batches and River's row in one
+    /// Ends a job: its row, its outputs, its events, its batches and River's row in one
     /// transaction.
     ///
     /// `record` has reached its end, and `events` tell of it, the steps of the last moment first.

@@ -14,7 +14,8 @@ use mediaflow_core::{Event, EventKind, JobId, Result};
 use sqlx::AssertSqlSafe;
 
 use crate::db::{
-    AssemblyTask, JobTask, ORDINARY, PartTask, Row, Tx, classes, places, priority_of, values,
+    AssemblyTask, JobTask, ORDINARY, PartTask, Row, Tx, classes, distinct, places, priority_of,
+    values,
 };
 use crate::events;
 use crate::failpoint::failpoint;
@@ -31,28 +32,6 @@ const TOGETHER: usize = 100;
 
 /// How many transactions one look makes.
 const TURNS: usize = 20;
-
-/// What is waited with: `digest`, `needs`. One index entry each.
-const PARKED: &str = "
-    WITH RECURSIVE kinds (digest) AS (
-        SELECT (SELECT min(parked) FROM mediaflow_jobs WHERE parked IS NOT NULL)
-        UNION ALL
-        SELECT (SELECT min(parked) FROM mediaflow_jobs WHERE parked IS NOT NULL AND parked > kinds.digest)
-        FROM kinds WHERE kinds.digest IS NOT NULL
-    )
-    SELECT digest, (SELECT needs FROM mediaflow_jobs WHERE parked = kinds.digest ORDER BY id LIMIT 1) AS needs
-    FROM kinds WHERE digest IS NOT NULL";
-
-const PARKED_PARTS: &str = "
-    WITH RECURSIVE kinds (digest) AS (
-        SELECT (SELECT min(parked) FROM mediaflow_parts WHERE parked IS NOT NULL)
-        UNION ALL
-        SELECT (SELECT min(parked) FROM mediaflow_parts WHERE parked IS NOT NULL AND parked > kinds.digest)
-        FROM kinds WHERE kinds.digest IS NOT NULL
-    )
-    SELECT digest, (SELECT j.needs FROM mediaflow_parts p JOIN mediaflow_jobs j ON j.id = p.job
-                    WHERE p.parked = kinds.digest ORDER BY p.job, p.number LIMIT 1) AS needs
-    FROM kinds WHERE digest IS NOT NULL";
 
 /// What a job needs, as it was stored with it, or read from its spec.
 pub(super) fn needs_of(row: &Row) -> Result<Needs> {
@@ -92,8 +71,10 @@ pub(super) async fn park(
 /// Queues again what this process knows. Gives how much that was.
 pub(crate) async fn take_up(process: &Process) -> Result<u64> {
     let mut queued = 0;
-    for (kinds, parts) in [(PARKED, false), (PARKED_PARTS, true)] {
-        for (digest, needs) in kinds_of(process, kinds).await? {
+    for (parked, parts) in
+        [(parked_jobs(process).await?, false), (parked_parts(process).await?, true)]
+    {
+        for (digest, needs) in parked {
             if !process.executor.knows(&needs) || process.db.is_paused().await? {
                 continue;
             }
@@ -115,8 +96,24 @@ pub(crate) async fn take_up(process: &Process) -> Result<u64> {
     Ok(queued)
 }
 
-async fn kinds_of(process: &Process, sql: &'static str) -> Result<Vec<(String, Needs)>> {
-    let rows = process.db.rows(sql, &[]).await?;
+/// What is waited with: digests, each with the needs that it stands for.
+async fn parked_jobs(process: &Process) -> Result<Vec<(String, Needs)>> {
+    let needs = "SELECT needs FROM mediaflow_jobs WHERE parked = found.value ORDER BY id LIMIT 1";
+    parked_in(process, "mediaflow_jobs", needs).await
+}
+
+async fn parked_parts(process: &Process) -> Result<Vec<(String, Needs)>> {
+    let needs = "SELECT j.needs FROM mediaflow_parts p JOIN mediaflow_jobs j ON j.id = p.job
+                 WHERE p.parked = found.value ORDER BY p.job, p.number LIMIT 1";
+    parked_in(process, "mediaflow_parts", needs).await
+}
+
+async fn parked_in(process: &Process, table: &str, needs: &str) -> Result<Vec<(String, Needs)>> {
+    let find = format!(
+        "{} SELECT value AS digest, ({needs}) AS needs FROM found WHERE value IS NOT NULL",
+        distinct(table, "parked", "parked IS NOT NULL")
+    );
+    let rows = process.db.rows(AssertSqlSafe(find), &[]).await?;
     let kind = |row: &Row| {
         let needs = row.opt_text("needs")?.unwrap_or_default();
         Ok((row.text("digest")?, read(&needs)))
@@ -232,7 +229,7 @@ async fn park_queue(process: &Process, queue: &str) -> Result<usize> {
 pub(crate) async fn tell_unclaimed(process: &Process) -> Result<()> {
     let now = process.now();
     let long_ago = now.millis().saturating_sub(u64::try_from(UNCLAIMED.as_millis()).unwrap_or(0));
-    for (digest, needs) in kinds_of(process, PARKED).await? {
+    for (digest, needs) in parked_jobs(process).await? {
         let first = "SELECT parked_at FROM mediaflow_jobs WHERE parked = $1 ORDER BY id LIMIT 1";
         let since = process.db.row(first, values![&digest]).await?;
         let since = since.map(|row| row.opt_time("parked_at")).transpose()?.flatten();

@@ -55,11 +55,7 @@ async fn all(process: &Process, submission: &Submission) -> Result<Submitted> {
     let specs = || submission.jobs.iter();
     for key in keys(specs()) {
         if !tx.try_key(key).await? {
-            return Err(Error::transient(
-                "queue.conflict",
-                "another transaction is submitting a job under the same idempotency key",
-            )
-            .help("submit again when it has ended"));
+            return Err(key_is_taken().help("submit again when it has ended"));
         }
     }
     let jobs = take(process, &mut tx, specs(), batch, now, &mut events).await?;
@@ -68,6 +64,13 @@ async fn all(process: &Process, submission: &Submission) -> Result<Submitted> {
     }
     store(process, transaction, events, specs()).await?;
     Ok(Submitted::new(jobs, batch))
+}
+
+fn key_is_taken() -> Error {
+    Error::transient(
+        "queue.conflict",
+        "another transaction is submitting a job under the same idempotency key",
+    )
 }
 
 /// The idempotency keys of jobs, in order.
@@ -107,17 +110,11 @@ pub(crate) async fn submit_in(
     if let Some(key) = &spec.options.idempotency_key
         && !tx.try_key(key).await?
     {
-        return Err(Error::transient(
-            "queue.conflict",
-            "another transaction is submitting a job under the same idempotency key",
-        )
-        .help("roll back, and try again"));
+        return Err(key_is_taken().help("roll back, and try again"));
     }
     let jobs = take(process, tx, std::iter::once(&spec), None, process.now(), &mut events).await?;
     events::record(process, tx, &events).await?;
-    jobs.first()
-        .copied()
-        .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
+    Submitted::new(jobs, None).job()
 }
 
 /// Takes jobs. What has no key is stored many at a time; what has one comes after it, in the order of the keys: two who

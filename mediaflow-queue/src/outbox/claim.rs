@@ -6,30 +6,21 @@ use sqlx::AssertSqlSafe;
 
 use super::destination::{self, Locked};
 use super::finish::give_up_all;
-use super::handle::MARGIN;
-use super::handle::{Outbox, to_key, to_text};
-use crate::db::{Row, Tx, values};
+use super::handle::{MARGIN, Outbox, to_key, to_text};
+use crate::db::{Row, Tx, distinct, values};
 use crate::process::Process;
-
-/// Steps through the destinations that something waits for, one index entry each: how many messages wait does not matter.
-const WAITING: &str = "
-    WITH RECURSIVE waiting (destination) AS (
-        SELECT (SELECT min(destination) FROM mediaflow_messages WHERE state = 'pending')
-        UNION ALL
-        SELECT (SELECT min(destination) FROM mediaflow_messages
-                WHERE state = 'pending' AND destination > waiting.destination)
-        FROM waiting WHERE waiting.destination IS NOT NULL
-    )
-    SELECT w.destination AS key,
-           (SELECT min(due) FROM mediaflow_messages m WHERE m.destination = w.destination AND m.state = 'pending') AS due,
-           d.failures, d.probes, d.probe_until, d.blocked_until, d.paid_until, d.failing_since, d.paused, d.disabled_at,
-           d.reason, d.told
-    FROM waiting w LEFT JOIN mediaflow_destinations d ON d.destination = w.destination
-    WHERE w.destination IS NOT NULL";
 
 /// The destinations of these channels that something waits for.
 pub(super) async fn waiting(process: &Process, channels: &[String]) -> Result<Vec<Waiting>> {
-    let rows = process.db.rows(WAITING, &[]).await?;
+    let find = format!(
+        "{} SELECT found.value AS key, {},
+            (SELECT min(due) FROM mediaflow_messages m WHERE m.destination = found.value AND m.state = 'pending') AS due
+         FROM found LEFT JOIN mediaflow_destinations d ON d.destination = found.value
+         WHERE found.value IS NOT NULL",
+        distinct("mediaflow_messages", "destination", "state = 'pending'"),
+        destination::COLUMNS
+    );
+    let rows = process.db.rows(AssertSqlSafe(find), &[]).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
         match read_waiting(&row) {

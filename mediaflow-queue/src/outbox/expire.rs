@@ -5,16 +5,20 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use mediaflow_core::event::DeliveryFailure;
 use mediaflow_core::outbox::Disposition;
 use mediaflow_core::{EventKind, Result, Timestamp};
+use sqlx::AssertSqlSafe;
 
-use super::destination;
-use super::destination::Touched;
+use super::destination::{self, Touched};
 use super::handle::{Outbox, policy_of, to_key};
+use super::route;
 use crate::db::{Row, Tx, values};
 use crate::events;
 use crate::process::Process;
 
 const LOST: &str = "the process that was sending it ended, or did not answer in time";
 const OVER: &str = "it was not delivered within its time to live";
+
+/// The columns of [`lost`] and of [`Given::read`].
+const COLUMNS: &str = "id, attempts, failures, expires_at, destination, event, kind, job, error";
 
 /// How many messages one transaction ends.
 const PAGE: i64 = 200;
@@ -26,10 +30,11 @@ pub(crate) async fn release(
     tx: &mut Tx<'_, '_>,
     dead_worker: &str,
 ) -> Result<()> {
-    tx.run("DELETE FROM mediaflow_leases WHERE holder = $1", values![dead_worker]).await?;
-    let find = "SELECT id, attempts, failures, expires_at, destination, event, kind, job, error FROM mediaflow_messages
-                WHERE state = 'sending' AND worker = $1 ORDER BY id";
-    let rows = tx.rows(find, values![dead_worker]).await?;
+    tx.run(route::RELEASE, values![dead_worker]).await?;
+    let find = format!(
+        "SELECT {COLUMNS} FROM mediaflow_messages WHERE state = 'sending' AND worker = $1 ORDER BY id"
+    );
+    let rows = tx.rows(AssertSqlSafe(find), values![dead_worker]).await?;
     let dead = lost(process, tx, &rows, i64::MAX).await?;
     tell(process, tx, &dead).await
 }
@@ -56,16 +61,15 @@ async fn log_lost(tx: &mut Tx<'_, '_>, id: i64, attempts: i64, now: Timestamp) -
 pub(super) async fn expire(outbox: &Outbox) -> Result<()> {
     let process = &outbox.process;
     let now = process.now();
-    let columns = "id, attempts, failures, expires_at, destination, event, kind, job, error";
     let expired = format!(
-        "SELECT {columns} FROM mediaflow_messages
+        "SELECT {COLUMNS} FROM mediaflow_messages
          WHERE state = 'sending' AND lease_until <= $1 AND worker <> $2 ORDER BY lease_until, id LIMIT {PAGE}"
     );
     let over = format!(
-        "SELECT {columns} FROM mediaflow_messages
+        "SELECT {COLUMNS} FROM mediaflow_messages
          WHERE state = 'pending' AND expires_at <= $1 ORDER BY expires_at, id LIMIT {PAGE}"
     );
-    let sql = |text: &str| sqlx::AssertSqlSafe(text.to_owned());
+    let sql = |text: &str| AssertSqlSafe(text.to_owned());
     let any = process.db.row(sql(&expired), values![now, &process.id]).await?.is_some()
         || process.db.row(sql(&over), values![now]).await?.is_some();
     if !any {

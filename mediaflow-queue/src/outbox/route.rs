@@ -16,8 +16,8 @@ use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
 use super::destination::Locked;
-use super::handle::{MARGIN, Outbox, policy_of, to_text};
-use crate::db::{Row, Tx, Value, places, values};
+use super::handle::{MARGIN, Outbox, to_text};
+use crate::db::{Row, Tx, Value, distinct, places, values};
 use crate::process::Process;
 
 /// How long the right to route lasts, and how often it is asked for.
@@ -115,23 +115,17 @@ fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Gives back the right to route.
-pub(super) async fn release(process: &Process) -> Result<()> {
-    let release = "DELETE FROM mediaflow_leases WHERE holder = $1";
-    process.db.run(release, values![&process.id]).await.map(drop)
-}
+/// Gives back what a process has the right to.
+pub(super) const RELEASE: &str = "DELETE FROM mediaflow_leases WHERE holder = $1";
 
 /// The marks of events that were left to others.
 async fn marks(process: &Process) -> Result<Vec<String>> {
-    let find = "WITH RECURSIVE marks (route) AS (
-            SELECT (SELECT min(route) FROM mediaflow_unrouted WHERE route > '')
-            UNION ALL
-            SELECT (SELECT min(route) FROM mediaflow_unrouted WHERE route > marks.route)
-            FROM marks WHERE marks.route IS NOT NULL
-        )
-        SELECT route FROM marks WHERE route IS NOT NULL";
-    let rows = process.db.rows(find, &[]).await?;
-    rows.iter().map(|row| row.text("route")).collect()
+    let find = format!(
+        "{} SELECT value FROM found WHERE value > ''",
+        distinct("mediaflow_unrouted", "route", "TRUE")
+    );
+    let rows = process.db.rows(AssertSqlSafe(find), &[]).await?;
+    rows.iter().map(|row| row.text("value")).collect()
 }
 
 async fn read(process: &Process, mark: &str, now: Timestamp, most: usize) -> Result<Vec<Unrouted>> {
@@ -254,11 +248,12 @@ async fn add(
     exchanged: &mut Exchanged,
 ) -> Result<()> {
     let process = &outbox.process;
+    // No terms of a channel change it.
+    let lease = now.plus(process.executor.delivery().timeout).plus(MARGIN);
     let mut rows = Vec::with_capacity(messages.len() * COLUMNS);
     for (new, event) in messages {
         let key = to_text(&new.destination);
         let at_once = new.at_once && new.thread.is_none() && locked.is_clear(&key);
-        let lease = now.plus(policy_of(process, &new.destination.channel).timeout).plus(MARGIN);
         rows.extend_from_slice(values![
             new.id,
             &new.rule,
@@ -315,10 +310,7 @@ async fn add(
 }
 
 fn message(new: &NewMessage, event: &Arc<Event>) -> Message {
-    // The targets are for the router alone.
-    let mut event = Event::clone(event);
-    event.notify.clear();
-    let mut message = Message::of(event).to(new.address.clone());
+    let mut message = Message::of(Event::clone(event)).to(new.address.clone());
     (message.id, message.rule, message.step) = (new.id, new.rule.clone(), new.step);
     message.thread = new.thread.as_ref().map(Thread::new);
     message

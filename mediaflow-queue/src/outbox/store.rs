@@ -12,12 +12,14 @@ use tokio::sync::Notify;
 use super::destination::{self, Touched};
 use super::handle::{Outbox, to_text};
 use super::{claim, expire, finish, route};
-use crate::events;
+use crate::db::values;
+use crate::failpoint::{failpoint, may_panic};
+use crate::{events, metrics};
 
 impl Outbox {
     /// Gives back the right to route: this process stops, and another one need not wait for the end of the lease.
     pub(crate) async fn close(&self) {
-        if let Err(error) = route::release(&self.process).await {
+        if let Err(error) = self.process.db.run(route::RELEASE, values![&self.process.id]).await {
             tracing::debug!(%error, "the right to route could not be given back; it ends by itself");
         }
     }
@@ -30,7 +32,7 @@ impl OutboxStore for Outbox {
     }
 
     async fn waiting(&self, channels: &[String]) -> Result<Vec<Waiting>> {
-        crate::failpoint::may_panic("loop.dispatcher");
+        may_panic("loop.dispatcher");
         claim::waiting(&self.process, channels).await
     }
 
@@ -48,12 +50,12 @@ impl OutboxStore for Outbox {
             exchanged.claimed.push(claimed);
         }
         destination::save(&mut tx, &locked, now).await?;
-        crate::failpoint::failpoint("outbox.exchange");
+        failpoint("outbox.exchange");
         transaction.commit().await?;
-        crate::failpoint::failpoint("outbox.commit");
+        failpoint("outbox.commit");
         exchanged.changed = finished.changed;
         for (channel, outcome) in finished.counted {
-            crate::metrics::delivery(&channel, outcome);
+            metrics::delivery(&channel, outcome);
         }
         if !finished.events.is_empty() {
             process.committed(finished.events);

@@ -4,7 +4,7 @@ use mediaflow_core::engine::{Engine, Shutdown, Submission, Submitted};
 use mediaflow_core::executor::Executor;
 use mediaflow_core::report::{BatchReport, JobStatus};
 use mediaflow_core::spec::JobSpec;
-use mediaflow_core::{BatchId, Error, Event, JobId, Result};
+use mediaflow_core::{BatchId, Event, JobId, Result};
 
 use super::handle::Queue;
 use crate::{jobs, work};
@@ -33,12 +33,7 @@ impl Engine for Queue {
 
     async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId> {
         let spec = jobs::replayable(self.process()?, job, spec).await?;
-        let submitted = self.jobs()?.submit(&Submission::one(spec)).await?;
-        submitted
-            .jobs
-            .first()
-            .copied()
-            .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
+        self.jobs()?.submit(&Submission::one(spec)).await?.job()
     }
 
     async fn pause(&self) -> Result<()> {

@@ -55,8 +55,8 @@ impl Postgres {
 ///
 /// A job is run at least once and reaches one terminal state, with one terminal event, exactly once. Each attempt
 /// holds a token; who holds an old one, because it was paused or cut off and another worker took over, can write
-/// neither the job's row nor its files any more. State, events and one delivery for each destination are one
-/// transaction.
+/// neither the job's row nor its files any more. A state and the events that tell of it are one transaction, and each
+/// event is routed to each of its destinations once.
 ///
 /// River knows four priorities: `10` and more, `1` to `9`, `0`, and less than `0`; within one the oldest job goes first.
 /// A job with a step `video.*` or `audio.*` waits for one of

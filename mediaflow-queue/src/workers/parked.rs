@@ -1,4 +1,3 @@
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,16 +41,15 @@ pub(crate) async fn parked(process: Arc<Process>, stop: CancellationToken) {
 
 /// One worker is enough: the oldest, whose name is the first.
 async fn for_all(process: &Process) -> Result<()> {
-    let find = "SELECT id, capability FROM mediaflow_workers ORDER BY id";
-    let workers = process.db.rows(find, &[]).await?;
-    let Some(first) = workers.first() else { return Ok(()) };
-    if first.text("id")? != process.id {
+    let first = "SELECT min(id) AS id FROM mediaflow_workers";
+    let first = process.db.row(first, &[]).await?;
+    let first = first.map(|row| row.opt_text("id")).transpose()?.flatten();
+    if first.is_none_or(|first| first != process.id) {
         return Ok(());
     }
-    let mut capabilities = HashSet::new();
-    for worker in &workers {
-        capabilities.extend(worker.opt_text("capability")?);
-    }
+    let find = "SELECT DISTINCT capability FROM mediaflow_workers WHERE capability IS NOT NULL";
+    let found = process.db.rows(find, &[]).await?;
+    let capabilities = found.iter().map(|row| row.text("capability")).collect::<Result<_>>()?;
     jobs::park_orphans(process, &capabilities).await?;
     jobs::tell_unclaimed(process).await
 }

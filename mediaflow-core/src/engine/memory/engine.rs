@@ -121,12 +121,7 @@ impl Engine for MemoryEngine {
 
     async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId> {
         let spec = self.0.lock().replayable(job, spec)?;
-        let submitted = self.submit(Submission::one(spec)).await?;
-        submitted
-            .jobs
-            .first()
-            .copied()
-            .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
+        self.submit(Submission::one(spec)).await?.job()
     }
 
     async fn pause(&self) -> Result<()> {
