@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::media::Scratch;
 use crate::time::{Clock, SystemClock, Timestamp};
-use crate::{Error, Limits, Result};
+use crate::{CpuPool, Error, Limits, Result};
 
 /// Handed to every plan and operation. Clones share everything.
 #[derive(Clone)]
@@ -80,21 +79,16 @@ impl RunContext {
         T: Send + 'static,
         F: FnOnce(&Self) -> Result<T> + Send + 'static,
     {
-        let permit = tokio::select! {
-            permit = Arc::clone(&self.shared.cpu.0).acquire_owned() => permit,
+        let place = tokio::select! {
+            place = self.shared.cpu.place() => place?,
             error = self.stopped() => return Err(error),
         };
         let cx = self.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let _place = permit;
+        let work = move || {
             cx.check()?;
             work(&cx)
-        });
-        task.await.unwrap_or_else(|e| {
-            Err(Error::internal("op.panicked", "the work panicked")
-                .help("this is a defect: please report it with the file that caused it")
-                .because(e))
-        })
+        };
+        self.shared.cpu.run(place, work).await
     }
 
     /// Says how far this part is, from 0 to 1. What goes back is ignored: progress only grows.
@@ -242,23 +236,5 @@ impl RunContextBuilder {
 impl fmt::Debug for RunContextBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunContextBuilder").finish_non_exhaustive()
-    }
-}
-
-/// A bound on how many pieces of pixel work run at once. Clones share the places.
-#[derive(Clone, Debug)]
-pub struct CpuPool(Arc<Semaphore>);
-
-impl CpuPool {
-    /// With this many places, at least one.
-    #[must_use]
-    pub fn new(places: usize) -> Self {
-        Self(Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS))))
-    }
-
-    /// With a place for each core that this process may use.
-    #[must_use]
-    pub fn per_core() -> Self {
-        Self::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
     }
 }

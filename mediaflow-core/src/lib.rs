@@ -20,6 +20,7 @@
 
 pub mod backend;
 mod context;
+mod cpu;
 pub mod engine;
 mod error;
 pub mod event;
@@ -49,7 +50,8 @@ mod time;
 pub mod wire;
 
 pub use async_trait::async_trait;
-pub use context::{CpuPool, RunContext, RunContextBuilder};
+pub use context::{RunContext, RunContextBuilder};
+pub use cpu::CpuPool;
 pub use error::{Error, ErrorKind, Failure, Result, Retry};
 pub use event::{Event, EventKind};
 pub use host::{BatchHandle, BatchTicket, Builder, JobHandle, Mediaflow};
