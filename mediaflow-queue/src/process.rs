@@ -105,7 +105,7 @@ impl Process {
     pub(crate) fn wake(&self, queue: &str) {
         static TURN: AtomicU64 = AtomicU64::new(0);
         let odd = TURN.fetch_add(1, Ordering::Relaxed) % 64;
-        let poll = poll(&self.db) + Duration::from_millis(odd);
+        let poll = poll(&self.db, queue) + Duration::from_millis(odd);
         let config = queue_config(&self.executor, queue, poll);
         if let Err(error) = self.river.local_queues().update(queue, config) {
             tracing::debug!(%error, queue, "River can not be woken; it will look by itself");
@@ -161,9 +161,10 @@ impl fmt::Debug for Process {
 }
 
 /// How often River looks by itself for work that nobody has told it of. A file is watched anyway, and each look has
-/// SQLite compile its query again.
-pub(crate) fn poll(db: &Db) -> Duration {
-    Duration::from_secs(if db.file().is_some() { 2 } else { 1 })
+/// SQLite compile its query again. What was parked before, and whoever took it up is not told of, can wait a little more.
+pub(crate) fn poll(db: &Db, queue: &str) -> Duration {
+    let every = Duration::from_secs(if db.file().is_some() { 2 } else { 1 });
+    if classes().contains(&queue) { every } else { every * 4 }
 }
 
 /// How many of a class run at once here.

@@ -25,6 +25,7 @@ on_both! {
     an_old_spec_is_brought_up_to_date
     a_submitter_sees_what_workers_do
     a_running_job_is_cancelled_from_elsewhere
+    a_cancellation_that_was_not_heard_is_found
     a_batch_waits_for_jobs_that_were_known_before
 }
 
@@ -196,6 +197,19 @@ async fn a_running_job_is_cancelled_from_elsewhere(database: Database) {
     for media in [submitter, worker] {
         shut(media).await;
     }
+}
+
+/// The row says so, and River says nothing: as if the worker had not been listening.
+async fn a_cancellation_that_was_not_heard_is_found(database: Database) {
+    let process = Process::new();
+    process.fake.script("encode", [Behaviour::Block]);
+    let worker = process.start(database.queue().lease(Duration::from_secs(4))).await;
+    let job = worker.submit(work("encode")).await.unwrap();
+    soon("start", process.fake.begun("encode", 1)).await;
+    database.run("UPDATE mediaflow_jobs SET cancelled = 1").await;
+    let status = soon("end", job.ended()).await.unwrap();
+    assert_eq!(status.state, JobState::Cancelled);
+    shut(worker).await;
 }
 
 async fn a_batch_waits_for_jobs_that_were_known_before(database: Database) {

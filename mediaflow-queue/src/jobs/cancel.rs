@@ -42,3 +42,19 @@ pub(crate) async fn cancel(process: &Process, job: JobId) -> Result<()> {
     }
     Ok(())
 }
+
+/// Stops what this process works on and somebody has cancelled elsewhere. River tells of it at once, and once: who is not
+/// listening at that moment, because its connection was cut or has just been opened, would never hear of it.
+pub(crate) async fn stop_cancelled(process: &Process) -> Result<()> {
+    if process.active().is_empty() {
+        return Ok(());
+    }
+    let find = "SELECT river FROM mediaflow_jobs WHERE worker = $1 AND cancelled = 1
+        UNION ALL
+        SELECT p.river FROM mediaflow_parts p JOIN mediaflow_jobs j ON j.id = p.job
+        WHERE p.worker = $1 AND (j.cancelled = 1 OR j.ended_at IS NOT NULL)";
+    for row in process.db.rows(find, values![&process.id]).await? {
+        process.stop(row.int("river")?);
+    }
+    Ok(())
+}

@@ -14,7 +14,7 @@ mod start;
 mod status;
 mod submit;
 
-pub(crate) use cancel::cancel;
+pub(crate) use cancel::{cancel, stop_cancelled};
 pub(crate) use end::{End, asked, fail_by_name, give_back, progress, retry};
 pub(crate) use groups::Jobs;
 pub(crate) use lock::lock_held;

@@ -26,7 +26,8 @@ const STUCK: Duration = Duration::from_secs(10 * 365 * 86_400);
 pub(crate) fn client(cell: &JobsCell, db: &Db, executor: &Executor, id: &str) -> Result<Client> {
     let builder = match db {
         #[cfg(feature = "sqlite")]
-        Db::Sqlite(db) => Client::builder(db.write.clone()),
+        // Its messages are rows that it looks for ten times a second. Whoever watches the file hears sooner.
+        Db::Sqlite(db) => Client::builder(db.write.clone()).without_notifications(),
         #[cfg(feature = "postgres")]
         Db::Postgres(db) => {
             let river = riverqueue::database::PostgresDatabase::new(db.pool.clone());
@@ -48,7 +49,7 @@ pub(crate) fn client(cell: &JobsCell, db: &Db, executor: &Executor, id: &str) ->
         .into_iter()
         .fold(builder, |builder, class| {
             let own = queue_of(class, &executor.capability());
-            let config = |queue: &str| queue_config(executor, queue, poll(db));
+            let config = |queue: &str| queue_config(executor, queue, poll(db, queue));
             builder.queue(class, config(class)).queue(own.clone(), config(&own))
         })
         .build()

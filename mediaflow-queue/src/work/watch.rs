@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::db::classes;
 use crate::failpoint::may_panic;
+use crate::jobs;
 use crate::process::Process;
 use crate::supervise::supervise;
 
@@ -71,9 +72,12 @@ async fn wake(process: Arc<Process>, written: Arc<Notify>) {
                 _ => tokio::time::sleep(EVERY).await,
             }
         };
-        if version.replace(others).is_some_and(|known| known != others) {
+        if version.replace(others) != Some(others) {
             classes().into_iter().for_each(|class| process.wake(class));
             process.deliveries.notify_one();
+            if let Err(error) = jobs::stop_cancelled(&process).await {
+                tracing::debug!(%error, "what was cancelled elsewhere can not be read; it is looked for again");
+            }
         }
     }
 }

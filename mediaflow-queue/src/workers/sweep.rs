@@ -12,7 +12,7 @@ use super::{staged, takeover};
 use crate::db::{Db, Row, values};
 use crate::failpoint::may_panic;
 use crate::process::Process;
-use crate::{metrics, stats};
+use crate::{jobs, metrics, stats};
 
 /// How often the gauges are refreshed.
 const GAUGES: Duration = Duration::from_secs(15);
@@ -72,6 +72,7 @@ impl Sweeper {
 
     async fn turn(&mut self, process: &Process) -> Result<()> {
         may_panic("loop.sweeper");
+        jobs::stop_cancelled(process).await?;
         let lease = process.settings.lease;
         let (workers, all) = looked_after(process).await?;
         let longer =
