@@ -9,7 +9,7 @@ use tracing::Instrument as _;
 use super::DestinationKey;
 use crate::executor::Executor;
 use crate::notify::{Answer, DeliveryContext, Message, NotifyError, Receipt};
-use crate::{Clock, Error, Timestamp};
+use crate::{BatchId, Clock, Error, EventId, EventKind, JobId, Timestamp};
 
 /// A message that this process sends, under a lease.
 #[derive(Debug)]
@@ -27,8 +27,50 @@ pub struct Claimed {
     pub expires_at: Timestamp,
     /// It finds out whether the destination works again.
     pub probe: bool,
-    /// What is sent. A stored message that can not be read is an error, and is left to a worker that can.
-    pub message: Result<Box<Message>, Error>,
+    /// What is sent, or why it can not be.
+    pub message: Result<Box<Message>, Box<Unsendable>>,
+}
+
+/// A stored message that can not be sent here: its channel refuses the address, as it is configured in this process, or a
+/// newer build has written it. It is tried again on the schedule, by a process that can perhaps, and then given up; where
+/// it goes has no part in that.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Unsendable {
+    /// Why.
+    pub error: Error,
+    /// What it tells of.
+    pub about: About,
+}
+
+impl Unsendable {
+    /// This one, for this reason.
+    #[must_use]
+    pub fn new(error: Error, about: About) -> Self {
+        Self { error, about }
+    }
+}
+
+/// What a message tells of, in so far as its row says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct About {
+    /// The first event.
+    pub event: EventId,
+    /// Its kind.
+    pub kind: EventKind,
+    /// The job.
+    pub job: Option<JobId>,
+    /// The batch.
+    pub batch: Option<BatchId>,
+}
+
+impl About {
+    /// An event of this kind, about this job.
+    #[must_use]
+    pub fn new(event: EventId, kind: EventKind, job: Option<JobId>) -> Self {
+        Self { event, kind, job, batch: None }
+    }
 }
 
 /// One attempt that has been made, and is not written down yet.
@@ -59,7 +101,7 @@ const FAILED: usize = 20_000;
 impl Claimed {
     /// This message, to be sent to this destination.
     #[must_use]
-    pub fn new(id: i64, destination: DestinationKey, message: Result<Message, Error>) -> Self {
+    pub fn new(id: i64, destination: DestinationKey, message: Result<Message, Unsendable>) -> Self {
         Self {
             id,
             destination,
@@ -67,7 +109,7 @@ impl Claimed {
             failures: 0,
             expires_at: Timestamp::from_millis(u64::MAX),
             probe: false,
-            message: message.map(Box::new),
+            message: message.map(Box::new).map_err(Box::new),
         }
     }
 
@@ -77,10 +119,17 @@ impl Claimed {
         self.message.as_ref().is_ok_and(|message| message.address.is_none())
     }
 
-    /// Whether it tells of a failure to tell: what becomes of it is told to nobody.
+    /// What it tells of.
     #[must_use]
-    pub fn tells_of_failure(&self) -> bool {
-        self.message.as_ref().is_ok_and(|message| message.event().kind.is_of_delivery())
+    pub fn about(&self) -> About {
+        match &self.message {
+            Ok(message) => {
+                let event = message.event();
+                let about = About::new(event.id, event.kind.clone(), event.job);
+                About { batch: event.batch, ..about }
+            }
+            Err(unsendable) => unsendable.about.clone(),
+        }
     }
 }
 
@@ -88,11 +137,23 @@ impl Claimed {
 pub(super) async fn send(executor: Executor, clock: Arc<dyn Clock>, claimed: Claimed) -> Attempted {
     let at = clock.now();
     let began = Instant::now();
+    let sending = AssertUnwindSafe(attempt(&executor, at, &claimed));
+    let (result, answer) = sending
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| (Err(NotifyError::retryable("the notifier panicked")), None));
+    Attempted { claimed, at, took: began.elapsed(), result, answer }
+}
+
+async fn attempt(
+    executor: &Executor,
+    at: Timestamp,
+    claimed: &Claimed,
+) -> (Result<Receipt, NotifyError>, Option<Answer>) {
     let message = match &claimed.message {
         Ok(message) => message,
-        Err(error) => {
-            let result = Err(NotifyError::retryable(error.to_string()));
-            return Attempted { claimed, at, took: Duration::ZERO, result, answer: None };
+        Err(unsendable) => {
+            return (Err(NotifyError::retryable(unsendable.error.to_string())), None);
         }
     };
     let own = || executor.notifier(&claimed.destination.channel).ok()?.own_address();
@@ -106,9 +167,7 @@ pub(super) async fn send(executor: Executor, clock: Arc<dyn Clock>, claimed: Cla
         attempt = claimed.attempt
     );
     let sent = async {
-        let sending = executor.deliver(&claimed.destination.channel, message, &cx);
-        let sent = AssertUnwindSafe(sending).catch_unwind().await;
-        let result = sent.unwrap_or_else(|_| Err(NotifyError::retryable("the notifier panicked")));
+        let result = executor.deliver(&claimed.destination.channel, message, &cx).await;
         // Reasons go into logs and events; receivers repeat what they were asked, and notifiers what they were told.
         let result = result.map_err(|error| match &address {
             Some(address) => error.because(|reason| address.redact(reason).into_owned()),
@@ -123,7 +182,7 @@ pub(super) async fn send(executor: Executor, clock: Arc<dyn Clock>, claimed: Cla
     let result = sent.instrument(span).await;
     let kept = if result.is_ok() { ARRIVED } else { FAILED };
     let answer = cx.answer().map(|answer| answer.without(address.as_ref()).cut(kept));
-    Attempted { claimed, at, took: began.elapsed(), result, answer }
+    (result, answer)
 }
 
 impl Attempted {
@@ -151,11 +210,10 @@ impl Attempted {
         self.answer.as_ref().map(|answer| answer.status).or(told)
     }
 
-    /// Why it failed, as a database takes it: 2,000 characters at most, and no NUL.
+    /// Why it failed: 2,000 characters at most.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
-        let reason = self.result.as_ref().err()?.reason();
-        Some(reason.chars().take(REASON).map(|c| if c == '\0' { '\u{fffd}' } else { c }).collect())
+        Some(self.result.as_ref().err()?.reason().chars().take(REASON).collect())
     }
 
     /// The receiver's own name for what arrived.

@@ -1,4 +1,4 @@
-use super::{Attempted, DestinationKey, Disposition};
+use super::{About, Attempted, DestinationKey, Disposition};
 use crate::event::{DeliveryFailure, Event, EventData};
 use crate::executor::DeliveryPolicy;
 use crate::notify::Address;
@@ -36,7 +36,7 @@ pub struct DestinationState {
 #[non_exhaustive]
 pub struct Effects {
     /// What is to be told: `delivery.failed`, of which `dead` and `waiting` are still to be counted.
-    pub failed: Option<(DeliveryFailure, Event)>,
+    pub failed: Option<(DeliveryFailure, About)>,
     /// It has just been disabled: what waits there is given up.
     pub disabled: bool,
     /// Job's own addresses of which nobody is there any more: what waits for them is given up.
@@ -106,7 +106,14 @@ impl DestinationState {
         effects: &mut Effects,
     ) {
         let (claimed, own) = (&attempted.claimed, attempted.claimed.is_own());
-        let address = claimed.message.as_ref().ok().and_then(|message| message.address.as_ref());
+        let Ok(message) = &claimed.message else {
+            // Nothing was sent there.
+            self.probed(claimed.probe);
+            self.reason.get_or_insert_with(|| attempted.reason().unwrap_or_default());
+            self.tell(attempted, disposition, effects);
+            return;
+        };
+        let address = message.address.as_ref();
         match &attempted.result {
             Ok(_) => return self.worked(),
             // Nothing was learnt about the destination.
@@ -164,20 +171,19 @@ impl DestinationState {
 
     /// Whoever is refused for the first time is told of, and whoever has lost a message, once.
     fn tell(&mut self, attempted: &Attempted, disposition: Disposition, effects: &mut Effects) {
-        let claimed = &attempted.claimed;
+        let (claimed, about) = (&attempted.claimed, attempted.claimed.about());
         let refused = matches!(attempted.result, Err(NotifyError::Auth { .. }));
-        if self.told || !(refused || disposition == Disposition::Dead) || claimed.tells_of_failure()
-        {
+        // What becomes of the news that something could not be told is told to nobody.
+        let loses = refused || disposition == Disposition::Dead;
+        if self.told || !loses || about.kind.is_of_delivery() {
             return;
         }
-        let Ok(message) = &claimed.message else { return };
         self.told = true;
-        let event = message.event();
-        let reason = self.reason.clone().unwrap_or_default();
-        let mut failure = DeliveryFailure::new(&*claimed.destination.channel, event.id, reason);
+        let reason = attempted.reason().unwrap_or_default();
+        let mut failure = DeliveryFailure::new(&*claimed.destination.channel, about.event, reason);
         failure.destination.clone_from(&claimed.destination.name);
         failure.attempts = claimed.attempt;
-        effects.failed = Some((failure, event.clone()));
+        effects.failed = Some((failure, about));
     }
 
     fn worked(&mut self) {

@@ -12,7 +12,7 @@ use super::router::{Route, route};
 use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Exchange, OutboxStore, Routed};
 use crate::executor::Executor;
 use crate::shutdown::Shutdown;
-use crate::{Clock, Result, Timestamp};
+use crate::{Clock, Error, ErrorKind, Result, Timestamp};
 
 /// How often what has run out is looked for.
 const EXPIRE: Duration = Duration::from_secs(1);
@@ -26,6 +26,9 @@ const TOGETHER: usize = 256;
 
 /// How long outcomes wait for others that are written down with them.
 const COLLECT: Duration = Duration::from_millis(20);
+
+/// How long an event waits whose messages the store refuses.
+const LEFT_OUT: Duration = Duration::from_secs(60);
 
 /// How long giving back may take when the process has to end.
 const GIVE_BACK: Duration = Duration::from_secs(5);
@@ -52,6 +55,8 @@ pub struct Dispatcher {
     done: Vec<Attempted>,
     /// Messages of both.
     held: HashSet<i64>,
+    /// Messages that were sent and whose outcomes the store refused: their leases end.
+    left_out: HashSet<i64>,
     /// Events that are being routed, one group after the other so that they stay in order.
     routing: Option<AbortOnDropHandle<Vec<Routed>>>,
     /// What was routed and is not written down yet.
@@ -62,6 +67,8 @@ pub struct Dispatcher {
     route_at: Option<Timestamp>,
     /// An exchange has failed, and may have been stored all the same.
     unsure: bool,
+    /// An exchange was refused for what was in it: until all of that is through, one thing is written at a time.
+    careful: bool,
     exchanged_at: Instant,
     pace: Pace,
 }
@@ -117,11 +124,13 @@ impl Dispatcher {
             sending: JoinSet::new(),
             done: Vec::new(),
             held: HashSet::new(),
+            left_out: HashSet::new(),
             routing: None,
             routed: Vec::new(),
             more_events: false,
             route_at: None,
             unsure: false,
+            careful: false,
             exchanged_at: Instant::now(),
             pace: Pace::new(),
         }
@@ -186,11 +195,12 @@ impl Dispatcher {
     /// One step: look what waits, if it is time to; write down what was sent and routed, and claim what can be sent.
     async fn round(&mut self) -> Result<()> {
         if self.unsure {
-            self.store.reconcile(&self.held).await?;
+            let known = self.held.union(&self.left_out).copied().collect();
+            self.store.reconcile(&known).await?;
             self.unsure = false;
         }
         if Instant::now() >= self.pace.expire_at {
-            self.store.expire().await?;
+            self.store.expire(&self.held).await?;
             self.pace.expire_at = Instant::now() + EXPIRE;
         }
         if Instant::now() >= self.pace.look_at {
@@ -232,16 +242,26 @@ impl Dispatcher {
             return Ok(());
         }
         self.exchanged_at = Instant::now();
+        let (mut done, mut routed) = (self.done.len(), self.routed.len());
+        if self.careful {
+            self.careful = done + routed + claims.len() > 1;
+            done = done.min(1);
+            routed = routed.min(1 - done);
+            claims.truncate(1 - done - routed);
+        }
         self.unsure = true;
-        let exchanged = {
-            let exchange = Exchange::new(&self.done, &self.routed, &claims);
-            self.store.exchange(exchange).await?
+        let exchange = Exchange::new(&self.done[..done], &self.routed[..routed], &claims);
+        let exchanged = match self.store.exchange(exchange).await {
+            Err(error) if error.kind() != ErrorKind::Transient => {
+                return self.refused(done, routed, &claims, error);
+            }
+            exchanged => exchanged?,
         };
         self.unsure = false;
-        for sent in self.done.drain(..) {
+        for sent in self.done.drain(..done) {
             self.held.remove(&sent.claimed.id);
         }
-        let routed = std::mem::take(&mut self.routed);
+        let routed: Vec<_> = self.routed.drain(..routed).collect();
         let later = routed.iter().filter_map(|routed| match routed.route {
             Route::Later(until) => Some(until),
             Route::Messages(_) | Route::Unknown => None,
@@ -264,6 +284,40 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// The store does not take an exchange, and would not at another time. Everything in it is written by itself; what is
+    /// refused then is left out, so that nobody else waits for it: a message until its lease ends, which counts against
+    /// it, an event for a while, and a destination until the next look.
+    fn refused(
+        &mut self,
+        done: usize,
+        routed: usize,
+        claims: &[ClaimRequest],
+        error: Error,
+    ) -> Result<()> {
+        self.careful = true;
+        if done + routed + claims.len() > 1 {
+            return Err(error);
+        }
+        self.unsure = false;
+        for sent in self.done.drain(..done) {
+            tracing::error!(%error, message = sent.claimed.id, "an attempt can not be written down");
+            self.held.remove(&sent.claimed.id);
+            self.left_out.insert(sent.claimed.id);
+        }
+        for mut routed in self.routed.drain(..routed).collect::<Vec<_>>() {
+            tracing::error!(%error, event = routed.seq, "what follows for an event can not be written down");
+            if !matches!(routed.route, Route::Later(_)) {
+                routed.route = Route::Later(self.clock.now().plus(LEFT_OUT));
+                self.routed.push(routed);
+            }
+        }
+        for request in claims {
+            tracing::error!(%error, channel = request.key.channel, "nothing can be claimed for a destination");
+            self.queues.forget(&request.key);
+        }
+        Ok(())
+    }
+
     /// Decides which new messages are sent at once.
     fn choose_at_once(&mut self, failed: &HashSet<DestinationKey>) {
         let mut of_destination: HashMap<DestinationKey, usize> = HashMap::new();
@@ -281,6 +335,7 @@ impl Dispatcher {
                 let in_channel = of_channel.entry(key.channel.clone()).or_default();
                 let with_reports = of_batch && *reports > 0;
                 message.at_once = !(failed.contains(key) || with_reports)
+                    && message.refused.is_none()
                     && (*taken).max(*in_channel) < self.queues.at_once(key, policy);
                 *taken += usize::from(message.at_once);
                 *in_channel += usize::from(message.at_once);

@@ -1,6 +1,11 @@
+use std::time::Duration;
+
 use super::Attempted;
 use crate::executor::DeliveryPolicy;
 use crate::{NotifyError, Timestamp};
+
+/// How often a receiver may ask for patience before it is asked less often than it wants.
+const PATIENCE: u32 = 20;
 
 /// What becomes of a message after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +29,9 @@ impl Disposition {
     ///
     /// What is the message's own fault counts: its schedule ends. What is the destination's fault does not: a receiver
     /// that asks for patience, that refuses our credentials, or that is known to be down and was only probed. Then the
-    /// message's time to live is its end.
+    /// message's time to live is its end, and the waits become longer all the same: with each attempt at a job's own
+    /// address that refuses our credentials, since nothing else holds them up as a pause does those of a host's endpoint,
+    /// and with each after the first twenty at a receiver that always asks for a moment.
     #[must_use]
     pub fn of(attempted: &Attempted, policy: &DeliveryPolicy, now: Timestamp) -> Self {
         let claimed = &attempted.claimed;
@@ -37,19 +44,29 @@ impl Disposition {
                 | NotifyError::Unsupported { .. },
             ) => return Self::Dead,
             Err(NotifyError::Throttled { .. } | NotifyError::Auth { .. }) => false,
+            Err(_) if claimed.message.is_err() => true,
             Err(NotifyError::Retryable { .. } | NotifyError::Ambiguous { .. }) => !claimed.probe,
             // The host's own endpoint may have been taken down by mistake: days pass before that is believed.
             Err(NotifyError::Gone { .. }) => false,
         };
         let asked = attempted.result.as_ref().err().and_then(NotifyError::after);
-        Self::again(
-            claimed.failures,
-            counted,
-            asked.unwrap_or_default(),
-            claimed.expires_at,
-            policy,
-            now,
-        )
+        let place = match &attempted.result {
+            Err(NotifyError::Auth { .. }) if !claimed.is_own() => claimed.attempt,
+            Err(NotifyError::Throttled { .. }) => claimed.attempt.saturating_sub(PATIENCE),
+            _ => 0,
+        };
+        let wait = if counted {
+            policy.wait(claimed.failures.saturating_add(1), asked.unwrap_or_default())
+        } else {
+            let (place, asked) =
+                (place.max(claimed.failures.saturating_add(1)), asked.unwrap_or_default());
+            let wait = policy.wait_uncounted(place, asked);
+            // Who says how long to wait is asked again not much later than that.
+            let longest = policy.pause(u32::MAX).max(asked.min(policy.longest));
+            let throttled = matches!(attempted.result, Err(NotifyError::Throttled { .. }));
+            Some(if throttled { wait.min(longest) } else { wait })
+        };
+        Self::again(claimed.failures, counted, wait, claimed.expires_at, now)
     }
 
     /// After an attempt of which nothing is known: the process that made it ended, or did not answer within its lease.
@@ -61,37 +78,30 @@ impl Disposition {
         policy: &DeliveryPolicy,
         now: Timestamp,
     ) -> Self {
-        Self::again(failures, true, std::time::Duration::ZERO, expires_at, policy, now)
+        let wait = policy.wait(failures.saturating_add(1), Duration::ZERO);
+        Self::again(failures, true, wait, expires_at, now)
     }
 
     fn again(
         failures: u32,
         counted: bool,
-        asked: std::time::Duration,
+        wait: Option<Duration>,
         expires_at: Timestamp,
-        policy: &DeliveryPolicy,
         now: Timestamp,
     ) -> Self {
-        let after = failures.saturating_add(1);
-        let wait = if counted {
-            policy.wait(after, asked)
-        } else {
-            Some(policy.wait_uncounted(after, asked))
-        };
         let due = wait.map(|wait| now.plus(wait)).filter(|due| *due <= expires_at);
-        let failures = if counted { after } else { failures };
+        let failures = failures.saturating_add(u32::from(counted));
         due.map_or(Self::Dead, |due| Self::Again { due, failures })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::super::{Claimed, DestinationKey};
+    use super::super::{About, Claimed, DestinationKey, Unsendable};
     use super::*;
     use crate::event::{Event, EventData, EventKind};
     use crate::notify::{Address, Message};
+    use crate::{Error, EventId};
 
     const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
@@ -137,6 +147,36 @@ mod tests {
         assert_eq!(Disposition::of(&late, &policy(), NOW), again(60, 9));
         let probe = attempted(NotifyError::retryable("down"), true, |claimed| claimed.probe = true);
         assert_eq!(Disposition::of(&probe, &policy(), NOW), again(5, 0));
+    }
+
+    #[test]
+    fn a_jobs_own_address_that_refuses_is_asked_less_and_less_often() {
+        let wait = |attempt| {
+            let refused = NotifyError::Auth { reason: "401".into() };
+            let refused = attempted(refused, false, |claimed| claimed.attempt = attempt);
+            Disposition::of(&refused, &policy(), NOW)
+        };
+        assert_eq!([wait(1), wait(2), wait(9)], [again(5, 0), again(60, 0), again(60, 0)]);
+        let wait = |attempt| {
+            let after = Some(Duration::from_secs(1));
+            let throttled = NotifyError::Throttled { after, reason: "429".into() };
+            let throttled = attempted(throttled, true, |claimed| claimed.attempt = attempt);
+            Disposition::of(&throttled, &policy(), NOW)
+        };
+        assert_eq!([wait(20), wait(21), wait(22)], [again(5, 0), again(5, 0), again(60, 0)]);
+    }
+
+    #[test]
+    fn what_can_not_be_sent_ends_with_its_schedule() {
+        let end = |failures| {
+            let unsendable = attempted(NotifyError::retryable("newer"), true, |claimed| {
+                let about = About::new(EventId::new(), EventKind::JobFailed, None);
+                claimed.message = Err(Box::new(Unsendable::new(Error::input("a", "no"), about)));
+                (claimed.failures, claimed.probe) = (failures, true);
+            });
+            Disposition::of(&unsendable, &policy(), NOW)
+        };
+        assert_eq!([end(0), end(1), end(2)], [again(5, 1), again(60, 2), Disposition::Dead]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod rate;
 mod router;
 mod store;
 
-pub use attempt::{Attempted, Claimed};
+pub use attempt::{About, Attempted, Claimed, Unsendable};
 pub use destination::{DestinationState, Effects};
 pub use dispatcher::Dispatcher;
 pub use disposition::Disposition;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 
 use super::DestinationKey;
-use crate::event::Event;
+use crate::event::{DeliveryFailure, Event};
 use crate::executor::Executor;
 use crate::notify::{Address, Recipient};
 use crate::{Clock, Error, MessageId, Result, Timestamp};
@@ -76,6 +76,8 @@ pub struct NewMessage {
     pub expires_at: Timestamp,
     /// It is sent by the process that stores it, without waiting to be claimed.
     pub at_once: bool,
+    /// Why it is given up before it is sent: its channel refuses the address.
+    pub refused: Option<String>,
 }
 
 /// How long finding the recipients of one event may take.
@@ -129,13 +131,7 @@ async fn one(executor: &Executor, event: &Event, now: Timestamp) -> Route {
             configured
         }
     };
-    let message = |recipient| match message(executor, event, recipient, now) {
-        Ok(message) => Some(message),
-        Err(error) => {
-            tracing::warn!(event = %event.id, %error, "a recipient can not be told");
-            None
-        }
-    };
+    let message = |recipient| message(executor, event, recipient, now);
     Route::Messages(recipients.into_iter().filter_map(message).collect())
 }
 
@@ -143,20 +139,33 @@ fn failed(what: &'static str) -> Error {
     Error::transient("notify.recipients", what)
 }
 
+/// The message for a recipient; none if its channel is that of another process, which routes for it.
 fn message(
     executor: &Executor,
     event: &Event,
     recipient: Recipient,
     now: Timestamp,
-) -> Result<NewMessage> {
+) -> Option<NewMessage> {
     let Recipient { channel, to, thread } = recipient;
-    let notifier = executor.notifier(&channel)?;
+    let Ok(notifier) = executor.notifier(&channel) else {
+        tracing::warn!(event = %event.id, channel, "a recipient is of a channel that is not there");
+        return None;
+    };
     let terms = notifier.terms();
-    let address = to.map(|to| notifier.address(&to)).transpose()?;
+    let (address, refused) = match to.map(|to| (notifier.address(&to), to)) {
+        None => (None, None),
+        Some((Ok(address), _)) => (Some(address), None),
+        Some((Err(error), to)) => {
+            let address = Address::opaque(to);
+            let reason = address.redact(&error.to_string()).into_owned();
+            tracing::warn!(event = %event.id, channel, reason, "a recipient can not be told");
+            (Some(address), Some(reason))
+        }
+    };
     let own = if address.is_none() { notifier.own_address() } else { None };
     let destination = DestinationKey::of(&channel, address.as_ref().or(own.as_ref()), terms.scope);
     let worth = terms.time_to_live.unwrap_or(executor.delivery().time_to_live);
-    Ok(NewMessage {
+    Some(NewMessage {
         id: event.id.into(),
         recipient: address.as_ref().map(Address::digest).unwrap_or_default(),
         rule: channel,
@@ -167,5 +176,18 @@ fn message(
         thread,
         expires_at: now.plus(worth),
         at_once: false,
+        refused,
     })
+}
+
+impl NewMessage {
+    /// What is told of one that was refused, for which it is the first event that is not told.
+    #[must_use]
+    pub fn failure(&self, event: &Event) -> Option<DeliveryFailure> {
+        let reason = self.refused.as_ref().filter(|_| !event.kind.is_of_delivery())?;
+        let mut failure = DeliveryFailure::new(&*self.destination.channel, event.id, &**reason);
+        failure.destination.clone_from(&self.destination.name);
+        failure.dead = 1;
+        Some(failure)
+    }
 }

@@ -40,11 +40,12 @@ pub trait OutboxStore: fmt::Debug + Send + Sync + 'static {
     /// The store can not be written.
     async fn reconcile(&self, held: &HashSet<i64>) -> Result<()>;
 
-    /// Ends what has run out: leases of processes that are gone, messages that are not worth sending any more.
+    /// Ends what has run out: messages that are not worth sending any more, and leases, but those of `held`, which this
+    /// process sends at this moment: what a dispatcher held that a defect has ended is left to the next one.
     ///
     /// # Errors
     /// The store can not be written.
-    async fn expire(&self) -> Result<()>;
+    async fn expire(&self, held: &HashSet<i64>) -> Result<()>;
 
     /// Writes down what was sent, and gives back all else that this process has claimed: it stops.
     ///
@@ -88,6 +89,12 @@ impl<'a> Exchange<'a> {
         claims: &'a [ClaimRequest],
     ) -> Self {
         Self { done, routed, claims }
+    }
+
+    /// Nothing but these attempts.
+    #[must_use]
+    pub fn of(done: &'a [Attempted]) -> Self {
+        Self { done, routed: &[], claims: &[] }
     }
 }
 

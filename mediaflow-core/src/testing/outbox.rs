@@ -39,6 +39,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         addresses_of_one_origin_share_a_breaker
         a_time_to_live_ends_what_waits
         recipients_are_found_and_found_again
+        a_recipient_that_its_channel_refuses_is_told_of
         terms_of_a_channel_are_kept
         a_thread_goes_on
         a_batch_is_told_in_numbers
@@ -362,6 +363,30 @@ async fn recipients_are_found_and_found_again<E: Engine>(host: Host<E>) {
     let told = running.until("looked/up", 1, 5 * SECOND).await;
     running.hooks.told(2).await;
     assert_eq!(running.hooks.of("a")[0].event.id, told[0].event.id);
+    running.done().await;
+}
+
+/// Finds an address that its channel does not take.
+#[derive(Debug)]
+struct Wrong;
+
+#[async_trait]
+impl Recipients for Wrong {
+    async fn find(&self, event: &Event, mut found: Vec<Recipient>) -> Result<Vec<Recipient>> {
+        if event.kind == EventKind::JobCreated {
+            found.push(Recipient::new("hooks").to("refused/secret-7"));
+        }
+        Ok(found)
+    }
+}
+
+async fn a_recipient_that_its_channel_refuses_is_told_of<E: Engine>(host: Host<E>) {
+    let running = host.start_with(created(), |builder| builder.recipients(Wrong)).await;
+    running.tell("a").await;
+    let failure = running.failures(1).await.remove(0);
+    assert_eq!((failure.channel.as_str(), failure.dead, failure.attempts), ("hooks", 1, 0));
+    assert_eq!(failure.reason, "`[REDACTED]` is no address");
+    running.hooks.told(1).await;
     running.done().await;
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::event::{Event, EventKind};
 use crate::notify::{Address, DeliveryContext, Message, Notifier, NotifyError, Receipt, Terms};
-use crate::{Result, Timestamp};
+use crate::{Error, Result, Timestamp};
 
 /// What a [`ScriptedNotifier`] does in one attempt.
 #[derive(Clone, Debug)]
@@ -43,7 +43,8 @@ pub struct Told {
 }
 
 /// The notifier `hooks`, which does what a test says, address by address. An address is an origin and, after a slash,
-/// anything: `a`, `a/1`. It takes everything, unless told otherwise. Clones share.
+/// anything: `a`, `a/1`. The origin `refused` is none that it takes. It takes everything else, unless told otherwise.
+/// Clones share.
 #[derive(Clone, Debug)]
 pub struct ScriptedNotifier {
     name: String,
@@ -131,6 +132,9 @@ impl Notifier for ScriptedNotifier {
 
     fn address(&self, text: &str) -> Result<Address> {
         let origin = text.split_once('/').map_or(text, |(origin, _)| origin);
+        if origin == "refused" {
+            return Err(Error::input("notify.address", format!("`{text}` is no address")));
+        }
         Ok(Address::at(origin, text))
     }
 

@@ -29,10 +29,10 @@ from! {
     bool => |value| Self::Int(Some(value.into())),
     Option<i64> => |value| Self::Int(value),
     f32 => |value| Self::Real(value.into()),
-    &str => |value| Self::Text(Some(value.to_owned())),
-    &String => |value| Self::Text(Some(value.clone())),
-    String => |value| Self::Text(Some(value)),
-    Option<String> => |value| Self::Text(value),
+    &str => |value| Self::from(value.to_owned()),
+    &String => |value| Self::from(value.clone()),
+    String => |value| Self::from(Some(value)),
+    Option<String> => |value| Self::Text(value.map(without_nul)),
     mediaflow_core::JobId => |value| Self::Text(Some(value.to_string())),
     mediaflow_core::BatchId => |value| Self::Text(Some(value.to_string())),
     mediaflow_core::EventId => |value| Self::Text(Some(value.to_string())),
@@ -41,6 +41,11 @@ from! {
     Option<mediaflow_core::BatchId> => |value| Self::Text(value.map(|id| id.to_string())),
     mediaflow_core::Timestamp => |value| Self::Int(i64::try_from(value.millis()).ok()),
     Option<mediaflow_core::Timestamp> => |value| Self::Int(value.and_then(|time| i64::try_from(time.millis()).ok())),
+}
+
+/// PostgreSQL takes no NUL in a text, and one that a receiver has sent must not keep everything else from being written.
+fn without_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
 /// The values of a statement.

@@ -1,7 +1,9 @@
 use mediaflow_core::notify::{Message, Thread};
-use mediaflow_core::outbox::{ClaimRequest, Claimed, DestinationKey, Rate, Waiting};
+use mediaflow_core::outbox::{
+    About, ClaimRequest, Claimed, DestinationKey, Rate, Unsendable, Waiting,
+};
 use mediaflow_core::report::Report;
-use mediaflow_core::{BatchId, Error, Event, Result, Timestamp};
+use mediaflow_core::{BatchId, Error, Event, EventKind, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::destination::{self, Locked};
@@ -61,6 +63,9 @@ pub(super) async fn claim(
         if !state.is_ready(&policy, now) || probe != request.probe {
             return Ok(Vec::new());
         }
+    } else if request.probe {
+        // It works again: what another process has found out is looked for.
+        return Ok(Vec::new());
     }
     if let Some(rate) = policy.rate {
         let state = locked.state(&key);
@@ -105,7 +110,7 @@ async fn take(
          UPDATE mediaflow_messages
          SET state = 'sending', attempts = attempts + 1, worker = $4, lease_until = $5
          WHERE id IN (SELECT id FROM due) AND state = 'pending'
-         RETURNING id, uid, rule, step, channel, address, thread, events, event, attempts, failures, expires_at,
+         RETURNING id, uid, rule, step, channel, address, thread, events, event, kind, job, attempts, failures, expires_at,
              (SELECT body FROM mediaflow_events e WHERE e.id = mediaflow_messages.event) AS body",
         if ordered { IN_ORDER } else { "" },
         process.db.skip_locked()
@@ -131,16 +136,27 @@ async fn read(
 ) -> Result<Claimed> {
     let small = |column| Ok::<_, Error>(u32::try_from(row.int(column)?).unwrap_or(u32::MAX));
     let message = match message(outbox, tx, row, reports).await {
-        Err(error) if error.code() != "queue.corrupt_row" && error.code() != "notify.unknown" => {
-            return Err(error);
-        }
-        message => message,
+        Err(error) if is_of_the_database(&error) => return Err(error),
+        Err(error) => Err(Unsendable::new(error, about(row)?)),
+        Ok(message) => Ok(message),
     };
     let mut claimed = Claimed::new(row.int("id")?, key.clone(), message);
     claimed.attempt = small("attempts")?;
     claimed.failures = small("failures")?;
     claimed.expires_at = row.time("expires_at")?;
     Ok(claimed)
+}
+
+/// Whether the database is what stands in the way, and not what is in the row: an address that its channel refuses here, or
+/// what a newer build has written.
+fn is_of_the_database(error: &Error) -> bool {
+    error.code().starts_with("queue.") && error.code() != "queue.corrupt_row"
+}
+
+fn about(row: &Row) -> Result<About> {
+    let kind = row.text("kind")?.parse().unwrap_or(EventKind::JobFailed);
+    let job = row.opt_text("job")?.map(|job| job.parse()).transpose().ok().flatten();
+    Ok(About::new(row.parsed("event")?, kind, job))
 }
 
 async fn message(

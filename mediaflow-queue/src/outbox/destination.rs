@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mediaflow_core::outbox::DestinationState;
-use mediaflow_core::{Result, Timestamp};
+use mediaflow_core::outbox::{DestinationKey, DestinationState};
+use mediaflow_core::{Error, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
+use super::handle::to_text;
 use crate::db::{Row, Tx, Value, places, values};
 use crate::process::Process;
 
@@ -26,10 +27,24 @@ pub(super) struct Entry {
 }
 
 /// The destinations of an exchange. They are locked before anything else, in one order.
+#[derive(Debug, Default)]
 pub(super) struct Touched {
-    pub(super) keys: BTreeSet<String>,
-    /// Those that have something to be remembered now, if they had not before.
-    pub(super) failing: BTreeSet<String>,
+    keys: BTreeSet<String>,
+    /// Those that may have something to be remembered now, if they had not before.
+    written: BTreeSet<String>,
+}
+
+impl Touched {
+    pub(super) fn add(&mut self, key: &DestinationKey, written: bool) {
+        self.add_text(to_text(key), written);
+    }
+
+    pub(super) fn add_text(&mut self, key: String, written: bool) {
+        if written {
+            self.written.insert(key.clone());
+        }
+        self.keys.insert(key);
+    }
 }
 
 /// How many keys one statement names.
@@ -38,23 +53,50 @@ const TOGETHER: usize = 64;
 /// How long a rate is remembered that is not used: far longer than any bucket takes to fill.
 const RATE: std::time::Duration = std::time::Duration::from_secs(3600);
 
-/// Reads destinations, and keeps others from writing them. One that is failing gets a row first, so that two processes
-/// can not both believe to be the first that fails.
+/// How often a row can be deleted between the two statements that add and lock it.
+const RACES: usize = 10;
+
+/// Reads destinations, and keeps others from writing them. One that may be written gets a row first, so that two processes
+/// can not both believe to be the first.
 pub(super) async fn lock(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     touched: &Touched,
 ) -> Result<Locked> {
-    let add = |keys: &BTreeSet<String>| keys.iter().map(Value::from).collect::<Vec<_>>();
-    for failing in add(&touched.failing).chunks(TOGETHER) {
+    let mut locked = Locked::default();
+    let mut written = touched.written.clone();
+    for _ in 0..RACES {
+        add(tx, &written).await?;
+        read_locked(process, tx, &touched.keys, &mut locked).await?;
+        written.retain(|key| locked.is_clear(key));
+        if written.is_empty() {
+            return Ok(locked);
+        }
+        // Something arrived there, and its row was forgotten while this transaction waited for it.
+    }
+    Err(Error::transient("queue.conflict", "others write the same destinations all the time"))
+}
+
+async fn add(tx: &mut Tx<'_, '_>, keys: &BTreeSet<String>) -> Result<()> {
+    let keys: Vec<_> = keys.iter().map(Value::from).collect();
+    for keys in keys.chunks(TOGETHER) {
         let insert = format!(
             "INSERT INTO mediaflow_destinations (destination) VALUES {} ON CONFLICT (destination) DO NOTHING",
-            places(failing.len(), 1)
+            places(keys.len(), 1)
         );
-        tx.run(AssertSqlSafe(insert), failing).await?;
+        tx.run(AssertSqlSafe(insert), keys).await?;
     }
-    let mut locked = Locked::default();
-    for keys in add(&touched.keys).chunks(TOGETHER) {
+    Ok(())
+}
+
+async fn read_locked(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    keys: &BTreeSet<String>,
+    locked: &mut Locked,
+) -> Result<()> {
+    let keys: Vec<_> = keys.iter().map(Value::from).collect();
+    for keys in keys.chunks(TOGETHER) {
         let find = format!(
             "SELECT destination, {COLUMNS} FROM mediaflow_destinations WHERE destination IN {}
              ORDER BY destination{}",
@@ -67,7 +109,7 @@ pub(super) async fn lock(
             locked.rows.insert(row.text("destination")?, entry);
         }
     }
-    Ok(locked)
+    Ok(())
 }
 
 impl Locked {

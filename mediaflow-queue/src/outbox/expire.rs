@@ -1,13 +1,13 @@
 //! What has run out, or was left behind by a process that is gone.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use mediaflow_core::event::DeliveryFailure;
 use mediaflow_core::outbox::Disposition;
 use mediaflow_core::{EventKind, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::destination::{self, Touched};
+use super::destination::{self, Locked, Touched};
 use super::handle::{Outbox, policy_of, to_key};
 use super::route;
 use crate::db::{Row, Tx, values};
@@ -35,8 +35,22 @@ pub(crate) async fn release(
         "SELECT {COLUMNS} FROM mediaflow_messages WHERE state = 'sending' AND worker = $1 ORDER BY id"
     );
     let rows = tx.rows(AssertSqlSafe(find), values![dead_worker]).await?;
+    let mut locked = lock(process, tx, &rows).await?;
     let dead = lost(process, tx, &rows, i64::MAX).await?;
-    tell(process, tx, &dead).await
+    tell(process, tx, &dead, &mut locked).await
+}
+
+/// Locks the destinations of messages, before these: everybody does so in this order.
+async fn lock(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    rows: impl IntoIterator<Item = &Row>,
+) -> Result<Locked> {
+    let mut touched = Touched::default();
+    for row in rows {
+        touched.add_text(row.text("destination")?, true);
+    }
+    destination::lock(process, tx, &touched).await
 }
 
 /// Gives back what this process is sending, because it stops. It may have been sent, so it counts as an attempt, and not
@@ -56,38 +70,38 @@ async fn log_lost(tx: &mut Tx<'_, '_>, id: i64, attempts: i64, now: Timestamp) -
     tx.run(log, values![id, attempts, now, LOST]).await.map(drop)
 }
 
-/// Ends leases of other processes, and messages that are not worth sending any more. This process knows what it is
-/// sending.
-pub(super) async fn expire(outbox: &Outbox) -> Result<()> {
+/// Ends leases, but those of what this process is sending, and messages that are not worth sending any more.
+pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
     let process = &outbox.process;
     let now = process.now();
     let expired = format!(
         "SELECT {COLUMNS} FROM mediaflow_messages
-         WHERE state = 'sending' AND lease_until <= $1 AND worker <> $2 ORDER BY lease_until, id LIMIT {PAGE}"
+         WHERE state = 'sending' AND lease_until <= $1 ORDER BY lease_until, id LIMIT {PAGE}"
     );
     let over = format!(
         "SELECT {COLUMNS} FROM mediaflow_messages
          WHERE state = 'pending' AND expires_at <= $1 ORDER BY expires_at, id LIMIT {PAGE}"
     );
     let sql = |text: &str| AssertSqlSafe(text.to_owned());
-    let any = process.db.row(sql(&expired), values![now, &process.id]).await?.is_some()
-        || process.db.row(sql(&over), values![now]).await?.is_some();
-    if !any {
+    let mut left = process.db.rows(sql(&expired), values![now]).await?;
+    left.retain(|row| row.int("id").is_ok_and(|id| !held.contains(&id)));
+    let over = process.db.rows(sql(&over), values![now]).await?;
+    if left.is_empty() && over.is_empty() {
         return Ok(());
     }
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let rows = tx.rows(sql(&expired), values![now, &process.id]).await?;
+    let mut locked = lock(process, &mut tx, left.iter().chain(&over)).await?;
     let moment = i64::try_from(now.millis()).unwrap_or(i64::MAX);
-    let mut dead = lost(process, &mut tx, &rows, moment).await?;
-    for row in tx.rows(sql(&over), values![now]).await? {
+    let mut dead = lost(process, &mut tx, &left, moment).await?;
+    for row in over {
         let end = "UPDATE mediaflow_messages SET state = 'dead', ended_at = $2, error = coalesce(error, $3)
                    WHERE id = $1 AND state = 'pending' AND expires_at <= $2";
         if tx.run(end, values![row.int("id")?, now, OVER]).await? > 0 {
             dead.push(Given::read(&row, OVER)?);
         }
     }
-    tell(process, &mut tx, &dead).await?;
+    tell(process, &mut tx, &dead, &mut locked).await?;
     transaction.commit().await?;
     process.deliveries.notify_one();
     Ok(())
@@ -153,7 +167,12 @@ async fn lost(
 }
 
 /// Tells of messages that were given up: once for each destination, until something arrives there.
-async fn tell(process: &Process, tx: &mut Tx<'_, '_>, dead: &[Given]) -> Result<()> {
+async fn tell(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    dead: &[Given],
+    locked: &mut Locked,
+) -> Result<()> {
     let failure = |given: &&Given| {
         let kinds = [EventKind::DeliveryFailed, EventKind::DestinationDisabled];
         !kinds.iter().any(|kind| kind.as_str() == given.kind)
@@ -162,12 +181,6 @@ async fn tell(process: &Process, tx: &mut Tx<'_, '_>, dead: &[Given]) -> Result<
     for given in dead.iter().filter(failure) {
         groups.entry(&given.destination).or_default().push(given);
     }
-    if groups.is_empty() {
-        return Ok(());
-    }
-    let keys: BTreeSet<_> = groups.keys().map(|key| (*key).to_owned()).collect();
-    let touched = Touched { failing: keys.clone(), keys };
-    let mut locked = destination::lock(process, tx, &touched).await?;
     let (now, mut told) = (process.now(), Vec::new());
     for (key, given) in groups {
         let [first, ..] = &*given else { continue };
@@ -181,7 +194,7 @@ async fn tell(process: &Process, tx: &mut Tx<'_, '_>, dead: &[Given]) -> Result<
         told.extend(locked.state(key).gave_up(failure, job, now));
     }
     events::record(process, tx, &told).await?;
-    destination::save(tx, &locked, now).await
+    destination::save(tx, locked, now).await
 }
 
 /// Gives back messages that were claimed in a transaction of which nobody knows whether it was committed: all of this

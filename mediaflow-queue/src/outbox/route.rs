@@ -163,8 +163,9 @@ pub(super) async fn store(
     outbox: &Outbox,
     tx: &mut Tx<'_, '_>,
     routed: &[Routed],
-    locked: &Locked,
+    locked: &mut Locked,
     now: Timestamp,
+    told: &mut Vec<Event>,
 ) -> Result<Exchanged> {
     let mut exchanged = Exchanged::default();
     if routed.is_empty() {
@@ -211,7 +212,7 @@ pub(super) async fn store(
         tx.run(AssertSqlSafe(delete), &names).await?;
     }
     for messages in messages.chunks(TOGETHER) {
-        add(outbox, tx, messages, locked, now, &mut exchanged).await?;
+        add(outbox, tx, messages, locked, now, &mut exchanged, told).await?;
     }
     Ok(exchanged)
 }
@@ -243,9 +244,10 @@ async fn add(
     outbox: &Outbox,
     tx: &mut Tx<'_, '_>,
     messages: &[(&NewMessage, &Arc<Event>)],
-    locked: &Locked,
+    locked: &mut Locked,
     now: Timestamp,
     exchanged: &mut Exchanged,
+    told: &mut Vec<Event>,
 ) -> Result<()> {
     let process = &outbox.process;
     // No terms of a channel change it.
@@ -254,6 +256,11 @@ async fn add(
     for (new, event) in messages {
         let key = to_text(&new.destination);
         let at_once = new.at_once && new.thread.is_none() && locked.is_clear(&key);
+        let state = match (&new.refused, at_once) {
+            (Some(_), _) => "dead",
+            (None, true) => "sending",
+            (None, false) => "pending",
+        };
         rows.extend_from_slice(values![
             new.id,
             &new.rule,
@@ -267,7 +274,7 @@ async fn add(
             event.id,
             event.kind.as_str(),
             event.job,
-            if at_once { "sending" } else { "pending" },
+            state,
             now,
             new.expires_at,
             i64::from(at_once),
@@ -291,22 +298,38 @@ async fn add(
         places(messages.len(), COLUMNS)
     );
     for row in tx.rows(AssertSqlSafe(insert), &rows).await? {
-        if row.text("state")? != "sending" {
-            exchanged.waits = true;
-            continue;
-        }
         let (rule, recipient, group) =
             (row.text("rule")?, row.text("recipient")?, row.text("group_key")?);
         let same = |(new, _): &&(&NewMessage, &Arc<Event>)| {
             new.rule == rule && new.recipient == recipient && new.group == group
         };
         let Some((new, event)) = messages.iter().find(same) else { continue };
+        match &*row.text("state")? {
+            "sending" => {}
+            "dead" => {
+                refused(tx, row.int("id")?, new, now).await?;
+                let state = locked.state(&to_text(&new.destination));
+                let failure = new.failure(event);
+                told.extend(failure.and_then(|failure| state.gave_up(failure, event.job, now)));
+                continue;
+            }
+            _ => {
+                exchanged.waits = true;
+                continue;
+            }
+        }
         let mut claimed =
             Claimed::new(row.int("id")?, new.destination.clone(), Ok(message(new, event)));
         claimed.expires_at = row.time("expires_at")?;
         exchanged.begun.push(claimed);
     }
     Ok(())
+}
+
+/// Gives up a message whose address its channel refuses. It is kept, as every dead one is.
+async fn refused(tx: &mut Tx<'_, '_>, id: i64, new: &NewMessage, now: Timestamp) -> Result<()> {
+    let end = "UPDATE mediaflow_messages SET ended_at = $2, error = $3 WHERE id = $1";
+    tx.run(end, values![id, now, new.refused.clone()]).await.map(drop)
 }
 
 fn message(new: &NewMessage, event: &Arc<Event>) -> Message {

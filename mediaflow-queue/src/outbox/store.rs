@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use mediaflow_core::outbox::{
     Attempted, Exchange, Exchanged, OutboxStore, Route, Unrouted, Waiting,
 };
-use mediaflow_core::{Clock, NotifyError, Result};
+use mediaflow_core::{Clock, Result};
 use tokio::sync::Notify;
 
 use super::destination::{self, Touched};
-use super::handle::{Outbox, to_text};
+use super::handle::Outbox;
 use super::{claim, expire, finish, route};
 use crate::db::values;
 use crate::failpoint::{failpoint, may_panic};
@@ -41,24 +41,29 @@ impl OutboxStore for Outbox {
         let now = process.now();
         let mut transaction = process.db.begin().await?;
         let mut tx = transaction.tx();
-        let mut locked = destination::lock(process, &mut tx, &touched(&exchange)).await?;
+        let mut locked = destination::lock(process, &mut tx, &touched(self, &exchange)).await?;
         let finished = finish::finish(self, &mut tx, exchange.done, &mut locked, now).await?;
-        events::record(process, &mut tx, &finished.events).await?;
-        let mut exchanged = route::store(self, &mut tx, exchange.routed, &locked, now).await?;
+        let mut told = finished.events;
+        let mut exchanged =
+            route::store(self, &mut tx, exchange.routed, &mut locked, now, &mut told).await?;
         for request in exchange.claims {
             let claimed = claim::claim(self, &mut tx, request, &mut locked, now).await?;
+            if claimed.is_empty() && request.probe {
+                exchanged.changed.push(request.key.clone());
+            }
             exchanged.claimed.push(claimed);
         }
+        events::record(process, &mut tx, &told).await?;
         destination::save(&mut tx, &locked, now).await?;
         failpoint("outbox.exchange");
         transaction.commit().await?;
         failpoint("outbox.commit");
-        exchanged.changed = finished.changed;
+        exchanged.changed.extend(finished.changed);
         for (channel, outcome) in finished.counted {
             metrics::delivery(&channel, outcome);
         }
-        if !finished.events.is_empty() {
-            process.committed(finished.events);
+        if !told.is_empty() {
+            process.committed(told);
         }
         Ok(exchanged)
     }
@@ -67,8 +72,8 @@ impl OutboxStore for Outbox {
         expire::reconcile(&self.process, held).await
     }
 
-    async fn expire(&self) -> Result<()> {
-        expire::expire(self).await
+    async fn expire(&self, held: &HashSet<i64>) -> Result<()> {
+        expire::expire(self, held).await
     }
 
     async fn give_back(&self, done: &[Attempted]) -> Result<()> {
@@ -76,10 +81,8 @@ impl OutboxStore for Outbox {
         let now = process.now();
         let mut transaction = process.db.begin().await?;
         let mut tx = transaction.tx();
-        let keys = done.iter().map(|sent| to_text(&sent.claimed.destination)).collect();
         let mut locked =
-            destination::lock(process, &mut tx, &Touched { keys, failing: BTreeSet::new() })
-                .await?;
+            destination::lock(process, &mut tx, &touched(self, &Exchange::of(done))).await?;
         let finished = finish::finish(self, &mut tx, done, &mut locked, now).await?;
         events::record(process, &mut tx, &finished.events).await?;
         destination::save(&mut tx, &locked, now).await?;
@@ -104,24 +107,23 @@ impl OutboxStore for Outbox {
     }
 }
 
-fn touched(exchange: &Exchange<'_>) -> Touched {
-    let mut keys = BTreeSet::new();
-    let mut failing = BTreeSet::new();
+/// What an exchange reads and writes of destinations. Whatever may write has a row, so that it is locked: without one,
+/// two processes would each believe to be the first.
+fn touched(outbox: &Outbox, exchange: &Exchange<'_>) -> Touched {
+    let mut touched = Touched::default();
     for sent in exchange.done {
-        let key = to_text(&sent.claimed.destination);
-        let arrived = matches!(sent.result, Ok(_) | Err(NotifyError::Rejected { .. }));
-        if !arrived {
-            failing.insert(key.clone());
-        }
-        keys.insert(key);
+        touched.add(&sent.claimed.destination, sent.result.is_err());
     }
     for request in exchange.claims {
-        keys.insert(to_text(&request.key));
+        let rated = outbox.policy(&request.key.channel).rate.is_some();
+        touched.add(&request.key, rated);
     }
     for routed in exchange.routed {
         if let Route::Messages(messages) = &routed.route {
-            keys.extend(messages.iter().map(|message| to_text(&message.destination)));
+            for message in messages {
+                touched.add(&message.destination, message.refused.is_some());
+            }
         }
     }
-    Touched { keys, failing }
+    touched
 }

@@ -17,8 +17,14 @@ const UNROUTED: Duration = Duration::from_secs(86_400);
 /// How long one turn may take: others want to write as well.
 const TURN: Duration = Duration::from_secs(1);
 
+/// Not while somebody is to be told of its end: who that is stands in its options.
 const BATCHES: &str = "DELETE FROM mediaflow_batches WHERE id IN (
-    SELECT id FROM mediaflow_batches WHERE ended_at < $1 ORDER BY id LIMIT 200)";
+    SELECT b.id FROM mediaflow_batches b WHERE b.ended_at < $1
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_events e WHERE e.batch = b.id AND e.job IS NULL AND (
+        EXISTS (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = e.seq AND e.at > $2
+                AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $2))
+        OR EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id AND d.state IN ('pending', 'sending'))))
+    ORDER BY b.id LIMIT 200)";
 
 /// What arrived or was given up goes after the same time, with its address and its log.
 const MESSAGES: &str = "DELETE FROM mediaflow_messages WHERE id IN (
@@ -38,13 +44,15 @@ const JOBS: &str = "DELETE FROM mediaflow_jobs WHERE id IN (
       AND NOT EXISTS (SELECT 1 FROM mediaflow_batch_jobs b WHERE b.job = j.id)
     ORDER BY j.ended_at LIMIT 200)";
 
-/// Those of jobs go after their job.
+/// Those of jobs go after their job, and all after their messages: one that was given up can be sent again for as long as
+/// it is kept.
 const EVENTS: &str = "DELETE FROM mediaflow_events WHERE id IN (
     SELECT e.id FROM mediaflow_events e WHERE e.at < $1
       AND NOT EXISTS (SELECT 1 FROM mediaflow_jobs j WHERE j.id = e.job)
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id AND d.state IN ('pending', 'sending'))
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_message_events m JOIN mediaflow_messages d ON d.id = m.message
-                      WHERE m.event = e.id AND d.state IN ('pending', 'sending'))
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = e.seq AND e.at > $2
+                      AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $2))
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id)
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_message_events m WHERE m.event = e.id)
     ORDER BY e.at LIMIT 500)";
 
 /// The next page of events, as far as it is old enough.
@@ -53,8 +61,8 @@ const PAGE: &str = "SELECT max(CASE WHEN at < $2 THEN seq END) AS upto FROM (
 
 const PAST_PROGRESS: &str = "DELETE FROM mediaflow_events
     WHERE seq > $1 AND seq <= $2 AND at < $3 AND kind = 'job.progress'
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d
-        WHERE d.group_key = mediaflow_events.id AND d.state IN ('pending', 'sending'))";
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = mediaflow_events.id)
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_message_events m WHERE m.event = mediaflow_events.id)";
 
 #[derive(Debug, Default)]
 pub(super) struct Retention {
@@ -81,11 +89,12 @@ impl Retention {
         };
         let (db, until) = (&process.db, past(process.settings.retention));
         let mut deleted = 0;
-        for sql in [BATCHES, MESSAGES, GONE] {
+        for sql in [MESSAGES, GONE] {
             deleted += db.run(sql, values![until]).await?;
         }
-        deleted += db.run(JOBS, values![until, past(UNROUTED).min(until)]).await?;
-        deleted += db.run(EVENTS, values![until]).await?;
+        for sql in [BATCHES, JOBS, EVENTS] {
+            deleted += db.run(sql, values![until, past(UNROUTED).min(until)]).await?;
+        }
         let until = past(PROGRESS);
         let page = db.row(PAGE, values![self.progress, until]).await?;
         let upto = page.map(|row| row.opt_int("upto")).transpose()?.flatten();

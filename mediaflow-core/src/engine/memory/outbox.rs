@@ -131,9 +131,9 @@ impl OutboxStore for Outbox {
         let mut exchanged = Exchanged::default();
         let events = {
             let mut tables = self.lock();
-            let events = self.finish(&mut tables, exchange.done, now, &mut exchanged);
+            let mut events = self.finish(&mut tables, exchange.done, now, &mut exchanged);
             for routed in exchange.routed {
-                tables.store(routed, now, &mut exchanged);
+                tables.store(routed, now, &mut exchanged, &mut events);
             }
             for request in exchange.claims {
                 let policy = self.policy(&request.key.channel);
@@ -150,7 +150,7 @@ impl OutboxStore for Outbox {
         Ok(())
     }
 
-    async fn expire(&self) -> Result<()> {
+    async fn expire(&self, _held: &HashSet<i64>) -> Result<()> {
         let now = self.now();
         let events = self.lock().expire(now);
         self.accept(|| events);
@@ -282,7 +282,13 @@ impl Tables {
     }
 
     /// Stores what became of an event.
-    fn store(&mut self, routed: &Routed, now: Timestamp, exchanged: &mut Exchanged) {
+    fn store(
+        &mut self,
+        routed: &Routed,
+        now: Timestamp,
+        exchanged: &mut Exchanged,
+        events: &mut VecDeque<Event>,
+    ) {
         let messages = match &routed.route {
             Route::Messages(messages) => messages,
             Route::Later(due) => {
@@ -302,6 +308,12 @@ impl Tables {
         for new in messages {
             // A job may name the same address twice.
             if !told.insert((&new.rule, new.step, &new.recipient, &new.group)) {
+                continue;
+            }
+            if new.refused.is_some() {
+                let state = self.destinations.entry(new.destination.clone()).or_default();
+                let failure = new.failure(&event);
+                events.extend(failure.and_then(|failure| state.gave_up(failure, event.job, now)));
                 continue;
             }
             if let Some(claimed) = self.add(new, &event, now) {

@@ -21,3 +21,6 @@ ALTER TABLE mediaflow_workers ADD COLUMN capability TEXT;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_parked ON mediaflow_jobs (parked, id) WHERE parked IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_parts_parked ON mediaflow_parts (parked, job, number) WHERE parked IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_outputs_recall ON mediaflow_outputs (content_key, job);
+
+-- What tells of batches, and of no single job.
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_events_batch ON mediaflow_events (batch) WHERE job IS NULL;
