@@ -52,6 +52,7 @@ async fn tell(media: &Mediaflow, clock: &ManualClock, to: &str) {
     media.submit(work("parked").with_options(options)).await.unwrap();
 }
 
+#[expect(clippy::future_not_send, reason = "a test waits for it where it stands")]
 async fn turn(clock: &ManualClock, what: &str, reached: impl AsyncFn() -> bool) {
     let turned = async {
         while !reached().await {

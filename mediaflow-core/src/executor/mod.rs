@@ -5,7 +5,7 @@
 //! results (`attempt`, `parts`, `finished`), the execution of a pipeline (`execution`, `outputs`, `reuse`, `run`), and
 //! what engines call (`make`, `assemble`, `check`, `deliver`).
 //!
-//! Uses: context, error, event, http, id, job, limits, media, notify, operation, plan, planner, registry, report,
+//! Uses: context, cpu, error, event, http, id, job, limits, media, notify, operation, plan, planner, registry, report,
 //! spec, storage, suggest, time.
 
 mod admission;

@@ -1,6 +1,6 @@
 //! What a host holds: the builder, the engine's handle, and the handles of its jobs.
 //!
-//! Uses: context, engine, error, event, executor, http, id, limits, media, notify, planner, registry, report,
+//! Uses: context, cpu, engine, error, event, executor, http, id, limits, media, notify, planner, registry, report,
 //! shutdown, spec, storage, time.
 
 mod builder;

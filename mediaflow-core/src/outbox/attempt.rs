@@ -125,7 +125,7 @@ impl Claimed {
         match &self.message {
             Ok(message) => {
                 let event = message.event();
-                let about = About::new(event.id, event.kind.clone(), event.job);
+                let about = About::new(event.id, event.kind, event.job);
                 About { batch: event.batch, ..about }
             }
             Err(unsendable) => unsendable.about.clone(),
