@@ -187,7 +187,7 @@ pub enum EventData {
     Unclaimed {
         /// What they need and nobody knows: `op:image.resize@2 storage:archive`.
         needs: String,
-        /// How many they are.
+        /// How many they are; a job that was split counts if a part of it waits.
         jobs: u64,
     },
     /// What only a newer version can say. It is kept as it was read.

@@ -44,6 +44,7 @@ mod shutdown;
 pub mod spec;
 pub mod storage;
 mod suggest;
+mod supervise;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;

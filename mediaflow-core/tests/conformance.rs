@@ -1,12 +1,14 @@
 //! The suites of core's own contracts, on core's own implementations and decorators.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mediaflow_core::engine::MemoryEngine;
 use mediaflow_core::event::EventData;
+use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::media::MediaInfo;
-use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, notify_fn};
+use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, Terms, notify_fn};
 use mediaflow_core::plan::Estimate;
 use mediaflow_core::spec::Pipeline;
 use mediaflow_core::storage::{FileStorage, MemoryStorage};
@@ -86,6 +88,86 @@ async fn the_address_of_one_channel_is_not_told_through_another() {
     assert_eq!(lost.destination, "https://h.example:443");
     assert_eq!(lost.reason, "Cannot POST [REDACTED]");
     media.shutdown(Duration::from_secs(5)).await.unwrap();
+}
+
+/// Its terms can not be asked for one time.
+#[derive(Debug)]
+struct Defective {
+    told: RecordingNotifier,
+    asked: AtomicUsize,
+    panics_at: AtomicUsize,
+    sent: AtomicUsize,
+    /// Its first attempt never ends, and its terms can not be asked for after the second.
+    hangs: bool,
+}
+
+impl Defective {
+    fn new(told: &RecordingNotifier, panics_at: usize) -> Self {
+        let (panics_at, hangs) = (AtomicUsize::new(panics_at), panics_at == 0);
+        let (asked, sent) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { told: told.clone(), asked, panics_at, sent, hangs }
+    }
+}
+
+#[async_trait]
+impl Notifier for Defective {
+    fn name(&self) -> &str {
+        self.told.name()
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        event.kind == EventKind::JobCompleted
+    }
+
+    fn terms(&self) -> Terms {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        assert_ne!(asked, self.panics_at.load(Ordering::Relaxed), "on demand");
+        Terms::default()
+    }
+
+    async fn notify(
+        &self,
+        message: &Message,
+        cx: &DeliveryContext,
+    ) -> Result<Receipt, NotifyError> {
+        match self.sent.fetch_add(1, Ordering::Relaxed) {
+            0 if self.hangs => std::future::pending::<()>().await,
+            1 if self.hangs => {
+                let next = self.asked.load(Ordering::Relaxed) + 1;
+                self.panics_at.store(next, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+        self.told.notify(message, cx).await
+    }
+}
+
+/// From the first question to the one after the first attempt: each is in another place. And one with another message
+/// under way.
+#[tokio::test]
+async fn a_panic_in_a_notifiers_terms_silences_nobody() {
+    for panics_at in 0..=6 {
+        let told = RecordingNotifier::new("told");
+        let policy = DeliveryPolicy::every(Duration::from_millis(20), 9);
+        let builder = Mediaflow::builder().storage("out", "memory:").delivery(policy);
+        let media = builder.notify(Defective::new(&told, panics_at)).start().await.unwrap();
+        let mut jobs = Vec::new();
+        for name in ["a", "b", "c"] {
+            let copy = Pipeline::from(testing::dot()).output(format!("out/{name}.gif"), |dot| dot);
+            let job = media.submit(copy.build().unwrap()).await.unwrap();
+            job.done().await.unwrap();
+            jobs.push(Some(job.id()));
+        }
+        let all_told = async || loop {
+            let of: Vec<_> = told.attempts().iter().map(|(told, _)| told.event().job).collect();
+            if jobs.iter().all(|job| of.contains(job)) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        testing::soon(&format!("message, with a panic at {panics_at}"), all_told()).await;
+        media.shutdown(Duration::from_secs(5)).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod database;
 mod load;
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use database::{Database, builder, shut, work};
 use load::{a_newer_build_takes_over_under_load, an_older_build_takes_over_under_load};
@@ -246,13 +247,51 @@ async fn a_process_that_waits_for_a_migration_does_not_time_out() {
     let lock = format!("SELECT pg_advisory_lock({})", 0x6d65_6469_6166_6c6f_i64);
     sqlx::query(sqlx::AssertSqlSafe(lock.clone())).execute(&mut *other).await.unwrap();
     let waiting = tokio::spawn(start(newer(database.queue())));
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(!waiting.is_finished());
     let unlock = lock.replace("advisory_lock", "advisory_unlock");
     sqlx::query(sqlx::AssertSqlSafe(unlock)).execute(&mut *other).await.unwrap();
     let media = soon("start", waiting).await.unwrap();
     assert!(is_indexed(&database).await);
     shut(media).await;
+}
+
+/// A transaction of the host's that stays open keeps the tables as they are, and nobody from working on them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_waits_for_a_host_holds_up_nobody_else() {
+    let database = Database::postgres("an_open_host").await;
+    let older = start(database.queue()).await;
+    let queue = database.queue();
+    let host = builder(queue.clone(), &FakeBackend::new());
+    let host = host.storage_with("out", MemoryStorage::new()).submit_only().start().await.unwrap();
+    let open = database.submit_in(&queue, [work("host")]).await;
+    let opening = tokio::spawn(start(newer(database.queue())));
+    let waiting =
+        "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted";
+    database.until(waiting, 1).await;
+
+    let (began, mut longest) = (Instant::now(), Duration::ZERO);
+    while began.elapsed() < Duration::from_secs(10) {
+        let submitted = Instant::now();
+        let job = older.submit(work("meanwhile")).await.unwrap();
+        assert_eq!(soon("end", job.ended()).await.unwrap().state, JobState::Succeeded);
+        longest = longest.max(submitted.elapsed());
+    }
+    // A submission and an end each meet the migration once, if all goes badly.
+    assert!(longest < Duration::from_secs(4), "a job took {longest:?}");
+    assert!(!opening.is_finished());
+    let colour = "SELECT count(*) FROM pg_attribute
+        WHERE attrelid = to_regclass('mediaflow_jobs') AND attname = 'colour'";
+    assert_eq!(database.int(colour).await, 0);
+
+    open.commit().await;
+    let newer = soon("start", opening).await.unwrap();
+    assert!(is_indexed(&database).await);
+    database.until("SELECT count(*) FROM mediaflow_jobs WHERE ended_at IS NULL", 0).await;
+    all_ended_once(&database).await;
+    for media in [older, host, newer] {
+        shut(media).await;
+    }
 }
 
 async fn tables_from_before_there_was_compatibility_are_brought_up_to_date(database: Database) {

@@ -19,6 +19,7 @@ on_both! {
     parts_are_left_to_those_who_know
     a_storage_is_needed_too
     what_nobody_knows_is_told_once
+    parts_that_nobody_knows_are_told_too
     what_waits_for_workers_that_are_gone_is_for_others
     a_parked_job_is_cancelled
 }
@@ -131,6 +132,47 @@ async fn what_nobody_knows_is_told_once(database: Database) {
     for media in [one, two, client] {
         shut(media).await;
     }
+}
+
+/// A newer build has split a job, and is taken back.
+async fn parts_that_nobody_knows_are_told_too(database: Database) {
+    let (clock, fake) = (ManualClock::new(), FakeBackend::new());
+    for number in 0..24 {
+        fake.script(format!("{number:02}"), [Behaviour::Block]);
+    }
+    let timed = |builder: Builder| builder.clock(Arc::new(clock.clone()));
+    let new = timed(knowing(database.queue(), &fake)).concurrency(1).start().await.unwrap();
+    let job = new.submit(many(24)).await.unwrap();
+    let running = "SELECT count(*) FROM mediaflow_parts WHERE state = 'running'";
+    database.until(running, 1).await;
+    soon("shutdown", new.shutdown(Duration::from_millis(20))).await.unwrap();
+    let parts = database.int("SELECT count(*) FROM mediaflow_parts").await;
+    assert!(parts > 1);
+
+    let queue = database.queue();
+    let old = timed(ignorant(queue.clone())).start().await.unwrap();
+    let parked = "SELECT count(*) FROM mediaflow_parts WHERE state = 'parked'";
+    database.until(parked, parts).await;
+    assert!(queue.stats().await.unwrap().unclaimed.is_empty(), "a worker may be on its way");
+    clock.advance(Duration::from_secs(301));
+    let told = "SELECT count(*) FROM mediaflow_events WHERE kind = 'jobs.unclaimed'";
+    database.until(told, 1).await;
+    let stats = queue.stats().await.unwrap();
+    let needs = "job:pipeline@1 op:fake.work@1 storage:out";
+    assert_eq!(stats.unclaimed.into_iter().collect::<Vec<_>>(), [(needs.to_owned(), 1)]);
+    assert_eq!(stats.jobs.running, 1);
+    let body = "SELECT body FROM mediaflow_events WHERE kind = 'jobs.unclaimed'";
+    let body: serde_json::Value = serde_json::from_str(&database.texts(body).await[0]).unwrap();
+    assert_eq!(body["data"]["unclaimed"], serde_json::json!({ "needs": needs, "jobs": 1 }));
+
+    // The release comes after all.
+    fake.release();
+    let new = timed(knowing(database.queue(), &fake)).start().await.unwrap();
+    let report = soon("success", new.job(job.id()).done()).await.unwrap();
+    assert_eq!((report.state, report.outputs.len()), (JobState::Succeeded, 24));
+    assert!(queue.stats().await.unwrap().unclaimed.is_empty());
+    shut(old).await;
+    shut(new).await;
 }
 
 async fn what_waits_for_workers_that_are_gone_is_for_others(database: Database) {

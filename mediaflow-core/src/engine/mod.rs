@@ -1,6 +1,6 @@
 //! The contract of engines: who keeps jobs, decides when they run, and keeps events until they have been delivered.
 //!
-//! Uses: error, event, executor, id, notify, outbox, report, shutdown, spec, time.
+//! Uses: error, event, executor, id, notify, outbox, report, shutdown, spec, supervise, time.
 
 mod memory;
 mod record;
@@ -19,6 +19,7 @@ use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobStatus};
 pub use crate::shutdown::Shutdown;
 use crate::spec::JobSpec;
+pub use crate::supervise::supervise;
 use crate::{Error, Result};
 
 /// Keeps jobs and runs them: in memory, in one file, on many machines.

@@ -15,7 +15,7 @@ use crate::failpoint::failpoint;
 /// A step of our tables to their next version. One that was released never changes.
 ///
 /// Its SQL has up to two parts. What stands above the line `-- online` is one transaction, and has to be quick: others wait
-/// for it. What stands below is done after its commit, one statement at a time, while other processes work. It may be cut
+/// for it. On PostgreSQL it is begun again while somebody's open transaction is in its way. What stands below is done after its commit, one statement at a time, while other processes work. It may be cut
 /// off anywhere and is begun again then, so that each of its statements can be repeated:
 /// `CREATE INDEX CONCURRENTLY IF NOT EXISTS` (SQLite is given it without `CONCURRENTLY`), or an `UPDATE` or `DELETE` of a
 /// limited number of rows, which is done again until it finds none.
@@ -183,15 +183,12 @@ async fn versions(lock: &mut MigrationLock, stored: &Stored) -> Result<()> {
             (version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL, compatible_from BIGINT, finished_at BIGINT)";
         lock.run(make, &[]).await?;
     } else if !stored.columns {
-        lock.begin().await?;
-        for change in [
+        let changes = [
             "ALTER TABLE mediaflow_schema ADD COLUMN compatible_from BIGINT",
             "ALTER TABLE mediaflow_schema ADD COLUMN finished_at BIGINT",
             "UPDATE mediaflow_schema SET compatible_from = version, finished_at = applied_at",
-        ] {
-            lock.run(change, &[]).await?;
-        }
-        lock.commit().await?;
+        ];
+        lock.together(&changes.map(str::to_owned)).await?;
     }
     Ok(())
 }
@@ -200,13 +197,13 @@ async fn apply(lock: &mut MigrationLock, migration: &Migration, stored: i64) -> 
     let Migration { version, compatible_from, sql } = migration;
     let (at_once, online) = parts(sql);
     if *version > stored {
-        lock.begin().await?;
-        for statement in statements(at_once, lock) {
-            lock.run(AssertSqlSafe(statement), &[]).await?;
-        }
-        let note = "INSERT INTO mediaflow_schema (version, applied_at, compatible_from) VALUES ($1, $2, $3)";
-        lock.run(note, values![*version, now(), *compatible_from]).await?;
-        lock.commit().await?;
+        let mut changes = statements(at_once, lock);
+        changes.push(format!(
+            "INSERT INTO mediaflow_schema (version, applied_at, compatible_from)
+             VALUES ({version}, {}, {compatible_from})",
+            now().millis()
+        ));
+        lock.together(&changes).await?;
         failpoint("migration.applied");
     }
     for statement in statements(online, lock) {

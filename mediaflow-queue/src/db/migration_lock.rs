@@ -1,9 +1,8 @@
 use std::time::Duration;
 
-use mediaflow_core::Result;
-#[cfg(feature = "postgres")]
-use sqlx::AssertSqlSafe;
-use sqlx::SqlSafeStr;
+use mediaflow_core::{Error, Result};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+use tokio::time::{Instant, sleep};
 
 use super::{Db, Value, query};
 #[cfg(feature = "postgres")]
@@ -29,6 +28,16 @@ const LOCK: i64 = 0x6d65_6469_6166_6c6f;
 /// snapshot, and who builds an index waits for those who hold one: each would wait for the other.
 const EVERY: Duration = Duration::from_millis(100);
 
+/// For how long one transaction waits, in all, for tables that others are using. Whoever wants such a table after it waits
+/// behind it: so this is shorter than what our own statements wait. It is longer than the second after which the server ends
+/// an autovacuum that is in somebody's way.
+#[cfg(feature = "postgres")]
+pub(super) const IN_THE_WAY: Duration = Duration::from_millis(1200);
+
+/// What the last statements of such a transaction wait at least, however long the first ones took.
+#[cfg(feature = "postgres")]
+const LEAST: Duration = Duration::from_millis(200);
+
 impl MigrationLock {
     /// Waits until no other process is changing the tables, for as long as that takes.
     pub(super) async fn take(db: &Db) -> Result<Self> {
@@ -43,7 +52,8 @@ impl MigrationLock {
             }
             #[cfg(feature = "postgres")]
             Db::Postgres(db) => {
-                Self::Postgres(db.patient().acquire().await.map_err(super::failed)?.detach())
+                let patient = db.patient(Duration::ZERO);
+                Self::Postgres(patient.acquire().await.map_err(super::failed)?.detach())
             }
         };
         let mut waits = false;
@@ -51,7 +61,7 @@ impl MigrationLock {
             if !std::mem::replace(&mut waits, true) {
                 tracing::info!("another process is changing the tables; waiting for it");
             }
-            tokio::time::sleep(EVERY).await;
+            sleep(EVERY).await;
         }
         Ok(lock)
     }
@@ -85,6 +95,49 @@ impl MigrationLock {
 
     pub(super) async fn commit(&mut self) -> Result<()> {
         self.run("COMMIT", &[]).await.map(drop)
+    }
+
+    /// Does statements in one transaction. A host's transaction that has submitted a job may stay open for long, and a change
+    /// of a table waits for its end, with everybody else behind it: so it is given up after a moment, and done again from its
+    /// beginning when the others have had their turn, for as long as that takes.
+    pub(super) async fn together(&mut self, statements: &[String]) -> Result<()> {
+        let mut turns = Turns::new();
+        while let Err(error) = self.try_together(statements).await {
+            if !Turns::passes(&error) {
+                return Err(error);
+            }
+            self.run("ROLLBACK", &[]).await?;
+            turns.wait(&error).await;
+        }
+        Ok(())
+    }
+
+    async fn try_together(&mut self, statements: &[String]) -> Result<()> {
+        self.begin().await?;
+        let began = Instant::now();
+        for statement in statements {
+            self.limit_waiting(began).await?;
+            self.run(AssertSqlSafe(statement.clone()), &[]).await?;
+        }
+        self.commit().await
+    }
+
+    /// Lets the next statement wait for what is left to its transaction. On SQLite the whole file was waited for.
+    async fn limit_waiting(
+        &mut self,
+        #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "no limit"))]
+        began: Instant,
+    ) -> Result<()> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(..) => Ok(()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {
+                let left = IN_THE_WAY.saturating_sub(began.elapsed()).max(LEAST);
+                let limit = format!("SET LOCAL lock_timeout = {}", left.as_millis());
+                self.run(AssertSqlSafe(limit), &[]).await.map(drop)
+            }
+        }
     }
 
     /// What a query finds.
@@ -137,9 +190,40 @@ impl MigrationLock {
     }
 }
 
+/// The turns of a transaction that others are in the way of. Between two of them the others have longer than one lasts.
+pub(super) struct Turns {
+    began: Instant,
+    pause: Duration,
+}
+
+impl Turns {
+    const FIRST: Duration = Duration::from_secs(2);
+    const LONGEST: Duration = Duration::from_secs(5);
+
+    pub(super) fn new() -> Self {
+        Self { began: Instant::now(), pause: Self::FIRST }
+    }
+
+    /// Whether it was others that were in the way.
+    pub(super) fn passes(error: &Error) -> bool {
+        error.code() == "queue.conflict"
+    }
+
+    /// Waits until it is time for the next one.
+    pub(super) async fn wait(&mut self, error: &Error) {
+        tracing::warn!(
+            ?error,
+            waited = ?self.began.elapsed(),
+            "the tables can not be changed while a transaction that uses them is open; trying again until it has ended"
+        );
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(Self::LONGEST);
+    }
+}
+
 #[cfg(feature = "sqlite")]
-fn no_lock_file(e: std::io::Error) -> mediaflow_core::Error {
-    mediaflow_core::Error::input("queue.open", "the lock file beside the database can not be used")
+fn no_lock_file(e: std::io::Error) -> Error {
+    Error::input("queue.open", "the lock file beside the database can not be used")
         .help("the process must have the right to write in the folder of the database")
         .because(e)
 }

@@ -65,14 +65,20 @@ impl Postgres {
         Ok(Self { pool, river })
     }
 
-    /// One connection to change the tables with: that takes as long as it takes, whatever the user's own settings are.
-    pub(super) fn patient(&self) -> PgPool {
-        const SETTINGS: &str = "SET statement_timeout = 0; SET lock_timeout = 0;
-            SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0";
+    /// One connection to change the tables with: that takes as long as it takes, whatever the user's own settings are. A
+    /// statement waits for a table that others use no longer than `locked`; 0 is without a limit, for what keeps nobody else
+    /// from that table while it waits.
+    pub(super) fn patient(&self, locked: Duration) -> PgPool {
+        let settings = format!(
+            "SET statement_timeout = 0; SET lock_timeout = {};
+             SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0",
+            locked.as_millis()
+        );
         PgPoolOptions::new()
             .max_connections(1)
-            .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(SETTINGS).await.map(drop) })
+            .after_connect(move |connection, _| {
+                let settings = AssertSqlSafe(settings.clone());
+                Box::pin(async move { connection.execute(settings).await.map(drop) })
             })
             .acquire_timeout(CONNECTING)
             .connect_lazy_with((*self.pool.connect_options()).clone())

@@ -114,6 +114,7 @@ mod of_postgres {
     use riverqueue::migrate::PostgresMigrator;
 
     use super::{AssertSqlSafe, Db, Error, MigrationLock, Result, classes, failed, kinds, values};
+    use crate::db::migration_lock::{IN_THE_WAY, Turns};
     use crate::db::postgres::Postgres;
 
     /// A job is known to River by a number, and a new schema counts anew. So far apart are its numbers from those that
@@ -153,7 +154,7 @@ mod of_postgres {
     }
 
     pub(super) async fn ready(db: &Db, postgres: &Postgres) -> Result<bool> {
-        let patient = postgres.patient();
+        let patient = postgres.patient(IN_THE_WAY);
         let migrator = PostgresMigrator::new(patient.clone()).with_schema(postgres.river.clone());
         let valid = migrator.validate(None).await.map(|found| found.is_valid()).map_err(failed);
         patient.close().await;
@@ -185,17 +186,28 @@ mod of_postgres {
                 lock.run(AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS {name}")), &[]).await?;
             }
         }
-        let patient = postgres.patient();
-        let migrator = PostgresMigrator::new(patient.clone()).with_schema(postgres.river.clone());
-        let migrated = migrator.migrate_up().await.map_err(failed);
-        patient.close().await;
-        migrated?;
+        migrate_river(postgres).await?;
         own(db, lock).await?;
         count_apart(db, lock).await?;
         match Earlier::find(db).await? {
             Some(earlier) => earlier.take_over(db, lock).await,
             None => Ok(()),
         }
+    }
+
+    /// River's own migrations, each of which is a transaction: as ours, they give way to others and are done again.
+    async fn migrate_river(postgres: &Postgres) -> Result<()> {
+        let patient = postgres.patient(IN_THE_WAY);
+        let migrator = PostgresMigrator::new(patient.clone()).with_schema(postgres.river.clone());
+        let mut turns = Turns::new();
+        let migrated = loop {
+            match migrator.migrate_up().await.map_err(failed) {
+                Err(error) if Turns::passes(&error) => turns.wait(&error).await,
+                done => break done.map(drop),
+            }
+        };
+        patient.close().await;
+        migrated
     }
 
     /// Notes that these tables of River belong to our tables, unless they belong to others.

@@ -5,12 +5,12 @@
 //! the jobs again: not for its class, where the next one could be given them that does not know, but in a queue that only
 //! workers of the same capability have.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use mediaflow_core::event::EventData;
 use mediaflow_core::spec::{JobSpec, Needs};
-use mediaflow_core::{Event, EventKind, JobId, Result};
+use mediaflow_core::{Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use crate::db::{
@@ -66,6 +66,20 @@ pub(super) async fn park(
     }
     failpoint("park.rows");
     tx.complete(&process.db, &rivers).await
+}
+
+/// Parks a part that waits. Gives River's number for it, if it did wait.
+pub(super) async fn park_part(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    job: JobId,
+    part: u32,
+    needs: &Needs,
+) -> Result<Option<i64>> {
+    let park = "UPDATE mediaflow_parts SET state = 'parked', parked = $3, parked_at = $4
+                WHERE job = $1 AND number = $2 AND state = 'queued' RETURNING river";
+    let parked = tx.row(park, values![job, part, needs.digest(), process.now()]).await?;
+    parked.map(|row| row.int("river")).transpose()
 }
 
 /// Queues again what this process knows. Gives how much that was.
@@ -204,9 +218,7 @@ async fn park_queue(process: &Process, queue: &str) -> Result<usize> {
             Some(part) => {
                 let find = "SELECT needs, spec FROM mediaflow_jobs WHERE id = $1";
                 let Some(row) = tx.row(find, values![part.job]).await? else { continue };
-                let park = "UPDATE mediaflow_parts SET state = 'parked', parked = $3
-                            WHERE job = $1 AND number = $2 AND state = 'queued'";
-                tx.run(park, values![part.job, part.part, needs_of(&row)?.digest()]).await?;
+                park_part(process, &mut tx, part.job, part.part, &needs_of(&row)?).await?;
             }
             None => {
                 let find = "SELECT id, needs, spec FROM mediaflow_jobs
@@ -225,14 +237,15 @@ async fn park_queue(process: &Process, queue: &str) -> Result<usize> {
     Ok(waiting.len())
 }
 
-/// Tells of jobs that no worker has known for a while: once an hour for the same needs, and by one process.
+/// Tells of jobs that no worker has known for a while, as a whole or any part of them: once an hour for the same needs, and
+/// by one process.
 pub(crate) async fn tell_unclaimed(process: &Process) -> Result<()> {
     let now = process.now();
     let long_ago = now.millis().saturating_sub(u64::try_from(UNCLAIMED.as_millis()).unwrap_or(0));
-    for (digest, needs) in parked_jobs(process).await? {
-        let first = "SELECT parked_at FROM mediaflow_jobs WHERE parked = $1 ORDER BY id LIMIT 1";
-        let since = process.db.row(first, values![&digest]).await?;
-        let since = since.map(|row| row.opt_time("parked_at")).transpose()?.flatten();
+    let mut waited_with: BTreeMap<_, _> = parked_jobs(process).await?.into_iter().collect();
+    waited_with.extend(parked_parts(process).await?);
+    for (digest, needs) in waited_with {
+        let since = parked_since(process, &digest).await?;
         if since.is_none_or(|since| since.millis() > long_ago)
             || process.executor.knows(&needs)
             || process.db.is_paused().await?
@@ -248,7 +261,8 @@ pub(crate) async fn tell_unclaimed(process: &Process) -> Result<()> {
         if tx.run(first, values![name, now.plus(AGAIN), now]).await? == 0 {
             continue;
         }
-        let count = "SELECT count(*) AS jobs FROM mediaflow_jobs WHERE parked = $1";
+        let count = "SELECT count(*) AS jobs FROM (SELECT id FROM mediaflow_jobs WHERE parked = $1
+                       UNION SELECT job FROM mediaflow_parts WHERE parked = $1) AS waiting";
         let jobs = tx.row(count, values![&digest]).await?.map_or(Ok(0), |row| row.int("jobs"))?;
         let unknown = EventData::Unclaimed { needs: needs.to_string(), jobs: jobs.unsigned_abs() };
         let event = vec![Event::new(EventKind::JobsUnclaimed, now, unknown)];
@@ -259,4 +273,18 @@ pub(crate) async fn tell_unclaimed(process: &Process) -> Result<()> {
     }
     let over = "DELETE FROM mediaflow_leases WHERE name LIKE 'unclaimed %' AND lease_until <= $1";
     process.db.run(over, values![now]).await.map(drop)
+}
+
+/// Since when the first job of these needs, or the first part, has been parked.
+async fn parked_since(process: &Process, digest: &str) -> Result<Option<Timestamp>> {
+    let mut since = None;
+    for first in [
+        "SELECT parked_at FROM mediaflow_jobs WHERE parked = $1 ORDER BY id LIMIT 1",
+        "SELECT parked_at FROM mediaflow_parts WHERE parked = $1 ORDER BY job, number LIMIT 1",
+    ] {
+        if let Some(row) = process.db.row(first, values![digest]).await? {
+            since = since.into_iter().chain(row.opt_time("parked_at")?).min();
+        }
+    }
+    Ok(since)
 }

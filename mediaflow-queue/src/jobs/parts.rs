@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 
 use super::end::counts;
 use super::lock::lock;
-use super::park::needs_of;
+use super::park::{needs_of, park_part};
 use super::row::{COLUMNS, ClaimedJob};
 use crate::db::{AssemblyTask, PartTask, Tx, priority_of, to_json, values};
 use crate::events;
@@ -77,10 +77,7 @@ pub(crate) async fn start_part(
     let Some(row) = tx.row(AssertSqlSafe(find), values![job]).await? else { return Ok(None) };
     let needs = needs_of(&row)?;
     if !process.executor.knows(&needs) {
-        let park = "UPDATE mediaflow_parts SET state = 'parked', parked = $3
-                    WHERE job = $1 AND number = $2 AND state = 'queued' RETURNING river";
-        let parked = tx.row(park, values![job, part, needs.digest()]).await?;
-        let parked = parked.map(|row| row.int("river")).transpose()?;
+        let parked = park_part(process, &mut tx, job, part, &needs).await?;
         tx.complete(&process.db, &parked.into_iter().collect::<Vec<_>>()).await?;
         let needs = needs.to_string();
         let keep = "UPDATE mediaflow_jobs SET needs = $2 WHERE id = $1 AND needs IS NULL";

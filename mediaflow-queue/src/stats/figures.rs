@@ -18,7 +18,7 @@ pub struct Stats {
     /// Jobs that failed within the last 24 hours, by the code of their failure.
     pub failures: BTreeMap<String, u64>,
     /// Jobs for which no running worker knows what they need, for some minutes already, by that:
-    /// `job:pipeline@1 op:image.resize@2 storage:archive`.
+    /// `job:pipeline@1 op:image.resize@2 storage:archive`. A job that runs is among them if a part of it waits so.
     pub unclaimed: BTreeMap<String, u64>,
     /// Where events go, by channel and origin.
     pub destinations: Vec<DestinationStats>,

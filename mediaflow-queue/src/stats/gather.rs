@@ -31,9 +31,13 @@ const FAILURES: &str =
     "SELECT coalesce(failure_code, 'unknown') AS code, count(*) AS jobs FROM mediaflow_jobs
     WHERE ended_at > $1 AND state = 'failed' GROUP BY failure_code";
 
-/// What has been parked for so long.
+/// What has been parked for so long: whole jobs, and those of which a part is.
 const PARKED: &str = "SELECT needs, count(*) AS jobs FROM mediaflow_jobs
-    WHERE parked IS NOT NULL AND parked_at <= $1 GROUP BY needs";
+    WHERE parked IS NOT NULL AND parked_at <= $1 GROUP BY needs
+    UNION ALL
+    SELECT j.needs, count(*) FROM mediaflow_jobs j JOIN (
+        SELECT DISTINCT job FROM mediaflow_parts WHERE parked IS NOT NULL AND parked_at <= $1
+    ) AS p ON j.id = p.job GROUP BY j.needs";
 
 const MESSAGES: &str = "SELECT destination, state, count(*) AS messages, min(created_at) AS oldest
     FROM mediaflow_messages GROUP BY destination, state";

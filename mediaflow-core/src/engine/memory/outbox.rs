@@ -25,6 +25,9 @@ pub(super) struct Outbox {
     readers: broadcast::Sender<Event>,
 }
 
+/// What is asked of each channel.
+type Policies = HashMap<String, DeliveryPolicy>;
+
 #[derive(Default)]
 struct Tables {
     /// Events by their number, not before a moment.
@@ -100,10 +103,39 @@ impl Outbox {
         self.executor.get().map(|executor| executor.clock().now()).unwrap_or_default()
     }
 
-    fn policy(&self, channel: &str) -> DeliveryPolicy {
-        let Some(executor) = self.executor.get() else { return DeliveryPolicy::default() };
-        let terms = executor.notifier(channel).map(|notifier| notifier.terms()).unwrap_or_default();
-        executor.delivery().under(&terms)
+    /// The policies of channels. The terms are the host's code, which may panic: asked for before anything is changed.
+    fn policies<'a>(&self, channels: impl Iterator<Item = &'a str>) -> Policies {
+        let policy = |channel: &str| {
+            let Some(executor) = self.executor.get() else { return DeliveryPolicy::default() };
+            let terms = executor.notifier(channel).map(|notifier| notifier.terms());
+            executor.delivery().under(&terms.unwrap_or_default())
+        };
+        let mut policies = Policies::new();
+        for channel in channels {
+            if !policies.contains_key(channel) {
+                policies.insert(channel.to_owned(), policy(channel));
+            }
+        }
+        policies
+    }
+
+    /// Takes back what a dispatcher was sending that has panicked. It may have been sent, and may be why: it counts against
+    /// the message, which is given up with what has run out if that was its last attempt.
+    pub(super) fn take_back(&self) {
+        let channels = self.executor.get().into_iter().flat_map(Executor::channels);
+        let (now, policies) = (self.now(), self.policies(channels));
+        for row in self.lock().messages.values_mut().filter(|row| row.sending) {
+            row.sending = false;
+            let policy = policies.get(&*row.destination.channel);
+            let lost =
+                policy.map(|policy| Disposition::lost(row.failures, row.expires_at, policy, now));
+            match lost {
+                Some(Disposition::Again { due, failures }) => {
+                    (row.due, row.failures) = (due, failures);
+                }
+                _ => row.expires_at = now,
+            }
+        }
     }
 }
 
@@ -128,16 +160,20 @@ impl OutboxStore for Outbox {
 
     async fn exchange(&self, exchange: Exchange<'_>) -> Result<Exchanged> {
         let now = self.now();
+        let done = exchange.done.iter().map(|sent| &*sent.claimed.destination.channel);
+        let claims = exchange.claims.iter().map(|request| &*request.key.channel);
+        let policies = self.policies(done.chain(claims));
         let mut exchanged = Exchanged::default();
         let events = {
             let mut tables = self.lock();
-            let mut events = self.finish(&mut tables, exchange.done, now, &mut exchanged);
+            let mut events = tables.finish(exchange.done, &policies, now, &mut exchanged);
             for routed in exchange.routed {
                 tables.store(routed, now, &mut exchanged, &mut events);
             }
             for request in exchange.claims {
-                let policy = self.policy(&request.key.channel);
-                exchanged.claimed.push(tables.claim(request, &policy, now));
+                let policy = policies.get(&*request.key.channel);
+                let claimed = policy.map(|policy| tables.claim(request, policy, now));
+                exchanged.claimed.push(claimed.unwrap_or_default());
             }
             events
         };
@@ -183,12 +219,12 @@ impl OutboxStore for Outbox {
     }
 }
 
-impl Outbox {
+impl Tables {
     /// Writes attempts down. Gives the events that tell of losses.
     fn finish(
-        &self,
-        tables: &mut Tables,
+        &mut self,
         done: &[Attempted],
+        policies: &Policies,
         now: Timestamp,
         exchanged: &mut Exchanged,
     ) -> VecDeque<Event> {
@@ -197,41 +233,41 @@ impl Outbox {
         let mut dead: HashMap<&DestinationKey, u64> = HashMap::new();
         for attempted in done {
             let key = &attempted.claimed.destination;
-            let disposition = Disposition::of(attempted, &self.policy(&key.channel), now);
-            tables.settle(attempted, disposition);
+            let Some(policy) = policies.get(&*key.channel) else { continue };
+            let disposition = Disposition::of(attempted, policy, now);
+            self.settle(attempted, disposition);
             *dead.entry(key).or_default() += u64::from(disposition == Disposition::Dead);
             by_destination.entry(key).or_default().push((attempted, disposition));
         }
         let mut events = VecDeque::new();
         for (key, attempts) in by_destination {
-            let mut state = tables.destinations.remove(key).unwrap_or_default();
+            let Some(policy) = policies.get(&*key.channel) else { continue };
+            let mut state = self.destinations.remove(key).unwrap_or_default();
             let before = state.clone();
-            let effects = state.take_up(attempts, &self.policy(&key.channel), now);
+            let effects = state.take_up(attempts, policy, now);
             let mut lost = dead.get(key).copied().unwrap_or_default();
             for address in &effects.gone {
-                lost += tables.drop_of(key, Some(address));
-                tables.gone.insert((key.channel.clone(), address.digest()));
+                lost += self.drop_of(key, Some(address));
+                self.gone.insert((key.channel.clone(), address.digest()));
             }
             for (address, until) in &effects.refused {
-                tables.hold(key, address, *until);
+                self.hold(key, address, *until);
             }
             if effects.disabled {
-                lost += tables.drop_of(key, None);
+                lost += self.drop_of(key, None);
             }
-            let waiting = tables.messages.values().filter(|row| row.destination == *key).count();
+            let waiting = self.messages.values().filter(|row| row.destination == *key).count();
             events.extend(effects.events(key, &state, lost, waiting as u64, now));
             if state != before {
                 exchanged.changed.push(key.clone());
             }
             if state != DestinationState::default() {
-                tables.destinations.insert(key.clone(), state);
+                self.destinations.insert(key.clone(), state);
             }
         }
         events
     }
-}
 
-impl Tables {
     fn number(&mut self) -> i64 {
         self.numbered += 1;
         self.numbered

@@ -9,6 +9,7 @@ use crate::engine::Shutdown;
 use crate::executor::{Executor, Finished, Observer};
 use crate::id::JobId;
 use crate::outbox::Dispatcher;
+use crate::supervise::supervise;
 use crate::{Error, Failure, Result};
 
 /// Works on jobs and deliveries until it is told to stop.
@@ -19,7 +20,18 @@ pub(super) async fn run(inner: &Arc<Inner>, executor: Executor, shutdown: Shutdo
     let delivering = tokio::spawn({
         let (store, executor, deliver) =
             (Arc::clone(&inner.outbox), executor.clone(), deliver.clone());
-        async move { Dispatcher::new(store, executor).run(&deliver).await }
+        async move {
+            let run = || {
+                let (store, executor, deliver) =
+                    (Arc::clone(&store), executor.clone(), deliver.clone());
+                async move {
+                    store.take_back();
+                    Dispatcher::new(store, executor).run(&deliver).await;
+                }
+            };
+            // Begun again during the shutdown, too: what it does not tell then is told by nobody.
+            supervise("dispatcher", deliver.now.clone(), || {}, run).await;
+        }
     });
     take_jobs(inner, &executor, &shutdown).await;
     deliver.drain.cancel();

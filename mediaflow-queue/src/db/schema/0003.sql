@@ -11,7 +11,9 @@ ALTER TABLE mediaflow_jobs ADD COLUMN parked_at BIGINT;
 -- A digest of what was asked for under the idempotency key.
 ALTER TABLE mediaflow_jobs ADD COLUMN key_digest TEXT;
 
+-- The same of a part, whose job stays 'running' meanwhile.
 ALTER TABLE mediaflow_parts ADD COLUMN parked TEXT;
+ALTER TABLE mediaflow_parts ADD COLUMN parked_at BIGINT;
 
 -- Workers that know the same have the same.
 ALTER TABLE mediaflow_workers ADD COLUMN capability TEXT;
