@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use database::{Database, builder, shut, work};
 use mediaflow_core::executor::DeliveryPolicy;
+use mediaflow_core::notify::{Recipient, Recipients};
 use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::storage::MemoryStorage;
-use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier};
+use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier, soon};
 use mediaflow_core::{
-    Builder, Clock, EventKind, Mediaflow, NotifyError, SystemClock, Timestamp, async_trait,
+    Builder, Clock, Event, EventKind, Mediaflow, NotifyError, SystemClock, Timestamp, async_trait,
 };
 use mediaflow_queue::Queue;
+use tokio::sync::Semaphore;
 
 on_both! {
     an_address_of_a_transaction_that_was_rolled_back_is_nobodys
@@ -24,6 +26,7 @@ on_both! {
     what_is_for_a_channel_that_is_gone_ends
     what_a_newer_build_has_written_waits_for_it
     many_events_that_nobody_can_read_hold_nothing_up
+    a_directory_that_does_not_answer_holds_up_no_shutdown
     another_process_goes_on_routing
     a_message_that_ends_its_process_each_time_comes_to_an_end
     a_worker_whose_clock_is_wrong_sends_in_time
@@ -202,6 +205,36 @@ async fn many_events_that_nobody_can_read_hold_nothing_up(database: Database) {
     assert!(marks.len() == 1 && marks[0].starts_with('?'), "{marks:?}");
     shut(one).await;
     shut(two).await;
+    shut(client).await;
+}
+
+/// Never finds anybody.
+#[derive(Debug)]
+struct Away(Arc<Semaphore>);
+
+#[async_trait]
+impl Recipients for Away {
+    async fn find(&self, _: &Event, _: Vec<Recipient>) -> mediaflow_core::Result<Vec<Recipient>> {
+        self.0.add_permits(1);
+        std::future::pending().await
+    }
+}
+
+async fn a_directory_that_does_not_answer_holds_up_no_shutdown(database: Database) {
+    let client = host(&database).submit_only().notify(created("hooks")).start().await.unwrap();
+    for number in 0..50 {
+        client.submit(parked("hooks", &format!("a/{number}"))).await.unwrap();
+    }
+    let (hooks, asked) = (created("hooks"), Arc::new(Semaphore::new(0)));
+    let away = Away(Arc::clone(&asked));
+    let media = host(&database).notify(hooks.clone()).recipients(away).start().await.unwrap();
+    drop(soon("a look-up", asked.acquire_many(16)).await.unwrap());
+    // It could wait for much longer.
+    soon("shutdown", media.shutdown(DAY)).await.unwrap();
+    assert!(hooks.of("a/0").is_empty());
+    let media = start(&database, &[&hooks]).await;
+    hooks.told(50).await;
+    shut(media).await;
     shut(client).await;
 }
 

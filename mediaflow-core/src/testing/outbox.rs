@@ -13,7 +13,7 @@ use crate::executor::DeliveryPolicy;
 use crate::notify::{NotifyError, RateLimit, Recipient, Recipients, Scope, Terms};
 use crate::spec::{IntoSpec, JobOptions, JobSpec, Pipeline};
 use crate::storage::MemoryStorage;
-use crate::{Builder, Clock as _, Error, JobId, Mediaflow, Result};
+use crate::{Builder, CancellationToken, Clock as _, Error, JobId, Mediaflow, Result};
 
 /// The conformance suite of an engine's outbox: `make` gives a new, empty engine each time, on this clock.
 ///
@@ -39,6 +39,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         addresses_of_one_origin_share_a_breaker
         a_time_to_live_ends_what_waits
         recipients_are_found_and_found_again
+        a_directory_that_does_not_answer_holds_up_nobody_else
         terms_of_a_channel_are_kept
         a_thread_goes_on
         a_batch_is_told_in_numbers
@@ -362,6 +363,38 @@ async fn recipients_are_found_and_found_again<E: Engine>(host: Host<E>) {
     let told = running.until("looked/up", 1, 5 * SECOND).await;
     running.hooks.told(2).await;
     assert_eq!(running.hooks.of("a")[0].event.id, told[0].event.id);
+    running.done().await;
+}
+
+/// Does not find the addresses below `stuck`, until it is told to.
+#[derive(Debug)]
+struct Stuck(CancellationToken);
+
+#[async_trait]
+impl Recipients for Stuck {
+    async fn find(&self, _event: &Event, found: Vec<Recipient>) -> Result<Vec<Recipient>> {
+        let to = |recipient: &Recipient| recipient.to.clone().unwrap_or_default();
+        if found.iter().any(|recipient| to(recipient).starts_with("stuck")) {
+            self.0.cancelled().await;
+        }
+        Ok(found)
+    }
+}
+
+async fn a_directory_that_does_not_answer_holds_up_nobody_else<E: Engine>(host: Host<E>) {
+    let answers = CancellationToken::new();
+    let stuck = Stuck(answers.clone());
+    let running = host.start_with(created(), |builder| builder.recipients(stuck)).await;
+    for number in 0..8 {
+        running.tell(&format!("stuck/{number}")).await;
+    }
+    running.tell("a").await;
+    let told = running.hooks.told(1).await.remove(0);
+    assert_eq!(told.to, "a");
+    answers.cancel();
+    for number in 0..8 {
+        running.until(&format!("stuck/{number}"), 1, 5 * SECOND).await;
+    }
     running.done().await;
 }
 

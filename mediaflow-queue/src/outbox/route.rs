@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mediaflow_core::notify::{Message, Thread};
-use mediaflow_core::outbox::{Claimed, Exchanged, NewMessage, Route, Routed, Unrouted};
+use mediaflow_core::outbox::{
+    Claimed, Exchanged, LONGEST_ROUTING, NewMessage, Route, Routed, Unrouted,
+};
 use mediaflow_core::spec::{JobOptions, NotifyTarget};
 use mediaflow_core::{Event, Result, Timestamp};
 use sqlx::AssertSqlSafe;
@@ -24,6 +26,9 @@ use crate::process::Process;
 /// How long the right to route lasts, and how often it is asked for.
 const LEASE: Duration = Duration::from_secs(15);
 const ASK: Duration = Duration::from_secs(5);
+
+// It is not asked for while a group of events is being routed.
+const _: () = assert!(ASK.as_millis() + LONGEST_ROUTING.as_millis() < LEASE.as_millis());
 
 /// How long a channel is believed to come back that no process has.
 const GONE: Duration = Duration::from_secs(86_400);
@@ -40,32 +45,49 @@ pub(super) async fn unrouted(
     if !may_route(outbox, channels).await? {
         return Ok(Vec::new());
     }
-    let mut found = read(&outbox.process, "", most).await?;
+    let process = &outbox.process;
+    let (mut again, mut new): (Vec<_>, Vec<_>) =
+        read(process, "", process.now(), most).await?.into_iter().partition(|found| found.again);
+    // Those that were asked for before get few places while there are enough new ones.
+    let few = again.len().min(most / 8);
+    if again.len() + new.len() == most && again.len() > few {
+        new = read(process, "", Timestamp::default(), most - few).await?;
+    }
     let look = {
         let routing = outbox.lock_routing();
         routing.looked.is_none_or(|looked| looked.elapsed() >= LEFT)
     };
+    let mut found = Vec::new();
     if look {
         // However many new ones there are, what others have left has a part of the places.
-        let room = (most - found.len()).max(most / 2);
-        let left = left(outbox, channels, room).await?;
-        found.truncate(most - left.len());
-        found.extend(left);
-        found.sort_by_key(|event| event.seq);
+        let room = most.saturating_sub(new.len() + again.len()).max(most / 2);
+        found = left(outbox, channels, room).await?;
     }
-    Ok(found)
+    let places = most.saturating_sub(found.len());
+    new.truncate(places.saturating_sub(few));
+    again.truncate(places - new.len());
+    found.extend(new.into_iter().chain(again));
+    found.sort_by_key(|found| (found.again, found.event.seq));
+    Ok(found.into_iter().map(|found| found.event).collect())
+}
+
+/// An event that is to be routed.
+struct Found {
+    /// Its recipients were looked for before.
+    again: bool,
+    event: Unrouted,
 }
 
 /// Events that others have left, at most so many. Each of the marks has its part of them, so that none is in the way of
 /// another, and what one leaves over is the next one's.
-async fn left(outbox: &Outbox, channels: &[String], most: usize) -> Result<Vec<Unrouted>> {
+async fn left(outbox: &Outbox, channels: &[String], most: usize) -> Result<Vec<Found>> {
     let process = &outbox.process;
     let is_for = |mark: &String| Mark::read(mark).is_for(&outbox.reader, channels);
     let marks: Vec<_> = marks(process).await?.into_iter().filter(is_for).collect();
     let (mut found, mut more) = (Vec::new(), false);
     for (number, mark) in marks.iter().enumerate() {
         let part = (most - found.len()).div_ceil(marks.len() - number);
-        let of_mark = read(process, mark, part).await?;
+        let of_mark = read(process, mark, process.now(), part).await?;
         more |= of_mark.len() == part;
         found.extend(of_mark);
     }
@@ -141,15 +163,20 @@ async fn marks(process: &Process) -> Result<Vec<String>> {
     rows.iter().map(|row| row.text("value")).collect()
 }
 
-async fn read(process: &Process, mark: &str, most: usize) -> Result<Vec<Unrouted>> {
-    let find = "SELECT u.seq, e.body, j.notify, b.options FROM mediaflow_unrouted u
+/// Events with this mark that may be routed at this moment; at the beginning of time, those that never had to wait.
+async fn read(process: &Process, mark: &str, at: Timestamp, most: usize) -> Result<Vec<Found>> {
+    let find = "SELECT u.seq, u.route_at, e.body, j.notify, b.options FROM mediaflow_unrouted u
         JOIN mediaflow_events e ON e.seq = u.seq
         LEFT JOIN mediaflow_jobs j ON j.id = e.job
         LEFT JOIN mediaflow_batches b ON e.job IS NULL AND b.id = e.batch
         WHERE u.route = $1 AND u.route_at <= $2 ORDER BY u.seq LIMIT $3";
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let rows = process.db.rows(find, values![mark, process.now(), most]).await?;
-    rows.iter().map(|row| Ok(Unrouted::new(row.int("seq")?, event(row)))).collect()
+    let rows = process.db.rows(find, values![mark, at, most]).await?;
+    let found = |row: &Row| {
+        let event = Unrouted::new(row.int("seq")?, event(row));
+        Ok(Found { again: row.time("route_at")? > Timestamp::default(), event })
+    };
+    rows.iter().map(found).collect()
 }
 
 /// The event with the targets of its job, or of its batch's first one.
