@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::id::{BatchId, EventId, JobId};
 use crate::report::{BatchSummary, OutputReport, Report};
+use crate::spec::digest::{digest, sorted};
 use crate::spec::{JobOptions, NotifyTarget};
 use crate::wire::wire_enum;
 use crate::{Failure, Timestamp};
@@ -283,6 +284,16 @@ impl Event {
         matches!(self.kind, EventKind::Other(_)) || matches!(self.data, EventData::Other(_))
     }
 
+    /// A short name for what this build can read: builds that have the same can read the same events, and what one of them
+    /// finds [foreign](Self::is_foreign), the others do as well.
+    #[must_use]
+    pub fn vocabulary() -> String {
+        let schema = sorted(schema_for!(Self).as_value());
+        let mut name = digest(&json!([env!("CARGO_PKG_VERSION"), schema]));
+        name.truncate(16);
+        name
+    }
+
     /// About this job, with what its options say.
     #[must_use]
     pub fn about(mut self, job: JobId, batch: Option<BatchId>, options: &JobOptions) -> Self {
@@ -327,8 +338,6 @@ fn severity_of(data: &EventData) -> Severity {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn stored(kind: &str, data: &Value) -> Value {

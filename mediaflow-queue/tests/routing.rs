@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use database::{Database, builder, shut, work};
 use mediaflow_core::executor::DeliveryPolicy;
+use mediaflow_core::notify::{Recipient, Recipients};
 use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::storage::MemoryStorage;
-use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier};
+use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier, soon};
 use mediaflow_core::{
-    Builder, Clock, EventKind, Mediaflow, NotifyError, SystemClock, Timestamp, async_trait,
+    Builder, Clock, Event, EventKind, Mediaflow, NotifyError, SystemClock, Timestamp, async_trait,
 };
 use mediaflow_queue::Queue;
+use tokio::sync::Semaphore;
 
 on_both! {
     an_address_of_a_transaction_that_was_rolled_back_is_nobodys
@@ -23,6 +25,8 @@ on_both! {
     each_process_routes_for_its_own_notifiers
     what_is_for_a_channel_that_is_gone_ends
     what_a_newer_build_has_written_waits_for_it
+    many_events_that_nobody_can_read_hold_nothing_up
+    a_directory_that_does_not_answer_holds_up_no_shutdown
     another_process_goes_on_routing
     a_message_that_ends_its_process_each_time_comes_to_an_end
     a_worker_whose_clock_is_wrong_sends_in_time
@@ -152,17 +156,86 @@ async fn what_a_newer_build_has_written_waits_for_it(database: Database) {
     let body = "replace(replace(body, 'job.created', 'job.rated'), '\"info\"', '\"splendid\"')";
     database.run(&format!("UPDATE mediaflow_events SET body = {body}, kind = 'job.rated'")).await;
     let media = start(&database, &[&hooks]).await;
-    database.until("SELECT count(*) FROM mediaflow_unrouted WHERE route = '?'", 1).await;
+    database.until("SELECT count(*) FROM mediaflow_unrouted WHERE route LIKE '?%'", 1).await;
     // Nobody is held up by it.
     client.submit(work("y")).await.unwrap();
     hooks.told(1).await;
-    // The newer build knows it.
+    // The newer build knows it: to that one, only others have not been able to read it.
     let known = "replace(replace(body, 'job.rated', 'job.created'), '\"splendid\"', '\"info\"')";
     database.run(&format!("UPDATE mediaflow_events SET body = {known}")).await;
+    database.run("UPDATE mediaflow_unrouted SET route = '?0older' WHERE route LIKE '?%'").await;
     hooks.told(2).await;
     database.until("SELECT count(*) FROM mediaflow_unrouted", 0).await;
     shut(client).await;
     shut(media).await;
+}
+
+async fn many_events_that_nobody_can_read_hold_nothing_up(database: Database) {
+    let client = host(&database).submit_only().start().await.unwrap();
+    client.submit(work("before")).await.unwrap();
+    let body = "replace(replace(body, 'job.created', 'job.rated'), id, id || '-' || number)";
+    database
+        .run(&format!(
+            "INSERT INTO mediaflow_events (id, kind, job, batch, at, origin, body)
+             WITH RECURSIVE numbers (number) AS (
+                 SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < 600
+             )
+             SELECT id || '-' || number, 'job.rated', job, batch, at, 'newer', {body}
+             FROM mediaflow_events, numbers WHERE kind = 'job.created'"
+        ))
+        .await;
+    let foreign = "SELECT seq FROM mediaflow_events WHERE kind = 'job.rated'";
+    database.run(&format!("INSERT INTO mediaflow_unrouted (seq) {foreign}")).await;
+    client.submit(work("behind")).await.unwrap();
+    // An earlier build could read none of all these, and did not say who it was.
+    database.run("UPDATE mediaflow_unrouted SET route = '?'").await;
+    client.submit(work("new")).await.unwrap();
+    let seen =
+        "INSERT INTO mediaflow_channels VALUES ('mail', 9999999999999), ('push', 9999999999999)";
+    database.run(seen).await;
+    let (mail, push) = (created("mail"), created("push"));
+    let one = start(&database, &[&mail]).await;
+    let two = start(&database, &[&push]).await;
+    mail.told(3).await;
+    push.told(3).await;
+    // Each was looked at, and is left to builds that are not this one.
+    database.until("SELECT count(*) FROM mediaflow_unrouted", 600).await;
+    database.until("SELECT count(*) FROM mediaflow_unrouted WHERE route = '?'", 0).await;
+    let marks = database.texts("SELECT DISTINCT route FROM mediaflow_unrouted").await;
+    assert!(marks.len() == 1 && marks[0].starts_with('?'), "{marks:?}");
+    shut(one).await;
+    shut(two).await;
+    shut(client).await;
+}
+
+/// Never finds anybody.
+#[derive(Debug)]
+struct Away(Arc<Semaphore>);
+
+#[async_trait]
+impl Recipients for Away {
+    async fn find(&self, _: &Event, _: Vec<Recipient>) -> mediaflow_core::Result<Vec<Recipient>> {
+        self.0.add_permits(1);
+        std::future::pending().await
+    }
+}
+
+async fn a_directory_that_does_not_answer_holds_up_no_shutdown(database: Database) {
+    let client = host(&database).submit_only().notify(created("hooks")).start().await.unwrap();
+    for number in 0..50 {
+        client.submit(parked("hooks", &format!("a/{number}"))).await.unwrap();
+    }
+    let (hooks, asked) = (created("hooks"), Arc::new(Semaphore::new(0)));
+    let away = Away(Arc::clone(&asked));
+    let media = host(&database).notify(hooks.clone()).recipients(away).start().await.unwrap();
+    drop(soon("a look-up", asked.acquire_many(16)).await.unwrap());
+    // It could wait for much longer.
+    soon("shutdown", media.shutdown(DAY)).await.unwrap();
+    assert!(hooks.of("a/0").is_empty());
+    let media = start(&database, &[&hooks]).await;
+    hooks.told(50).await;
+    shut(media).await;
+    shut(client).await;
 }
 
 async fn another_process_goes_on_routing(database: Database) {

@@ -6,7 +6,8 @@ use crate::Result;
 use crate::event::Event;
 
 /// Finds who is told of an event. Asked once for each event, outside of any transaction, so that it may look people up
-/// in a database or ask another service; it is asked again later if it fails.
+/// in a database or ask another service; it is asked again later if it fails, or has not answered within five seconds. It
+/// is asked of several events at the same time, and of a job's progress only if a notifier wants it.
 ///
 /// ```
 /// use mediaflow_core::notify::{Recipient, Recipients};

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::send;
 use super::queues::{Policies, Queues};
-use super::router::{Route, route};
+use super::router::{Group, Route, route};
 use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Exchange, OutboxStore, Routed};
 use crate::executor::Executor;
 use crate::shutdown::Shutdown;
@@ -30,6 +31,9 @@ const COLLECT: Duration = Duration::from_millis(20);
 /// How long an event waits whose messages the store refuses.
 const LEFT_OUT: Duration = Duration::from_secs(60);
 
+/// How long recipients are looked for that are not found at once when the process is to end.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
 /// How long giving back may take when the process has to end.
 const GIVE_BACK: Duration = Duration::from_secs(5);
 
@@ -39,8 +43,8 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 /// Routes and sends for one process until it is told to stop.
 ///
-/// After `drain` no further events are to come: what is due and under way is finished, what is due later or can not be
-/// sent now stays in the store, if that outlives the process. `now` ends everything at once, and gives back what is under
+/// After `drain` no further events are to come: what is due and under way is finished; what is due later, can not be
+/// sent now, or has recipients that are not found soon, stays in the store, if that outlives the process. `now` ends everything at once, and gives back what is under
 /// way.
 #[derive(Debug)]
 pub struct Dispatcher {
@@ -58,11 +62,15 @@ pub struct Dispatcher {
     /// Messages that were sent and whose outcomes the store refused: their leases end.
     left_out: HashSet<i64>,
     /// Events that are being routed, one group after the other so that they stay in order.
-    routing: Option<AbortOnDropHandle<Vec<Routed>>>,
+    routing: Option<AbortOnDropHandle<Group>>,
     /// What was routed and is not written down yet.
     routed: Vec<Routed>,
     /// There may be more events than were read last.
     more_events: bool,
+    /// This process is to end, and another one can route what it does not.
+    leaving: CancellationToken,
+    /// Events are left to another one: recipients are found too slowly to wait for them.
+    leaves_events: bool,
     /// When events are routed again whose recipients could not be found.
     route_at: Option<Timestamp>,
     /// An exchange has failed, and may have been stored all the same.
@@ -128,6 +136,8 @@ impl Dispatcher {
             routing: None,
             routed: Vec::new(),
             more_events: false,
+            leaving: CancellationToken::new(),
+            leaves_events: false,
             route_at: None,
             unsure: false,
             careful: false,
@@ -146,6 +156,9 @@ impl Dispatcher {
             return;
         }
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        if store.is_durable() {
+            self.leaving = shutdown.drain.clone();
+        }
         let (mut draining, mut wait) = (false, FIRST);
         loop {
             if !draining && shutdown.drain.is_cancelled() {
@@ -181,7 +194,7 @@ impl Dispatcher {
                 biased;
                 () = shutdown.now.cancelled() => return self.give_back().await,
                 Some(sent) = self.sending.join_next() => self.collect(sent.ok()),
-                routed = next_routed(&mut self.routing) => self.routed = routed,
+                group = next_routed(&mut self.routing) => self.take(group),
                 () = std::future::ready(()), if more => {}
                 () = shutdown.drain.cancelled(), if !draining => {}
                 () = store.changed().notified() => self.pace.soon(),
@@ -212,13 +225,18 @@ impl Dispatcher {
     async fn look(&mut self) -> Result<()> {
         let began = Instant::now();
         // What was told while events were being routed is looked for after them.
-        self.more_events = true;
-        if self.routing.is_none() && self.routed.is_empty() {
+        self.more_events = !self.leaves_events;
+        if self.routing.is_none() && self.routed.is_empty() && !self.leaves_events {
             let events = self.store.unrouted(&self.channels, TOGETHER).await?;
             self.more_events = events.len() == TOGETHER;
             if !events.is_empty() {
-                let routing =
-                    tokio::spawn(route(self.executor.clone(), Arc::clone(&self.clock), events));
+                let leaving = self.leaving.clone();
+                let stop = async move {
+                    leaving.cancelled().await;
+                    sleep(LAST_LOOK).await;
+                };
+                let (executor, clock) = (self.executor.clone(), Arc::clone(&self.clock));
+                let routing = tokio::spawn(route(executor, clock, events, stop));
                 self.routing = Some(AbortOnDropHandle::new(routing));
             }
         }
@@ -318,6 +336,16 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// Takes what became of a group of events.
+    fn take(&mut self, group: Group) {
+        self.routed = group.routed;
+        if group.rest {
+            self.leaves_events = self.leaving.is_cancelled();
+            self.more_events = !self.leaves_events;
+            self.pace.soon();
+        }
+    }
+
     /// Decides which new messages are sent at once.
     fn choose_at_once(&mut self, failed: &HashSet<DestinationKey>) {
         let mut of_destination: HashMap<DestinationKey, usize> = HashMap::new();
@@ -405,13 +433,13 @@ impl Dispatcher {
 }
 
 /// The end of routing, which never comes while nothing is routed. If it was ended, its events stay where they are.
-async fn next_routed(routing: &mut Option<AbortOnDropHandle<Vec<Routed>>>) -> Vec<Routed> {
+async fn next_routed(routing: &mut Option<AbortOnDropHandle<Group>>) -> Group {
     let Some(handle) = routing else { return std::future::pending().await };
     let routed = handle.await;
     *routing = None;
     routed.unwrap_or_else(|error| {
         tracing::error!(%error, "events could not be routed; trying again");
-        Vec::new()
+        Group::default()
     })
 }
 

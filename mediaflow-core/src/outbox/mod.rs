@@ -34,5 +34,5 @@ pub use disposition::Disposition;
 pub use key::DestinationKey;
 pub use queues::{ClaimRequest, Waiting};
 pub use rate::Rate;
-pub use router::{NewMessage, Route, Routed, Unrouted};
+pub use router::{LONGEST_ROUTING, NewMessage, Route, Routed, Unrouted};
 pub use store::{Exchange, Exchanged, OutboxStore};

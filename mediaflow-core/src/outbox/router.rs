@@ -1,11 +1,14 @@
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
+use tokio::time::{Instant, timeout};
 
 use super::DestinationKey;
-use crate::event::{DeliveryFailure, Event};
+use crate::event::{DeliveryFailure, Event, EventKind};
 use crate::executor::Executor;
 use crate::notify::{Address, Recipient};
 use crate::{Clock, Error, MessageId, Result, Timestamp};
@@ -80,51 +83,114 @@ pub struct NewMessage {
     pub refused: Option<String>,
 }
 
-/// How long finding the recipients of one event may take.
-const FIND: Duration = Duration::from_secs(10);
+/// For how many events recipients are looked for at the same time.
+const AT_ONCE: usize = 16;
 
-/// How long an event waits whose recipients could not be found.
+/// How long after the beginning of a group the last look-up of it begins, and how long one may take.
+const BEGIN: Duration = Duration::from_secs(1);
+const FIND: Duration = Duration::from_secs(5);
+
+/// How long a dispatcher is busy with a group of events at most, which it alone may route meanwhile: the right to route has
+/// to last longer.
+pub const LONGEST_ROUTING: Duration = BEGIN.saturating_add(FIND);
+
+/// How long an event waits whose recipients could not be found: as long as it has waited so far, within these bounds.
 const AGAIN: Duration = Duration::from_secs(15);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
-/// Routes events, in their order. No transaction is open meanwhile.
+/// What became of a group of events.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    /// Those that were asked for, in their order.
+    pub(super) routed: Vec<Routed>,
+    /// Some were not: they are left as they are.
+    pub(super) rest: bool,
+}
+
+/// Routes events. No transaction is open meanwhile. One whose recipients are found slowly, or never, holds up the others for
+/// [`LONGEST_ROUTING`] at most; what is still looked for when `stop` ends is left as it is.
 pub(super) async fn route(
     executor: Executor,
     clock: Arc<dyn Clock>,
     events: Vec<Unrouted>,
-) -> Vec<Routed> {
-    let mut routed = Vec::with_capacity(events.len());
-    for Unrouted { seq, event } in events {
-        routed.push(match event {
-            Ok(event) => {
-                let event = Arc::new(event);
-                let route = one(&executor, &event, clock.now()).await;
-                Routed { seq, event: Some(event), route }
-            }
-            Err(error) => {
-                tracing::debug!(seq, %error, "an event can not be read here: it is left to a newer process");
-                Routed { seq, event: None, route: Route::Unknown }
-            }
-        });
-    }
-    routed
+    stop: impl Future<Output = ()>,
+) -> Group {
+    let all = events.len();
+    let routed = in_order(events, |unrouted| one(&executor, &*clock, unrouted), stop).await;
+    Group { rest: routed.len() < all, routed }
 }
 
-async fn one(executor: &Executor, event: &Event, now: Timestamp) -> Route {
+/// Does something with items, with some at the same time, and gives the results in the order of the items. Slow ones are
+/// not begun after a while, and none is waited for when `stop` ends.
+async fn in_order<T, R, F: Future<Output = R>>(
+    items: Vec<T>,
+    each: impl Fn(T) -> F,
+    stop: impl Future<Output = ()>,
+) -> Vec<R> {
+    let began = Instant::now();
+    let mut stop = pin!(stop);
+    let mut done = Vec::with_capacity(items.len());
+    let mut items = items.into_iter().enumerate();
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while under_way.len() < AT_ONCE && began.elapsed() < BEGIN {
+            let Some((place, item)) = items.next() else { break };
+            let mut one = Box::pin(each(item).map(move |result| (place, result)));
+            // Most are done at once, and need not be waited for.
+            match (&mut one).now_or_never() {
+                Some(result) => done.push(result),
+                None => under_way.push(one),
+            }
+        }
+        tokio::select! {
+            biased;
+            next = under_way.next() => match next {
+                Some(result) => done.push(result),
+                None => break,
+            },
+            () = &mut stop => break,
+        }
+    }
+    done.sort_unstable_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+async fn one(executor: &Executor, clock: &dyn Clock, unrouted: Unrouted) -> Routed {
+    let Unrouted { seq, event } = unrouted;
+    match event {
+        Ok(event) => {
+            let event = Arc::new(event);
+            let route = route_of(executor, clock, &event).await;
+            Routed { seq, event: Some(event), route }
+        }
+        Err(error) => {
+            tracing::debug!(seq, %error, "an event can not be read here: it is left to a newer process");
+            Routed { seq, event: None, route: Route::Unknown }
+        }
+    }
+}
+
+async fn route_of(executor: &Executor, clock: &dyn Clock, event: &Event) -> Route {
     if event.is_foreign() {
         return Route::Unknown;
     }
     let configured = executor.configured(event);
+    if configured.is_empty() && event.kind == EventKind::JobProgress {
+        return Route::Messages(Vec::new());
+    }
     let find = AssertUnwindSafe(executor.recipients().find(event, configured.clone()));
-    let found = match tokio::time::timeout(FIND, find.catch_unwind()).await {
+    let found = match timeout(FIND, find.catch_unwind()).await {
         Ok(Ok(found)) => found,
         Ok(Err(_)) => Err(failed("finding the recipients panicked")),
         Err(_) => Err(failed("finding the recipients took too long")),
     };
+    let now = clock.now();
+    let waited = now.since(event.time);
     let recipients = match found {
         Ok(found) => found,
-        Err(error) if now.since(event.time) < executor.delivery().time_to_live => {
+        Err(error) if waited < executor.delivery().time_to_live => {
             tracing::warn!(event = %event.id, %error, "recipients could not be found; trying again");
-            return Route::Later(now.plus(AGAIN));
+            return Route::Later(now.plus(waited.clamp(AGAIN, AGAIN_AT_MOST)));
         }
         Err(error) => {
             tracing::error!(event = %event.id, %error, "recipients could not be found: those that are configured are told");
@@ -189,5 +255,48 @@ impl NewMessage {
         failure.destination.clone_from(&self.destination.name);
         failure.dead = 1;
         Some(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::sync::{Semaphore, oneshot};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn results_are_in_order_however_they_come() {
+        // The later one is, the sooner it is done: each lets the one before it go on.
+        let (mut items, mut behind) = (Vec::new(), None);
+        for number in 0..AT_ONCE {
+            let (go, turn) = oneshot::channel::<()>();
+            items.push((number, turn, behind.replace(go)));
+        }
+        drop(behind);
+        let each = async |(number, turn, before): (usize, oneshot::Receiver<()>, Option<_>)| {
+            let _ = turn.await;
+            drop(before);
+            number
+        };
+        let done = in_order(items, each, pending()).await;
+        assert_eq!(done, (0..AT_ONCE).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn what_is_never_done_ends_alone_when_it_has_to_stop() {
+        let others = Semaphore::new(0);
+        let each = async |number: usize| {
+            if number.is_multiple_of(100) {
+                pending::<()>().await;
+            }
+            others.add_permits(1);
+            number
+        };
+        let stop = async { drop(others.acquire_many(297).await) };
+        let done = in_order((0..300).collect(), each, stop).await;
+        assert_eq!(done.len(), 297);
+        assert!(done.is_sorted() && !done.contains(&100));
     }
 }

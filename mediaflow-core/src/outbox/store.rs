@@ -14,8 +14,9 @@ use crate::{Clock, Result};
 #[async_trait]
 pub trait OutboxStore: fmt::Debug + Send + Sync + 'static {
     /// Events that are not routed yet, in their order, if this process has the right to route for these channels: one
-    /// process has it at a time, for as long as it goes on asking. [`Event::notify`](crate::Event::notify) holds
-    /// the targets of the event's job.
+    /// process has it at a time, for as long as it goes on asking; it asks again after
+    /// [`LONGEST_ROUTING`](super::LONGEST_ROUTING) at the latest. Those whose recipients could not be found before come
+    /// last, and are in nobody's way. [`Event::notify`](crate::Event::notify) holds the targets of the event's job.
     ///
     /// # Errors
     /// The store can not be read.

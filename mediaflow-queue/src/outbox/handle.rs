@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use mediaflow_core::Event;
 use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::outbox::DestinationKey;
 use tokio::time::Instant;
@@ -11,12 +12,14 @@ use crate::process::Process;
 /// Events and messages of a database, as the dispatcher of this process uses them.
 pub(crate) struct Outbox {
     pub(super) process: Arc<Process>,
+    /// This build, by the events that it can read.
+    pub(super) reader: String,
     pub(super) routing: Mutex<Routing>,
 }
 
 impl Outbox {
     pub(crate) fn new(process: Arc<Process>) -> Self {
-        Self { process, routing: Mutex::default() }
+        Self { process, reader: Event::vocabulary(), routing: Mutex::default() }
     }
 
     /// How messages of a channel are sent: the host's policy under the channel's terms.
@@ -52,7 +55,7 @@ pub(super) struct Routing {
     pub(super) until: Option<Instant>,
     /// When to ask again.
     pub(super) ask_at: Option<Instant>,
-    /// When events were last looked for that are partly routed, or for a newer build.
+    /// When events were last looked for that others have left; nothing if there were more of them.
     pub(super) looked: Option<Instant>,
 }
 

@@ -13,6 +13,7 @@ mod expire;
 mod filter;
 mod finish;
 mod handle;
+mod mark;
 mod route;
 mod store;
 mod view;

@@ -2,14 +2,16 @@
 //!
 //! Which channels there are differs between processes: in a deploy that adds one, or where some workers have notifiers
 //! that others lack. A process routes for its own channels. As long as there are others in the fleet, the event stays,
-//! marked with those that are done.
+//! [marked](Mark) with those that are done. What a build can not read stays as well, marked with the build.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mediaflow_core::notify::{Message, Thread};
-use mediaflow_core::outbox::{Claimed, Exchanged, NewMessage, Route, Routed, Unrouted};
+use mediaflow_core::outbox::{
+    Claimed, Exchanged, LONGEST_ROUTING, NewMessage, Route, Routed, Unrouted,
+};
 use mediaflow_core::spec::{JobOptions, NotifyTarget};
 use mediaflow_core::{Event, Result, Timestamp};
 use sqlx::AssertSqlSafe;
@@ -17,6 +19,7 @@ use tokio::time::Instant;
 
 use super::destination::Locked;
 use super::handle::{MARGIN, Outbox, to_text};
+use super::mark::Mark;
 use crate::db::{Row, Tx, Value, distinct, places, values};
 use crate::process::Process;
 
@@ -24,14 +27,14 @@ use crate::process::Process;
 const LEASE: Duration = Duration::from_secs(15);
 const ASK: Duration = Duration::from_secs(5);
 
+// It is not asked for while a group of events is being routed.
+const _: () = assert!(ASK.as_millis() + LONGEST_ROUTING.as_millis() < LEASE.as_millis());
+
 /// How long a channel is believed to come back that no process has.
 const GONE: Duration = Duration::from_secs(86_400);
 
 /// How often events are looked for that somebody has left to others.
 const LEFT: Duration = Duration::from_secs(2);
-
-/// The mark of an event that is for a newer build.
-const NEWER: &str = "?";
 
 /// Events that this process is to route.
 pub(super) async fn unrouted(
@@ -43,20 +46,52 @@ pub(super) async fn unrouted(
         return Ok(Vec::new());
     }
     let process = &outbox.process;
-    let mut found = read(process, "", process.now(), most).await?;
+    let (mut again, mut new): (Vec<_>, Vec<_>) =
+        read(process, "", process.now(), most).await?.into_iter().partition(|found| found.again);
+    // Those that were asked for before get few places while there are enough new ones.
+    let few = again.len().min(most / 8);
+    if again.len() + new.len() == most && again.len() > few {
+        new = read(process, "", Timestamp::default(), most - few).await?;
+    }
     let look = {
         let routing = outbox.lock_routing();
         routing.looked.is_none_or(|looked| looked.elapsed() >= LEFT)
     };
-    if found.len() < most && look {
-        for mark in marks(process).await? {
-            let done = covered(&mark);
-            if mark == NEWER || channels.iter().any(|channel| !done.contains(channel.as_str())) {
-                found.extend(read(process, &mark, process.now(), most - found.len()).await?);
-            }
-        }
-        outbox.lock_routing().looked = Some(Instant::now());
+    let mut found = Vec::new();
+    if look {
+        // However many new ones there are, what others have left has a part of the places.
+        let room = most.saturating_sub(new.len() + again.len()).max(most / 2);
+        found = left(outbox, channels, room).await?;
     }
+    let places = most.saturating_sub(found.len());
+    new.truncate(places.saturating_sub(few));
+    again.truncate(places - new.len());
+    found.extend(new.into_iter().chain(again));
+    found.sort_by_key(|found| (found.again, found.event.seq));
+    Ok(found.into_iter().map(|found| found.event).collect())
+}
+
+/// An event that is to be routed.
+struct Found {
+    /// Its recipients were looked for before.
+    again: bool,
+    event: Unrouted,
+}
+
+/// Events that others have left, at most so many. Each of the marks has its part of them, so that none is in the way of
+/// another, and what one leaves over is the next one's.
+async fn left(outbox: &Outbox, channels: &[String], most: usize) -> Result<Vec<Found>> {
+    let process = &outbox.process;
+    let is_for = |mark: &String| Mark::read(mark).is_for(&outbox.reader, channels);
+    let marks: Vec<_> = marks(process).await?.into_iter().filter(is_for).collect();
+    let (mut found, mut more) = (Vec::new(), false);
+    for (number, mark) in marks.iter().enumerate() {
+        let part = (most - found.len()).div_ceil(marks.len() - number);
+        let of_mark = read(process, mark, process.now(), part).await?;
+        more |= of_mark.len() == part;
+        found.extend(of_mark);
+    }
+    outbox.lock_routing().looked = (!more).then(Instant::now);
     Ok(found)
 }
 
@@ -128,15 +163,20 @@ async fn marks(process: &Process) -> Result<Vec<String>> {
     rows.iter().map(|row| row.text("value")).collect()
 }
 
-async fn read(process: &Process, mark: &str, now: Timestamp, most: usize) -> Result<Vec<Unrouted>> {
-    let find = "SELECT u.seq, e.body, j.notify, b.options FROM mediaflow_unrouted u
+/// Events with this mark that may be routed at this moment; at the beginning of time, those that never had to wait.
+async fn read(process: &Process, mark: &str, at: Timestamp, most: usize) -> Result<Vec<Found>> {
+    let find = "SELECT u.seq, u.route_at, e.body, j.notify, b.options FROM mediaflow_unrouted u
         JOIN mediaflow_events e ON e.seq = u.seq
         LEFT JOIN mediaflow_jobs j ON j.id = e.job
         LEFT JOIN mediaflow_batches b ON e.job IS NULL AND b.id = e.batch
         WHERE u.route = $1 AND u.route_at <= $2 ORDER BY u.seq LIMIT $3";
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let rows = process.db.rows(find, values![mark, now, most]).await?;
-    rows.iter().map(|row| Ok(Unrouted::new(row.int("seq")?, event(row)))).collect()
+    let rows = process.db.rows(find, values![mark, at, most]).await?;
+    let found = |row: &Row| {
+        let event = Unrouted::new(row.int("seq")?, event(row));
+        Ok(Found { again: row.time("route_at")? > Timestamp::default(), event })
+    };
+    rows.iter().map(found).collect()
 }
 
 /// The event with the targets of its job, or of its batch's first one.
@@ -154,10 +194,6 @@ fn event(row: &Row) -> Result<Event> {
     Ok(event)
 }
 
-fn covered(mark: &str) -> BTreeSet<&str> {
-    mark.split('|').filter(|channel| !channel.is_empty() && *channel != NEWER).collect()
-}
-
 /// Stores what became of events. Those that somebody else has routed meanwhile are passed over.
 pub(super) async fn store(
     outbox: &Outbox,
@@ -172,36 +208,36 @@ pub(super) async fn store(
         return Ok(exchanged);
     }
     let fleet = seen(&outbox.process, tx).await?;
-    let own: BTreeSet<_> = outbox.process.executor.channels().map(str::to_owned).collect();
+    let own = outbox.process.executor.channels();
+    let own: Vec<_> = own.map(str::to_owned).collect();
     let (mut messages, mut done) = (Vec::new(), Vec::new());
     for group in routed.chunks(TOGETHER) {
-        for (seq, mark) in pending(&outbox.process, tx, group).await? {
+        for (seq, text) in pending(&outbox.process, tx, group).await? {
             let Some(routed) = group.iter().find(|routed| routed.seq == seq) else { continue };
-            let mut all: BTreeSet<&str> = covered(&mark);
+            let mut mark = Mark::read(&text);
             match &routed.route {
                 Route::Later(until) => {
                     let later = "UPDATE mediaflow_unrouted SET route_at = $2 WHERE seq = $1";
                     tx.run(later, values![seq, *until]).await?;
                     continue;
                 }
-                Route::Unknown => {
-                    let leave = "UPDATE mediaflow_unrouted SET route = $2 WHERE seq = $1";
-                    tx.run(leave, values![seq, NEWER]).await?;
-                    continue;
-                }
+                Route::Unknown => mark = mark.left_by(&outbox.reader),
                 Route::Messages(new) => {
                     let Some(event) = &routed.event else { continue };
-                    let new = new.iter().filter(|new| !all.contains(&*new.destination.channel));
+                    let new =
+                        new.iter().filter(|new| !mark.channels.contains(&new.destination.channel));
                     messages.extend(new.map(|new| (new, event)));
+                    mark.channels.extend(own.iter().cloned());
+                    if fleet.is_subset(&mark.channels) {
+                        done.push(seq);
+                        continue;
+                    }
                 }
             }
-            all.extend(own.iter().map(String::as_str));
-            if fleet.iter().all(|channel| all.contains(channel.as_str())) {
-                done.push(seq);
-            } else {
-                let mark: String = all.into_iter().map(|name| format!("|{name}")).collect();
+            let mark = mark.to_string();
+            if mark != text {
                 let left = "UPDATE mediaflow_unrouted SET route = $2 WHERE seq = $1";
-                tx.run(left, values![seq, format!("{mark}|")]).await?;
+                tx.run(left, values![seq, mark]).await?;
             }
         }
     }

@@ -103,7 +103,7 @@ impl Fleet<'_> {
         assert_eq!(count("mediaflow_jobs WHERE fence > 4").await, 0, "nothing spins");
         // Only what the newer build is to tell waits for it.
         database.until("SELECT count(*) FROM mediaflow_unrouted", 1).await;
-        database.until("SELECT count(*) FROM mediaflow_unrouted WHERE route = '?'", 1).await;
+        database.until("SELECT count(*) FROM mediaflow_unrouted WHERE route LIKE '?%'", 1).await;
         let sent = "SELECT count(*) FROM mediaflow_messages WHERE state = 'delivered'";
         database.until(sent, 2 * jobs).await;
         assert_eq!(count("mediaflow_messages").await, 2 * jobs);

@@ -142,9 +142,7 @@ impl Outbox {
 #[async_trait]
 impl OutboxStore for Outbox {
     async fn unrouted(&self, _channels: &[String], most: usize) -> Result<Vec<Unrouted>> {
-        let (now, tables) = (self.now(), self.lock());
-        let due = tables.unrouted.iter().filter(|(_, (_, due))| *due <= now).take(most);
-        Ok(due.map(|(seq, (event, _))| Unrouted::new(*seq, Ok(event.clone()))).collect())
+        Ok(self.lock().unrouted(self.now(), most))
     }
 
     async fn waiting(&self, _channels: &[String]) -> Result<Vec<Waiting>> {
@@ -271,6 +269,22 @@ impl Tables {
     fn number(&mut self) -> i64 {
         self.numbered += 1;
         self.numbered
+    }
+
+    fn unrouted(&self, now: Timestamp, most: usize) -> Vec<Unrouted> {
+        let until = |until: Timestamp| {
+            self.unrouted.iter().filter(move |(_, (_, due))| *due <= until).take(most)
+        };
+        let is_new = |(_, (_, due)): &(&i64, &(Event, Timestamp))| *due == Timestamp::default();
+        let (mut new, mut again): (Vec<_>, Vec<_>) = until(now).partition(is_new);
+        // Those that were asked for before get few places while there are enough new ones.
+        let few = again.len().min(most / 8);
+        if new.len() + again.len() == most && again.len() > few {
+            new = until(Timestamp::default()).take(most - few).collect();
+            again.truncate(most - new.len());
+        }
+        let all = new.into_iter().chain(again);
+        all.map(|(seq, (event, _))| Unrouted::new(*seq, Ok(event.clone()))).collect()
     }
 
     fn settle(&mut self, attempted: &Attempted, disposition: Disposition) {

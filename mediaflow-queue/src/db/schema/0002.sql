@@ -3,7 +3,8 @@
 -- Events that nobody has routed yet. A table of its own: to mark the event itself would write it anew.
 CREATE TABLE mediaflow_unrouted (
     seq BIGINT PRIMARY KEY REFERENCES mediaflow_events (seq) ON DELETE CASCADE,
-    -- Empty at first; '?' if it is for a newer build; '|mail|push|' if it was routed for these channels only.
+    -- Empty at first; '|mail|push|' if it was routed for these channels only; '?a?b' if these builds can not read it; both in
+    -- this order. A '?' alone was written by an earlier build that could not read it.
     route TEXT NOT NULL DEFAULT '',
     -- Not before this moment: its recipients could not be found.
     route_at BIGINT NOT NULL DEFAULT 0

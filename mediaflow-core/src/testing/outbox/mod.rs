@@ -1,19 +1,24 @@
+mod recipients;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_util::StreamExt as _;
+use recipients::{
+    a_directory_that_does_not_answer_holds_up_nobody_else,
+    a_recipient_that_its_channel_refuses_is_told_of, a_thread_goes_on,
+    recipients_are_found_and_found_again,
+};
 
 use super::scripted::Told;
 use super::{Act, FakeBackend, FakeWork, ManualClock, ScriptedNotifier, dot, soon};
 use crate::engine::Engine;
-use crate::event::{DeliveryFailure, Event, EventData, EventKind};
+use crate::event::{DeliveryFailure, EventData, EventKind};
 use crate::executor::DeliveryPolicy;
-use crate::notify::{NotifyError, RateLimit, Recipient, Recipients, Scope, Terms};
+use crate::notify::{NotifyError, RateLimit, Scope, Terms};
 use crate::spec::{IntoSpec, JobOptions, JobSpec, Pipeline};
 use crate::storage::MemoryStorage;
-use crate::{Builder, Clock as _, Error, JobId, Mediaflow, Result};
+use crate::{Builder, Clock as _, Error, JobId, Mediaflow};
 
 /// The conformance suite of an engine's outbox: `make` gives a new, empty engine each time, on this clock.
 ///
@@ -40,6 +45,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         a_time_to_live_ends_what_waits
         recipients_are_found_and_found_again
         a_recipient_that_its_channel_refuses_is_told_of
+        a_directory_that_does_not_answer_holds_up_nobody_else
         terms_of_a_channel_are_kept
         a_thread_goes_on
         a_batch_is_told_in_numbers
@@ -335,61 +341,6 @@ async fn a_time_to_live_ends_what_waits<E: Engine>(mut host: Host<E>) {
     running.done().await;
 }
 
-/// Finds nobody at first, in two ways, and then one person more than is configured.
-#[derive(Debug)]
-struct Directory(AtomicU32);
-
-#[async_trait]
-impl Recipients for Directory {
-    async fn find(&self, event: &Event, mut found: Vec<Recipient>) -> Result<Vec<Recipient>> {
-        if event.kind != EventKind::JobCreated {
-            return Ok(found);
-        }
-        match self.0.fetch_add(1, Ordering::Relaxed) {
-            0 => Err(Error::transient("directory.away", "the directory is away")),
-            1 => panic!("the directory panics on demand"),
-            _ => {
-                found.push(Recipient::new("hooks").to("looked/up"));
-                Ok(found)
-            }
-        }
-    }
-}
-
-async fn recipients_are_found_and_found_again<E: Engine>(host: Host<E>) {
-    let directory = Directory(AtomicU32::new(0));
-    let running = host.start_with(created(), |builder| builder.recipients(directory)).await;
-    running.tell("a").await;
-    let told = running.until("looked/up", 1, 5 * SECOND).await;
-    running.hooks.told(2).await;
-    assert_eq!(running.hooks.of("a")[0].event.id, told[0].event.id);
-    running.done().await;
-}
-
-/// Finds an address that its channel does not take.
-#[derive(Debug)]
-struct Wrong;
-
-#[async_trait]
-impl Recipients for Wrong {
-    async fn find(&self, event: &Event, mut found: Vec<Recipient>) -> Result<Vec<Recipient>> {
-        if event.kind == EventKind::JobCreated {
-            found.push(Recipient::new("hooks").to("refused/secret-7"));
-        }
-        Ok(found)
-    }
-}
-
-async fn a_recipient_that_its_channel_refuses_is_told_of<E: Engine>(host: Host<E>) {
-    let running = host.start_with(created(), |builder| builder.recipients(Wrong)).await;
-    running.tell("a").await;
-    let failure = running.failures(1).await.remove(0);
-    assert_eq!((failure.channel.as_str(), failure.dead, failure.attempts), ("hooks", 1, 0));
-    assert_eq!(failure.reason, "`[REDACTED]` is no address");
-    running.hooks.told(1).await;
-    running.done().await;
-}
-
 async fn terms_of_a_channel_are_kept<E: Engine>(host: Host<E>) {
     let mut terms = Terms::default();
     (terms.rate, terms.scope) = (Some(RateLimit::new(1, 10 * SECOND)), Scope::Address);
@@ -401,33 +352,6 @@ async fn terms_of_a_channel_are_kept<E: Engine>(host: Host<E>) {
     let told = running.until("a/slow", 4, SECOND).await;
     assert!(told.windows(2).all(|pair| pair[1].at.since(pair[0].at) >= 9 * SECOND), "{told:?}");
     assert_eq!(running.hooks.of("a/other").len(), 1, "its own rate");
-    running.done().await;
-}
-
-/// Puts everything that it tells into one thread.
-#[derive(Debug)]
-struct Threads;
-
-#[async_trait]
-impl Recipients for Threads {
-    async fn find(&self, _event: &Event, found: Vec<Recipient>) -> Result<Vec<Recipient>> {
-        Ok(found.into_iter().map(|recipient| recipient.thread("upload-7")).collect())
-    }
-}
-
-async fn a_thread_goes_on<E: Engine>(mut host: Host<E>) {
-    // The next message goes when the one before it is written down.
-    host.policy.concurrency = 1;
-    let running = host.start_with(created(), |builder| builder.recipients(Threads)).await;
-    running.hooks.next("a", [Act::Name("ts-1"), Act::Name("ts-2")]);
-    let mut names = Vec::new();
-    for number in 1..=3 {
-        running.tell("a").await;
-        let told = running.hooks.told(number).await.remove(number - 1);
-        names.push(told.message.thread.and_then(|thread| thread.provider_id));
-    }
-    let names: Vec<_> = names.iter().map(|name| name.as_deref()).collect();
-    assert_eq!(names, [None, Some("ts-1"), Some("ts-2")]);
     running.done().await;
 }
 
