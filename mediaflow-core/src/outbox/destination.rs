@@ -29,6 +29,8 @@ pub struct DestinationState {
     pub reason: Option<String>,
     /// `delivery.failed` was told since something arrived there last.
     pub told: bool,
+    /// It has just come back: how many places it has in each process, more with everything that arrives. 0 if it has all.
+    pub ramp: u32,
 }
 
 /// What a store learns from attempts at a destination, beside its state.
@@ -92,9 +94,24 @@ impl DestinationState {
         Some(event)
     }
 
-    /// Puts it to use again: it was disabled, blocked, or its breaker is open.
+    /// Puts it to use again: it was disabled, blocked, or its breaker is open. What waits for it is not sent all at once.
     pub fn enable(&mut self) {
-        *self = Self { paid_until: self.paid_until, ..Self::default() };
+        self.clear(1);
+    }
+
+    /// How many messages for it may be under way in each process.
+    pub(super) fn places(&self, policy: &DeliveryPolicy) -> usize {
+        let all = policy.concurrency.max(1);
+        if self.ramp == 0 {
+            all
+        } else {
+            usize::try_from(self.ramp).map_or(all, |few| all.min(few))
+        }
+    }
+
+    /// Forgets what was against it.
+    fn clear(&mut self, ramp: u32) {
+        *self = Self { paid_until: self.paid_until, ramp, ..Self::default() };
     }
 
     fn one(
@@ -115,7 +132,7 @@ impl DestinationState {
         };
         let address = message.address.as_ref();
         match &attempted.result {
-            Ok(_) => return self.worked(),
+            Ok(_) => return self.worked(policy),
             // Nothing was learnt about the destination.
             Err(
                 NotifyError::Rejected { .. }
@@ -146,6 +163,7 @@ impl DestinationState {
                 };
                 let asked = after.map(|after| now.plus(after.min(policy.longest)));
                 self.blocked_until = self.blocked_until.max(asked.or(due).unwrap_or_default());
+                self.ramp = self.ramp.min(1);
                 // Who says how long to wait works; who does not may be a gateway before somebody who does not.
                 if after.is_some() {
                     self.probed(claimed.probe);
@@ -186,8 +204,11 @@ impl DestinationState {
         effects.failed = Some((failure, about));
     }
 
-    fn worked(&mut self) {
-        self.enable();
+    /// Something arrived: nothing is against it. If it has just come back, it has twice as many places as before.
+    fn worked(&mut self, policy: &DeliveryPolicy) {
+        let ramp = if self.is_open(policy) { 1 } else { self.ramp.saturating_mul(2) };
+        let all = usize::try_from(ramp).is_ok_and(|ramp| ramp >= policy.concurrency.max(1));
+        self.clear(if all { 0 } else { ramp });
     }
 
     /// A probe has ended without a word about the destination: the next one may go.
@@ -201,6 +222,7 @@ impl DestinationState {
     fn failed(&mut self, probe: bool, refused: bool, policy: &DeliveryPolicy, now: Timestamp) {
         let was_open = self.failures >= policy.breaker_after.max(1);
         self.failures = self.failures.saturating_add(1);
+        self.ramp = self.ramp.min(1);
         self.failing_since.get_or_insert(now);
         let opens = policy.breaker_after > 0 && !was_open && self.failures >= policy.breaker_after;
         if probe {
@@ -322,7 +344,25 @@ mod tests {
         assert_eq!(world.state.blocked_until, world.now.plus(Duration::from_secs(60)));
         world.advance(60);
         world.hear(Ok(Receipt::new()), true, true);
+        assert!(!world.state.is_open(&world.policy) && world.state.failing_since.is_none());
+    }
+
+    #[test]
+    fn what_comes_back_gets_its_places_one_after_the_other() {
+        let mut world = World::new();
+        world.policy.concurrency = 8;
+        (0..5).for_each(|_| drop(world.hear(broken(), true, false)));
+        world.hear(Ok(Receipt::new()), true, true);
+        let mut arrives = |result| {
+            world.hear(result, true, false);
+            world.state.places(&world.policy)
+        };
+        assert_eq!([(); 2].map(|()| arrives(Ok(Receipt::new()))), [2, 4]);
+        assert_eq!(arrives(broken()), 1, "from the beginning");
+        assert_eq!([(); 4].map(|()| arrives(Ok(Receipt::new()))), [2, 4, 8, 8]);
         assert_eq!(world.state, DestinationState::default(), "nothing is remembered");
+        world.state.enable();
+        assert_eq!(world.state.places(&world.policy), 1);
     }
 
     #[test]

@@ -392,10 +392,7 @@ impl Dispatcher {
     fn collect(&mut self, sent: Option<Attempted>) {
         let mut next = sent;
         while let Some(sent) = next {
-            let (key, probe) = (&sent.claimed.destination, sent.claimed.probe);
-            let places =
-                self.policies.get(&key.channel).map_or(1, |(policy, _)| policy.concurrency);
-            self.queues.over(key, probe, sent.result.is_ok(), places.max(1));
+            self.queues.over(&sent.claimed.destination);
             self.done.push(sent);
             next = self.sending.try_join_next().and_then(std::result::Result::ok);
         }

@@ -49,8 +49,6 @@ pub(super) struct Queues {
     known: HashMap<DestinationKey, Known>,
     under_way: HashMap<DestinationKey, usize>,
     of_channel: HashMap<String, usize>,
-    /// Places of destinations that have come back a moment ago: few at first, more with each message that arrives.
-    ramps: HashMap<DestinationKey, usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -131,8 +129,7 @@ impl Queues {
     /// something is known against it.
     pub(super) fn at_once(&self, key: &DestinationKey, policy: &DeliveryPolicy) -> usize {
         let plain = policy.rate.is_none() && !policy.ordered;
-        let clear = !self.known.contains_key(key) && !self.ramps.contains_key(key);
-        if plain && clear { self.free(key, policy) } else { 0 }
+        if plain && !self.known.contains_key(key) { self.free(key, policy) } else { 0 }
     }
 
     /// When something can be sent that can not be sent yet.
@@ -182,8 +179,8 @@ impl Queues {
         *self.of_channel.entry(key.channel.clone()).or_default() += 1;
     }
 
-    /// It is not any more. What arrives opens the ramp of a destination that has just come back.
-    pub(super) fn over(&mut self, key: &DestinationKey, probe: bool, arrived: bool, most: usize) {
+    /// It is not any more.
+    pub(super) fn over(&mut self, key: &DestinationKey) {
         if let Some(count) = self.under_way.get_mut(key) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -193,21 +190,14 @@ impl Queues {
         if let Some(count) = self.of_channel.get_mut(&key.channel) {
             *count = count.saturating_sub(1);
         }
-        if arrived && probe {
-            self.ramps.insert(key.clone(), 1);
-        } else if let Some(places) = self.ramps.get_mut(key) {
-            *places = if arrived { *places * 2 } else { 1 };
-            if *places >= most {
-                self.ramps.remove(key);
-            }
-        }
     }
 
     fn free(&self, key: &DestinationKey, policy: &DeliveryPolicy) -> usize {
         let under_way = self.under_way.get(key).copied().unwrap_or(0);
         let in_channel = policy.channel_concurrency.max(1).saturating_sub(self.in_channel(key));
-        let ramp = self.ramps.get(key).copied().unwrap_or(usize::MAX);
-        policy.concurrency.max(1).min(ramp).saturating_sub(under_way).min(in_channel)
+        let all = || policy.concurrency.max(1);
+        let places = self.known.get(key).map_or_else(all, |known| known.state.places(policy));
+        places.saturating_sub(under_way).min(in_channel)
     }
 
     fn in_channel(&self, key: &DestinationKey) -> usize {
@@ -255,28 +245,22 @@ mod tests {
         assert_eq!(ready(&queues, &policies), all(3));
         queues.begun(&key("b"));
         assert_eq!(ready(&queues, &policies), all(2));
-        queues.over(&key("b"), false, true, 3);
+        queues.over(&key("b"));
         assert_eq!(ready(&queues, &policies), all(3));
     }
 
     #[test]
-    fn an_open_breaker_lets_one_probe_through_and_its_backlog_comes_back_slowly() {
+    fn an_open_breaker_lets_one_probe_through_and_what_comes_back_has_few_places() {
         let policies = policies(|_| {});
         let mut queues = Queues::default();
         queues.look(vec![waiting("a", 5, NOW)]);
         assert_eq!(ready(&queues, &policies), [("a".into(), 1, true)]);
-        let places = |queues: &mut Queues| {
-            queues.look(vec![waiting("a", 0, NOW)]);
-            ready(queues, &policies).first().map(|(_, messages, _)| *messages)
-        };
+        let mut back = waiting("a", 0, NOW);
+        back.state.ramp = 2;
+        queues.look(vec![back]);
+        assert_eq!(ready(&queues, &policies), [("a".into(), 2, false)]);
         queues.begun(&key("a"));
-        queues.over(&key("a"), true, true, 8);
-        assert_eq!(places(&mut queues), Some(1));
-        for expected in [2, 4, 8] {
-            queues.begun(&key("a"));
-            queues.over(&key("a"), false, true, 8);
-            assert_eq!(places(&mut queues), Some(expected));
-        }
+        assert_eq!(ready(&queues, &policies), [("a".into(), 1, false)]);
     }
 
     #[test]

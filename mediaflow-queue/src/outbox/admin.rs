@@ -1,3 +1,4 @@
+use mediaflow_core::outbox::{DestinationKey, DestinationState};
 use mediaflow_core::{Error, Result};
 use sqlx::AssertSqlSafe;
 
@@ -105,12 +106,17 @@ pub(crate) async fn destinations(process: &Process) -> Result<Vec<Destination>> 
 }
 
 pub(crate) async fn enable(process: &Process, channel: &str, origin: &str) -> Result<()> {
-    let key = to_text(&mediaflow_core::outbox::DestinationKey::new(channel, origin));
+    let key = to_text(&DestinationKey::new(channel, origin));
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let known =
-        tx.run("DELETE FROM mediaflow_destinations WHERE destination = $1", values![&key]).await?
-            + tx.run("DELETE FROM mediaflow_gone WHERE destination = $1", values![&key]).await?;
+    let forget = "DELETE FROM mediaflow_destinations WHERE destination = $1";
+    let mut known = tx.run(forget, values![&key]).await?;
+    if known > 0 {
+        let mut state = DestinationState::default();
+        state.enable();
+        destination::write(&mut tx, &key, &state).await?;
+    }
+    known += tx.run("DELETE FROM mediaflow_gone WHERE destination = $1", values![&key]).await?;
     let there = "SELECT 1 AS one FROM mediaflow_messages WHERE destination = $1 LIMIT 1";
     if known == 0 && tx.row(there, values![&key]).await?.is_none() {
         return Err(Error::input("destination.unknown", "there is no such destination")

@@ -18,6 +18,9 @@ ALTER TABLE mediaflow_parts ADD COLUMN parked_at BIGINT;
 -- Workers that know the same have the same.
 ALTER TABLE mediaflow_workers ADD COLUMN capability TEXT;
 
+-- How many places a destination has that has just come back: every process keeps to it. 0 if it has all of them.
+ALTER TABLE mediaflow_destinations ADD COLUMN ramp BIGINT NOT NULL DEFAULT 0;
+
 -- online
 
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_parked ON mediaflow_jobs (parked, id) WHERE parked IS NOT NULL;
