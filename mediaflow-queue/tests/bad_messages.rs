@@ -28,6 +28,7 @@ on_both! {
     what_was_given_up_is_sent_again_after_its_job_is_gone
     a_batch_waits_for_whoever_tells_of_it
     what_a_dispatcher_held_that_has_died_is_sent_again
+    an_outcome_that_can_not_be_written_stops_no_other
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -191,6 +192,34 @@ async fn what_a_dispatcher_held_that_has_died_is_sent_again(database: Database) 
     assert_eq!(failures_left("loop.dispatcher"), 0);
     turn(&clock, "the second attempt", async || hooks.of("hangs").len() == 2).await;
     database.until("SELECT count(*) FROM mediaflow_messages WHERE state = 'delivered'", 2).await;
+    shut(media).await;
+}
+
+async fn an_outcome_that_can_not_be_written_stops_no_other(database: Database) {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let clock = ManualClock::new();
+    let hooks = Hooks::new([EventKind::JobCreated]);
+    hooks.next("a", [Act::Name("unwritable")]);
+    let media = host(database.queue(), &clock).notify(hooks.clone()).start().await.unwrap();
+    let refuse = match &database {
+        Database::Sqlite { .. } => {
+            "CREATE TRIGGER unwritable BEFORE UPDATE ON mediaflow_messages WHEN new.provider_id = 'unwritable'
+             BEGIN SELECT RAISE(ABORT, 'unwritable'); END"
+        }
+        Database::Postgres { .. } => {
+            "ALTER TABLE mediaflow_messages ADD CHECK (provider_id IS DISTINCT FROM 'unwritable')"
+        }
+    };
+    database.run(refuse).await;
+    let delivered = "SELECT count(*) FROM mediaflow_messages WHERE state = 'delivered'";
+    for (others, to) in (0..).zip(["a", "b", "b"]) {
+        tell(&media, &clock, to).await;
+        database.until(delivered, others).await;
+    }
+    // When its lease is over it is sent again, and called otherwise.
+    turn(&clock, "the second attempt", async || hooks.of("a").len() == 2).await;
+    database.until(delivered, 3).await;
+    assert_eq!(hooks.of("a")[1].attempt, 2);
     shut(media).await;
 }
 

@@ -140,7 +140,7 @@ async fn a_part_that_ends_after_its_job_leaves_nothing(database: Database) {
     );
     assert_eq!(database.run(&end).await, 1);
     fake.release();
-    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'done'", 3).await;
+    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'running'", 0).await;
     until("removal", async || storage.staged_for().await.unwrap().is_empty()).await;
     shut(media).await;
 }

@@ -1,4 +1,5 @@
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,9 +77,18 @@ pub struct Dispatcher {
     /// An exchange has failed, and may have been stored all the same.
     unsure: bool,
     /// An exchange was refused for what was in it: until all of that is through, one thing is written at a time.
-    careful: bool,
+    careful: Option<Careful>,
     exchanged_at: Instant,
     pace: Pace,
+}
+
+/// What is known of a store that has refused an exchange.
+#[derive(Clone, Copy, Debug, Default)]
+struct Careful {
+    /// Which of the things to write is next.
+    turn: usize,
+    /// It has taken something since: what it refuses now, it refuses for what that is.
+    takes: bool,
 }
 
 /// When a dispatcher looks at its store.
@@ -140,7 +150,7 @@ impl Dispatcher {
             leaves_events: false,
             route_at: None,
             unsure: false,
-            careful: false,
+            careful: None,
             exchanged_at: Instant::now(),
             pace: Pace::new(),
         }
@@ -207,6 +217,14 @@ impl Dispatcher {
 
     /// One step: look what waits, if it is time to; write down what was sent and routed, and claim what can be sent.
     async fn round(&mut self) -> Result<()> {
+        // What has ended while the store was not to be had: perhaps it takes that.
+        if let Some(sent) = self.sending.try_join_next() {
+            self.collect(sent.ok());
+        }
+        if self.routing.as_ref().is_some_and(AbortOnDropHandle::is_finished) {
+            let group = next_routed(&mut self.routing).await;
+            self.take(group);
+        }
         if self.unsure {
             let known = self.held.union(&self.left_out).copied().collect();
             self.store.reconcile(&known).await?;
@@ -260,15 +278,10 @@ impl Dispatcher {
             return Ok(());
         }
         self.exchanged_at = Instant::now();
-        let (mut done, mut routed) = (self.done.len(), self.routed.len());
-        if self.careful {
-            self.careful = done + routed + claims.len() > 1;
-            done = done.min(1);
-            routed = routed.min(1 - done);
-            claims.truncate(1 - done - routed);
-        }
+        let (done, routed) = self.part(&mut claims);
         self.unsure = true;
-        let exchange = Exchange::new(&self.done[..done], &self.routed[..routed], &claims);
+        let exchange =
+            Exchange::new(&self.done[done.clone()], &self.routed[routed.clone()], &claims);
         let exchanged = match self.store.exchange(exchange).await {
             Err(error) if error.kind() != ErrorKind::Transient => {
                 return self.refused(done, routed, &claims, error);
@@ -276,10 +289,13 @@ impl Dispatcher {
             exchanged => exchanged?,
         };
         self.unsure = false;
-        for sent in self.done.drain(..done) {
+        for sent in self.done.drain(done) {
             self.held.remove(&sent.claimed.id);
         }
-        let routed: Vec<_> = self.routed.drain(..routed).collect();
+        let routed: Vec<_> = self.routed.drain(routed).collect();
+        let more = !(self.done.is_empty() && self.routed.is_empty());
+        self.careful =
+            self.careful.filter(|_| more).map(|careful| Careful { takes: true, ..careful });
         let later = routed.iter().filter_map(|routed| match routed.route {
             Route::Later(until) => Some(until),
             Route::Messages(_) | Route::Unknown => None,
@@ -302,27 +318,42 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// The store does not take an exchange, and would not at another time. Everything in it is written by itself; what is
-    /// refused then is left out, so that nobody else waits for it: a message until its lease ends, which counts against
-    /// it, an event for a while, and a destination until the next look.
+    /// What one exchange writes: everything, or a single thing while the store is not known to take all of it.
+    fn part(&self, claims: &mut Vec<ClaimRequest>) -> (Range<usize>, Range<usize>) {
+        let (done, routed) = (self.done.len(), self.routed.len());
+        let Some(careful) = self.careful else { return (0..done, 0..routed) };
+        let at = careful.turn % (done + routed + claims.len()).max(1);
+        let one = |from: usize, to: usize| {
+            if (from..to).contains(&at) { at - from..at - from + 1 } else { 0..0 }
+        };
+        let claim = one(done + routed, done + routed + claims.len());
+        claims.truncate(claim.end);
+        claims.drain(..claim.start);
+        (one(0, done), one(done, done + routed))
+    }
+
+    /// The store does not take an exchange, and would not at another time. Everything in it is written by itself. What is
+    /// refused although the store takes other things is left out, so that nobody else waits for it: a message until its
+    /// lease ends, which counts against it, an event for a while, and a destination until the next look.
     fn refused(
         &mut self,
-        done: usize,
-        routed: usize,
+        done: Range<usize>,
+        routed: Range<usize>,
         claims: &[ClaimRequest],
         error: Error,
     ) -> Result<()> {
-        self.careful = true;
-        if done + routed + claims.len() > 1 {
+        let careful = self.careful.get_or_insert_default();
+        careful.turn += 1;
+        if !careful.takes || done.len() + routed.len() + claims.len() > 1 {
             return Err(error);
         }
         self.unsure = false;
-        for sent in self.done.drain(..done) {
+        for sent in self.done.drain(done) {
             tracing::error!(%error, message = sent.claimed.id, "an attempt can not be written down");
             self.held.remove(&sent.claimed.id);
             self.left_out.insert(sent.claimed.id);
         }
-        for mut routed in self.routed.drain(..routed).collect::<Vec<_>>() {
+        for mut routed in self.routed.drain(routed).collect::<Vec<_>>() {
             tracing::error!(%error, event = routed.seq, "what follows for an event can not be written down");
             if !matches!(routed.route, Route::Later(_)) {
                 routed.route = Route::Later(self.clock.now().plus(LEFT_OUT));

@@ -160,7 +160,9 @@ async fn one(executor: &Executor, clock: &dyn Clock, unrouted: Unrouted) -> Rout
     match event {
         Ok(event) => {
             let event = Arc::new(event);
-            let route = route_of(executor, clock, &event).await;
+            // What notifiers say of themselves is the host's code, too.
+            let route = AssertUnwindSafe(route_of(executor, clock, &event)).catch_unwind().await;
+            let route = route.unwrap_or_else(|_| panicked(executor, clock.now(), &event));
             Routed { seq, event: Some(event), route }
         }
         Err(error) => {
@@ -190,7 +192,7 @@ async fn route_of(executor: &Executor, clock: &dyn Clock, event: &Event) -> Rout
         Ok(found) => found,
         Err(error) if waited < executor.delivery().time_to_live => {
             tracing::warn!(event = %event.id, %error, "recipients could not be found; trying again");
-            return Route::Later(now.plus(waited.clamp(AGAIN, AGAIN_AT_MOST)));
+            return later(now, waited);
         }
         Err(error) => {
             tracing::error!(event = %event.id, %error, "recipients could not be found: those that are configured are told");
@@ -199,6 +201,19 @@ async fn route_of(executor: &Executor, clock: &dyn Clock, event: &Event) -> Rout
     };
     let message = |recipient| message(executor, event, recipient, now);
     Route::Messages(recipients.into_iter().filter_map(message).collect())
+}
+
+/// A notifier has panicked while it was asked what it wants: the event waits, and others go on. In the end it is told to
+/// nobody.
+fn panicked(executor: &Executor, now: Timestamp, event: &Event) -> Route {
+    let waited = now.since(event.time);
+    let over = waited >= executor.delivery().time_to_live;
+    tracing::error!(event = %event.id, over, "a notifier panicked over an event");
+    if over { Route::Messages(Vec::new()) } else { later(now, waited) }
+}
+
+fn later(now: Timestamp, waited: Duration) -> Route {
+    Route::Later(now.plus(waited.clamp(AGAIN, AGAIN_AT_MOST)))
 }
 
 fn failed(what: &'static str) -> Error {

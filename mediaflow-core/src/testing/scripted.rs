@@ -56,6 +56,8 @@ pub struct ScriptedNotifier {
 
 #[derive(Debug, Default)]
 struct Script {
+    /// Whether it panics when it is asked the next time.
+    panics: bool,
     next: HashMap<String, VecDeque<Act>>,
     always: HashMap<String, Act>,
 }
@@ -92,6 +94,11 @@ impl ScriptedNotifier {
         self.script().next.entry(to.to_owned()).or_default().extend(acts);
     }
 
+    /// It panics when it is asked the next time about an event that it wants.
+    pub fn panic_when_asked(&self) {
+        self.script().panics = true;
+    }
+
     /// What it does in all others there.
     pub fn always(&self, to: &str, act: Act) {
         self.script().always.insert(to.to_owned(), act);
@@ -123,7 +130,10 @@ impl Notifier for ScriptedNotifier {
     }
 
     fn wants(&self, event: &Event) -> bool {
-        self.kinds.contains(&event.kind)
+        let wanted = self.kinds.contains(&event.kind);
+        let panics = wanted && std::mem::take(&mut self.script().panics);
+        assert!(!panics, "the notifier panics on demand");
+        wanted
     }
 
     fn terms(&self) -> Terms {

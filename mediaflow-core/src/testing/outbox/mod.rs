@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use recipients::{
     a_directory_that_does_not_answer_holds_up_nobody_else,
+    a_notifier_that_panics_over_an_event_is_asked_again,
     a_recipient_that_its_channel_refuses_is_told_of, a_thread_goes_on,
     recipients_are_found_and_found_again,
 };
@@ -46,6 +47,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         recipients_are_found_and_found_again
         a_recipient_that_its_channel_refuses_is_told_of
         a_directory_that_does_not_answer_holds_up_nobody_else
+        a_notifier_that_panics_over_an_event_is_asked_again
         terms_of_a_channel_are_kept
         a_thread_goes_on
         a_batch_is_told_in_numbers

@@ -124,3 +124,13 @@ pub(super) async fn a_thread_goes_on<E: Engine>(mut host: Host<E>) {
     assert_eq!(names, [None, Some("ts-1"), Some("ts-2")]);
     running.done().await;
 }
+
+pub(super) async fn a_notifier_that_panics_over_an_event_is_asked_again<E: Engine>(host: Host<E>) {
+    let running = host.start(created()).await;
+    running.hooks.panic_when_asked();
+    running.tell("a").await;
+    running.tell("b").await;
+    running.until("a", 1, 5 * SECOND).await;
+    running.until("b", 1, 5 * SECOND).await;
+    running.done().await;
+}
