@@ -13,7 +13,8 @@ use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier, soon};
 use mediaflow_core::{
-    Builder, Clock, Event, EventKind, Mediaflow, NotifyError, SystemClock, Timestamp, async_trait,
+    Builder, Clock, Event, EventKind, Mediaflow, NotifyError, Result, SystemClock, Timestamp,
+    async_trait,
 };
 use mediaflow_queue::Queue;
 use tokio::sync::Semaphore;
@@ -26,6 +27,7 @@ on_both! {
     what_is_for_a_channel_that_is_gone_ends
     what_a_newer_build_has_written_waits_for_it
     many_events_that_nobody_can_read_hold_nothing_up
+    what_was_looked_for_before_comes_after_what_is_new
     a_directory_that_does_not_answer_holds_up_no_shutdown
     another_process_goes_on_routing
     a_message_that_ends_its_process_each_time_comes_to_an_end
@@ -208,16 +210,34 @@ async fn many_events_that_nobody_can_read_hold_nothing_up(database: Database) {
     shut(client).await;
 }
 
-/// Never finds anybody.
+/// Never finds the addresses at `a`.
 #[derive(Debug)]
 struct Away(Arc<Semaphore>);
 
 #[async_trait]
 impl Recipients for Away {
-    async fn find(&self, _: &Event, _: Vec<Recipient>) -> mediaflow_core::Result<Vec<Recipient>> {
-        self.0.add_permits(1);
-        std::future::pending().await
+    async fn find(&self, _: &Event, found: Vec<Recipient>) -> Result<Vec<Recipient>> {
+        let at_a = |to: &String| to.starts_with("a/");
+        if found.iter().any(|recipient| recipient.to.as_ref().is_some_and(at_a)) {
+            self.0.add_permits(1);
+            std::future::pending::<()>().await;
+        }
+        Ok(found)
     }
+}
+
+async fn what_was_looked_for_before_comes_after_what_is_new(database: Database) {
+    let client = host(&database).submit_only().notify(created("hooks")).start().await.unwrap();
+    for number in 0..100 {
+        client.submit(parked("hooks", &format!("a/{number}"))).await.unwrap();
+    }
+    database.run("UPDATE mediaflow_unrouted SET route_at = 1").await;
+    client.submit(parked("hooks", "new")).await.unwrap();
+    let (hooks, away) = (created("hooks"), Away(Arc::new(Semaphore::new(0))));
+    let media = host(&database).notify(hooks.clone()).recipients(away).start().await.unwrap();
+    assert_eq!(hooks.told(1).await.remove(0).to, "new");
+    soon("shutdown", media.shutdown(Duration::ZERO)).await.unwrap();
+    shut(client).await;
 }
 
 async fn a_directory_that_does_not_answer_holds_up_no_shutdown(database: Database) {

@@ -48,7 +48,7 @@ impl Queue {
     }
 
     /// Sends to a destination again that was disabled or blocked, whose breaker is open, or of which addresses were gone,
-    /// from now on. What was given up meanwhile stays so: see [`Queue::redeliver`].
+    /// from now on, with few messages at a time at first. What was given up meanwhile stays so: see [`Queue::redeliver`].
     ///
     /// # Errors
     /// `destination.unknown`; `queue.closed` before the engine has started; the database can not be written.
