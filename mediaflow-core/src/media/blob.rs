@@ -1,6 +1,6 @@
 use std::fmt;
 use std::fs::File;
-use std::io::{Cursor, Read, Seek};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,8 +16,18 @@ pub struct Blob(Kind);
 #[derive(Clone)]
 enum Kind {
     Bytes(Bytes),
-    File { path: Arc<PathBuf>, len: u64 },
+    File(Arc<OpenFile>),
     Temp { path: Arc<TempPath>, len: u64 },
+}
+
+/// A file that is held open: what is read is what was there in the beginning, even if another file has taken its place.
+struct OpenFile {
+    file: File,
+    len: u64,
+    /// Where it was opened.
+    path: PathBuf,
+    /// Where the same file can be opened again, whatever is at its path by then.
+    again: Option<PathBuf>,
 }
 
 /// Reads and seeks: what decoders want. Every type that does both has it.
@@ -31,14 +41,17 @@ impl Blob {
         Self(Kind::Bytes(bytes.into()))
     }
 
-    /// A file that somebody else owns and that does not change meanwhile.
+    /// A file that somebody else owns. It is held open by the last clone: another file that takes its place does not
+    /// change what is read here. Its own content must not change meanwhile.
     ///
     /// # Errors
-    /// `blob.io` if it can not be seen.
+    /// `blob.io` if it can not be opened.
     pub fn file(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
-        let len = std::fs::metadata(&path).map_err(|e| io("can not be read", &path, e))?.len();
-        Ok(Self(Kind::File { path: Arc::new(path), len }))
+        let file = File::open(&path).map_err(|e| io("can not be opened", &path, e))?;
+        let len = file.metadata().map_err(|e| io("can not be read", &path, e))?.len();
+        let again = again(&file);
+        Ok(Self(Kind::File(Arc::new(OpenFile { file, len, path, again }))))
     }
 
     /// A temporary file, deleted with the last clone.
@@ -55,7 +68,8 @@ impl Blob {
     pub fn len(&self) -> u64 {
         match &self.0 {
             Kind::Bytes(bytes) => bytes.len() as u64,
-            Kind::File { len, .. } | Kind::Temp { len, .. } => *len,
+            Kind::File(file) => file.len,
+            Kind::Temp { len, .. } => *len,
         }
     }
 
@@ -65,12 +79,13 @@ impl Blob {
         self.len() == 0
     }
 
-    /// Where it lies, if it is a file.
+    /// Where this process can open it for as long as it lives, if it is a file. On Linux that is this very file even if
+    /// another has taken its place; its name may tell nothing.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {
             Kind::Bytes(_) => None,
-            Kind::File { path, .. } => Some(path),
+            Kind::File(file) => Some(file.again.as_ref().unwrap_or(&file.path)),
             Kind::Temp { path, .. } => Some(path),
         }
     }
@@ -80,12 +95,12 @@ impl Blob {
     /// # Errors
     /// `blob.io`.
     pub fn reader(&self) -> Result<Box<dyn ReadSeek>> {
-        match (&self.0, self.path()) {
-            (Kind::Bytes(bytes), _) => Ok(Box::new(Cursor::new(bytes.clone()))),
-            (_, Some(path)) => {
-                Ok(Box::new(File::open(path).map_err(|e| io("can not be opened", path, e))?))
+        match &self.0 {
+            Kind::Bytes(bytes) => Ok(Box::new(Cursor::new(bytes.clone()))),
+            Kind::File(file) => Ok(Box::new(FileReader { file: Arc::clone(file), at: 0 })),
+            Kind::Temp { path, .. } => {
+                Ok(Box::new(File::open(&**path).map_err(|e| io("can not be opened", path, e))?))
             }
-            (_, None) => Err(Error::internal("blob.no_path", "a file blob has no path")),
         }
     }
 
@@ -99,7 +114,7 @@ impl Blob {
         }
         match &self.0 {
             Kind::Bytes(bytes) => Ok(bytes.clone()),
-            Kind::File { .. } | Kind::Temp { .. } => {
+            Kind::File(_) | Kind::Temp { .. } => {
                 Ok(self.head(usize::try_from(limit).unwrap_or(usize::MAX))?.into())
             }
         }
@@ -122,11 +137,62 @@ impl Blob {
 
 impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.path() {
-            Some(path) => write!(f, "Blob({}, {} bytes)", path.display(), self.len()),
-            None => write!(f, "Blob({} bytes)", self.len()),
-        }
+        let path = match &self.0 {
+            Kind::Bytes(_) => return write!(f, "Blob({} bytes)", self.len()),
+            Kind::File(file) => &*file.path,
+            Kind::Temp { path, .. } => path,
+        };
+        write!(f, "Blob({}, {} bytes)", path.display(), self.len())
     }
+}
+
+/// Reads from a place of its own: all readers of a file share one handle.
+struct FileReader {
+    file: Arc<OpenFile>,
+    at: u64,
+}
+
+impl Read for FileReader {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let read = read_at(&self.file.file, to, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for FileReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let place = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.file.len.checked_add_signed(by),
+        };
+        self.at = place.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, to: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, to, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, to: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, to, at)
+}
+
+/// A path of the open file itself: <https://man7.org/linux/man-pages/man5/proc_pid_fd.5.html>.
+#[cfg(target_os = "linux")]
+fn again(file: &File) -> Option<PathBuf> {
+    use std::os::fd::AsRawFd as _;
+    let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    path.exists().then_some(path)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn again(_file: &File) -> Option<PathBuf> {
+    None
 }
 
 impl From<Vec<u8>> for Blob {
@@ -172,7 +238,7 @@ impl Scratch {
     /// `scratch.io`.
     pub fn materialise(&self, blob: &Blob, extension: &str) -> Result<Blob> {
         match &blob.0 {
-            Kind::File { .. } | Kind::Temp { .. } => Ok(blob.clone()),
+            Kind::File(_) | Kind::Temp { .. } => Ok(blob.clone()),
             Kind::Bytes(bytes) => {
                 let path = self.file(extension)?;
                 std::fs::write(&path, bytes).map_err(|e| {
@@ -185,7 +251,47 @@ impl Scratch {
     }
 }
 
-fn io(what: &str, path: &Path, error: std::io::Error) -> Error {
+fn io(what: &str, path: &Path, error: io::Error) -> Error {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Error::transient("blob.io", format!("a file {what}")).with("file", name).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_replaced_is_read_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("a.jpg"), folder.path().join("b.jpg"));
+        std::fs::write(&path, "before").unwrap();
+        std::fs::write(&other, "afterwards").unwrap();
+        let blob = Blob::file(&path).unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        assert_eq!((blob.len(), blob.read(100).unwrap()), (6, Bytes::from("before")));
+        #[cfg(target_os = "linux")]
+        assert_eq!(std::fs::read(blob.path().unwrap()).unwrap(), b"before");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(blob.head(3).unwrap(), b"bef");
+        assert!(format!("{blob:?}").contains("a.jpg"));
+    }
+
+    #[test]
+    fn readers_of_a_file_have_places_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "0123456789").unwrap();
+        let blob = Blob::file(folder.path().join("a")).unwrap();
+        let (mut one, mut two) = (blob.reader().unwrap(), blob.reader().unwrap());
+        let read = |reader: &mut Box<dyn ReadSeek>, seek: SeekFrom| {
+            let mut text = [0; 2];
+            reader.seek(seek).unwrap();
+            reader.read_exact(&mut text).unwrap();
+            String::from_utf8(text.to_vec()).unwrap()
+        };
+        assert_eq!(read(&mut one, SeekFrom::Start(4)), "45");
+        assert_eq!(read(&mut two, SeekFrom::End(-2)), "89");
+        assert_eq!(read(&mut one, SeekFrom::Current(-1)), "56");
+        assert_eq!(two.read(&mut [0; 2]).unwrap(), 0, "the end");
+        assert!(two.seek(SeekFrom::Current(-11)).is_err());
+    }
 }

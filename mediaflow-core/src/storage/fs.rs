@@ -211,7 +211,11 @@ impl StagedFile {
         let folder = path.parent().unwrap_or(&self.storage.root);
         fs::create_dir_all(folder).map_err(|e| wrong("the key's folder can not be made", e))?;
         match fs::rename(&staged, &path) {
-            Ok(()) => flush(folder),
+            // Some of them may be new, or have been made by somebody else a moment ago.
+            Ok(()) => folder
+                .ancestors()
+                .take_while(|folder| folder.starts_with(&self.storage.root))
+                .try_for_each(flush),
             Err(e) if is_missing(&e) && staged.symlink_metadata().is_err() => {
                 Err(revoked(&self.key, &self.ticket))
             }
