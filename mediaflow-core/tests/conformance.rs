@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mediaflow_core::engine::MemoryEngine;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use mediaflow_core::engine::{Engine, MemoryEngine, Shutdown, Submission, Submitted};
 use mediaflow_core::event::EventData;
-use mediaflow_core::executor::DeliveryPolicy;
+use mediaflow_core::executor::{DeliveryPolicy, Executor};
 use mediaflow_core::media::MediaInfo;
 use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, Terms, notify_fn};
 use mediaflow_core::plan::Estimate;
-use mediaflow_core::spec::Pipeline;
+use mediaflow_core::report::{BatchReport, JobStatus};
+use mediaflow_core::spec::{JobSpec, Pipeline};
 use mediaflow_core::storage::{FileStorage, MemoryStorage};
-use mediaflow_core::testing::{self, FaultyStorage, ManualClock, RecordingNotifier};
+use mediaflow_core::testing::{
+    self, Behaviour, FakeBackend, FakeWork, FaultyStorage, ManualClock, RecordingNotifier,
+};
 use mediaflow_core::{
-    Event, EventKind, Inputs, Mediaflow, Notifier, NotifyError, OpContext, Operation, Outputs,
-    Result, Takes, async_trait,
+    BatchId, Event, EventKind, Inputs, JobId, Mediaflow, Notifier, NotifyError, OpContext,
+    Operation, Outputs, Result, Takes, async_trait,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +176,7 @@ async fn a_panic_in_a_notifiers_terms_silences_nobody() {
 
 #[tokio::test]
 async fn work_that_can_never_fit_is_refused_instead_of_waiting_for_ever() {
-    let fake = testing::FakeBackend::new();
+    let fake = FakeBackend::new();
     let media = Mediaflow::builder()
         .memory(1 << 16)
         .storage("out", "memory:")
@@ -239,4 +243,93 @@ async fn a_shutdown_is_seen_at_every_moment() {
         let shutdown = media.shutdown(Duration::from_secs(60));
         testing::soon(&format!("end of round {round}"), shutdown).await.unwrap();
     }
+}
+
+/// The engine in memory for one who hears of nothing, or of nothing any more.
+#[derive(Debug)]
+struct Deaf {
+    engine: MemoryEngine,
+    ends: bool,
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Engine for Deaf {
+    async fn open(&self, executor: &Executor) -> Result<()> {
+        self.engine.open(executor).await
+    }
+
+    async fn submit(&self, submission: Submission) -> Result<Submitted> {
+        self.engine.submit(submission).await
+    }
+
+    async fn status(&self, job: JobId) -> Result<JobStatus> {
+        self.engine.status(job).await
+    }
+
+    async fn batch(&self, batch: BatchId) -> Result<Option<BatchReport>> {
+        self.engine.batch(batch).await
+    }
+
+    async fn cancel(&self, job: JobId) -> Result<()> {
+        self.engine.cancel(job).await
+    }
+
+    async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId> {
+        self.engine.replay(job, spec).await
+    }
+
+    async fn pause(&self) -> Result<()> {
+        self.engine.pause().await
+    }
+
+    async fn resume(&self) -> Result<()> {
+        self.engine.resume().await
+    }
+
+    fn events(&self) -> BoxStream<'static, Event> {
+        if self.ends { stream::empty().boxed() } else { stream::pending().boxed() }
+    }
+
+    async fn run(&self, executor: Executor, shutdown: Shutdown) -> Result<()> {
+        self.engine.run(executor, shutdown).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_hears_of_nothing_sees_every_end() {
+    for ends in [true, false] {
+        let fake = FakeBackend::new();
+        fake.script("slow", [Behaviour::Block]);
+        let media = Mediaflow::builder()
+            .engine(Deaf { engine: MemoryEngine::new(), ends })
+            .with(fake.operations())
+            .storage_with("out", MemoryStorage::new())
+            .start()
+            .await
+            .unwrap();
+        let slow = Pipeline::from(testing::dot())
+            .output("out/slow.gif", |dot| dot.then(FakeWork::new("slow")));
+        let batch = media.eager([slow.build().unwrap()]).await.unwrap();
+        let job = batch.jobs().next().unwrap();
+        let watched = tokio::spawn(job.progress().collect::<Vec<_>>());
+        let done = tokio::spawn(async move { batch.done().await });
+        fake.begun("slow", 1).await;
+        fake.release();
+        let progress = testing::soon("the end of progress", watched).await.unwrap();
+        assert_eq!(progress.last(), Some(&1.0), "{progress:?}");
+        assert!(progress.is_sorted());
+        testing::soon("the end of the batch", done).await.unwrap().unwrap();
+        media.shutdown(Duration::ZERO).await.unwrap();
+    }
+    // One that stops before the end of its job.
+    let media = Mediaflow::builder().engine(Deaf { engine: MemoryEngine::new(), ends: false });
+    let media = media.storage_with("out", MemoryStorage::new()).start().await.unwrap();
+    media.pause().await.unwrap();
+    let copy = Pipeline::from(testing::dot()).output("out/copy.gif", |dot| dot);
+    let job = media.submit(copy.build().unwrap()).await.unwrap();
+    let watched = tokio::spawn(job.progress().collect::<Vec<_>>());
+    media.shutdown(Duration::ZERO).await.unwrap();
+    let progress = testing::soon("the end of progress", watched).await.unwrap();
+    assert!(progress.len() <= 1, "{progress:?}");
 }

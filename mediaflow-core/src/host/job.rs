@@ -3,16 +3,31 @@ use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use serde::Serialize;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Mediaflow, stopped};
 use crate::event::EventData;
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobState, JobStatus, Report};
-use crate::{Error, EventKind, Result};
+use crate::{Error, Event, EventKind, Result};
 
 /// How often whoever waits for an end looks for it. Events tell of it at once, but of another process's one can be lost:
 /// its transaction took too long, or this one fell behind.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// How long whoever has fallen behind, and so has lost the stream of events, waits before it reads again.
+const BEHIND: Duration = Duration::from_millis(100);
+
+/// Waits for an event, or until there are no more to be read.
+async fn heard(events: &mut BoxStream<'static, Event>, is_it: impl Fn(&Event) -> bool) {
+    loop {
+        match events.next().await {
+            Some(event) if is_it(&event) => return,
+            Some(_) => {}
+            None => return sleep(BEHIND).await,
+        }
+    }
+}
 
 /// A job that was submitted. Dropping it changes nothing.
 #[derive(Clone)]
@@ -76,16 +91,10 @@ impl JobHandle {
             if status.state.is_terminal() {
                 return Ok(status);
             }
-            let ended = async {
-                while let Some(event) = events.next().await {
-                    if event.job == Some(self.id) && event.kind.is_terminal() {
-                        break;
-                    }
-                }
-            };
+            let ended = |event: &Event| event.job == Some(self.id) && event.kind.is_terminal();
             tokio::select! {
-                () = ended => {}
-                () = tokio::time::sleep(LOOK) => {}
+                () = heard(&mut events, ended) => {}
+                () = sleep(LOOK) => {}
                 () = self.media.0.stopped.cancelled() => {
                     let status = self.status().await?;
                     return if status.state.is_terminal() { Ok(status) } else { Err(stopped().with("job", self.id)) };
@@ -95,39 +104,69 @@ impl JobHandle {
     }
 
     /// How far it is, from 0 to 1, each time that changes. Never goes back; ends with the job, and with 1 only if it
-    /// succeeded.
+    /// succeeded; ends with the engine, too.
     #[must_use]
     pub fn progress(&self) -> BoxStream<'static, f32> {
-        let events = self.media.0.engine.events();
-        let (id, handle) = (self.id, self.clone());
-        let start = Some((events, handle, true));
-        stream::unfold(start, move |state| async move {
-            let (mut events, handle, first) = state?;
-            if first {
-                // The stream begins with what is known already.
-                let status = handle.status().await.ok()?;
-                let next =
-                    if status.state.is_terminal() { None } else { Some((events, handle, false)) };
-                return Some((status.progress, next));
-            }
-            while let Some(event) = events.next().await {
-                if event.job != Some(id) {
-                    continue;
-                }
-                match (event.kind, &event.data) {
-                    (EventKind::JobProgress, EventData::Progress(done)) => {
-                        return Some((*done, Some((events, handle, false))));
+        let watched = Watched {
+            handle: self.clone(),
+            events: self.media.0.engine.events(),
+            last: None,
+            look_at: Instant::now(),
+        };
+        stream::unfold(Some(watched), async |watched| watched?.next().await).boxed()
+    }
+}
+
+/// A job whose progress somebody reads.
+struct Watched {
+    handle: JobHandle,
+    events: BoxStream<'static, Event>,
+    /// What was told last.
+    last: Option<f32>,
+    /// When the job itself is looked at, whatever the events tell.
+    look_at: Instant,
+}
+
+impl Watched {
+    /// What is told next, and what is watched then, if that was not the last.
+    async fn next(mut self) -> Option<(f32, Option<Self>)> {
+        loop {
+            let stopped = self.handle.media.0.stopped.clone();
+            let over = tokio::select! {
+                biased;
+                () = sleep_until(self.look_at) => false,
+                event = self.events.next() => match event {
+                    Some(event) if event.job != Some(self.handle.id) => continue,
+                    Some(event) if event.kind.is_terminal() => false,
+                    Some(event) => match event.data {
+                        EventData::Progress(done) if self.last < Some(done) => {
+                            self.last = Some(done);
+                            return Some((done, Some(self)));
+                        }
+                        _ => continue,
+                    },
+                    // This reader has fallen behind.
+                    None => {
+                        sleep(BEHIND).await;
+                        self.events = self.handle.media.0.engine.events();
+                        false
                     }
-                    (kind, _) if kind.is_terminal() => {
-                        let progress = handle.status().await.ok()?.progress;
-                        return (progress >= 1.0).then_some((progress, None));
-                    }
-                    _ => {}
-                }
+                },
+                () = stopped.cancelled() => true,
+            };
+            self.look_at = Instant::now() + LOOK;
+            let status = self.handle.status().await.ok()?;
+            let ended = status.state.is_terminal();
+            // Before anything else, what is known already; in the end, nothing unless it has succeeded.
+            let news = self.last < Some(status.progress);
+            if news && (self.last.is_none() || !ended || status.progress >= 1.0) {
+                self.last = Some(status.progress);
+                return Some((status.progress, (!ended && !over).then_some(self)));
             }
-            None
-        })
-        .boxed()
+            if ended || over {
+                return None;
+            }
+        }
     }
 }
 
@@ -182,14 +221,24 @@ impl BatchHandle {
     /// # Errors
     /// `engine.stopped` if the engine stopped before; `batch.unknown`.
     pub async fn done(&self) -> Result<BatchReport> {
-        for job in self.jobs() {
-            job.ended().await?;
+        loop {
+            // Subscribe first, look second: an end between the two is in the stream.
+            let mut events = self.media.0.engine.events();
+            if let Some(report) = self.media.batch(self.id).await? {
+                return Ok(report);
+            }
+            let ended = |event: &Event| {
+                event.batch == Some(self.id) && event.kind == EventKind::BatchCompleted
+            };
+            tokio::select! {
+                () = heard(&mut events, ended) => {}
+                () = sleep(LOOK) => {}
+                () = self.media.0.stopped.cancelled() => {
+                    let report = self.media.batch(self.id).await?;
+                    return report.ok_or_else(|| stopped().with("batch", self.id));
+                }
+            }
         }
-        let report = self.media.batch(self.id).await?;
-        report.ok_or_else(|| {
-            Error::internal("batch.no_report", "an ended batch has no report")
-                .with("batch", self.id)
-        })
     }
 }
 
