@@ -49,13 +49,15 @@ impl Watch {
 }
 
 fn look(log: &Path, written: &Notify, stop: &CancellationToken) {
-    let mut known = None;
+    let (mut known, mut fresh) = (None, false);
     while !stop.is_cancelled() {
         let now = fs::metadata(log).and_then(|log| log.modified()).ok();
-        if now != known {
-            known = now;
+        let changed = now != known;
+        // Times of files go by ticks of several milliseconds: what is written within one, after the look, does not show.
+        if changed || fresh {
             written.notify_one();
         }
+        (known, fresh) = (now, changed);
         thread::sleep(EVERY);
     }
 }
