@@ -115,23 +115,29 @@ async fn what_nobody_knows_is_told_once(database: Database) {
         client.submit(work(name)).await.unwrap();
     }
     database.until(PARKED, 2).await;
-    assert!(queue.stats().await.unwrap().unclaimed.is_empty(), "a worker may be on its way");
-    clock.advance(Duration::from_secs(301));
-    let told = "SELECT count(*) FROM mediaflow_events WHERE kind = 'jobs.unclaimed'";
-    database.until(told, 1).await;
-    let stats = queue.stats().await.unwrap();
-    let needs = "job:pipeline@1 op:fake.work@1 storage:out";
-    assert_eq!(stats.unclaimed.into_iter().collect::<Vec<_>>(), [(needs.to_owned(), 2)]);
-    assert_eq!(stats.jobs.queued, 2);
-    let body = "SELECT body FROM mediaflow_events WHERE kind = 'jobs.unclaimed'";
-    let body: serde_json::Value = serde_json::from_str(&database.texts(body).await[0]).unwrap();
-    assert_eq!(body["data"]["unclaimed"], serde_json::json!({ "needs": needs, "jobs": 2 }));
+    are_unclaimed(&database, &queue, &clock, 2).await;
+    assert_eq!(queue.stats().await.unwrap().jobs.queued, 2);
     // And again as long as it lasts.
     clock.advance(Duration::from_secs(3601));
-    database.until(told, 2).await;
+    database.until(TOLD, 2).await;
     for media in [one, two, client] {
         shut(media).await;
     }
+}
+
+const TOLD: &str = "SELECT count(*) FROM mediaflow_events WHERE kind = 'jobs.unclaimed'";
+
+/// After a while statistics and an event tell of so many jobs that no worker knows.
+async fn are_unclaimed(database: &Database, queue: &Queue, clock: &ManualClock, jobs: u64) {
+    let unclaimed = async || queue.stats().await.unwrap().unclaimed;
+    assert!(unclaimed().await.is_empty(), "a worker may be on its way");
+    clock.advance(Duration::from_secs(301));
+    database.until(TOLD, 1).await;
+    let needs = "job:pipeline@1 op:fake.work@1 storage:out";
+    assert_eq!(unclaimed().await.into_iter().collect::<Vec<_>>(), [(needs.to_owned(), jobs)]);
+    let body = "SELECT body FROM mediaflow_events WHERE kind = 'jobs.unclaimed'";
+    let body: serde_json::Value = serde_json::from_str(&database.texts(body).await[0]).unwrap();
+    assert_eq!(body["data"]["unclaimed"], serde_json::json!({ "needs": needs, "jobs": jobs }));
 }
 
 /// A newer build has split a job, and is taken back.
@@ -153,17 +159,8 @@ async fn parts_that_nobody_knows_are_told_too(database: Database) {
     let old = timed(ignorant(queue.clone())).start().await.unwrap();
     let parked = "SELECT count(*) FROM mediaflow_parts WHERE state = 'parked'";
     database.until(parked, parts).await;
-    assert!(queue.stats().await.unwrap().unclaimed.is_empty(), "a worker may be on its way");
-    clock.advance(Duration::from_secs(301));
-    let told = "SELECT count(*) FROM mediaflow_events WHERE kind = 'jobs.unclaimed'";
-    database.until(told, 1).await;
-    let stats = queue.stats().await.unwrap();
-    let needs = "job:pipeline@1 op:fake.work@1 storage:out";
-    assert_eq!(stats.unclaimed.into_iter().collect::<Vec<_>>(), [(needs.to_owned(), 1)]);
-    assert_eq!(stats.jobs.running, 1);
-    let body = "SELECT body FROM mediaflow_events WHERE kind = 'jobs.unclaimed'";
-    let body: serde_json::Value = serde_json::from_str(&database.texts(body).await[0]).unwrap();
-    assert_eq!(body["data"]["unclaimed"], serde_json::json!({ "needs": needs, "jobs": 1 }));
+    are_unclaimed(&database, &queue, &clock, 1).await;
+    assert_eq!(queue.stats().await.unwrap().jobs.running, 1);
 
     // The release comes after all.
     fake.release();
