@@ -414,6 +414,7 @@ impl Dispatcher {
     }
 
     fn begin(&mut self, claimed: Claimed) {
+        self.left_out.remove(&claimed.id);
         self.held.insert(claimed.id);
         self.queues.begun(&claimed.destination);
         self.sending.spawn(send(self.executor.clone(), Arc::clone(&self.clock), claimed));
