@@ -18,8 +18,8 @@ pub use mediaflow_video as video;
 pub mod prelude {
     pub use mediaflow_core::EventKind::{
         BatchCompleted, DeliveryFailed, DestinationDisabled, JobCancelled, JobCompleted,
-        JobCreated, JobFailed, JobProgress, JobStarted, JobsUnclaimed, OutputReady, StepCompleted,
-        StepFailed,
+        JobCreated, JobFailed, JobProgress, JobStarted, JobWaiting, JobsUnclaimed, OutputReady,
+        StepCompleted, StepFailed,
     };
     pub use mediaflow_core::geometry::{Fit, Gravity};
     pub use mediaflow_core::notify::notify_fn;

@@ -119,7 +119,9 @@ impl Renderer {
             let infos = [(SOURCE.to_owned(), backend.probe(&file, &limits).await?)].into();
             let units = planner::plan(&pipeline, &infos, &self.registry, &limits)?.into_units();
             match units.into_iter().next() {
-                Some(Unit::Group { plan, .. }) => plan.run(Inputs::one(file), &self.cx).await,
+                Some(Unit::Group { plan, .. }) => {
+                    plan.run(Inputs::one(file), &self.cx).await?.into_outputs()
+                }
                 other => panic!("the plan is one group of the image backend, not {other:?}"),
             }
         })?;

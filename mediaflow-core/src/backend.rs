@@ -5,9 +5,10 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::media::{Format, MediaFile, MediaInfo};
-use crate::operation::{AnyOperation, Inputs, Outputs};
+use crate::operation::{AnyOperation, Inputs};
 use crate::plan::{Demand, Estimate, Explanation};
-use crate::{Limits, Result, RunContext};
+use crate::wait::{Ran, Update, Wait};
+use crate::{Error, Limits, Result, RunContext};
 
 /// What turns steps into pixels and files: the image backend, the video backend, somebody else's encoder.
 #[async_trait]
@@ -41,6 +42,28 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The group can not be done; the error names the step.
     fn plan(&self, group: &Group) -> Result<Box<dyn Plan>>;
+
+    /// Goes on with a group whose [`Plan::run`] gave this wait, in whatever process: because of an update, or without one
+    /// because [`Wait::poll_at`] has come. Short: it fetches results, or waits on with a new state. May be called twice for
+    /// the same update.
+    ///
+    /// # Errors
+    /// [`Update::unreadable`]: the update is dropped, and the work waits on. One that may pass is tried again, and the
+    /// work waits on meanwhile; any other is the group's.
+    async fn resume(&self, wait: &Wait, _update: Option<&Update>, _cx: &RunContext) -> Result<Ran> {
+        Err(Error::internal("wait.unsupported", "this backend has nothing that waits")
+            .with("backend", self.name())
+            .with("key", &wait.key))
+    }
+
+    /// Stops work that nobody waits for any more: its job was cancelled or has failed, or its time is over. May be called
+    /// twice, and for work that has ended.
+    ///
+    /// # Errors
+    /// It is tried again if it may pass.
+    async fn abandon(&self, _wait: &Wait) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A group of steps, ready to run.
@@ -55,9 +78,13 @@ pub trait Plan: fmt::Debug + Send + Sync {
     /// Does it. `inputs` has the media of each [`GroupInput`] under its name; the outputs have one result for each
     /// name in [`Group::exits`]. An error as a whole means that no exit could be made.
     ///
+    /// A backend whose [capability](Capability::waits) says so may give a [`Wait`] instead, once it has handed the work
+    /// over: [`Backend::resume`] goes on. What it hands over under [`RunContext::idempotency_key`] is begun once, however
+    /// often this runs.
+    ///
     /// # Errors
     /// What went wrong; the fact `step` names the step.
-    async fn run(self: Box<Self>, inputs: Inputs, cx: &RunContext) -> Result<Outputs>;
+    async fn run(self: Box<Self>, inputs: Inputs, cx: &RunContext) -> Result<Ran>;
 }
 
 /// What a backend can do.
@@ -68,13 +95,21 @@ pub struct Capability {
     pub kinds: Vec<&'static str>,
     /// The formats that it probes and decodes.
     pub formats: Vec<Format>,
+    /// Its plans may [wait](crate::wait) for work that goes on elsewhere.
+    pub waits: bool,
 }
 
 impl Capability {
     /// It claims these steps and reads these formats.
     #[must_use]
     pub fn new(kinds: impl Into<Vec<&'static str>>, formats: impl Into<Vec<Format>>) -> Self {
-        Self { kinds: kinds.into(), formats: formats.into() }
+        Self { kinds: kinds.into(), formats: formats.into(), waits: false }
+    }
+
+    /// Its plans may wait.
+    #[must_use]
+    pub fn waiting(self) -> Self {
+        Self { waits: true, ..self }
     }
 }
 
@@ -152,7 +187,7 @@ impl Group {
             .map(|step| &step.output)
             .or_else(|| self.input(main).map(|input| &input.info));
         let input = known.cloned().ok_or_else(|| {
-            crate::Error::input("spec.from", "a step takes from nothing").with("from", main)
+            Error::input("spec.from", "a step takes from nothing").with("from", main)
         })?;
         let output = op.describe(&input)?;
         let from = from.iter().map(|from| (*from).to_owned()).collect();

@@ -16,6 +16,27 @@ pub struct RunContext {
     shared: Arc<Shared>,
     from: f32,
     to: f32,
+    group: Arc<str>,
+}
+
+/// Which work it is: of which job, in which attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Work {
+    /// The job's name; empty outside of a job.
+    pub job: String,
+    /// The number of the attempt: later ones are higher.
+    pub attempt: u64,
+    /// The part of the job, from 1; 0 for a job that is made whole.
+    pub part: u32,
+}
+
+impl Work {
+    /// This attempt at a job.
+    #[must_use]
+    pub fn new(job: impl Into<String>, attempt: u64, part: u32) -> Self {
+        Self { job: job.into(), attempt, part }
+    }
 }
 
 struct Shared {
@@ -24,6 +45,7 @@ struct Shared {
     scratch: Scratch,
     clock: Arc<dyn Clock>,
     deadline: Timestamp,
+    work: Work,
     cancel: CancellationToken,
     progress: Mutex<f32>,
     on_progress: Box<dyn Fn(f32) + Send + Sync>,
@@ -39,6 +61,7 @@ impl RunContext {
             cpu,
             scratch,
             clock: Arc::new(SystemClock),
+            work: Work::default(),
             cancel: CancellationToken::new(),
             on_progress: Box::new(|_| {}),
         }
@@ -110,7 +133,27 @@ impl RunContext {
             shared: Arc::clone(&self.shared),
             from: self.from + span * from,
             to: self.from + span * to,
+            group: Arc::clone(&self.group),
         }
+    }
+
+    /// The same context for a group of steps by its name in the job.
+    pub(crate) fn of_group(&self, name: &str) -> Self {
+        Self { group: name.into(), ..self.clone() }
+    }
+
+    /// Which work this is.
+    #[must_use]
+    pub fn work(&self) -> &Work {
+        &self.shared.work
+    }
+
+    /// A name for this group of steps in this job, the same in every attempt: for whoever takes work from outside, so that
+    /// it is begun once. 1 to 200 letters, digits and `-`.
+    #[must_use]
+    pub fn idempotency_key(&self) -> String {
+        let Work { job, part, .. } = &self.shared.work;
+        format!("{job}-{part}-{}", self.group)
     }
 
     /// Notes something that the report should say although the work goes on.
@@ -181,6 +224,7 @@ pub struct RunContextBuilder {
     cpu: CpuPool,
     scratch: Scratch,
     clock: Arc<dyn Clock>,
+    work: Work,
     cancel: CancellationToken,
     on_progress: Box<dyn Fn(f32) + Send + Sync>,
 }
@@ -195,6 +239,12 @@ impl RunContextBuilder {
     /// With this clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// For this work. Default: outside of a job.
+    pub fn work(mut self, work: Work) -> Self {
+        self.work = work;
         self
     }
 
@@ -221,6 +271,7 @@ impl RunContextBuilder {
                 scratch: self.scratch,
                 clock: self.clock,
                 deadline,
+                work: self.work,
                 cancel: self.cancel,
                 progress: Mutex::new(0.0),
                 on_progress: self.on_progress,
@@ -229,6 +280,7 @@ impl RunContextBuilder {
             }),
             from: 0.0,
             to: 1.0,
+            group: Arc::from(""),
         }
     }
 }

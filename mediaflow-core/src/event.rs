@@ -59,6 +59,8 @@ wire_enum! {
         JobCreated = "job.created",
         /// An attempt began.
         JobStarted = "job.started",
+        /// What is left of a job waits for work that goes on elsewhere. It is told once for each job.
+        JobWaiting = "job.waiting",
         /// The work went on.
         JobProgress = "job.progress",
         /// A step, or a group of steps that ran as one, is done.
@@ -87,9 +89,10 @@ wire_enum! {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::JobCreated,
         Self::JobStarted,
+        Self::JobWaiting,
         Self::JobProgress,
         Self::StepCompleted,
         Self::StepFailed,
@@ -246,9 +249,10 @@ impl Event {
     #[must_use]
     pub fn new(kind: EventKind, time: Timestamp, data: EventData) -> Self {
         let (audience, severity) = match kind {
-            EventKind::JobCreated | EventKind::JobStarted | EventKind::OutputReady => {
-                (Audience::Owner, Severity::Info)
-            }
+            EventKind::JobCreated
+            | EventKind::JobStarted
+            | EventKind::JobWaiting
+            | EventKind::OutputReady => (Audience::Owner, Severity::Info),
             EventKind::JobProgress | EventKind::StepCompleted => (Audience::Owner, Severity::Debug),
             EventKind::JobCompleted | EventKind::JobCancelled => {
                 (Audience::Owner, severity_of(&data))
@@ -330,6 +334,7 @@ fn severity_of(data: &EventData) -> Severity {
         JobState::Failed => Severity::Error,
         JobState::Queued
         | JobState::Running
+        | JobState::Waiting
         | JobState::Succeeded
         | JobState::Cancelled
         | JobState::Other(_) => Severity::Info,

@@ -48,10 +48,11 @@ mod supervise;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
+pub mod wait;
 pub mod wire;
 
 pub use async_trait::async_trait;
-pub use context::{RunContext, RunContextBuilder};
+pub use context::{RunContext, RunContextBuilder, Work};
 pub use cpu::CpuPool;
 pub use error::{Error, ErrorKind, Failure, Result, Retry};
 pub use event::{Event, EventKind};

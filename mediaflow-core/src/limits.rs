@@ -59,6 +59,10 @@ pub struct Limits {
     pub option_metadata_bytes: usize,
     /// Jobs submitted together. Default 10,000.
     pub batch_jobs: usize,
+    /// Bytes of the state that a backend keeps of work that goes on elsewhere, as JSON. Default 16 KiB.
+    pub wait_bytes: usize,
+    /// Bytes of an update about work that goes on elsewhere, as JSON. Default 256 KiB.
+    pub update_bytes: usize,
 }
 
 impl Default for Limits {
@@ -85,6 +89,8 @@ impl Default for Limits {
             notify_targets: 32,
             option_metadata_bytes: 64 << 10,
             batch_jobs: 10_000,
+            wait_bytes: 16 << 10,
+            update_bytes: 256 << 10,
         }
     }
 }

@@ -165,6 +165,24 @@ impl Registry {
         self.backends.iter().find(|backend| backend.capability().kinds.contains(&kind))
     }
 
+    /// The backend of this name.
+    ///
+    /// # Errors
+    /// `backend.unknown`, with the nearest known name.
+    pub fn backend_named(&self, name: &str) -> Result<&Arc<dyn Backend>> {
+        self.backends.iter().find(|backend| backend.name() == name).ok_or_else(|| {
+            Error::unsupported("backend.unknown", format!("there is no backend `{name}`"))
+                .help(did_you_mean(name, self.backends.iter().map(|backend| backend.name())))
+        })
+    }
+
+    /// Whether work at a step of this name may go on elsewhere.
+    pub(crate) fn may_wait(&self, op: &str) -> bool {
+        let kind = self.operations.get(op).map(|known| known.kind);
+        let backend = kind.and_then(|kind| self.backend_for_kind(kind));
+        backend.is_some_and(|backend| backend.capability().waits)
+    }
+
     /// The backend that reads this format.
     ///
     /// # Errors

@@ -19,6 +19,8 @@ wire_enum! {
         Queued = "queued",
         /// Is being worked on.
         Running = "running",
+        /// Waits for work that goes on elsewhere, and holds nothing meanwhile.
+        Waiting = "waiting",
         /// Every output was verified and published.
         Succeeded = "succeeded",
         /// Some outputs were published, and some failed under the policy `skip`.
@@ -36,7 +38,7 @@ impl JobState {
     #[must_use]
     pub fn is_terminal(self) -> bool {
         match self {
-            Self::Queued | Self::Running | Self::Other(_) => false,
+            Self::Queued | Self::Running | Self::Waiting | Self::Other(_) => false,
             Self::Succeeded | Self::Partial | Self::Failed | Self::Cancelled => true,
         }
     }
@@ -164,6 +166,10 @@ wire_enum! {
     pub enum OutputState {
         /// Not made yet.
         Pending = "pending",
+        /// Hangs on work that goes on elsewhere.
+        Waiting = "waiting",
+        /// Made and verified; it is put in its place together with the others, which are not made yet.
+        Made = "made",
         /// Verified and in its place. If the job did not succeed, nothing but its place is known of it.
         Published = "published",
         /// Not made, and the job went on without it or failed with it.

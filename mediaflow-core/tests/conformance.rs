@@ -17,6 +17,7 @@ use mediaflow_core::storage::{FileStorage, MemoryStorage};
 use mediaflow_core::testing::{
     self, Behaviour, FakeBackend, FakeWork, FaultyStorage, ManualClock, RecordingNotifier,
 };
+use mediaflow_core::wait::{Signal, Signalled};
 use mediaflow_core::{
     BatchId, Event, EventKind, Inputs, JobId, Mediaflow, Notifier, NotifyError, OpContext,
     Operation, Outputs, Result, Takes, async_trait,
@@ -277,6 +278,10 @@ impl Engine for Deaf {
 
     async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId> {
         self.engine.replay(job, spec).await
+    }
+
+    async fn signal(&self, signal: Signal) -> Result<Signalled> {
+        self.engine.signal(signal).await
     }
 
     async fn pause(&self) -> Result<()> {

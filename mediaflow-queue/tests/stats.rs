@@ -91,7 +91,7 @@ async fn stats_and_metrics_tell_what_goes_on(database: Database) {
 
     let table = stats.to_string();
     for line in [
-        "jobs          queued 1, running 1, succeeded 1, partial 0, failed 1, cancelled 0",
+        "jobs          queued 1, running 1, waiting 0, succeeded 1, partial 0, failed 1, cancelled 0",
         "running       image 1",
         "failures 24 h fake.bad 1",
         "destination   told -: pending 0",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream};
+use mediaflow_core::media::{Blob, Scratch};
 use mediaflow_core::spec::Key;
 use mediaflow_core::storage::{Staged, Ticket, revoked};
 use mediaflow_core::{CancellationToken, Error, Result};
@@ -13,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::failure::{failed, interrupted, is_missing};
-use crate::transfer::send;
+use crate::transfer::{download, send};
 
 /// What all staged objects of a storage share.
 #[derive(Clone, Debug)]
@@ -113,6 +114,12 @@ impl Staged for StagedObject {
     async fn publish(mut self: Box<Self>) -> Result<()> {
         // A task of its own: an impatient caller must not tear the copy from the removal.
         tokio::spawn(async move { self.move_to_place().await }).await.map_err(interrupted)?
+    }
+
+    async fn read(&self, scratch: &Scratch) -> Result<Blob> {
+        let object =
+            self.staging.store.get(&self.beside).await.map_err(|e| self.unpublished(&e))?;
+        download(object, scratch, self.key.extension()).await.map_err(|e| e.with("key", &self.key))
     }
 
     fn keep(mut self: Box<Self>) {

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use mediaflow_core::backend::{Group, Plan};
 use mediaflow_core::media::StreamKind;
 use mediaflow_core::plan::{Estimate, Explanation, Stage};
-use mediaflow_core::{AnyOperation, Error, Inputs, Outputs, Result, RunContext};
+use mediaflow_core::wait::Ran;
+use mediaflow_core::{AnyOperation, Error, Inputs, Result, RunContext};
 
 use crate::exit::{Cut, Exit, Product, Source, estimate};
 use crate::gst::settings::H264;
@@ -111,8 +112,8 @@ impl Plan for VideoPlan {
         self.sources.iter().map(one).fold(Estimate::video(0), Estimate::then)
     }
 
-    async fn run(self: Box<Self>, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {
-        run::run(self.sources, inputs, cx).await
+    async fn run(self: Box<Self>, inputs: Inputs, cx: &RunContext) -> Result<Ran> {
+        run::run(self.sources, inputs, cx).await.map(Ran::Done)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The contract of engines: who keeps jobs, decides when they run, and keeps events until they have been delivered.
 //!
-//! Uses: error, event, executor, id, notify, outbox, report, shutdown, spec, supervise, time.
+//! Uses: error, event, executor, id, notify, outbox, report, shutdown, spec, supervise, time, wait.
 
 mod memory;
 mod record;
@@ -20,6 +20,7 @@ use crate::report::{BatchReport, JobStatus};
 pub use crate::shutdown::Shutdown;
 use crate::spec::JobSpec;
 pub use crate::supervise::supervise;
+use crate::wait::{Signal, Signalled};
 use crate::{Error, Result};
 
 /// Keeps jobs and runs them: in memory, in one file, on many machines.
@@ -65,6 +66,13 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `job.unknown`, `job.not_ended`, and those of [`Engine::submit`].
     async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId>;
+
+    /// Takes what somebody says of work that goes on elsewhere, in one act with its replay key: the job that waits under the
+    /// key goes on soon. One that comes before its wait is stored is kept for a day at least.
+    ///
+    /// # Errors
+    /// The engine's store can not be reached.
+    async fn signal(&self, signal: Signal) -> Result<Signalled>;
 
     /// Takes no further jobs from the queue, in any process, until [`Engine::resume`]. Those that run go on, jobs are
     /// still accepted, and notifications go out.

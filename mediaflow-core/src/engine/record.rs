@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::event::{Event, EventData, EventKind};
-use crate::executor::{Finished, RetryPolicy, published, with_published};
+use crate::executor::{Checkpoint, Finished, RetryPolicy, published, with_published};
 use crate::id::{BatchId, JobId};
 use crate::report::{JobState, JobStatus, OutputReport, OutputState, Report};
 use crate::spec::{JobSpec, Pipeline};
@@ -34,6 +34,8 @@ pub struct Record {
     pub report: Option<Report>,
     /// Somebody asked for the end of the job, not only of its attempt.
     pub cancelled: bool,
+    /// What has been done of it, if the rest waits, or has waited, for work that goes on elsewhere.
+    pub checkpoint: Option<Box<Checkpoint>>,
 }
 
 /// What follows a failed attempt.
@@ -62,6 +64,7 @@ impl Record {
             started_at: None,
             report: None,
             cancelled: false,
+            checkpoint: None,
         }
     }
 
@@ -74,16 +77,17 @@ impl Record {
     /// What to answer to whoever asks.
     #[must_use]
     pub fn status(&self) -> JobStatus {
-        let outputs = match &self.report {
-            Some(report) => report.outputs.clone(),
-            None => self.places().into_iter().map(OutputReport::pending).collect(),
+        let outputs = match (&self.report, &self.checkpoint) {
+            (Some(report), _) => report.outputs.clone(),
+            (None, Some(checkpoint)) => checkpoint.outputs(),
+            (None, None) => self.places().into_iter().map(OutputReport::pending).collect(),
         };
         JobStatus {
             job: self.id,
             batch: self.batch,
             state: self.state,
             progress: self.progress,
-            attempts: self.attempts,
+            attempts: self.attempts.max(self.checkpoint.is_some().into()),
             failure: self.failure.clone(),
             outputs,
             report: self.report.clone().map(Box::new),
@@ -130,6 +134,23 @@ impl Record {
         self.failure = Some(with_published(error.into(), self.failure.as_ref()));
     }
 
+    /// Begins an attempt. Gives the event that tells of it; that a job goes on with what it has waited for is none.
+    pub fn started(&mut self, now: Timestamp) -> Option<Event> {
+        self.attempts += 1;
+        (self.state, self.started_at) = (JobState::Running, Some(now));
+        let new = self.checkpoint.is_none();
+        new.then(|| self.event(EventKind::JobStarted, now, EventData::None))
+    }
+
+    /// Notes that what is left of the job waits. Gives the event that tells of it, the first time.
+    pub fn suspended(&mut self, checkpoint: Checkpoint, now: Timestamp) -> Option<Event> {
+        // The attempt goes on later: it is the same one then.
+        self.attempts = self.attempts.saturating_sub(1);
+        let first = self.checkpoint.is_none();
+        (self.state, self.checkpoint) = (JobState::Waiting, Some(Box::new(checkpoint)));
+        first.then(|| self.event(EventKind::JobWaiting, now, EventData::None))
+    }
+
     /// Ends the job after an attempt whose outputs were published. Gives the events that tell of it.
     pub fn succeeded(&mut self, made: Finished, now: Timestamp) -> Vec<Event> {
         let published = |output: &OutputReport| output.state == OutputState::Published;
@@ -161,6 +182,7 @@ impl Record {
             JobState::Cancelled => EventKind::JobCancelled,
             JobState::Queued
             | JobState::Running
+            | JobState::Waiting
             | JobState::Succeeded
             | JobState::Partial
             | JobState::Other(_) => EventKind::JobCompleted,
@@ -169,7 +191,7 @@ impl Record {
         if state == JobState::Succeeded {
             self.progress = 1.0;
         }
-        (self.state, self.report) = (state, Some(report));
+        (self.state, self.report, self.checkpoint) = (state, Some(report), None);
         events
     }
 
@@ -224,6 +246,9 @@ impl Record {
 
     /// The places of the outputs, as far as the spec tells them before the plan.
     fn places(&self) -> Vec<String> {
+        if let Some(checkpoint) = &self.checkpoint {
+            return checkpoint.pipeline.outputs.keys().cloned().collect();
+        }
         let pipeline = serde_json::from_value::<Pipeline>(self.spec.with.clone());
         pipeline.map_or_else(|_| Vec::new(), |pipeline| pipeline.outputs.into_keys().collect())
     }

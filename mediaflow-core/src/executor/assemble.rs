@@ -3,12 +3,13 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::attempt::Attempt;
+use super::checkpoint::Attempted;
 use super::digest::sha256;
 use super::execution::stopping;
 use super::fetch::Sources;
-use super::finished::{Finished, Waiting};
+use super::finished::{Finished, StagedOutput};
 use super::parts::{Artefact, PartResult, PartSpec, job_of, part_job};
-use super::resources::Executor;
+use super::resources::{Executor, Resources};
 use crate::id::JobId;
 use crate::spec::Location;
 use crate::{Error, Result, RunContext};
@@ -21,15 +22,18 @@ const OUTPUTS: usize = 8;
 
 impl Executor {
     /// The parts of a job that is worth spreading over workers: one with more than 16 outputs, in parts of 8. Gives none
-    /// for another, which is made whole by [`Executor::attempt`] with the same `attempt`, without a second plan.
+    /// for another, or for one of which some may be made elsewhere: it is made whole by [`Executor::attempt`] with the same `attempt`, without a second plan.
     ///
     /// # Errors
     /// The job can not be planned.
     pub async fn split(&self, attempt: &Attempt) -> Result<Vec<PartSpec>> {
-        let cx = self.attempt_context(attempt);
+        let cx = self.attempt_context(attempt, 0);
         let sources = Sources::new(&self.0, &cx, &attempt.fetched);
+        if attempt.checkpoint.is_some() || !attempt.waits.is_empty() {
+            return Ok(Vec::new());
+        }
         let pipeline = self.planned(attempt, &sources).await?;
-        if pipeline.outputs.len() <= WHOLE {
+        if pipeline.outputs.len() <= WHOLE || self.0.may_wait(&pipeline) {
             return Ok(Vec::new());
         }
         pipeline.validate(&self.0.limits)?;
@@ -44,7 +48,10 @@ impl Executor {
     /// # Errors
     /// Why the attempt failed. Nothing is left behind.
     pub async fn part(&self, attempt: &Attempt, part: &PartSpec) -> Result<Finished> {
-        self.make(attempt, Some(part)).await.map_err(|e| e.with("part", part.number))
+        self.make(attempt, Some(part))
+            .await
+            .and_then(Attempted::finished)
+            .map_err(|e| e.with("part", part.number))
     }
 
     /// Puts a job together from the results of all its parts. What was published by an attempt that was cut off counts,
@@ -58,13 +65,13 @@ impl Executor {
         attempt: &Attempt,
         mut parts: Vec<PartResult>,
     ) -> Result<Finished> {
-        let cx = self.attempt_context(attempt);
+        let cx = self.attempt_context(attempt, 0);
         let mut done = Finished::new(self, attempt);
         parts.sort_by_key(|part| part.part);
         for part in parts {
             cx.check()?;
             for artefact in part.artefacts {
-                let taken_up = stopping(&cx, self.take_up(artefact, &cx)).await;
+                let taken_up = stopping(&cx, self.0.take_up(artefact, &cx)).await;
                 done.staged.extend(taken_up.map_err(|e| e.with("part", part.part))?);
             }
             done.source = done.source.or(part.source);
@@ -117,13 +124,19 @@ impl Executor {
         }
         jobs
     }
+}
 
+impl Resources {
     /// What is staged; `None` if it has been published already.
-    async fn take_up(&self, artefact: Artefact, cx: &RunContext) -> Result<Option<Waiting>> {
+    pub(super) async fn take_up(
+        &self,
+        artefact: Artefact,
+        cx: &RunContext,
+    ) -> Result<Option<StagedOutput>> {
         let location: Location = artefact.place.parse()?;
-        let storage = self.0.storages.of(&location)?;
+        let storage = self.storages.of(&location)?;
         match storage.staged(&location.key, &artefact.ticket).await {
-            Ok(staged) => return Ok(Some(Waiting::taken_up(artefact, staged))),
+            Ok(staged) => return Ok(Some(StagedOutput::taken_up(artefact, staged))),
             Err(error) if error.code() == "storage.not_found" => {}
             Err(error) => return Err(error.with("output", artefact.place)),
         }

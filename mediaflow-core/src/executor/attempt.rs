@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::checkpoint::{Checkpoint, Journal, KnownWait};
 use super::fetch::Fetched;
 use super::recall::Recall;
 use crate::id::JobId;
@@ -24,6 +25,12 @@ pub struct Attempt {
     pub fence: u64,
     /// Knows the results of earlier work. Default: nobody does.
     pub recall: Option<Arc<dyn Recall>>,
+    /// What earlier attempts have done of it.
+    pub checkpoint: Option<Checkpoint>,
+    /// What of it waits, and what was said of that.
+    pub waits: Vec<KnownWait>,
+    /// Keeps what waits. Default: nobody does, and nothing can wait.
+    pub journal: Option<Arc<dyn Journal>>,
     pub(super) fetched: Arc<Fetched>,
 }
 
@@ -41,7 +48,18 @@ impl Attempt {
     #[must_use]
     pub fn new(spec: JobSpec, cancel: CancellationToken, observer: Arc<dyn Observer>) -> Self {
         let (job, fetched) = (JobId::new().to_string(), Arc::default());
-        Self { spec, cancel, observer, job, fence: 1, recall: None, fetched }
+        Self {
+            spec,
+            cancel,
+            observer,
+            job,
+            fence: 1,
+            recall: None,
+            checkpoint: None,
+            waits: Vec::new(),
+            journal: None,
+            fetched,
+        }
     }
 
     /// An attempt at a job that others may have attempted, or may attempt, too: on other workers, and at the same time
@@ -50,6 +68,18 @@ impl Attempt {
     #[must_use]
     pub fn fenced(mut self, job: impl Into<String>, fence: u64) -> Self {
         (self.job, self.fence) = (job.into(), fence);
+        self
+    }
+
+    /// Lets some of it wait for work that goes on elsewhere, and goes on with what waits already.
+    #[must_use]
+    pub fn journaled(
+        mut self,
+        journal: Arc<dyn Journal>,
+        checkpoint: Option<Checkpoint>,
+        waits: Vec<KnownWait>,
+    ) -> Self {
+        (self.journal, self.checkpoint, self.waits) = (Some(journal), checkpoint, waits);
         self
     }
 

@@ -60,7 +60,7 @@ impl<'a> Sources<'a> {
     /// All that its outputs need.
     pub(super) async fn probe_all(&self, pipeline: &Pipeline) -> Result<Probed> {
         let mut probed = Probed::new();
-        for name in needed_sources(pipeline) {
+        for name in needed_sources(pipeline, &BTreeMap::new()) {
             let source = pipeline.source_named(&name)?;
             probed.insert(name, self.get(source).await?);
         }
@@ -113,7 +113,7 @@ impl Resources {
     }
 
     /// Reads the headers, within the limit of time.
-    async fn probe(&self, file: &MediaFile) -> Result<MediaInfo> {
+    pub(super) async fn probe(&self, file: &MediaFile) -> Result<MediaInfo> {
         let Ok(backend) = self.registry.backend_for_format(file.format()) else {
             // Nobody here decodes it, but a step that takes encoded files may still want it.
             return Ok(MediaInfo::new(file.format().clone()).with_bytes(file.blob().len()));

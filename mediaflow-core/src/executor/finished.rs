@@ -24,9 +24,11 @@ pub struct Finished {
     pub decodes: u32,
     /// What the report should say.
     pub warnings: Vec<String>,
-    pub(super) staged: Vec<Waiting>,
+    pub(super) staged: Vec<StagedOutput>,
     /// The number of the part, 0 for a whole job.
     pub(super) part: u32,
+    /// Several attempts have made it, each its share, under tickets with a name of their own.
+    pub(super) in_turns: bool,
     job: String,
     fence: u64,
     executor: Executor,
@@ -42,6 +44,7 @@ impl Finished {
             warnings: Vec::new(),
             staged: Vec::new(),
             part: 0,
+            in_turns: false,
             job: attempt.job.clone(),
             fence: attempt.fence,
             executor: executor.clone(),
@@ -61,29 +64,35 @@ impl Finished {
     pub async fn publish(&mut self) -> Result<()> {
         self.revoke_earlier().await?;
         let mut published = Vec::new();
-        for mut waiting in std::mem::take(&mut self.staged) {
-            let Some(staged) = waiting.staged.take() else { continue };
+        for mut output in std::mem::take(&mut self.staged) {
+            let Some(staged) = output.staged.take() else { continue };
             if let Err(error) = staged.publish().await {
-                self.give_up(&waiting).await;
-                let error = error.with("output", &waiting.place);
+                self.give_up(&output).await;
+                let error = error.with("output", &output.place);
                 return Err(published.iter().fold(error, |e, place| e.with(PUBLISHED, place)));
             }
-            published.push(std::mem::take(&mut waiting.place));
+            published.push(std::mem::take(&mut output.place));
         }
         Ok(())
     }
 
     /// Leaves the outputs staged, for [`Executor::assemble`] on whatever worker.
     #[must_use]
-    pub fn detach(self) -> PartResult {
+    pub fn detach(mut self) -> PartResult {
+        self.set_aside()
+    }
+
+    /// Leaves the outputs staged, and takes all that is known of them out.
+    pub(super) fn set_aside(&mut self) -> PartResult {
+        let staged = std::mem::take(&mut self.staged);
         PartResult {
             part: self.part,
-            source: self.source,
-            outputs: self.outputs,
-            plan: self.plan,
+            source: self.source.take(),
+            outputs: std::mem::take(&mut self.outputs),
+            plan: std::mem::take(&mut self.plan),
             decodes: self.decodes,
-            warnings: self.warnings,
-            artefacts: self.staged.into_iter().map(Waiting::detach).collect(),
+            warnings: std::mem::take(&mut self.warnings),
+            artefacts: staged.into_iter().map(StagedOutput::detach).collect(),
         }
     }
 
@@ -93,24 +102,45 @@ impl Finished {
             let storage = output.output.parse::<Location>()?.storage;
             places.insert((storage, self.job.as_str(), self.fence));
         }
-        for waiting in &self.staged {
-            let (storage, ticket) = (waiting.location()?.storage, &waiting.ticket);
+        for output in &self.staged {
+            let (storage, ticket) = (output.location()?.storage, &output.ticket);
             places.insert((storage, ticket.job(), ticket.fence()));
         }
-        for (storage, job, fence) in places.into_iter().filter(|(.., fence)| *fence > 1) {
-            self.executor.0.storages.named(&storage)?.revoke(job, fence).await?;
+        for (storage, job, fence) in &places {
+            if *fence > 1 {
+                self.executor.0.storages.named(storage)?.revoke(job, *fence).await?;
+            }
+        }
+        if self.in_turns {
+            let ours: BTreeSet<_> = places.iter().map(|(_, job, _)| *job).collect();
+            let storages: BTreeSet<_> = places.iter().map(|(storage, ..)| storage).collect();
+            for storage in storages {
+                self.revoke_others(storage, &ours).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Revokes what attempts at this job have staged that are not the ones whose results these are.
+    async fn revoke_others(&self, storage: &str, ours: &BTreeSet<&str>) -> Result<()> {
+        let storage = self.executor.0.storages.named(storage)?;
+        let job = BTreeSet::from([self.job.clone()]);
+        for name in storage.staged_for().await? {
+            if Ticket::is_for(&name, &job) && !ours.contains(name.as_str()) {
+                storage.revoke(&name, u64::MAX).await?;
+            }
         }
         Ok(())
     }
 
     /// Discards an output that could not be published, unless it is kept.
-    async fn give_up(&self, waiting: &Waiting) {
+    async fn give_up(&self, output: &StagedOutput) {
         let taken_up = async {
-            let location = waiting.location()?;
-            self.storage(&location)?.staged(&location.key, &waiting.ticket).await
+            let location = output.location()?;
+            self.storage(&location)?.staged(&location.key, &output.ticket).await
         };
         match taken_up.await {
-            Ok(staged) if waiting.kept => staged.keep(),
+            Ok(staged) if output.kept => staged.keep(),
             // It is gone already if it was revoked; what is left otherwise is revoked by the next attempt.
             Ok(_) | Err(_) => {}
         }
@@ -141,7 +171,7 @@ pub(crate) fn with_published(mut failure: Failure, earlier: Option<&Failure>) ->
 
 /// An output that waits to be published.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct StagedOutput {
     place: String,
     pub(super) ticket: Ticket,
     sha256: String,
@@ -150,7 +180,7 @@ pub(super) struct Waiting {
     kept: bool,
 }
 
-impl Waiting {
+impl StagedOutput {
     pub(super) fn new(report: &OutputReport, ticket: Ticket, staged: Box<dyn Staged>) -> Self {
         let (place, sha256) = (report.output.clone(), report.sha256.clone());
         Self { place, ticket, sha256, staged: Some(staged), kept: false }
@@ -174,7 +204,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for StagedOutput {
     fn drop(&mut self) {
         if let Some(staged) = self.staged.take().filter(|_| self.kept) {
             staged.keep();

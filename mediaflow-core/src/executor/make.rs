@@ -1,16 +1,17 @@
 use std::sync::Arc;
 
 use super::attempt::Attempt;
+use super::checkpoint::Attempted;
 use super::execution::Execution;
 use super::fetch::{Fetched, Sources};
 use super::finished::Finished;
-use super::parts::PartSpec;
+use super::parts::{PartSpec, part_job};
 use super::resources::Executor;
 use crate::job::PlanContext;
 use crate::media::MediaInfo;
 use crate::planner::{self, JobPlan};
 use crate::spec::{JobSpec, Pipeline, Source};
-use crate::{CancellationToken, Result, RunContext, Timestamp};
+use crate::{CancellationToken, Result, RunContext, Timestamp, Work};
 
 impl Executor {
     /// Plans and runs a job up to the point where its outputs are verified and staged. The engine then makes sure that
@@ -18,7 +19,7 @@ impl Executor {
     ///
     /// # Errors
     /// Why the attempt failed. Nothing is left behind.
-    pub async fn attempt(&self, attempt: &Attempt) -> Result<Finished> {
+    pub async fn attempt(&self, attempt: &Attempt) -> Result<Attempted> {
         self.make(attempt, None).await
     }
 
@@ -27,22 +28,37 @@ impl Executor {
         &self,
         attempt: &Attempt,
         part: Option<&PartSpec>,
-    ) -> Result<Finished> {
-        let cx = self.attempt_context(attempt);
+    ) -> Result<Attempted> {
+        let cx = self.attempt_context(attempt, part.map_or(0, |part| part.number));
         let sources = Sources::new(&self.0, &cx, &attempt.fetched);
-        let mut pipeline = self.planned(attempt, &sources).await?;
+        let mut pipeline = match &attempt.checkpoint {
+            Some(checkpoint) => checkpoint.pipeline.clone(),
+            None => self.planned(attempt, &sources).await?,
+        };
         let mut done = Finished::new(self, attempt);
         let mut job = attempt.job.clone();
         if let Some(part) = part {
             part.narrow(&mut pipeline)?;
             job = part.ticket_job(&job);
             done.part = part.number;
+        } else if self.0.may_wait(&pipeline) {
+            // Each attempt has a name of its own, so that a later one can publish what earlier ones have made.
+            job = part_job(&job, u32::try_from(attempt.fence).unwrap_or(u32::MAX));
+            done.in_turns = true;
         }
         let run = Execution { resources: &self.0, cx: &cx, sources: &sources, attempt, job };
-        let made = run.pipeline(pipeline, &mut done).await;
-        done.decodes = cx.decodes();
-        done.warnings.append(&mut cx.take_warnings());
-        made.map(|()| done)
+        match run.pipeline(pipeline, &mut done).await? {
+            None => {
+                done.decodes += cx.decodes();
+                done.warnings.append(&mut cx.take_warnings());
+                Ok(Attempted::Finished(done))
+            }
+            Some(mut suspended) => {
+                suspended.checkpoint.made.decodes += cx.decodes();
+                suspended.checkpoint.made.warnings.append(&mut cx.take_warnings());
+                Ok(Attempted::Waiting(suspended))
+            }
+        }
     }
 
     /// What the job wants to be done, decided once for each attempt.
@@ -58,7 +74,7 @@ impl Executor {
 
     /// Plans a job without running it. Fetches its sources to read their headers.
     pub(crate) async fn plan(&self, spec: &JobSpec) -> Result<JobPlan> {
-        let cx = self.context(&CancellationToken::new(), None, |_| {});
+        let cx = self.context(Work::default(), &CancellationToken::new(), None, |_| {});
         let fetched = Fetched::default();
         let sources = Sources::new(&self.0, &cx, &fetched);
         let pipeline = self.0.registry.plan_job(spec, &PlanContext::new(&sources)).await?;
@@ -72,18 +88,20 @@ impl Executor {
     }
 
     pub(crate) async fn probe(&self, source: &Source) -> Result<MediaInfo> {
-        let cx = self.context(&CancellationToken::new(), None, |_| {});
+        let cx = self.context(Work::default(), &CancellationToken::new(), None, |_| {});
         Sources::new(&self.0, &cx, &Fetched::default()).get(source).await.map(|(_, info)| info)
     }
 
-    pub(super) fn attempt_context(&self, attempt: &Attempt) -> RunContext {
+    pub(super) fn attempt_context(&self, attempt: &Attempt, part: u32) -> RunContext {
         let observer = Arc::clone(&attempt.observer);
         let deadline = attempt.spec.options.deadline.map(|time| self.0.clock.now().plus(time));
-        self.context(&attempt.cancel, deadline, move |done| observer.progress(done))
+        let work = Work::new(&attempt.job, attempt.fence, part);
+        self.context(work, &attempt.cancel, deadline, move |done| observer.progress(done))
     }
 
     fn context(
         &self,
+        work: Work,
         cancel: &CancellationToken,
         deadline: Option<Timestamp>,
         on_progress: impl Fn(f32) + Send + Sync + 'static,
@@ -91,6 +109,7 @@ impl Executor {
         RunContext::builder(self.0.cpu.clone(), self.0.scratch.clone())
             .limits(self.0.limits.clone())
             .clock(Arc::clone(&self.0.clock))
+            .work(work)
             .cancellation(cancel.clone())
             .on_progress(on_progress)
             .build(deadline)

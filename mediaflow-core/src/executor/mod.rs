@@ -2,16 +2,18 @@
 //! an attempt at a job and an attempt at a delivery. Engines decide *when*; the executor knows *how*.
 //!
 //! From the bottom up: what a host has configured (`resources`), its sources (`fetch`), the data of an attempt and its
-//! results (`attempt`, `parts`, `finished`), the execution of a pipeline (`execution`, `outputs`, `reuse`, `run`), and
+//! results (`attempt`, `parts`, `finished`, `checkpoint`), the execution of a pipeline (`execution`, `outputs`, `rest`, `reuse`,
+//! `waits`, `run`), and
 //! what engines call (`make`, `assemble`, `check`, `deliver`).
 //!
 //! Uses: context, cpu, error, event, http, id, job, limits, media, notify, operation, plan, planner, registry, report,
-//! spec, storage, suggest, time.
+//! spec, storage, suggest, time, wait.
 
 mod admission;
 mod assemble;
 mod attempt;
 mod check;
+mod checkpoint;
 mod deliver;
 mod digest;
 mod execution;
@@ -24,13 +26,16 @@ mod parts;
 mod policy;
 mod recall;
 mod resources;
+mod rest;
 mod reuse;
 mod run;
 mod scratch;
 #[cfg(all(test, feature = "testing"))]
 mod tests;
+mod waits;
 
 pub use attempt::{Attempt, Observer};
+pub use checkpoint::{Attempted, Checkpoint, GroupWait, Journal, KnownWait, StagedStep, Suspended};
 pub use finished::Finished;
 pub use parts::{Artefact, PartResult, PartSpec};
 pub use policy::{DeliveryPolicy, RetryPolicy};

@@ -2,7 +2,7 @@ use sha2::Digest as _;
 
 use super::digest::{checksums, hex};
 use super::execution::{Execution, stopping};
-use super::finished::Waiting;
+use super::finished::StagedOutput;
 use crate::media::{Blob, Format, Media, MediaFile};
 use crate::planner::PlannedOutput;
 use crate::report::{OutputReport, OutputState};
@@ -16,7 +16,7 @@ impl Execution<'_> {
         &self,
         planned: &PlannedOutput,
         media: Media,
-    ) -> Result<(OutputReport, Waiting)> {
+    ) -> Result<(OutputReport, StagedOutput)> {
         let kept = async {
             let location: Location = planned.place.parse()?;
             let file = media.into_file()?;
@@ -24,21 +24,21 @@ impl Execution<'_> {
             report.warnings.extend(misnamed(&location.key, Some(file.format())));
             let blob = file.blob().clone();
             (report.sha256, report.md5) = self.cx.cpu(move |cx| checksums(&blob, cx)).await?;
-            let waiting = self.stage(&report, file.blob()).await?;
-            Ok((report, waiting))
+            let staged = self.stage(&report, file.blob()).await?;
+            Ok((report, staged))
         };
         stopping(self.cx, kept).await.map_err(|e: Error| e.with("output", &planned.place))
     }
 
     /// Stages an output of this attempt.
-    pub(super) async fn stage(&self, report: &OutputReport, blob: &Blob) -> Result<Waiting> {
+    pub(super) async fn stage(&self, report: &OutputReport, blob: &Blob) -> Result<StagedOutput> {
         let location: Location = report.output.parse()?;
         // A place can be long and have any characters; its digest is as good a name.
         let name = hex(&sha2::Sha256::digest(&report.output)[..16]);
         let ticket = Ticket::new(&self.job, self.attempt.fence, name)?;
         let staged =
             self.resources.storages.of(&location)?.stage(&location.key, blob, &ticket).await?;
-        Ok(Waiting::new(report, ticket, staged))
+        Ok(StagedOutput::new(report, ticket, staged))
     }
 
     async fn verify(&self, planned: &PlannedOutput, file: &MediaFile) -> Result<OutputReport> {

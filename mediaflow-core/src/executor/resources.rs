@@ -7,6 +7,7 @@ use super::policy::{DeliveryPolicy, RetryPolicy};
 use super::scratch::OwnFolder;
 use crate::media::Scratch;
 use crate::notify::{Notifier, Recipients};
+use crate::spec::Pipeline;
 use crate::storage::Storages;
 use crate::time::Clock;
 use crate::{CpuPool, Limits, Registry};
@@ -35,6 +36,13 @@ pub(crate) struct Resources {
     pub(crate) delivery: DeliveryPolicy,
     pub(crate) concurrency: usize,
     pub(crate) videos: usize,
+}
+
+impl Resources {
+    /// Whether some of a pipeline may be made elsewhere.
+    pub(super) fn may_wait(&self, pipeline: &Pipeline) -> bool {
+        pipeline.steps.values().any(|step| self.registry.may_wait(&step.op))
+    }
 }
 
 impl Executor {

@@ -3,9 +3,10 @@ use std::collections::BTreeMap;
 use super::attempt::Attempt;
 use super::digest::sha256;
 use super::execution::Execution;
-use super::finished::{Finished, Waiting};
+use super::finished::{Finished, StagedOutput};
 use super::outputs::misnamed;
 use super::recall::{Keys, content_keys};
+use super::rest::Rest;
 use crate::Result;
 use crate::planner::needed_sources;
 use crate::report::{OutputReport, OutputState};
@@ -25,7 +26,7 @@ impl Execution<'_> {
         }
         pipeline.validate(&self.resources.limits)?;
         let mut sources = BTreeMap::new();
-        for name in needed_sources(pipeline) {
+        for name in needed_sources(pipeline, &BTreeMap::new()) {
             let source = pipeline.source_named(&name)?;
             sources.insert(name, self.sources.sha256(source).await?);
         }
@@ -33,25 +34,20 @@ impl Execution<'_> {
     }
 
     /// Takes from the pipeline the outputs that are there already, and notes them as done.
-    pub(super) async fn reuse(
-        &self,
-        pipeline: &mut Pipeline,
-        keys: &Keys,
-        done: &mut Finished,
-    ) -> Result<()> {
+    pub(super) async fn reuse(&self, rest: &mut Rest, done: &mut Finished) -> Result<()> {
         let Some(recall) = self.attempt.recall.as_ref().filter(|_| self.attempt.reuses()) else {
             return Ok(());
         };
-        for (place, key) in keys {
+        for (place, key) in &rest.keys.clone() {
             let hits = recall.recall(key).await.unwrap_or_else(|error| {
                 tracing::warn!(output = %place, %error, "earlier results can not be recalled");
                 Vec::new()
             });
             for hit in hits.into_iter().filter(|hit| hit.state == OutputState::Published) {
-                if let Some((report, waiting)) = self.taken_over(place, key, hit).await? {
-                    pipeline.outputs.remove(place);
+                if let Some((report, staged)) = self.taken_over(place, key, hit).await? {
+                    rest.made(place);
                     done.outputs.push(report);
-                    done.staged.extend(waiting);
+                    done.staged.extend(staged);
                     break;
                 }
             }
@@ -66,7 +62,7 @@ impl Execution<'_> {
         place: &str,
         key: &str,
         hit: OutputReport,
-    ) -> Result<Option<(OutputReport, Option<Waiting>)>> {
+    ) -> Result<Option<(OutputReport, Option<StagedOutput>)>> {
         let (Ok(here), Ok(there)) = (place.parse::<Location>(), hit.output.parse::<Location>())
         else {
             return Ok(None);
@@ -83,11 +79,11 @@ impl Execution<'_> {
         report.warnings.extend(misnamed(&here.key, report.format.as_ref()));
         (report.output, report.content_key) = (place.to_owned(), key.to_owned());
         report.reused = true;
-        let waiting = if here == there {
+        let staged = if here == there {
             None
         } else {
             match self.stage(&report, &blob).await {
-                Ok(waiting) => Some(waiting),
+                Ok(staged) => Some(staged),
                 // Gone while it was copied.
                 Err(error) if error.code() == "blob.io" => return Ok(None),
                 Err(error) => return Err(error.with("output", place)),
@@ -95,7 +91,7 @@ impl Execution<'_> {
         };
         // Looked at after the copy: had it been replaced before, this would see it.
         match self.cx.cpu(move |cx| sha256(&blob, cx)).await {
-            Ok(found) if found == report.sha256 => Ok(Some((report, waiting))),
+            Ok(found) if found == report.sha256 => Ok(Some((report, staged))),
             Ok(_) => Ok(None),
             Err(error) if error.code() == "blob.io" => Ok(None),
             Err(error) => Err(error),

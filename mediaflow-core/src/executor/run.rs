@@ -1,91 +1,103 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::checkpoint::{GroupWait, Suspended};
 use super::execution::{Execution, stopping};
-use super::fetch::Probed;
 use super::finished::Finished;
-use super::recall::Keys;
-use crate::media::Media;
+use super::rest::{Rest, Slot};
+use super::waits::{group_name, is_final};
 use crate::operation::{Inputs, OpContext, Outputs};
-use crate::planner::{self, JobPlan, Unit};
-use crate::report::{OutputReport, OutputState, SourceReport};
-use crate::spec::{OnError, Pipeline, SOURCE};
-use crate::{Error, ErrorKind, Failure, Result, RunContext};
-
-type Shared<T> = Result<T, Arc<Error>>;
+use crate::planner::{self, JobPlan, PlannedOutput, Unit};
+use crate::report::{OutputReport, OutputState};
+use crate::spec::{OnError, Pipeline};
+use crate::wait::Ran;
+use crate::{Error, Failure, Result, RunContext};
 
 /// The share of an attempt's progress that planning takes, and where verification begins.
 const PLANNED: f32 = 0.05;
 const MADE: f32 = 0.92;
 
 impl Execution<'_> {
-    /// Makes every output of the pipeline, or what the policies leave of them.
-    pub(super) async fn pipeline(&self, mut pipeline: Pipeline, done: &mut Finished) -> Result<()> {
+    /// Makes every output of the pipeline, or what the policies leave of them. Gives what is needed to go on if some of it
+    /// has to wait.
+    pub(super) async fn pipeline(
+        &self,
+        pipeline: Pipeline,
+        done: &mut Finished,
+    ) -> Result<Option<Suspended>> {
+        let mut rest = self.rest(pipeline, done).await?;
+        self.resume(&mut rest).await?;
+        let (from, to) = self.share(&rest)?;
+        let cx = self.cx.part(from, to);
         // Each round replaces at least one failed step by its fallback, so this ends.
         loop {
-            let probed = self.sources.probe_all(&pipeline).await?;
-            if let Some((file, info)) = probed.get(SOURCE) {
-                done.source =
-                    Some(SourceReport { name: file.name().to_owned(), info: info.clone() });
+            self.probe(&mut rest, done).await?;
+            if rest.fresh {
+                rest.keys = self.content_keys(&rest.pipeline).await?;
+                stopping(self.cx, self.reuse(&mut rest, done)).await?;
             }
-            let keys = self.content_keys(&pipeline).await?;
-            stopping(self.cx, self.reuse(&mut pipeline, &keys, done)).await?;
-            if pipeline.outputs.is_empty() {
+            if rest.pipeline.outputs.is_empty() {
                 break;
             }
-            let infos =
-                probed.iter().map(|(name, (_, info))| (name.clone(), info.clone())).collect();
-            let plan =
-                planner::plan(&pipeline, &infos, &self.resources.registry, &self.resources.limits)?;
-            done.plan.extend(plan.explain());
-            self.cx.progress(PLANNED);
-            match self.plan(plan, probed, &pipeline, &keys, done).await? {
-                Some(again) => pipeline = again,
+            let (registry, limits) = (&self.resources.registry, &self.resources.limits);
+            let plan = planner::plan(&rest.pipeline, &rest.infos, registry, limits)?;
+            cx.progress(PLANNED);
+            match self.plan(plan, &mut rest, done, &cx).await? {
+                Some(again) => rest.pipeline = again,
                 None => break,
             }
         }
         done.outputs.sort_by(|a, b| a.output.cmp(&b.output));
-        Ok(())
+        if rest.pending.is_empty() {
+            return Ok(None);
+        }
+        self.suspend(rest, done).await.map(Some)
     }
 
-    /// Runs a plan. Gives the pipeline for the outputs that have to be made by a fallback, if any.
+    /// Runs a plan, as far as it need not wait. Gives the pipeline for the outputs that have to be made by a fallback, if
+    /// any.
     async fn plan(
         &self,
         plan: JobPlan,
-        probed: Probed,
-        pipeline: &Pipeline,
-        keys: &Keys,
+        rest: &mut Rest,
         done: &mut Finished,
+        cx: &RunContext,
     ) -> Result<Option<Pipeline>> {
-        let mut media: HashMap<String, Shared<Media>> =
-            probed.into_iter().map(|(name, (file, _))| (name, Ok(Media::File(file)))).collect();
         let count = plan.units.len().max(1) as f32;
         for (index, unit) in plan.units.into_iter().enumerate() {
             let at = |i: usize| PLANNED + (MADE - PLANNED) * i as f32 / count;
-            self.unit(unit, &mut media, &self.cx.part(at(index), at(index + 1))).await?;
+            self.unit(unit, rest, done, &cx.part(at(index), at(index + 1))).await?;
         }
         let mut again: Option<Pipeline> = None;
         let total = plan.outputs.len().max(1) as f32;
         for (index, planned) in plan.outputs.iter().enumerate() {
-            let made = match media.get(&planned.from) {
-                Some(Ok(media)) => self.keep(planned, media.clone()).await.map_err(Arc::new),
-                Some(Err(error)) => Err(Arc::clone(error)),
-                None => Err(Arc::new(Error::internal("plan.no_result", "nothing made an output"))),
+            let place = &*planned.place;
+            let made = match self.slot(&planned.from, rest).await? {
+                Slot::Ready(media) => {
+                    let expected = rest.expected.get(&planned.from).unwrap_or(&planned.expected);
+                    let expected = expected.clone();
+                    let planned = PlannedOutput { expected, ..planned.clone() };
+                    self.keep(&planned, media).await.map_err(Arc::new)
+                }
+                Slot::Failed(error) => Err(error),
+                Slot::Pending | Slot::Staged(_) => {
+                    if let Some((place, output)) = rest.pipeline.outputs.remove_entry(place) {
+                        rest.pending.insert(place, output);
+                    }
+                    continue;
+                }
             };
             match made {
-                Ok((mut report, waiting)) => {
-                    report.content_key = keys.get(&*planned.place).cloned().unwrap_or_default();
+                Ok((mut report, staged)) => {
+                    report.content_key = rest.keys.get(place).cloned().unwrap_or_default();
                     done.outputs.push(report);
-                    done.staged.push(waiting);
+                    done.staged.push(staged);
+                    rest.made(place);
                 }
                 Err(error) => {
-                    let place = &*planned.place;
-                    let retry =
-                        self.recover(pipeline, place, &planned.from, error, again.take(), done)?;
-                    again = retry;
+                    again = self.recover(rest, place, &planned.from, error, again.take(), done)?;
                 }
             }
-            self.cx.progress(MADE + (0.99 - MADE) * (index + 1) as f32 / total);
+            cx.progress(MADE + (0.99 - MADE) * (index + 1) as f32 / total);
         }
         Ok(again)
     }
@@ -93,54 +105,123 @@ impl Execution<'_> {
     async fn unit(
         &self,
         unit: Unit,
-        media: &mut HashMap<String, Shared<Media>>,
+        rest: &mut Rest,
+        done: &mut Finished,
         cx: &RunContext,
     ) -> Result<()> {
-        let steps = unit.steps();
-        let estimate = unit.estimate();
-        let (inputs, exits) = match &unit {
-            Unit::Group { inputs, exits, .. } => (inputs.clone(), exits.clone()),
-            Unit::Step { name, inputs, .. } => (inputs.clone(), vec![name.clone()]),
-        };
-        let results: Shared<Outputs> = match gather(&inputs, media) {
-            Ok(inputs) => {
-                let _admitted = self.resources.capacity.admit(estimate, cx).await?;
-                stopping(cx, run_unit(unit, inputs, cx)).await.map_err(Arc::new)
+        let (steps, exits) = (unit.steps(), unit.exits());
+        let (inputs, wait) = match &unit {
+            Unit::Group { inputs, exits, backend, .. } => {
+                let group = group_name(&rest.pipeline, backend, &steps, exits);
+                (inputs, Some((group, backend.clone(), exits.clone())))
             }
-            Err(error) => Err(error),
+            Unit::Step { inputs, .. } => (inputs, None),
+        };
+        let inputs = match self.gather(inputs, rest).await? {
+            Gathered::All(inputs) => inputs,
+            Gathered::Pending => {
+                let pending = exits.into_iter().map(|exit| (exit, Slot::Pending));
+                rest.slots.extend(pending);
+                return Ok(());
+            }
+            Gathered::Failed(error) => {
+                done.plan.push(unit.explain());
+                return self.failed_unit(&steps, exits, error, rest);
+            }
+        };
+        done.plan.push(unit.explain());
+        let group = wait.as_ref().map_or("", |(group, ..)| group);
+        let cx = cx.of_group(group);
+        let ran = {
+            let _admitted = self.resources.capacity.admit(unit.estimate(), &cx).await?;
+            stopping(&cx, run_unit(unit, inputs, &cx)).await
+        };
+        let mut outputs = match (ran, wait) {
+            (Ok(Ran::Done(outputs)), _) => outputs,
+            (Ok(Ran::Waiting(wait)), Some((group, backend, exits))) => {
+                let (failures, retry_at) = (0, None);
+                let group = GroupWait { group, backend, steps, exits, wait, failures, retry_at };
+                return self.waits(group, rest).await;
+            }
+            (Ok(Ran::Waiting(_)), None) => return Err(super::checkpoint::unsupported()),
+            (Err(error), _) => return self.failed_unit(&steps, exits, Arc::new(error), rest),
         };
         let mut failure = None;
-        match results {
-            Ok(mut outputs) => {
-                for exit in exits {
-                    let result = outputs.take(&exit).map_err(|e| Arc::new(e.with("step", &exit)));
-                    if let Err(error) = &result {
-                        stop_if_final(error)?;
-                        failure.get_or_insert_with(|| Failure::from(&**error));
-                    }
-                    media.insert(exit, result);
+        for exit in exits {
+            let slot = match outputs.take(&exit).map_err(|e| e.with("step", &exit)) {
+                Ok(media) => Slot::Ready(media),
+                Err(error) if is_final(&error) => return Err(error),
+                Err(error) => {
+                    failure.get_or_insert_with(|| Failure::from(&error));
+                    Slot::Failed(Arc::new(error))
                 }
-            }
-            Err(error) => {
-                stop_if_final(&error)?;
-                failure = Some(Failure::from(&*error));
-                media.extend(exits.into_iter().map(|exit| (exit, Err(Arc::clone(&error)))));
-            }
+            };
+            rest.slots.insert(exit, slot);
         }
         self.attempt.observer.steps(&steps, failure.as_ref());
         Ok(())
     }
 
+    fn failed_unit(
+        &self,
+        steps: &[String],
+        exits: Vec<String>,
+        error: Arc<Error>,
+        rest: &mut Rest,
+    ) -> Result<()> {
+        if is_final(&error) {
+            return Err(owned(error));
+        }
+        self.attempt.observer.steps(steps, Some(&Failure::from(&*error)));
+        let failed = exits.into_iter().map(|exit| (exit, Slot::Failed(Arc::clone(&error))));
+        rest.slots.extend(failed);
+        Ok(())
+    }
+
+    /// What goes into a unit. What is there of it while the rest waits is kept for then.
+    async fn gather(&self, names: &[String], rest: &mut Rest) -> Result<Gathered> {
+        let mut slots = Vec::with_capacity(names.len());
+        for name in names {
+            // A source is not fetched for what can not run yet.
+            let known = rest.slots.get(name).cloned();
+            slots.push((name, known));
+        }
+        if let Some(Slot::Failed(error)) =
+            slots.iter().find_map(|(_, slot)| slot.clone().filter(|s| matches!(s, Slot::Failed(_))))
+        {
+            return Ok(Gathered::Failed(error));
+        }
+        if slots.iter().any(|(_, slot)| matches!(slot, Some(Slot::Pending))) {
+            let there = slots.iter().filter(|(name, slot)| {
+                rest.pipeline.steps.contains_key(*name)
+                    && matches!(slot, Some(Slot::Ready(_) | Slot::Staged(_)))
+            });
+            let there: Vec<String> = there.map(|(name, _)| (*name).clone()).collect();
+            rest.kept.extend(there);
+            return Ok(Gathered::Pending);
+        }
+        let mut inputs = Inputs::new();
+        for name in names {
+            match self.slot(name, rest).await? {
+                Slot::Ready(media) => inputs = inputs.and(name.clone(), media),
+                Slot::Failed(error) => return Ok(Gathered::Failed(error)),
+                Slot::Pending | Slot::Staged(_) => return Ok(Gathered::Pending),
+            }
+        }
+        Ok(Gathered::All(inputs))
+    }
+
     /// Decides by the failed step's policy what becomes of an output that could not be made.
     fn recover(
         &self,
-        pipeline: &Pipeline,
+        rest: &mut Rest,
         place: &str,
         from: &str,
         error: Arc<Error>,
         again: Option<Pipeline>,
         done: &mut Finished,
     ) -> Result<Option<Pipeline>> {
+        let pipeline = &rest.pipeline;
         let named = error.fact("step").filter(|step| pipeline.steps.contains_key(*step));
         let step = named.unwrap_or(from).to_owned();
         match pipeline.steps.get(&step).map(|step| &step.on_error) {
@@ -151,6 +232,7 @@ impl Execution<'_> {
                 report.state = OutputState::Failed;
                 report.failure = Some(Failure::from(&*error));
                 done.outputs.push(report);
+                rest.made(place);
                 Ok(again)
             }
             Some(OnError::Fallback(other)) => {
@@ -179,33 +261,23 @@ impl Pipeline {
     }
 }
 
-fn gather(names: &[String], media: &HashMap<String, Shared<Media>>) -> Shared<Inputs> {
-    names.iter().try_fold(Inputs::new(), |inputs, name| match media.get(name) {
-        Some(Ok(media)) => Ok(inputs.and(name.clone(), media.clone())),
-        Some(Err(error)) => Err(Arc::clone(error)),
-        None => Err(Arc::new(
-            Error::internal("plan.order", "a step ran before its input").with("input", name),
-        )),
-    })
+/// What goes into a unit.
+enum Gathered {
+    All(Inputs),
+    /// Some of it comes later.
+    Pending,
+    Failed(Arc<Error>),
 }
 
-async fn run_unit(unit: Unit, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {
+async fn run_unit(unit: Unit, inputs: Inputs, cx: &RunContext) -> Result<Ran> {
     match unit {
         Unit::Group { plan, .. } => plan.run(inputs, cx).await,
         Unit::Step { name, op, .. } => {
             let mut outputs = op.run(inputs, &OpContext::new(cx.clone(), &name)).await?;
             let result = outputs.take(Outputs::MAIN);
-            Ok(Outputs::new().and(name, result))
+            Ok(Ran::Done(Outputs::new().and(name, result)))
         }
     }
-}
-
-/// A cancellation or a deadline ends the job, whatever the policies of its steps are.
-fn stop_if_final(error: &Arc<Error>) -> Result<()> {
-    if error.kind() == ErrorKind::Cancelled || error.code() == "job.deadline" {
-        return Err(owned(Arc::clone(error)));
-    }
-    Ok(())
 }
 
 /// The error itself if nobody else holds it, else its copy without the cause.

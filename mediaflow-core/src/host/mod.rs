@@ -1,7 +1,7 @@
 //! What a host holds: the builder, the engine's handle, and the handles of its jobs.
 //!
 //! Uses: context, cpu, engine, error, event, executor, http, id, limits, media, notify, planner, registry, report,
-//! shutdown, spec, storage, time.
+//! shutdown, spec, storage, time, wait.
 
 mod builder;
 mod job;
@@ -23,6 +23,7 @@ use crate::id::{BatchId, JobId};
 use crate::media::MediaInfo;
 use crate::planner::JobPlan;
 use crate::spec::{IntoSpec, JobSpec, Source};
+use crate::wait::{Signal, Signalled};
 use crate::{Error, Result};
 
 /// A running mediaflow: takes jobs, works on them in the background, and tells of them. Clones share.
@@ -137,6 +138,24 @@ impl Mediaflow {
     pub async fn replay(&self, job: JobId, changed: Option<JobSpec>) -> Result<JobHandle> {
         let changed = changed.map(|spec| self.checked(spec)).transpose()?;
         Ok(self.job(self.0.engine.replay(job, changed).await?))
+    }
+
+    /// Takes what somebody says of work that goes on elsewhere: by a call-back, usually. The job that [waits](crate::wait)
+    /// under the key goes on soon, in whichever process. An update whose replay key (such as the id of the message that
+    /// brought it) was there before changes nothing, and one that comes before its wait is stored is kept: whoever sends it
+    /// can be answered at once, and never has to send it again.
+    ///
+    /// # Errors
+    /// `wait.key`, `wait.replay_key`, `limit.update_bytes`: what is wrong with it; the engine's store can not be reached.
+    pub async fn signal(
+        &self,
+        key: impl Into<String>,
+        update: impl Into<Value>,
+        replay_key: impl Into<String>,
+    ) -> Result<Signalled> {
+        let signal = Signal::new(key, update, replay_key);
+        signal.check(&self.0.executor.0.limits)?;
+        self.0.engine.signal(signal).await
     }
 
     /// What became of a batch, once all its jobs have ended; `None` before.

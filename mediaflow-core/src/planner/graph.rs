@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::media::MediaInfo;
 use crate::operation::{AnyOperation, Takes};
 use crate::plan::Demand;
-use crate::spec::{Pipeline, SOURCE};
+use crate::spec::Pipeline;
 use crate::{Error, Registry, Result};
 
 /// The steps that outputs hang on, each with what goes in and comes out, how much is wanted, and who runs it.
@@ -24,17 +24,19 @@ pub(super) struct Node {
     pub(super) from: Vec<String>,
     pub(super) owner: Option<Arc<dyn Backend>>,
     pub(super) level: usize,
+    /// The steps that it hangs on and that may wait: what hangs on others is not to wait for these.
+    pub(super) behind: BTreeSet<String>,
 }
 
 impl Graph {
+    /// A step in `known` is there already, or on its way: what it takes from is not looked at.
     pub(super) fn build(
         pipeline: &Pipeline,
-        sources: &BTreeMap<String, MediaInfo>,
+        known: &BTreeMap<String, MediaInfo>,
         registry: &Registry,
     ) -> Result<Self> {
-        let mut graph =
-            Self { steps: Vec::new(), infos: sources.clone(), demands: BTreeMap::new() };
-        let needed = needed_steps(pipeline);
+        let mut graph = Self { steps: Vec::new(), infos: known.clone(), demands: BTreeMap::new() };
+        let (needed, _) = needed(pipeline, known);
         for name in pipeline.ordered()?.into_iter().filter(|name| needed.contains(name)) {
             let spec = &pipeline.steps[name];
             let op =
@@ -43,8 +45,10 @@ impl Graph {
                 op.describe(graph.info(&spec.from[0])?).map_err(|e| e.with("step", name))?;
             graph.infos.insert(name.to_owned(), output);
             let owner = registry.backend_for_kind(op.kind()).cloned();
-            let mut node =
-                Node { name: name.to_owned(), op, from: spec.from.clone(), owner, level: 0 };
+            let behind = spec.from.iter().flat_map(|from| graph.behind(from, pipeline, registry));
+            let behind = behind.collect();
+            let from = spec.from.clone();
+            let mut node = Node { name: name.to_owned(), op, from, owner, level: 0, behind };
             node.level = graph.level(&node, registry)?;
             graph.steps.push(node);
         }
@@ -63,13 +67,23 @@ impl Graph {
         self.steps.iter().find(|node| node.name == name)
     }
 
+    /// The steps that may wait and that whoever takes from this hangs on.
+    fn behind(&self, from: &str, pipeline: &Pipeline, registry: &Registry) -> BTreeSet<String> {
+        let mut behind = self.node(from).map(|node| node.behind.clone()).unwrap_or_default();
+        if pipeline.steps.get(from).is_some_and(|step| registry.may_wait(&step.op)) {
+            behind.insert(from.to_owned());
+        }
+        behind
+    }
+
     /// One more than the highest level that it takes from, unless the same backend can go on in the same plan.
     fn level(&self, node: &Node, registry: &Registry) -> Result<usize> {
         let mut level = 0;
         for from in &node.from {
             let needed = match (self.node(from), &node.owner) {
                 (Some(input), Some(owner))
-                    if input.owner.as_ref().is_some_and(|o| Arc::ptr_eq(o, owner)) =>
+                    if input.owner.as_ref().is_some_and(|o| Arc::ptr_eq(o, owner))
+                        && input.behind == node.behind =>
                 {
                     input.level
                 }
@@ -129,35 +143,33 @@ impl Graph {
     }
 }
 
-fn needed_steps(pipeline: &Pipeline) -> std::collections::BTreeSet<&str> {
-    let mut needed = std::collections::BTreeSet::new();
+/// The steps and the sources that the outputs hang on. What is `known` of the steps counts as neither.
+fn needed<'p>(
+    pipeline: &'p Pipeline,
+    known: &BTreeMap<String, MediaInfo>,
+) -> (BTreeSet<&'p str>, BTreeSet<&'p str>) {
+    let (mut steps, mut sources) = (BTreeSet::new(), BTreeSet::new());
     let mut open: Vec<&str> =
         pipeline.outputs.values().map(|output| output.from.as_str()).collect();
     while let Some(name) = open.pop() {
-        if name != SOURCE
-            && let Some(step) = pipeline.steps.get(name)
-            && needed.insert(name)
-        {
-            open.extend(step.from.iter().map(String::as_str));
-        }
-    }
-    needed
-}
-
-/// The names of the sources that the outputs hang on.
-pub(crate) fn needed_sources(pipeline: &Pipeline) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
-    let mut open: Vec<&str> =
-        pipeline.outputs.values().map(|output| output.from.as_str()).collect();
-    while let Some(name) = open.pop() {
-        if seen.insert(name) {
-            match pipeline.steps.get(name) {
-                Some(step) => open.extend(step.from.iter().map(String::as_str)),
-                None => names.push(name.to_owned()),
+        match pipeline.steps.get(name) {
+            Some(_) if known.contains_key(name) => {}
+            Some(step) if steps.insert(name) => {
+                open.extend(step.from.iter().map(String::as_str));
+            }
+            Some(_) => {}
+            None => {
+                sources.insert(name);
             }
         }
     }
-    names.sort();
-    names
+    (steps, sources)
+}
+
+/// The names of the sources that the outputs hang on, past the steps that are known.
+pub(crate) fn needed_sources(
+    pipeline: &Pipeline,
+    known: &BTreeMap<String, MediaInfo>,
+) -> Vec<String> {
+    needed(pipeline, known).1.into_iter().map(str::to_owned).collect()
 }

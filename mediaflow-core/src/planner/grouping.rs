@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::graph::{Graph, Node};
@@ -9,7 +9,7 @@ use crate::plan::Demand;
 use crate::spec::Pipeline;
 use crate::{Error, Limits, Registry, Result};
 
-/// Puts steps of the same backend and level into one group, plans each group, and orders all by level.
+/// Puts steps of the same backend and level, behind the same steps that may wait, into one group, plans each group, and orders all by level.
 pub(super) fn group(
     pipeline: &Pipeline,
     graph: &Graph,
@@ -38,10 +38,14 @@ pub(super) fn group(
     Ok(JobPlan { units: units.into_iter().map(|(_, unit)| unit).collect(), outputs })
 }
 
+static NOTHING: BTreeSet<String> = BTreeSet::new();
+
 /// What one backend does at one level.
 struct Cluster<'a> {
     backend: Arc<dyn Backend>,
     level: usize,
+    /// The steps that it hangs on and that may wait.
+    behind: &'a BTreeSet<String>,
     nodes: Vec<&'a Node>,
     /// Sources that it only decodes, for steps that run by themselves.
     decodes: Vec<String>,
@@ -51,13 +55,13 @@ fn clusters<'a>(graph: &'a Graph, registry: &Registry) -> Result<Vec<Cluster<'a>
     let mut clusters: Vec<Cluster<'a>> = Vec::new();
     for node in &graph.steps {
         if let Some(owner) = &node.owner {
-            cluster(&mut clusters, owner, node.level).nodes.push(node);
+            cluster(&mut clusters, owner, node.level, &node.behind).nodes.push(node);
             continue;
         }
         for source in node.from.iter().filter(|from| graph.node(from).is_none()) {
             if node.op.takes() == Takes::Decoded {
                 let owner = registry.backend_for_format(&graph.info(source)?.format)?;
-                let decodes = &mut cluster(&mut clusters, owner, 0).decodes;
+                let decodes = &mut cluster(&mut clusters, owner, 0, &NOTHING).decodes;
                 if !decodes.contains(source) {
                     decodes.push(source.clone());
                 }
@@ -71,12 +75,16 @@ fn cluster<'c, 'a>(
     clusters: &'c mut Vec<Cluster<'a>>,
     backend: &Arc<dyn Backend>,
     level: usize,
+    behind: &'a BTreeSet<String>,
 ) -> &'c mut Cluster<'a> {
-    let found = clusters.iter().position(|c| c.level == level && Arc::ptr_eq(&c.backend, backend));
+    let found = clusters
+        .iter()
+        .position(|c| c.level == level && c.behind == behind && Arc::ptr_eq(&c.backend, backend));
     let index = found.unwrap_or_else(|| {
         clusters.push(Cluster {
             backend: Arc::clone(backend),
             level,
+            behind,
             nodes: Vec::new(),
             decodes: Vec::new(),
         });
@@ -131,10 +139,12 @@ fn plan_cluster(
         return Err(Error::internal("plan.empty", "a group of steps has no result")
             .with("backend", members.backend.name()));
     }
+    let exit = |name: String| graph.info(&name).cloned().map(|info| (name, info));
     Ok(Unit::Group {
         plan,
+        backend: members.backend.name().to_owned(),
         inputs: group.inputs.into_iter().map(|input| input.name).collect(),
-        exits: group.exits,
+        exits: group.exits.into_iter().map(exit).collect::<Result<_>>()?,
         steps: group.steps.into_iter().map(|step| step.name).collect(),
     })
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -22,10 +23,12 @@ pub enum Unit {
     Group {
         /// What will run.
         plan: Box<dyn Plan>,
+        /// The name of the backend that runs it.
+        backend: String,
         /// The names of what goes in.
         inputs: Vec<String>,
-        /// The names of what comes out.
-        exits: Vec<String>,
+        /// What comes out, by name.
+        exits: BTreeMap<String, MediaInfo>,
         /// The names of the steps in it.
         steps: Vec<String>,
     },
@@ -43,7 +46,7 @@ pub enum Unit {
 }
 
 /// Something that is kept.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PlannedOutput {
     /// `storage/key`.
     pub(crate) place: Arc<str>,
@@ -74,7 +77,7 @@ impl JobPlan {
 }
 
 impl Unit {
-    fn explain(&self) -> Explanation {
+    pub(crate) fn explain(&self) -> Explanation {
         match self {
             Self::Group { plan, .. } => plan.explain(),
             Self::Step { name, op, estimate, .. } => Explanation::new(op.kind(), *estimate)
@@ -86,6 +89,14 @@ impl Unit {
         match self {
             Self::Group { plan, .. } => plan.estimate(),
             Self::Step { estimate, .. } => *estimate,
+        }
+    }
+
+    /// The names of what comes out.
+    pub(crate) fn exits(&self) -> Vec<String> {
+        match self {
+            Self::Group { exits, .. } => exits.keys().cloned().collect(),
+            Self::Step { name, .. } => vec![name.clone()],
         }
     }
 

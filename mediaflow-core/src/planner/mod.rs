@@ -21,7 +21,8 @@ use crate::spec::Pipeline;
 use crate::{Limits, Registry, Result};
 use graph::Graph;
 
-/// Plans a pipeline whose sources have these headers. Pure: nothing is fetched, decoded or written.
+/// Plans a pipeline whose sources have these headers. A step that is among them is taken for done. Pure: nothing is
+/// fetched, decoded or written.
 ///
 /// # Errors
 /// A step that does not parse, can not be applied, or that no backend can feed; the error names the step.

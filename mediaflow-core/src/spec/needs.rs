@@ -37,6 +37,8 @@ pub(crate) enum Need<'a> {
     Storage(&'a str),
     /// A notifier of this name.
     Channel(&'a str),
+    /// How engines of a newer version go on with jobs.
+    Feature(&'a str),
     /// Something that only a newer version can have written.
     Unknown,
 }
@@ -53,6 +55,16 @@ impl Needs {
         use sha2::Digest as _;
         hex(&sha2::Sha256::digest(self.to_string())[..16])
     }
+
+    /// The same of a job of which some waits: only who knows of that can go on with it.
+    #[must_use]
+    pub fn waiting(mut self) -> Self {
+        self.add("feature", Self::WAIT);
+        self
+    }
+
+    /// The name of what it takes to go on after a wait.
+    pub(crate) const WAIT: &str = "wait";
 
     pub(crate) fn each(&self) -> impl Iterator<Item = Need<'_>> {
         self.iter().map(Need::read)
@@ -86,6 +98,7 @@ impl<'a> Need<'a> {
             Some(("op", name)) => versioned(name).map(|(kind, v)| Self::Operation(kind, v)),
             Some(("storage", name)) => Some(Self::Storage(name)),
             Some(("channel", name)) => Some(Self::Channel(name)),
+            Some(("feature", name)) => Some(Self::Feature(name)),
             _ => None,
         }
         .unwrap_or(Self::Unknown)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 
 use super::{Staged, Storage, Ticket, check_key, not_found, not_staged, revoked};
-use crate::media::Blob;
+use crate::media::{Blob, Scratch};
 use crate::spec::Key;
 use crate::{Error, Result};
 
@@ -228,6 +228,18 @@ impl StagedFile {
 impl Staged for StagedFile {
     async fn publish(mut self: Box<Self>) -> Result<()> {
         blocking(move || Self::publish(&mut self)).await
+    }
+
+    async fn read(&self, _scratch: &Scratch) -> Result<Blob> {
+        let (path, key, ticket) = (self.path(), self.key.clone(), self.ticket.clone());
+        blocking(move || {
+            let there = fs::metadata(&path);
+            if there.is_err_and(|e| is_missing(&e)) {
+                return Err(revoked(&key, &ticket));
+            }
+            Blob::file(path)
+        })
+        .await
     }
 
     fn keep(mut self: Box<Self>) {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{Staged, Storage, Ticket, check_key, not_found, not_staged, revoked};
-use crate::media::Blob;
+use crate::media::{Blob, Scratch};
 use crate::spec::Key;
 use crate::{Error, Result};
 
@@ -107,6 +107,11 @@ impl Staged for StagedBytes {
         content.files.insert(self.key.clone(), bytes);
         drop(content);
         Ok(())
+    }
+
+    async fn read(&self, _scratch: &Scratch) -> Result<Blob> {
+        let found = self.storage.read().staged.get(&self.ticket).cloned();
+        found.map(Blob::bytes).ok_or_else(|| revoked(&self.key, &self.ticket))
     }
 
     fn keep(mut self: Box<Self>) {

@@ -20,7 +20,7 @@ pub use fs::FileStorage;
 pub use memory::MemoryStorage;
 pub use ticket::Ticket;
 
-use crate::media::Blob;
+use crate::media::{Blob, Scratch};
 use crate::spec::{Key, Location};
 use crate::{Error, Result};
 
@@ -97,6 +97,12 @@ pub trait Staged: fmt::Debug + Send + Sync {
     /// `storage.revoked` (transient) if they are gone: revoked, or published by somebody else; nothing is published.
     /// `storage.io`; then they stay staged under their ticket.
     async fn publish(self: Box<Self>) -> Result<()>;
+
+    /// The bytes as they wait, for whoever goes on with them. What has to be brought here first lies in `scratch`.
+    ///
+    /// # Errors
+    /// `storage.revoked` (transient) if they are gone, `storage.io`.
+    async fn read(&self, scratch: &Scratch) -> Result<Blob>;
 
     /// Leaves them for [`Storage::staged`].
     fn keep(self: Box<Self>);

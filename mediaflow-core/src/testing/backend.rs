@@ -2,6 +2,7 @@ use crate::backend::{Backend, Group};
 use crate::media::{Format, Media, MediaFile};
 use crate::operation::Inputs;
 use crate::plan::Demand;
+use crate::wait::Ran;
 use crate::{ErrorKind, Limits};
 
 /// The conformance suite of [`Backend`]: `samples` are files of formats that it reads, one at least.
@@ -64,13 +65,14 @@ async fn cancelled(backend: &dyn Backend, sample: &MediaFile) {
     let Ok(plan) = backend.plan(&group) else { return };
     assert_eq!(plan.explain().backend, backend.name(), "an explanation names its backend");
     let inputs = Inputs::one(Media::from(sample.clone()));
-    let mut outputs = match plan.run(inputs, &super::cancelled_context()).await {
-        Ok(outputs) => outputs,
-        Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::Cancelled, "{}: {error}", backend.name());
-            return;
-        }
-    };
+    let mut outputs =
+        match plan.run(inputs, &super::cancelled_context()).await.and_then(Ran::into_outputs) {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Cancelled, "{}: {error}", backend.name());
+                return;
+            }
+        };
     let error = outputs.take("source").expect_err("a cancelled plan must not give a result");
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{}: {error}", backend.name());
 }

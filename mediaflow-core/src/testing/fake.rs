@@ -14,6 +14,7 @@ use crate::notify::{DeliveryContext, Message, Notifier, NotifyError, Receipt};
 use crate::operation::{Inputs, OpContext, Operation, Outputs, Takes};
 use crate::plan::{Estimate, Explanation, Stage};
 use crate::spec::Source;
+use crate::wait::Ran;
 use crate::{Error, Failure, Limits, Registry, Result, RunContext};
 
 /// The bytes of a picture of one pixel, as a source: enough for everything that does not look at pixels.
@@ -22,7 +23,7 @@ pub fn dot() -> Source {
     Source::bytes(&DOT[..])
 }
 
-const DOT: [u8; 14] = *b"GIF89a\x01\x00\x01\x00\x00\x00\x00;";
+pub(super) const DOT: [u8; 14] = *b"GIF89a\x01\x00\x01\x00\x00\x00\x00;";
 
 /// The step that a [`FakeBackend`] claims. It does what the backend was told for its `name`, and then gives its input
 /// back.
@@ -211,7 +212,7 @@ impl Plan for FakePlan {
         Estimate::cpu(1)
     }
 
-    async fn run(self: Box<Self>, _inputs: Inputs, cx: &RunContext) -> Result<Outputs> {
+    async fn run(self: Box<Self>, _inputs: Inputs, cx: &RunContext) -> Result<Ran> {
         let mut outputs = Outputs::new();
         let mut failed: HashMap<&str, Failure> = HashMap::new();
         for step in &self.group.steps {
@@ -231,7 +232,7 @@ impl Plan for FakePlan {
                 outputs = outputs.and(&step.name, result.map(|()| file.into()));
             }
         }
-        Ok(outputs)
+        Ok(outputs.into())
     }
 }
 

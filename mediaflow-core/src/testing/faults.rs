@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::media::Blob;
+use crate::media::{Blob, Scratch};
 use crate::spec::Key;
 use crate::storage::{Staged, Storage, Ticket};
 use crate::{Error, Result};
@@ -130,6 +130,10 @@ impl Staged for FaultyStaged {
             return Err(error);
         }
         self.inner.publish().await
+    }
+
+    async fn read(&self, scratch: &Scratch) -> Result<Blob> {
+        self.inner.read(scratch).await
     }
 
     fn keep(self: Box<Self>) {

@@ -32,6 +32,7 @@ mod outbox;
 mod receiver;
 mod scripted;
 mod storage;
+mod vendor;
 
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ pub use outbox::exercise_outbox;
 pub use receiver::{Received, Reply, WebhookReceiver};
 pub use scripted::{Act, ScriptedNotifier, Told};
 pub use storage::{exercise_shared_storage, exercise_storage};
+pub use vendor::{FakeEncode, FakeVendor, VendorJob, vendor_done};
 
 use crate::media::Scratch;
 use crate::{CancellationToken, CpuPool, RunContext};

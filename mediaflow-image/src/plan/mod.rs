@@ -16,7 +16,8 @@ mod work;
 use async_trait::async_trait;
 use mediaflow_core::backend::{Group, Plan};
 use mediaflow_core::plan::{Estimate, Explanation};
-use mediaflow_core::{Inputs, Outputs, Result, RunContext};
+use mediaflow_core::wait::Ran;
+use mediaflow_core::{Inputs, Result, RunContext};
 
 pub(crate) use work::ImagePlan;
 
@@ -44,7 +45,7 @@ impl Plan for ImagePlan {
         estimate::estimate(self)
     }
 
-    async fn run(self: Box<Self>, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {
-        cx.cpu(move |cx| execute::execute(&self, inputs, cx)).await
+    async fn run(self: Box<Self>, inputs: Inputs, cx: &RunContext) -> Result<Ran> {
+        cx.cpu(move |cx| execute::execute(&self, inputs, cx)).await.map(Ran::Done)
     }
 }

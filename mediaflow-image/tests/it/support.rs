@@ -83,7 +83,7 @@ pub(crate) async fn decode_in(file: &MediaFile, cx: &RunContext) -> Result<Image
         .with_input("source", ImageBackend::new().probe(file, cx.limits()).await?, Demand::FULL)
         .with_exit("source");
     let plan = ImageBackend::new().plan(&group)?;
-    plan.run(Inputs::one(file.clone()), cx).await?.take("source")?.into_image()
+    plan.run(Inputs::one(file.clone()), cx).await?.into_outputs()?.take("source")?.into_image()
 }
 
 /// Several chains of steps on one source, run as one plan: what each chain gives, by its name.
@@ -128,7 +128,7 @@ impl Branches {
         }
         let plan = backend.plan(&group)?;
         let explanation = plan.explain();
-        let mut outputs = plan.run(Inputs::one(self.source), &cx).await?;
+        let mut outputs = plan.run(Inputs::one(self.source), &cx).await?.into_outputs()?;
         let results =
             self.chains.iter().map(|(name, _)| (name.clone(), outputs.take(name))).collect();
         Ok(Ran { results, explanation, decodes: cx.decodes() })

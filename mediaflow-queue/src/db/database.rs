@@ -67,6 +67,21 @@ impl Db {
         self.rows(sql, values).await.map(|rows| rows.into_iter().next())
     }
 
+    /// One write by itself that gives back the row it touched.
+    pub(crate) async fn write_row(
+        &self,
+        sql: impl SqlSafeStr,
+        values: &[Value],
+    ) -> Result<Option<Row>> {
+        let rows = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(db) => query::sqlite::rows(&db.write, sql, values).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(db) => query::postgres::rows(&db.pool, sql, values).await,
+        };
+        rows.map(|rows| rows.into_iter().next())
+    }
+
     /// One write by itself. Gives the number of rows that it touched.
     pub(crate) async fn run(&self, sql: impl SqlSafeStr, values: &[Value]) -> Result<u64> {
         match self {

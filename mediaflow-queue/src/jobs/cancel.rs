@@ -22,6 +22,7 @@ pub(crate) async fn cancel(process: &Process, job: JobId) -> Result<()> {
     let state = row.text("state")?;
     let idle = state == "queued"
         || state == "parked"
+        || state == "waiting"
         || (row.opt_int("parts_left")?.is_some() && row.opt_text("worker")?.is_none());
     let mut events = Vec::new();
     if idle {
@@ -36,7 +37,7 @@ pub(crate) async fn cancel(process: &Process, job: JobId) -> Result<()> {
     for part in parts {
         process.stop(part);
     }
-    if row.opt_int("parts_left")?.is_some() {
+    if row.opt_int("parts_left")?.is_some() || state == "waiting" {
         // What is under way is discarded by whoever stages it.
         process.executor.discard([job]).await;
     }

@@ -7,6 +7,7 @@ use sqlx::AssertSqlSafe;
 
 use super::lock::update_in_order;
 use super::row::{COLUMNS, ClaimedJob};
+use super::waits::end_waits;
 use crate::db::{GroupCommit, Row, Tx, Value, places, to_json, values};
 use crate::events;
 use crate::failpoint::{failpoint, lost_answer};
@@ -48,6 +49,9 @@ impl GroupCommit for EndedJob {
             (written, _) => written?,
         };
         items.iter().for_each(|item| events.extend_from_slice(&item.events));
+        for claimed in jobs.iter().filter(|claimed| claimed.waits) {
+            end_claimed_waits(process, &mut tx, claimed).await?;
+        }
         failpoint("end.row");
         outputs(&mut tx, items).await?;
         events.extend(count_down(&mut tx, &batched, now).await?);
@@ -97,7 +101,7 @@ async fn write(tx: &mut Tx<'_, '_>, jobs: &[&ClaimedJob], now: Timestamp) -> Res
         ]);
     }
     let set =
-        "state = column3, worker = NULL, parked = NULL, progress = column4, failure = column5,
+        "state = column3, worker = NULL, parked = NULL, checkpoint = NULL, progress = column4, failure = column5,
          failure_code = column6, report = column7, ended_at = column8, attempts = column9";
     let and = "fence = column2 AND ended_at IS NULL RETURNING id, batched";
     let end = update_in_order(tx, set, (jobs.len(), 9), and);
@@ -267,9 +271,21 @@ pub(crate) async fn fail_by_name(
     }
     let mut events = claimed.record.end(state, None, now);
     let batched = write(tx, &[&claimed], now).await?;
+    if claimed.waits {
+        end_claimed_waits(process, tx, &claimed).await?;
+    }
     events.extend(count_down(tx, &batched, now).await?);
     events::record(process, tx, &events).await?;
     Ok(Some(events))
+}
+
+async fn end_claimed_waits(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    claimed: &ClaimedJob,
+) -> Result<()> {
+    let stop = matches!(claimed.record.state, JobState::Failed | JobState::Cancelled);
+    end_waits(process, tx, claimed.record.id, stop).await
 }
 
 /// As much of a row as can be read.
@@ -287,6 +303,7 @@ fn legible(row: &Row, job: JobId, now: Timestamp) -> Result<ClaimedJob> {
         river: row.int("river")?,
         class: row.text("class").unwrap_or_default(),
         parked_before: false,
+        waits: true,
     })
 }
 

@@ -13,6 +13,7 @@ mod row;
 mod start;
 mod status;
 mod submit;
+mod waits;
 
 pub(crate) use cancel::{cancel, stop_cancelled};
 pub(crate) use end::{End, asked, fail_by_name, give_back, progress, retry};
@@ -28,3 +29,4 @@ pub(crate) use row::ClaimedJob;
 pub(crate) use start::{Start, start_assembly};
 pub(crate) use status::{batch, recalled, replayable, status};
 pub(crate) use submit::submit_in;
+pub(crate) use waits::{signal, stop_abandoned, store_wait, suspend, waits, wake_due, wake_missed};

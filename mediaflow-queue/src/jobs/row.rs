@@ -15,10 +15,12 @@ pub(crate) struct ClaimedJob {
     pub(crate) class: String,
     /// Not every worker of its class knows what it needs.
     pub(crate) parked_before: bool,
+    /// Something of it waits for work that goes on elsewhere, or has waited.
+    pub(crate) waits: bool,
 }
 
 /// What [`ClaimedJob::read`] needs.
-pub(super) const COLUMNS: &str = "id, river, class, state, spec, batch, fence, attempts, progress, cancelled, failure, report, queued_at, started_at, parts_left, needs, parked_at";
+pub(super) const COLUMNS: &str = "id, river, class, state, spec, batch, fence, attempts, progress, cancelled, failure, report, queued_at, started_at, parts_left, needs, parked_at, checkpoint, waits";
 
 impl ClaimedJob {
     pub(super) fn read(row: &Row) -> Result<Self> {
@@ -38,12 +40,14 @@ impl ClaimedJob {
         record.failure = row.opt_json("failure")?;
         record.report = row.opt_json("report")?;
         record.started_at = row.opt_time("started_at")?;
+        record.checkpoint = row.opt_json("checkpoint")?;
         Ok(Self {
             record,
             fence: row.int("fence")?,
             river: row.int("river")?,
             class: row.text("class")?,
             parked_before: row.opt_int("parked_at")?.is_some(),
+            waits: row.int("waits")? != 0,
         })
     }
 

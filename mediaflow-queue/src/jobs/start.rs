@@ -62,7 +62,7 @@ async fn begin(process: &Process, jobs: &[JobId], assembly: bool) -> Result<Vec<
         }
         let mut claimed = ClaimedJob::read(&row)?;
         claimed.record.state = JobState::Running;
-        if !assembly {
+        if !assembly && claimed.record.checkpoint.is_none() {
             events.push(claimed.record.event(EventKind::JobStarted, now, EventData::None));
         }
         starts.push(Start::Go(Box::new(claimed)));

@@ -4,6 +4,7 @@ use mediaflow_core::engine::{Engine, Shutdown, Submission, Submitted};
 use mediaflow_core::executor::Executor;
 use mediaflow_core::report::{BatchReport, JobStatus};
 use mediaflow_core::spec::JobSpec;
+use mediaflow_core::wait::{Signal, Signalled};
 use mediaflow_core::{BatchId, Event, JobId, Result};
 
 use super::handle::Queue;
@@ -34,6 +35,10 @@ impl Engine for Queue {
     async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId> {
         let spec = jobs::replayable(self.process()?, job, spec).await?;
         self.jobs()?.submit(&Submission::one(spec)).await?.job()
+    }
+
+    async fn signal(&self, signal: Signal) -> Result<Signalled> {
+        jobs::signal(self.process()?, &signal).await
     }
 
     async fn pause(&self) -> Result<()> {

@@ -34,6 +34,8 @@ pub struct JobCounts {
     pub queued: u64,
     /// Are being worked on.
     pub running: u64,
+    /// Wait for work that goes on elsewhere.
+    pub waiting: u64,
     /// Ended with every output published.
     pub succeeded: u64,
     /// Ended with some outputs published.
@@ -42,6 +44,8 @@ pub struct JobCounts {
     pub failed: u64,
     /// Were cancelled.
     pub cancelled: u64,
+    /// Are in a state that only a newer version knows.
+    pub other: u64,
 }
 
 /// How many jobs ended, per minute.

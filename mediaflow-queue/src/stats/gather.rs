@@ -146,8 +146,10 @@ fn state<'a>(jobs: &'a mut JobCounts, name: &str) -> &'a mut u64 {
         "running" => &mut jobs.running,
         "succeeded" => &mut jobs.succeeded,
         "partial" => &mut jobs.partial,
+        "waiting" => &mut jobs.waiting,
+        "failed" => &mut jobs.failed,
         "cancelled" => &mut jobs.cancelled,
-        _ => &mut jobs.failed,
+        _ => &mut jobs.other,
     }
 }
 

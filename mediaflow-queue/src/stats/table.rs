@@ -9,8 +9,14 @@ impl fmt::Display for Stats {
         let jobs = &self.jobs;
         writeln!(
             f,
-            "jobs          queued {}, running {}, succeeded {}, partial {}, failed {}, cancelled {}",
-            jobs.queued, jobs.running, jobs.succeeded, jobs.partial, jobs.failed, jobs.cancelled
+            "jobs          queued {}, running {}, waiting {}, succeeded {}, partial {}, failed {}, cancelled {}",
+            jobs.queued,
+            jobs.running,
+            jobs.waiting,
+            jobs.succeeded,
+            jobs.partial,
+            jobs.failed,
+            jobs.cancelled
         )?;
         if let Some(age) = self.oldest_queued {
             writeln!(f, "oldest queued {}", short(age))?;

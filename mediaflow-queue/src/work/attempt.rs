@@ -1,9 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use mediaflow_core::engine::Next;
-use mediaflow_core::executor::{Attempt, Finished, PartSpec, Recall};
+use mediaflow_core::executor::{
+    Attempt, Attempted, Finished, GroupWait, Journal, PartSpec, Recall, Suspended,
+};
 use mediaflow_core::report::{JobState, OutputReport};
 use mediaflow_core::{CancellationToken, Error, ErrorKind, Event, JobId, Result};
 use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
@@ -50,6 +53,7 @@ pub(super) async fn begun(
 /// What an attempt came to.
 enum Made {
     Whole(Box<Finished>),
+    Waits(Box<Suspended>),
     Parts(Vec<PartSpec>),
 }
 
@@ -57,10 +61,11 @@ async fn attempt(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) -
     let process = &jobs.process;
     let working = Working::begin(process, claimed.river, context);
     let (observer, mut writer) = ProgressWriter::new();
+    let journal = Arc::new(WaitJournal::new(process, claimed));
     let attempt = Attempt::new(claimed.record.spec.clone(), working.stop.clone(), observer)
         .fenced(claimed.record.id.to_string(), u64::try_from(claimed.fence).unwrap_or_default())
         .recalling(Arc::new(Recollection(Arc::clone(process))));
-    let work = isolated(make(Arc::clone(process), claimed.clone(), attempt));
+    let work = isolated(make(Arc::clone(process), claimed.clone(), attempt, Arc::clone(&journal)));
     let held = claimed.clone();
     let write = |record, _, events| {
         let claimed = ClaimedJob { record, ..held.clone() };
@@ -68,11 +73,17 @@ async fn attempt(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) -
     };
     let made = writer.during(process, &mut claimed.record, &working.stop, work, write).await;
     let mut events = writer.rest(&mut claimed.record, process);
+    claimed.waits |= journal.used();
     match made {
         Ok(Made::Whole(made)) => {
             events.extend(claimed.record.succeeded(*made, process.now()));
-            ended(jobs, claimed, events, End::Complete).await
+            let ended = ended(jobs, claimed, events, End::Complete).await;
+            if claimed.waits {
+                process.executor.discard([claimed.record.id]).await;
+            }
+            ended
         }
+        Ok(Made::Waits(suspended)) => wait(jobs, claimed, &suspended, events).await,
         Ok(Made::Parts(parts)) => {
             let (claimed, parts) = (&*claimed, &parts);
             let split = process.patiently(move || jobs::split(process, claimed, parts)).await;
@@ -82,13 +93,48 @@ async fn attempt(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) -
     }
 }
 
-async fn make(process: Arc<Process>, claimed: ClaimedJob, attempt: Attempt) -> Result<Made> {
+/// Lets what is left of a job wait.
+async fn wait(
+    jobs: &Jobs,
+    claimed: &mut ClaimedJob,
+    suspended: &Suspended,
+    mut events: Vec<Event>,
+) -> Outcome {
+    let process = &jobs.process;
+    let mut waits = claimed.clone();
+    let told = waits.record.suspended(suspended.checkpoint.clone(), process.now());
+    let waiting = {
+        let (waits, events) = (&waits, &events.iter().cloned().chain(told).collect::<Vec<_>>());
+        let wait = move || jobs::suspend(process, waits, suspended, events.clone());
+        process.patiently(wait).await
+    };
+    match waiting {
+        Ok(false) => failed(jobs, claimed, &Error::cancelled(), std::mem::take(&mut events)).await,
+        waiting => outcome(waiting.map(drop), WorkOutcome::Complete),
+    }
+}
+
+async fn make(
+    process: Arc<Process>,
+    claimed: ClaimedJob,
+    attempt: Attempt,
+    journal: Arc<WaitJournal>,
+) -> Result<Made> {
     let executor = &process.executor;
+    let waits = match claimed.waits {
+        true => jobs::waits(&process, claimed.record.id).await?,
+        false => Vec::new(),
+    };
+    let checkpoint = claimed.record.checkpoint.as_deref().cloned();
+    let attempt = attempt.journaled(journal, checkpoint, waits);
     let parts = executor.split(&attempt).await?;
     if !parts.is_empty() {
         return Ok(Made::Parts(parts));
     }
-    let mut made = executor.attempt(&attempt).await?;
+    let mut made = match executor.attempt(&attempt).await? {
+        Attempted::Finished(made) => made,
+        Attempted::Waiting(suspended) => return Ok(Made::Waits(Box::new(suspended))),
+    };
     failpoint("job.made");
     publish(&process, &claimed, &attempt, &mut made).await?;
     failpoint("job.published");
@@ -164,7 +210,11 @@ pub(super) async fn failed(
         }
         Next::End(state) => {
             events.extend(claimed.record.end(state, None, process.now()));
-            ended(jobs, claimed, events, End::Elsewhere).await
+            let ended = ended(jobs, claimed, events, End::Elsewhere).await;
+            if claimed.waits {
+                process.executor.discard([claimed.record.id]).await;
+            }
+            ended
         }
     }
 }
@@ -218,6 +268,41 @@ impl<'a> Working<'a> {
 impl Drop for Working<'_> {
     fn drop(&mut self) {
         self.process.active().remove(&self.river);
+    }
+}
+
+/// Writes down what is handed over to somebody else, under the token of its attempt.
+struct WaitJournal {
+    process: Arc<Process>,
+    claimed: ClaimedJob,
+    used: AtomicBool,
+}
+
+impl WaitJournal {
+    fn new(process: &Arc<Process>, claimed: &ClaimedJob) -> Self {
+        let (process, claimed) = (Arc::clone(process), claimed.clone());
+        Self { process, claimed, used: AtomicBool::new(false) }
+    }
+
+    /// Whether something was written.
+    fn used(&self) -> bool {
+        self.used.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Journal for WaitJournal {
+    async fn waiting(&self, wait: &GroupWait, heard: &[u64]) -> Result<()> {
+        self.used.store(true, Ordering::SeqCst);
+        failpoint("wait.begun");
+        let store = move || jobs::store_wait(&self.process, &self.claimed, wait, heard);
+        self.process.patiently(store).await
+    }
+}
+
+impl fmt::Debug for WaitJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitJournal").finish_non_exhaustive()
     }
 }
 

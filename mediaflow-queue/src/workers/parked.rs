@@ -21,6 +21,8 @@ pub(crate) async fn parked(process: Arc<Process>, stop: CancellationToken) {
         may_panic("loop.parked");
         let turn = async {
             jobs::take_up(&process).await?;
+            jobs::wake_due(&process).await?;
+            jobs::stop_abandoned(&process).await?;
             if looked.is_none_or(|looked| looked.elapsed() >= RARELY) {
                 for_all(&process).await?;
                 looked = Some(Instant::now());
@@ -50,6 +52,7 @@ async fn for_all(process: &Process) -> Result<()> {
     let find = "SELECT DISTINCT capability FROM mediaflow_workers WHERE capability IS NOT NULL";
     let found = process.db.rows(find, &[]).await?;
     let capabilities = found.iter().map(|row| row.text("capability")).collect::<Result<_>>()?;
+    jobs::wake_missed(process).await?;
     jobs::park_orphans(process, &capabilities).await?;
     jobs::tell_unclaimed(process).await
 }

@@ -14,6 +14,9 @@ const PROGRESS: Duration = Duration::from_secs(3600);
 /// How long events wait to be routed before their job is deleted all the same: a notifier may be away for that long.
 const UNROUTED: Duration = Duration::from_secs(86_400);
 
+/// How long an update is kept at least that nothing waits for yet.
+const EARLY: Duration = Duration::from_secs(86_400);
+
 /// How long one turn may take: others want to write as well.
 const TURN: Duration = Duration::from_secs(1);
 
@@ -32,6 +35,10 @@ const MESSAGES: &str = "DELETE FROM mediaflow_messages WHERE id IN (
 
 /// Addresses that are gone are asked again after the same time.
 const GONE: &str = "DELETE FROM mediaflow_gone WHERE at < $1";
+
+/// What was said of work elsewhere is known for the same time, so that nobody can say it again.
+const SIGNALS: &str = "DELETE FROM mediaflow_signals WHERE id IN (
+    SELECT id FROM mediaflow_signals WHERE at < $1 ORDER BY at LIMIT 500)";
 
 /// Not while somebody is to be told of them, nor while a batch is there that counts them. Who is to be told is not known
 /// before their events are routed, for which a fleet without any notifier has nobody.
@@ -92,6 +99,7 @@ impl Retention {
         for sql in [MESSAGES, GONE] {
             deleted += db.run(sql, values![until]).await?;
         }
+        deleted += db.run(SIGNALS, values![until.min(past(EARLY))]).await?;
         for sql in [BATCHES, JOBS, EVENTS] {
             deleted += db.run(sql, values![until, past(UNROUTED).min(until)]).await?;
         }

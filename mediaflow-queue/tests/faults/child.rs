@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mediaflow_core::executor::{DeliveryPolicy, RetryPolicy};
-use mediaflow_core::media::Blob;
+use mediaflow_core::media::{Blob, Scratch};
 use mediaflow_core::spec::{JobOptions, Key};
 use mediaflow_core::storage::{FileStorage, Staged, Storage, Ticket};
+use mediaflow_core::testing::FakeVendor;
 use mediaflow_core::{Builder, Mediaflow, Result, async_trait};
 use mediaflow_notify::Webhook;
 use mediaflow_queue::{Postgres, Queue, Sqlite};
@@ -86,6 +87,7 @@ impl Setup {
             .with(|registry| {
                 if !self.ignorant {
                     registry.operation::<Toil>();
+                    FakeVendor::in_folder(self.folder.join("vendor")).operations()(registry);
                 }
             })
             .storage_with("out", Stopping(files, self.stops))
@@ -214,6 +216,10 @@ impl Staged for StoppingStaged {
         self.0.publish().await?;
         stop_at(Place::Published, self.1);
         Ok(())
+    }
+
+    async fn read(&self, scratch: &Scratch) -> Result<Blob> {
+        self.0.read(scratch).await
     }
 
     fn keep(self: Box<Self>) {

@@ -26,6 +26,7 @@ mod receivers;
 mod refusals;
 #[path = "../small_disk/mod.rs"]
 mod small_disk;
+mod waiting;
 mod work;
 mod world;
 
@@ -137,4 +138,5 @@ scenarios! {
     batches_cross: crossed(Sqlite, Postgres);
     receivers_refuse_for_an_hour: refusals(Sqlite, Postgres);
     a_host_of_many_addresses_is_dead: dead_host(Sqlite, Postgres);
+    work_goes_on_elsewhere: waiting(Sqlite, Postgres);
 }

@@ -43,6 +43,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("jobs.db");
         let url = url.unwrap_or_else(|| format!("sqlite:{}", file.display()));
+        std::fs::create_dir(folder.path().join("vendor")).unwrap();
         let receiver = Receiver::start(0);
         let setup = Setup {
             sqlite: home == Home::Sqlite,
@@ -95,7 +96,7 @@ impl World {
         let until = tokio::time::Instant::now() + limit;
         loop {
             let state = self.state(job).await;
-            if !matches!(&*state, "queued" | "running") {
+            if !matches!(&*state, "queued" | "running" | "waiting") {
                 return state;
             }
             let late = tokio::time::Instant::now() > until;

@@ -108,7 +108,7 @@ impl Bench {
         let (backend, cx) = (VideoBackend::new(), self.cx());
         let group = self.group(path, steps, exits).await?;
         let inputs = Inputs::new().and("source", file(path)?);
-        let mut outputs: Outputs = backend.plan(&group)?.run(inputs, &cx).await?;
+        let mut outputs: Outputs = backend.plan(&group)?.run(inputs, &cx).await?.into_outputs()?;
         let mut results = BTreeMap::new();
         for exit in exits {
             let media = outputs.take(exit)?;

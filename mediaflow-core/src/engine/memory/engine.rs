@@ -16,6 +16,7 @@ use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobStatus};
 use crate::spec::JobSpec;
 use crate::time::{Clock, SystemClock};
+use crate::wait::{Signal, Signalled};
 use crate::{Error, Result};
 
 /// Keeps jobs in memory. Clones share.
@@ -116,12 +117,20 @@ impl Engine for MemoryEngine {
         let now = self.0.clock.now();
         self.0.lock().cancel(job, now)?;
         self.0.settle();
+        // There may be something to stop elsewhere.
+        self.0.work.notify_one();
         Ok(())
     }
 
     async fn replay(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobId> {
         let spec = self.0.lock().replayable(job, spec)?;
         self.submit(Submission::one(spec)).await?.job()
+    }
+
+    async fn signal(&self, signal: Signal) -> Result<Signalled> {
+        let signalled = self.0.lock().signal(signal);
+        self.0.work.notify_one();
+        Ok(signalled)
     }
 
     async fn pause(&self) -> Result<()> {

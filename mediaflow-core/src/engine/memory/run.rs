@@ -1,12 +1,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use tokio::task::JoinSet;
 
 use super::inner::Inner;
 use super::state::Taken;
 use crate::engine::Shutdown;
-use crate::executor::{Executor, Finished, Observer};
+use crate::executor::{Attempt, Attempted, Executor, GroupWait, Journal, Observer};
 use crate::id::JobId;
 use crate::outbox::Dispatcher;
 use crate::supervise::supervise;
@@ -45,6 +46,9 @@ async fn take_jobs(inner: &Arc<Inner>, executor: &Executor, shutdown: &Shutdown)
     loop {
         // Looked at once a round: what is cancelled after this wakes the wait below.
         let draining = shutdown.drain.is_cancelled();
+        for (job, groups) in inner.lock().take_abandoned() {
+            running.spawn(abandon(executor.clone(), job, groups));
+        }
         while running.len() < executor.concurrency() && !draining {
             let Some(taken) = inner.lock().take(inner.clock.now()) else { break };
             inner.settle();
@@ -67,8 +71,8 @@ async fn take_jobs(inner: &Arc<Inner>, executor: &Executor, shutdown: &Shutdown)
 
 async fn attempt(inner: Arc<Inner>, executor: Executor, shutdown: Shutdown, taken: Taken) {
     let (job, cancel) = (taken.job, taken.cancel.clone());
-    let observer = Arc::new(Watcher { inner: Arc::clone(&inner), job });
-    let attempt = taken.attempt(observer);
+    let watcher = Arc::new(Watcher { inner: Arc::clone(&inner), job });
+    let attempt = taken.attempt(Arc::clone(&watcher) as _, watcher);
     // The attempt runs in a task of its own, so that a panic in it ends the attempt and not the engine.
     let working = tokio::spawn({
         let executor = executor.clone();
@@ -89,7 +93,8 @@ async fn attempt(inner: Arc<Inner>, executor: Executor, shutdown: Shutdown, take
     });
     let now = inner.clock.now();
     match result {
-        Ok(made) => inner.lock().succeeded(job, made, now),
+        Ok(Attempted::Finished(made)) => inner.lock().succeeded(job, made, now),
+        Ok(Attempted::Waiting(suspended)) => inner.lock().suspended(job, suspended, now),
         Err(error) => {
             tracing::warn!(%job, %error, "an attempt failed");
             let handed_back = shutdown.now.is_cancelled();
@@ -99,13 +104,25 @@ async fn attempt(inner: Arc<Inner>, executor: Executor, shutdown: Shutdown, take
     inner.settle();
 }
 
-async fn worked(executor: &Executor, attempt: &crate::executor::Attempt) -> Result<Finished> {
+async fn worked(executor: &Executor, attempt: &Attempt) -> Result<Attempted> {
     let mut made = executor.attempt(attempt).await?;
     if attempt.cancel.is_cancelled() {
         return Err(Error::cancelled());
     }
-    made.publish().await?;
+    if let Attempted::Finished(made) = &mut made {
+        made.publish().await?;
+    }
     Ok(made)
+}
+
+/// Stops what goes on elsewhere for a job that has ended, and discards what was staged for it.
+async fn abandon(executor: Executor, job: JobId, groups: Vec<GroupWait>) {
+    for group in groups {
+        if let Err(error) = executor.abandon(&group).await {
+            tracing::warn!(%job, key = group.wait.key, %error, "work elsewhere could not be stopped");
+        }
+    }
+    executor.discard([job]).await;
 }
 
 /// Tells the engine's state what happens in an attempt.
@@ -125,6 +142,13 @@ impl Observer for Watcher {
         let now = self.inner.clock.now();
         self.inner.lock().steps(self.job, steps, failure, now);
         self.inner.settle();
+    }
+}
+
+#[async_trait]
+impl Journal for Watcher {
+    async fn waiting(&self, wait: &GroupWait, heard: &[u64]) -> Result<()> {
+        self.inner.lock().store_wait(self.job, wait, heard)
     }
 }
 

@@ -1,12 +1,17 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
+use super::waits::Waits;
 use crate::engine::{Next, Record, Submission, Submitted};
 use crate::event::{Event, EventData, EventKind};
-use crate::executor::{Attempt, Finished, RetryPolicy};
+use crate::executor::{
+    Attempt, Checkpoint, Finished, GroupWait, Journal, KnownWait, Observer, RetryPolicy, Suspended,
+};
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobState, JobStatus};
 use crate::spec::JobSpec;
+use crate::wait::{Signal, Signalled};
 use crate::{CancellationToken, Error, ErrorKind, Failure, Result, Timestamp};
 
 /// All jobs. Every method leaves it consistent, and leaves the events that it has caused in `events`.
@@ -24,6 +29,7 @@ pub(super) struct State {
     /// Ended jobs, the oldest first.
     ended: VecDeque<JobId>,
     events: VecDeque<Event>,
+    waits: Waits,
     /// No job is taken while this is set.
     pub(super) paused: bool,
 }
@@ -33,6 +39,8 @@ struct Entry {
     record: Record,
     /// Cancels the attempt that runs.
     running: Option<CancellationToken>,
+    /// The number of the last attempt.
+    fence: u64,
 }
 
 struct Batch {
@@ -53,6 +61,9 @@ pub(super) struct Taken {
     pub(super) job: JobId,
     pub(super) spec: JobSpec,
     pub(super) cancel: CancellationToken,
+    fence: u64,
+    checkpoint: Option<Checkpoint>,
+    waits: Vec<KnownWait>,
 }
 
 impl State {
@@ -127,7 +138,7 @@ impl State {
             Some(due) => self.later.insert((due, id), ()),
             None => self.ready.insert((Reverse(options.priority), id), ()),
         };
-        self.jobs.insert(id, Entry { record, running: None });
+        self.jobs.insert(id, Entry { record, running: None, fence: 0 });
         id
     }
 
@@ -191,21 +202,79 @@ impl State {
                 self.ready.insert((Reverse(entry.record.spec.options.priority), job), ());
             }
         }
+        for job in self.waits.take_due(now) {
+            self.go_on(job);
+        }
         let ((_, job), ()) = self.ready.pop_first()?;
         let entry = self.jobs.get_mut(&job)?;
         let cancel = CancellationToken::new();
         entry.running = Some(cancel.clone());
+        entry.fence += 1;
         let record = &mut entry.record;
-        record.attempts += 1;
-        (record.state, record.started_at) = (JobState::Running, Some(now));
-        self.events.push_back(record.event(EventKind::JobStarted, now, EventData::None));
-        Some(Taken { job, spec: record.spec.clone(), cancel })
+        self.events.extend(record.started(now));
+        Some(Taken {
+            job,
+            spec: record.spec.clone(),
+            cancel,
+            fence: entry.fence,
+            checkpoint: record.checkpoint.as_deref().cloned(),
+            waits: self.waits.of(job),
+        })
+    }
+
+    /// Takes what is said of work that goes on elsewhere.
+    pub(super) fn signal(&mut self, signal: Signal) -> Signalled {
+        let (signalled, job) = self.waits.signal(&signal.key, signal.update, &signal.replay_key);
+        if let Some(job) = job {
+            self.go_on(job);
+        }
+        signalled
+    }
+
+    /// Lets a job that waits go on. One that is under way looks for itself before it waits.
+    fn go_on(&mut self, job: JobId) {
+        let Some(entry) = self.jobs.get_mut(&job) else { return };
+        if entry.record.state == JobState::Waiting {
+            self.waits.wake(job);
+            entry.record.state = JobState::Queued;
+            self.ready.insert((Reverse(entry.record.spec.options.priority), job), ());
+        }
+    }
+
+    /// Stores that a group of a job waits.
+    pub(super) fn store_wait(
+        &mut self,
+        job: JobId,
+        group: &GroupWait,
+        heard: &[u64],
+    ) -> Result<()> {
+        self.waits.store(job, group, heard)
+    }
+
+    /// Lets what is left of a job wait, after an attempt at the rest.
+    pub(super) fn suspended(&mut self, job: JobId, suspended: Suspended, now: Timestamp) {
+        let Some(entry) = self.jobs.get_mut(&job) else { return };
+        entry.running = None;
+        if entry.record.cancelled {
+            return self.end(job, now, |record| record.end(JobState::Cancelled, None, now));
+        }
+        let waits_on = self.waits.suspend(job, &suspended);
+        self.events.extend(entry.record.suspended(suspended.checkpoint, now));
+        if !waits_on {
+            self.go_on(job);
+        }
+    }
+
+    /// What is to be stopped elsewhere, of jobs that have ended.
+    pub(super) fn take_abandoned(&mut self) -> Vec<(JobId, Vec<GroupWait>)> {
+        self.waits.take_abandoned()
     }
 
     /// When the next job that waits is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        let first = self.later.first_key_value().filter(|_| !self.paused);
-        first.map(|((due, _), ())| *due)
+        let later = self.later.first_key_value().map(|((due, _), ())| *due);
+        let first = later.into_iter().chain(self.waits.next_due()).min();
+        first.filter(|_| !self.paused)
     }
 
     pub(super) fn progress(&mut self, job: JobId, done: f32, now: Timestamp) {
@@ -261,6 +330,8 @@ impl State {
         let Some(entry) = self.jobs.get_mut(&job) else { return };
         entry.running = None;
         self.events.extend(end(&mut entry.record));
+        let stop = matches!(entry.record.state, JobState::Failed | JobState::Cancelled);
+        self.waits.end(job, stop);
         self.ended.push_back(job);
         // It can be in several batches: submitted again under its idempotency key.
         let mut batches: Vec<_> = self.waiting_batches.remove(&job).unwrap_or_default();
@@ -311,11 +382,13 @@ impl State {
 }
 
 impl Taken {
-    pub(super) fn attempt(
-        self,
-        observer: std::sync::Arc<dyn crate::executor::Observer>,
-    ) -> Attempt {
-        Attempt::new(self.spec, self.cancel, observer)
+    pub(super) fn attempt(self, observer: Arc<dyn Observer>, journal: Arc<dyn Journal>) -> Attempt {
+        let attempt = Attempt::new(self.spec, self.cancel, observer);
+        attempt.fenced(self.job.to_string(), self.fence).journaled(
+            journal,
+            self.checkpoint,
+            self.waits,
+        )
     }
 }
 

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::super::{Behaviour, FakeBackend, FakeWork, FaultyStorage, RecordingNotifier, dot, soon};
+use super::super::{
+    Behaviour, FakeBackend, FakeVendor, FakeWork, FaultyStorage, RecordingNotifier, dot, soon,
+};
 use crate::engine::Engine;
 use crate::event::EventKind;
 use crate::executor::{DeliveryPolicy, RetryPolicy};
@@ -13,6 +15,7 @@ use crate::{Error, Failure, JobId, Mediaflow};
 pub(super) struct Host {
     pub(super) media: Mediaflow,
     pub(super) fake: FakeBackend,
+    pub(super) vendor: FakeVendor,
     pub(super) storage: MemoryStorage,
     pub(super) faults: FaultyStorage,
     pub(super) first: RecordingNotifier,
@@ -21,13 +24,14 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) async fn new(engine: impl Engine) -> Self {
-        let (fake, storage) = (FakeBackend::new(), MemoryStorage::new());
+        let (fake, vendor, storage) = (FakeBackend::new(), FakeVendor::new(), MemoryStorage::new());
         let faults = FaultyStorage::new(storage.clone());
         let (first, second) = (RecordingNotifier::new("first"), RecordingNotifier::new("second"));
         let soon = Duration::from_millis(5);
         let media = Mediaflow::builder()
             .engine(engine)
             .with(fake.operations())
+            .with(vendor.operations())
             .storage_with("out", faults.clone())
             .notify(first.clone())
             .notify(second.clone())
@@ -37,7 +41,7 @@ impl Host {
             .start()
             .await
             .expect("start");
-        Self { media, fake, storage, faults, first, second }
+        Self { media, fake, vendor, storage, faults, first, second }
     }
 
     pub(super) async fn kept(&self) -> usize {

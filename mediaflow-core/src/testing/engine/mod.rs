@@ -1,6 +1,7 @@
 mod attempts;
 mod host;
 mod submission;
+mod waiting;
 
 use host::Host;
 
@@ -34,5 +35,16 @@ pub async fn exercise_engine<E: Engine>(make: impl AsyncFn() -> E) {
     attempts::deliveries_are_repeated_with_the_same_id(Host::new(make().await).await).await;
     attempts::lost_deliveries_are_told_elsewhere(Host::new(make().await).await).await;
     submission::a_shutdown_hands_back_what_runs(Host::new(make().await).await).await;
+    waiting::a_waiting_job_holds_no_place(Host::new(make().await).await).await;
+    waiting::an_update_counts_once(Host::new(make().await).await).await;
+    waiting::an_update_that_comes_early_is_kept(Host::new(make().await).await).await;
+    waiting::a_cancelled_job_stops_the_work_elsewhere(Host::new(make().await).await).await;
+    waiting::a_wait_ends_with_its_time(Host::new(make().await).await).await;
+    waiting::a_vendor_that_does_not_call_is_asked(Host::new(make().await).await).await;
+    waiting::groups_wait_by_themselves(Host::new(make().await).await).await;
+    waiting::what_can_not_be_read_is_dropped(Host::new(make().await).await).await;
+    waiting::policies_decide_on_what_fails_elsewhere(Host::new(make().await).await).await;
+    waiting::a_failure_here_begins_nothing_twice_there(Host::new(make().await).await).await;
+    waiting::progress_grows_while_a_job_waits(Host::new(make().await).await).await;
     submission::unknown_names_are_errors(Host::new(make().await).await).await;
 }

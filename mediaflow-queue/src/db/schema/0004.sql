@@ -1,0 +1,36 @@
+-- What has been done of a job of which some waits for work that goes on elsewhere. Its state is 'waiting' meanwhile.
+ALTER TABLE mediaflow_jobs ADD COLUMN checkpoint TEXT;
+
+-- Whether something of it waits, or has waited.
+ALTER TABLE mediaflow_jobs ADD COLUMN waits BIGINT NOT NULL DEFAULT 0;
+
+-- Groups of steps that wait.
+CREATE TABLE mediaflow_waits (
+    job TEXT NOT NULL REFERENCES mediaflow_jobs (id) ON DELETE CASCADE,
+    work TEXT NOT NULL,
+    -- What an update names.
+    key TEXT NOT NULL,
+    body TEXT NOT NULL,
+    -- When it is to be looked at without an update, while its job waits.
+    due BIGINT,
+    -- Going on has failed, and is tried again when it is due.
+    held BIGINT NOT NULL DEFAULT 0,
+    -- Nobody waits for it any more: it is to be stopped.
+    stopping BIGINT NOT NULL DEFAULT 0,
+    tries BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (job, work)
+);
+CREATE UNIQUE INDEX mediaflow_waits_key ON mediaflow_waits (key);
+CREATE INDEX mediaflow_waits_due ON mediaflow_waits (due) WHERE due IS NOT NULL;
+
+-- What was said of work that goes on elsewhere. The body goes when it was heard; the row stays, so that it is not heard
+-- twice.
+CREATE TABLE mediaflow_signals (
+    id {serial},
+    key TEXT NOT NULL,
+    replay_key TEXT NOT NULL UNIQUE,
+    body TEXT,
+    at BIGINT NOT NULL
+);
+CREATE INDEX mediaflow_signals_key ON mediaflow_signals (key, id) WHERE body IS NOT NULL;
+CREATE INDEX mediaflow_signals_at ON mediaflow_signals (at);
