@@ -19,7 +19,7 @@ pub mod prelude {
     pub use mediaflow_core::EventKind::{
         BatchCompleted, DeliveryFailed, DestinationDisabled, JobCancelled, JobCompleted,
         JobCreated, JobFailed, JobProgress, JobStarted, JobWaiting, JobsUnclaimed, OutputReady,
-        StepCompleted, StepFailed,
+        ScheduleMissed, StepCompleted, StepFailed,
     };
     pub use mediaflow_core::geometry::{Fit, Gravity};
     pub use mediaflow_core::notify::notify_fn;

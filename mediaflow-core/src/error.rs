@@ -31,6 +31,12 @@ use crate::wire::wire_enum;
 /// The result of everything that can fail in mediaflow.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 /// What went wrong, where, and what to do about it. Eight bytes wide.
 pub struct Error(Box<Inner>);
 

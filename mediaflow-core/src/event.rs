@@ -82,6 +82,8 @@ wire_enum! {
         DeliveryFailed = "delivery.failed",
         /// Nothing is sent to a destination any more: for days nothing has arrived there.
         DestinationDisabled = "destination.disabled",
+        /// Times of a schedule have passed while nobody was there. The latest is run.
+        ScheduleMissed = "schedule.missed",
         /// Jobs wait for a worker that knows what they need, and for a while none has come.
         JobsUnclaimed = "jobs.unclaimed",
     }
@@ -89,7 +91,7 @@ wire_enum! {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::JobCreated,
         Self::JobStarted,
         Self::JobWaiting,
@@ -103,6 +105,7 @@ impl EventKind {
         Self::BatchCompleted,
         Self::DeliveryFailed,
         Self::DestinationDisabled,
+        Self::ScheduleMissed,
         Self::JobsUnclaimed,
     ];
 
@@ -187,6 +190,15 @@ pub enum EventData {
         /// How many messages were given up.
         dead: u64,
     },
+    /// Which times of a schedule have passed.
+    Missed {
+        /// The schedule.
+        schedule: String,
+        /// How many times; 1,000 stands for that and more.
+        times: u64,
+        /// The first of them.
+        since: Timestamp,
+    },
     /// Which jobs wait for a worker.
     Unclaimed {
         /// What they need and nobody knows: `op:image.resize@2 storage:archive`.
@@ -263,7 +275,9 @@ impl Event {
             EventKind::DeliveryFailed | EventKind::DestinationDisabled => {
                 (Audience::Ops, Severity::Error)
             }
-            EventKind::JobsUnclaimed => (Audience::Ops, Severity::Warning),
+            EventKind::ScheduleMissed | EventKind::JobsUnclaimed => {
+                (Audience::Ops, Severity::Warning)
+            }
             EventKind::Other(_) => (Audience::Ops, Severity::Info),
         };
         Self {

@@ -40,6 +40,7 @@ pub mod plan;
 pub mod planner;
 mod registry;
 pub mod report;
+pub mod schedule;
 mod shutdown;
 pub mod spec;
 pub mod storage;

@@ -12,6 +12,7 @@ use mediaflow_core::media::MediaInfo;
 use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, Terms, notify_fn};
 use mediaflow_core::plan::Estimate;
 use mediaflow_core::report::{BatchReport, JobStatus};
+use mediaflow_core::schedule::{Schedule, Scheduled};
 use mediaflow_core::spec::{JobSpec, Pipeline};
 use mediaflow_core::storage::{FileStorage, MemoryStorage};
 use mediaflow_core::testing::{
@@ -282,6 +283,18 @@ impl Engine for Deaf {
 
     async fn signal(&self, signal: Signal) -> Result<Signalled> {
         self.engine.signal(signal).await
+    }
+
+    async fn schedule(&self, schedule: Schedule) -> Result<()> {
+        self.engine.schedule(schedule).await
+    }
+
+    async fn unschedule(&self, name: &str) -> Result<bool> {
+        self.engine.unschedule(name).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<Scheduled>> {
+        self.engine.schedules().await
     }
 
     async fn pause(&self) -> Result<()> {

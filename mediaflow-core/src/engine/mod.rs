@@ -1,6 +1,6 @@
 //! The contract of engines: who keeps jobs, decides when they run, and keeps events until they have been delivered.
 //!
-//! Uses: error, event, executor, id, notify, outbox, report, shutdown, spec, supervise, time, wait.
+//! Uses: error, event, executor, id, notify, outbox, report, schedule, shutdown, spec, supervise, time, wait.
 
 mod memory;
 mod record;
@@ -17,6 +17,7 @@ use crate::event::Event;
 use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobStatus};
+use crate::schedule::{Schedule, Scheduled};
 pub use crate::shutdown::Shutdown;
 use crate::spec::JobSpec;
 pub use crate::supervise::supervise;
@@ -73,6 +74,25 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The engine's store can not be reached.
     async fn signal(&self, signal: Signal) -> Result<Signalled>;
+
+    /// Submits a job by the clock from now on, under a name that is the schedule's alone: an earlier one of this name is
+    /// replaced, and keeps its next time if it is the same line.
+    ///
+    /// # Errors
+    /// `schedule.cron`, `schedule.zone`; the engine's store can not be reached.
+    async fn schedule(&self, schedule: Schedule) -> Result<()>;
+
+    /// Ends a schedule. Gives false if there is none of this name.
+    ///
+    /// # Errors
+    /// The engine's store can not be reached.
+    async fn unschedule(&self, name: &str) -> Result<bool>;
+
+    /// The schedules, by name.
+    ///
+    /// # Errors
+    /// The engine's store can not be reached.
+    async fn schedules(&self) -> Result<Vec<Scheduled>>;
 
     /// Takes no further jobs from the queue, in any process, until [`Engine::resume`]. Those that run go on, jobs are
     /// still accepted, and notifications go out.

@@ -1,7 +1,7 @@
 //! What a host holds: the builder, the engine's handle, and the handles of its jobs.
 //!
 //! Uses: context, cpu, engine, error, event, executor, http, id, limits, media, notify, planner, registry, report,
-//! shutdown, spec, storage, time, wait.
+//! schedule, shutdown, spec, storage, time, wait.
 
 mod builder;
 mod job;
@@ -22,6 +22,7 @@ use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
 use crate::media::MediaInfo;
 use crate::planner::JobPlan;
+use crate::schedule::{Cron, Schedule, Scheduled};
 use crate::spec::{IntoSpec, JobSpec, Source};
 use crate::wait::{Signal, Signalled};
 use crate::{Error, Result};
@@ -156,6 +157,42 @@ impl Mediaflow {
         let signal = Signal::new(key, update, replay_key);
         signal.check(&self.0.executor.0.limits)?;
         self.0.engine.signal(signal).await
+    }
+
+    /// Submits a job by the clock from now on: `media.schedule("nightly", "0 3 * * *", job)`, in UTC or in the
+    /// [time zone](Cron::in_zone) of the [`Cron`]. Call it at each start: a schedule of this name is replaced, and each of its
+    /// times is run once, by whichever process is first.
+    ///
+    /// # Errors
+    /// `schedule.cron`, `schedule.zone`, `schedule.name`, and those of [`Mediaflow::submit`].
+    pub async fn schedule<C>(
+        &self,
+        name: impl Into<String>,
+        cron: C,
+        job: impl IntoSpec,
+    ) -> Result<()>
+    where
+        C: TryInto<Cron, Error: Into<Error>>,
+    {
+        let cron = cron.try_into().map_err(Into::into)?;
+        let schedule = Schedule::new(name, cron, self.checked(job)?)?;
+        self.0.engine.schedule(schedule).await
+    }
+
+    /// Ends a schedule. Gives false if there is none of this name. What it has submitted goes on.
+    ///
+    /// # Errors
+    /// The engine's store can not be reached.
+    pub async fn unschedule(&self, name: &str) -> Result<bool> {
+        self.0.engine.unschedule(name).await
+    }
+
+    /// The schedules, by name: when each runs next, and what it has submitted last.
+    ///
+    /// # Errors
+    /// The engine's store can not be reached.
+    pub async fn schedules(&self) -> Result<Vec<Scheduled>> {
+        self.0.engine.schedules().await
     }
 
     /// What became of a batch, once all its jobs have ended; `None` before.

@@ -172,6 +172,10 @@ impl Data<'_> {
             EventData::Unclaimed { needs, jobs } => {
                 map.serialize_entry("unclaimed", &json!({ "needs": said(needs), "jobs": jobs }))
             }
+            EventData::Missed { schedule, times, since } => map.serialize_entry(
+                "missed",
+                &json!({ "schedule": said(schedule), "times": times, "since": since }),
+            ),
             EventData::None | _ => Ok(()),
         }
     }

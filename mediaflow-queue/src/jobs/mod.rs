@@ -10,6 +10,7 @@ mod park;
 mod parts;
 mod requeue;
 mod row;
+mod schedule;
 mod start;
 mod status;
 mod submit;
@@ -26,6 +27,7 @@ pub(crate) use parts::{
 };
 pub(crate) use requeue::queue_again;
 pub(crate) use row::ClaimedJob;
+pub(crate) use schedule::{run_due, schedule, schedules, unschedule};
 pub(crate) use start::{Start, start_assembly};
 pub(crate) use status::{batch, recalled, replayable, status};
 pub(crate) use submit::submit_in;

@@ -3,6 +3,7 @@ use futures_util::stream::BoxStream;
 use mediaflow_core::engine::{Engine, Shutdown, Submission, Submitted};
 use mediaflow_core::executor::Executor;
 use mediaflow_core::report::{BatchReport, JobStatus};
+use mediaflow_core::schedule::{Schedule, Scheduled};
 use mediaflow_core::spec::JobSpec;
 use mediaflow_core::wait::{Signal, Signalled};
 use mediaflow_core::{BatchId, Event, JobId, Result};
@@ -39,6 +40,18 @@ impl Engine for Queue {
 
     async fn signal(&self, signal: Signal) -> Result<Signalled> {
         jobs::signal(self.process()?, &signal).await
+    }
+
+    async fn schedule(&self, schedule: Schedule) -> Result<()> {
+        jobs::schedule(self.process()?, &schedule).await
+    }
+
+    async fn unschedule(&self, name: &str) -> Result<bool> {
+        jobs::unschedule(self.process()?, name).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<Scheduled>> {
+        jobs::schedules(self.process()?).await
     }
 
     async fn pause(&self) -> Result<()> {

@@ -22,6 +22,7 @@ pub(crate) async fn parked(process: Arc<Process>, stop: CancellationToken) {
         let turn = async {
             jobs::take_up(&process).await?;
             jobs::wake_due(&process).await?;
+            jobs::run_due(&process).await?;
             jobs::stop_abandoned(&process).await?;
             if looked.is_none_or(|looked| looked.elapsed() >= RARELY) {
                 for_all(&process).await?;

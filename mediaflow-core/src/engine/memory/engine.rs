@@ -14,6 +14,7 @@ use crate::event::Event;
 use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobStatus};
+use crate::schedule::{Schedule, Scheduled};
 use crate::spec::JobSpec;
 use crate::time::{Clock, SystemClock};
 use crate::wait::{Signal, Signalled};
@@ -131,6 +132,21 @@ impl Engine for MemoryEngine {
         let signalled = self.0.lock().signal(signal);
         self.0.work.notify_one();
         Ok(signalled)
+    }
+
+    async fn schedule(&self, schedule: Schedule) -> Result<()> {
+        let now = self.0.clock.now();
+        self.0.lock().schedules.set(schedule, now)?;
+        self.0.work.notify_one();
+        Ok(())
+    }
+
+    async fn unschedule(&self, name: &str) -> Result<bool> {
+        Ok(self.0.lock().schedules.remove(name))
+    }
+
+    async fn schedules(&self) -> Result<Vec<Scheduled>> {
+        Ok(self.0.lock().schedules.all())
     }
 
     async fn pause(&self) -> Result<()> {

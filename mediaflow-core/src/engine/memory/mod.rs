@@ -1,11 +1,12 @@
 //! The engine of tests, scripts and hosts that keep a queue of their own: everything is lost with the process.
 //!
-//! Uses: engine, error, event, executor, id, notify, outbox, report, shutdown, spec, supervise, time, wait.
+//! Uses: engine, error, event, executor, id, notify, outbox, report, schedule, shutdown, spec, supervise, time, wait.
 
 mod engine;
 mod inner;
 mod outbox;
 mod run;
+mod schedules;
 mod state;
 mod waits;
 

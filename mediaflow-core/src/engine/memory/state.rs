@@ -2,6 +2,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::schedules::Schedules;
 use super::waits::Waits;
 use crate::engine::{Next, Record, Submission, Submitted};
 use crate::event::{Event, EventData, EventKind};
@@ -30,6 +31,7 @@ pub(super) struct State {
     ended: VecDeque<JobId>,
     events: VecDeque<Event>,
     waits: Waits,
+    pub(super) schedules: Schedules,
     /// No job is taken while this is set.
     pub(super) paused: bool,
 }
@@ -192,6 +194,7 @@ impl State {
 
     /// Takes the most urgent job that is due.
     pub(super) fn take(&mut self, now: Timestamp) -> Option<Taken> {
+        self.run_schedules(now);
         if self.paused {
             return None;
         }
@@ -220,6 +223,15 @@ impl State {
             checkpoint: record.checkpoint.as_deref().cloned(),
             waits: self.waits.of(job),
         })
+    }
+
+    /// Submits what is due by the clock.
+    fn run_schedules(&mut self, now: Timestamp) {
+        for (schedule, run) in self.schedules.take_due(now) {
+            self.events.extend(schedule.missed(&run, now));
+            let job = self.submit_one(run.spec, None, now);
+            self.schedules.ran(&schedule.name, now, job);
+        }
     }
 
     /// Takes what is said of work that goes on elsewhere.
@@ -274,7 +286,7 @@ impl State {
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         let later = self.later.first_key_value().map(|((due, _), ())| *due);
         let first = later.into_iter().chain(self.waits.next_due()).min();
-        first.filter(|_| !self.paused)
+        first.filter(|_| !self.paused).into_iter().chain(self.schedules.next_due()).min()
     }
 
     pub(super) fn progress(&mut self, job: JobId, done: f32, now: Timestamp) {

@@ -1,5 +1,6 @@
 mod attempts;
 mod host;
+mod schedules;
 mod submission;
 mod waiting;
 
@@ -46,5 +47,6 @@ pub async fn exercise_engine<E: Engine>(make: impl AsyncFn() -> E) {
     waiting::policies_decide_on_what_fails_elsewhere(Host::new(make().await).await).await;
     waiting::a_failure_here_begins_nothing_twice_there(Host::new(make().await).await).await;
     waiting::progress_grows_while_a_job_waits(Host::new(make().await).await).await;
+    schedules::a_schedule_runs_by_the_clock(Host::new(make().await).await).await;
     submission::unknown_names_are_errors(Host::new(make().await).await).await;
 }

@@ -23,6 +23,15 @@ CREATE TABLE mediaflow_waits (
 CREATE UNIQUE INDEX mediaflow_waits_key ON mediaflow_waits (key);
 CREATE INDEX mediaflow_waits_due ON mediaflow_waits (due) WHERE due IS NOT NULL;
 
+-- Jobs that are submitted by the clock.
+CREATE TABLE mediaflow_schedules (
+    name TEXT PRIMARY KEY,
+    body TEXT NOT NULL,
+    next_at BIGINT NOT NULL,
+    last_at BIGINT,
+    last_job TEXT
+);
+
 -- What was said of work that goes on elsewhere. The body goes when it was heard; the row stays, so that it is not heard
 -- twice.
 CREATE TABLE mediaflow_signals (
