@@ -8,16 +8,19 @@ use std::time::Duration;
 
 use database::{Database, many, shut, work};
 use mediaflow_core::report::JobState;
-use mediaflow_core::spec::{IntoSpec as _, JobSpec, Pipeline};
+use mediaflow_core::spec::{IntoSpec as _, JobOptions, JobSpec, Pipeline};
 use mediaflow_core::storage::MemoryStorage;
-use mediaflow_core::testing::{Behaviour, FakeBackend, FakeWork, ManualClock, dot, soon};
-use mediaflow_core::{Builder, Mediaflow};
+use mediaflow_core::testing::{
+    Behaviour, FakeBackend, FakeWork, ManualClock, ScriptedNotifier, dot, soon,
+};
+use mediaflow_core::{Builder, EventKind, Mediaflow};
 use mediaflow_queue::Queue;
 
 on_both! {
     what_nobody_knows_harms_nothing_else
     parts_are_left_to_those_who_know
     a_storage_is_needed_too
+    a_channel_is_needed_too
     what_nobody_knows_is_told_once
     parts_that_nobody_knows_are_told_too
     what_waits_for_workers_that_are_gone_is_for_others
@@ -94,6 +97,23 @@ async fn a_storage_is_needed_too(database: Database) {
     database.until(PARKED, 1).await;
     let with = archive().start().await.unwrap();
     assert_eq!(soon("success", job.done()).await.unwrap().attempts, 1);
+    for media in [client, without, with] {
+        shut(media).await;
+    }
+}
+
+async fn a_channel_is_needed_too(database: Database) {
+    let fake = FakeBackend::new();
+    let hooks = ScriptedNotifier::new([EventKind::JobCompleted]);
+    let telling = || knowing(database.queue(), &fake).notify(hooks.clone());
+    let client = telling().submit_only().start().await.unwrap();
+    let without = knowing(database.queue(), &fake).start().await.unwrap();
+    let told = work("told").with_options(JobOptions::new().notify("hooks", "a"));
+    let job = client.submit(told).await.unwrap();
+    database.until(PARKED, 1).await;
+    let with = telling().start().await.unwrap();
+    assert_eq!(soon("success", job.done()).await.unwrap().attempts, 1);
+    assert_eq!(hooks.told(1).await.remove(0).to, "a");
     for media in [client, without, with] {
         shut(media).await;
     }
