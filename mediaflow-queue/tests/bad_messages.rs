@@ -12,9 +12,12 @@ use database::{Database, builder, shut, work};
 use mediaflow_core::event::EventData;
 use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::notify::{Recipient, Recipients};
+use mediaflow_core::report::JobState;
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::MemoryStorage;
-use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier as Hooks, soon};
+use mediaflow_core::testing::{
+    Act, Behaviour, FakeBackend, ManualClock, ScriptedNotifier as Hooks, soon,
+};
 use mediaflow_core::{
     Builder, Clock as _, Error, Event, EventKind, Mediaflow, NotifyError, Result, async_trait,
 };
@@ -27,6 +30,7 @@ on_both! {
     what_a_receiver_calls_a_message_is_any_text
     what_was_given_up_is_sent_again_after_its_job_is_gone
     a_batch_waits_for_whoever_tells_of_it
+    a_batch_ends_whatever_the_reports_of_its_jobs_say
     what_a_dispatcher_held_that_has_died_is_sent_again
     an_outcome_that_can_not_be_written_stops_no_other
 }
@@ -175,6 +179,33 @@ async fn a_batch_waits_for_whoever_tells_of_it(database: Database) {
     retained(&database).await;
     directory.0.store(true, Ordering::SeqCst);
     turn(&clock, "the end of the batch", async || !hooks.of("a").is_empty()).await;
+    shut(media).await;
+}
+
+/// A report may be of a newer build.
+async fn a_batch_ends_whatever_the_reports_of_its_jobs_say(database: Database) {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let (fake, hooks) = (FakeBackend::new(), Hooks::new([EventKind::BatchCompleted]));
+    fake.script("last", [Behaviour::Block]);
+    let media = builder(database.queue(), &fake)
+        .storage_with("out", MemoryStorage::new())
+        .notify(hooks.clone())
+        .start()
+        .await
+        .unwrap();
+    let batch = media.eager([work("first"), work("last")]).await.unwrap();
+    fake.begun("last", 1).await;
+    let ended = "SELECT count(*) FROM mediaflow_jobs WHERE ended_at IS NOT NULL";
+    database.until(ended, 1).await;
+    let newer = "UPDATE mediaflow_jobs SET report = '{\"outcome\":{}}' WHERE ended_at IS NOT NULL";
+    assert_eq!(database.run(newer).await, 1);
+    fake.release();
+    let last = batch.jobs().nth(1).unwrap();
+    let status = soon("end", last.ended()).await.unwrap();
+    assert_eq!((status.state, status.attempts), (JobState::Succeeded, 1));
+    let told = hooks.told(1).await.remove(0);
+    let EventData::Batch(summary) = told.event.data else { panic!("{told:?}") };
+    assert_eq!((summary.state, summary.jobs()), (JobState::Succeeded, 2));
     shut(media).await;
 }
 
