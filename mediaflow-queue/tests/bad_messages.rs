@@ -31,6 +31,7 @@ on_both! {
     what_was_given_up_is_sent_again_after_its_job_is_gone
     a_batch_waits_for_whoever_tells_of_it
     a_batch_ends_whatever_the_reports_of_its_jobs_say
+    a_channel_that_stays_away_keeps_no_job_for_ever
     what_a_dispatcher_held_that_has_died_is_sent_again
     an_outcome_that_can_not_be_written_stops_no_other
 }
@@ -206,6 +207,28 @@ async fn a_batch_ends_whatever_the_reports_of_its_jobs_say(database: Database) {
     let told = hooks.told(1).await.remove(0);
     let EventData::Batch(summary) = told.event.data else { panic!("{told:?}") };
     assert_eq!((summary.state, summary.jobs()), (JobState::Succeeded, 2));
+    shut(media).await;
+}
+
+async fn a_channel_that_stays_away_keeps_no_job_for_ever(database: Database) {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let clock = ManualClock::new();
+    let hooks = Hooks::new([EventKind::JobCompleted]);
+    let queue = database.queue().retention(HOUR);
+    let media = host(queue, &clock).notify(hooks.clone()).start().await.unwrap();
+    // Another process has it, and is not there at the moment.
+    database.run("INSERT INTO mediaflow_channels VALUES ('away', 9999999999999)").await;
+    let job = media.submit(work("done")).await.unwrap();
+    soon("end", job.done()).await.unwrap();
+    hooks.told(1).await;
+    database.until("SELECT count(*) FROM mediaflow_messages WHERE state = 'delivered'", 1).await;
+    clock.advance(2 * HOUR);
+    retained(&database).await;
+    assert_eq!(database.int("SELECT count(*) FROM mediaflow_jobs").await, 1, "it may come back");
+    clock.advance(24 * HOUR);
+    for table in ["mediaflow_jobs", "mediaflow_events", "mediaflow_unrouted"] {
+        database.until(&format!("SELECT count(*) FROM {table}"), 0).await;
+    }
     shut(media).await;
 }
 
