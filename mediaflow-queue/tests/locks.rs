@@ -11,6 +11,7 @@ use mediaflow_core::report::JobState;
 use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Behaviour, FakeBackend, soon};
+use sqlx::AssertSqlSafe;
 
 on_both! {
     crossed_batches_do_not_wait_for_one_another
@@ -143,5 +144,42 @@ async fn whoever_needs_a_key_that_is_held_open_does_not_wait_for_ever() {
     assert_eq!(error.code(), "queue.conflict");
     host.rollback().await.unwrap();
     media.submit(keyed("held")).await.unwrap();
+    shut(media).await;
+}
+
+/// Two ends of the same batches would wait for one another otherwise. On SQLite there is one writer at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_batch_holds_none_of_the_later_ones() {
+    let database = Database::postgres("whoever_waits_for_a_batch").await;
+    let Database::Postgres { pool, .. } = &database else { panic!("a server") };
+    let fake = FakeBackend::new();
+    fake.script("shared", [Behaviour::Block]);
+    let media = builder(database.queue(), &fake).storage_with("out", MemoryStorage::new());
+    let media = media.start().await.unwrap();
+    let mut batches = Vec::new();
+    for _ in 0..8 {
+        batches.push(media.eager([keyed("shared")]).await.unwrap());
+    }
+    soon("beginning", fake.begun("shared", 1)).await;
+    // They are found in another order than that of their ids.
+    let turned = "WITH taken AS (DELETE FROM mediaflow_batch_jobs RETURNING *)
+                  INSERT INTO mediaflow_batch_jobs SELECT * FROM taken ORDER BY batch DESC";
+    assert_eq!(database.run(turned).await, 8);
+
+    let mut host = pool.begin().await.unwrap();
+    let first = batches.iter().map(|batch| batch.id()).min().unwrap();
+    let hold = format!("SELECT 1 FROM mediaflow_batches WHERE id = '{first}' FOR UPDATE");
+    sqlx::query(AssertSqlSafe(hold)).execute(&mut *host).await.unwrap();
+    fake.release();
+    let waits = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    database.until(waits, 1).await;
+    let later = "SELECT 1 FROM mediaflow_batches FOR UPDATE NOWAIT";
+    let free = sqlx::query(later).execute(&mut *host).await.expect("the later ones are free");
+    assert_eq!(free.rows_affected(), 8);
+    host.rollback().await.unwrap();
+    for batch in batches {
+        assert_eq!(soon("batch", batch.done()).await.unwrap().state, JobState::Succeeded);
+    }
     shut(media).await;
 }
