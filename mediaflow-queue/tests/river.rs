@@ -348,3 +348,31 @@ async fn a_hosts_transaction_finds_rivers_tables_whatever_its_search_path() {
     assert_eq!(soon("end", media.job(job).ended()).await.unwrap().state, JobState::Succeeded);
     shut(media).await;
 }
+
+/// The leader may be of an older build, which does not know what a newer one has queued.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_newer_build_works_on_for_hours_is_left_to_it() {
+    let database = postgres("a_newer_build_at_work").await;
+    shut(start(database.queue()).await).await;
+    database.register_dead("newer").await;
+    database
+        .run("UPDATE mediaflow_workers SET beat_at = CAST(extract(epoch FROM now()) * 1000 AS BIGINT)")
+        .await;
+    for (kind, time) in [("mediaflow.invented", "3 hours"), ("mediaflow.forgotten", "20 years")] {
+        database
+            .run(&format!(
+                "INSERT INTO river_job (state, kind, queue, args, attempt, max_attempts, attempted_at, attempted_by)
+                 VALUES ('running', '{kind}', 'mediaflow_image', '{{}}', 1, 5, now() - interval '{time}', ARRAY['newer'])"
+            ))
+            .await;
+    }
+    // The worker counts as alive for longer than this takes.
+    let media = start(database.queue().lease(Duration::from_secs(600))).await;
+    let runs = |kind: &str| {
+        format!("SELECT count(*) FROM river_job WHERE kind = '{kind}' AND state = 'running'")
+    };
+    // The leader has looked for what is stuck.
+    database.until(&runs("mediaflow.forgotten"), 0).await;
+    assert_eq!(database.int(&runs("mediaflow.invented")).await, 1);
+    shut(media).await;
+}
