@@ -17,6 +17,7 @@ use mediaflow_core::spec::{JobSpec, Pipeline};
 use mediaflow_core::storage::{FileStorage, MemoryStorage};
 use mediaflow_core::testing::{
     self, Behaviour, FakeBackend, FakeWork, FaultyStorage, ManualClock, RecordingNotifier,
+    ScriptedNotifier,
 };
 use mediaflow_core::wait::{Signal, Signalled};
 use mediaflow_core::{
@@ -174,6 +175,38 @@ async fn a_panic_in_a_notifiers_terms_silences_nobody() {
         testing::soon(&format!("message, with a panic at {panics_at}"), all_told()).await;
         media.shutdown(Duration::from_secs(5)).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_batch_that_runs_is_not_forgotten() {
+    let (fake, told) = (FakeBackend::new(), ScriptedNotifier::new([EventKind::BatchCompleted]));
+    fake.script("slow", [Behaviour::Block]);
+    let media = Mediaflow::builder()
+        .storage("out", "memory:")
+        .with(fake.operations())
+        .notify(told.clone())
+        .start()
+        .await
+        .unwrap();
+    let work = |name: &str| {
+        let pipeline = Pipeline::from(testing::dot())
+            .output(format!("out/{name}.gif"), |dot| dot.then(FakeWork::new(name)));
+        pipeline.build().unwrap()
+    };
+    let batch = media.eager([work("quick"), work("slow")]).await.unwrap();
+    let quick = batch.jobs().next().unwrap();
+    quick.done().await.unwrap();
+    fake.begun("slow", 1).await;
+    // More jobs end meanwhile than are remembered.
+    media.pause().await.unwrap();
+    for _ in 0..=MemoryEngine::HISTORY {
+        media.submit(work("other")).await.unwrap().cancel().await.unwrap();
+    }
+    fake.release();
+    let report = testing::soon("the end of the batch", batch.done()).await.unwrap();
+    assert_eq!(report.jobs.iter().map(|job| job.job).next(), Some(quick.id()));
+    assert_eq!(told.told(1).await[0].event.batch, Some(batch.id()));
+    media.shutdown(Duration::from_secs(5)).await.unwrap();
 }
 
 #[tokio::test]

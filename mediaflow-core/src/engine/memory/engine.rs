@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
@@ -51,11 +51,11 @@ impl MemoryEngine {
     /// Empty, with this clock and room for `queue` waiting jobs.
     #[must_use]
     pub fn with(clock: Arc<dyn Clock>, queue: usize) -> Self {
-        let events = broadcast::channel(Self::BEHIND).0;
+        let (state, events) = (Arc::default(), broadcast::channel(Self::BEHIND).0);
         Self(Arc::new(Inner {
-            state: Mutex::default(),
+            outbox: Arc::new(Outbox::new(events.clone(), Arc::clone(&state))),
+            state,
             work: Notify::new(),
-            outbox: Arc::new(Outbox::new(events.clone())),
             events,
             clock,
             queue,

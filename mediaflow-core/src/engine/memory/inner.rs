@@ -9,7 +9,7 @@ use crate::time::Clock;
 
 /// What an engine in memory consists of.
 pub(super) struct Inner {
-    pub(super) state: Mutex<State>,
+    pub(super) state: Arc<Mutex<State>>,
     /// Wakes the loop that takes jobs.
     pub(super) work: Notify,
     pub(super) outbox: Arc<Outbox>,

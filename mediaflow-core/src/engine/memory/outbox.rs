@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{Notify, broadcast};
 
+use super::state::State;
 use crate::event::{DeliveryFailure, Event};
 use crate::executor::{DeliveryPolicy, Executor};
 use crate::notify::{Address, Message, Thread};
@@ -23,6 +24,8 @@ pub(super) struct Outbox {
     changed: Notify,
     executor: OnceLock<Executor>,
     readers: broadcast::Sender<Event>,
+    /// The jobs: what is told of a batch may want their reports.
+    state: Arc<Mutex<State>>,
 }
 
 /// What is asked of each channel.
@@ -53,13 +56,14 @@ struct Row {
 }
 
 impl Outbox {
-    pub(super) fn new(readers: broadcast::Sender<Event>) -> Self {
+    pub(super) fn new(readers: broadcast::Sender<Event>, state: Arc<Mutex<State>>) -> Self {
         Self {
             order: Mutex::default(),
             tables: Mutex::default(),
             changed: Notify::new(),
             executor: OnceLock::new(),
             readers,
+            state,
         }
     }
 
@@ -175,6 +179,10 @@ impl OutboxStore for Outbox {
             }
             events
         };
+        for (request, claimed) in exchange.claims.iter().zip(&mut exchanged.claimed) {
+            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.add_reports(claimed, request.reports);
+        }
         self.accept(|| events);
         Ok(exchanged)
     }

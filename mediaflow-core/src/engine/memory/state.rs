@@ -10,6 +10,7 @@ use crate::executor::{
     Attempt, Checkpoint, Finished, GroupWait, Journal, KnownWait, Observer, RetryPolicy, Suspended,
 };
 use crate::id::{BatchId, JobId};
+use crate::outbox::Claimed;
 use crate::report::{BatchReport, JobState, JobStatus};
 use crate::spec::JobSpec;
 use crate::wait::{Signal, Signalled};
@@ -43,6 +44,10 @@ struct Entry {
     running: Option<CancellationToken>,
     /// The number of the last attempt.
     fence: u64,
+    /// The batches that it is in.
+    batches: Vec<BatchId>,
+    /// It is old enough to be forgotten, but a batch that it is in has not ended.
+    kept: bool,
 }
 
 struct Batch {
@@ -94,6 +99,12 @@ impl State {
                     left += 1;
                 }
             }
+            for job in &jobs {
+                let entry = self.jobs.get_mut(job);
+                if let Some(entry) = entry.filter(|entry| entry.batches.last() != Some(&batch)) {
+                    entry.batches.push(batch);
+                }
+            }
             self.batches.insert(batch, Batch { jobs: jobs.clone(), left });
             // All of it may have been done before, under the same idempotency keys.
             self.end_batch(batch, now);
@@ -140,7 +151,7 @@ impl State {
             Some(due) => self.later.insert((due, id), ()),
             None => self.ready.insert((Reverse(options.priority), id), ()),
         };
-        self.jobs.insert(id, Entry { record, running: None, fence: 0 });
+        self.jobs.insert(id, Entry::new(record));
         id
     }
 
@@ -163,6 +174,18 @@ impl State {
             .map(|job| self.jobs.get(job).and_then(|entry| entry.record.report.clone()))
             .collect();
         Ok(reports.map(|reports| BatchReport::new(batch, reports)))
+    }
+
+    /// Gives messages about batches reports of single jobs: as many as are wanted, those that failed first.
+    pub(super) fn add_reports(&self, claimed: &mut [Claimed], most: usize) {
+        for message in claimed.iter_mut().filter_map(|claimed| claimed.message.as_mut().ok()) {
+            let event = message.event();
+            let (Some(batch), None, 1..) = (event.batch, event.job, most) else { continue };
+            let Ok(Some(mut report)) = self.batch(batch) else { continue };
+            report.jobs.sort_by_key(|job| job.state != JobState::Failed);
+            report.jobs.truncate(most);
+            message.reports = report.jobs;
+        }
     }
 
     pub(super) fn cancel(&mut self, job: JobId, now: Timestamp) -> Result<()> {
@@ -373,23 +396,43 @@ impl State {
             EventData::Batch(Box::new(report.summary())),
         );
         self.events.push_back(event.about_batch(batch, &options));
+        // What was kept for it can be forgotten.
+        for report in report.jobs {
+            if let Some(entry) = self.jobs.get_mut(&report.job)
+                && std::mem::take(&mut entry.kept)
+            {
+                self.ended.push_back(report.job);
+            }
+        }
     }
 
-    /// Drops the oldest ended jobs. A batch goes with the first of its jobs that goes.
+    /// Drops the oldest ended jobs, but those of batches that have not ended. A batch goes with the first of its jobs that
+    /// goes.
     fn forget(&mut self) {
         while self.ended.len() > Self::HISTORY {
-            let Some(entry) = self.ended.pop_front().and_then(|job| self.jobs.remove(&job)) else {
+            let Some(job) = self.ended.pop_front() else { return };
+            let Some(entry) = self.jobs.get_mut(&job) else { continue };
+            let waits = |batch| self.batches.get(batch).is_some_and(|batch| batch.left > 0);
+            if entry.batches.iter().any(waits) {
+                entry.kept = true;
                 continue;
-            };
+            }
+            let Some(entry) = self.jobs.remove(&job) else { continue };
             if let Some(key) = &entry.record.spec.options.idempotency_key
                 && self.keys.get(key).is_some_and(|known| known.job == entry.record.id)
             {
                 self.keys.remove(key);
             }
-            if let Some(batch) = entry.record.batch {
-                self.batches.remove(&batch);
+            for batch in &entry.batches {
+                self.batches.remove(batch);
             }
         }
+    }
+}
+
+impl Entry {
+    fn new(record: Record) -> Self {
+        Self { record, running: None, fence: 0, batches: Vec::new(), kept: false }
     }
 }
 

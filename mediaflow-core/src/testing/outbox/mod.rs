@@ -1,9 +1,13 @@
+mod batches;
 mod recipients;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use batches::{
+    a_batch_comes_with_as_many_reports_as_its_channel_wants, a_batch_is_told_in_numbers,
+    a_batch_of_a_job_that_another_one_has_is_told, a_large_batch_is_told_in_few_words,
+};
 use recipients::{
     a_directory_that_does_not_answer_holds_up_nobody_else,
     a_notifier_that_panics_over_an_event_is_asked_again,
@@ -19,7 +23,7 @@ use crate::executor::DeliveryPolicy;
 use crate::notify::{NotifyError, RateLimit, Scope, Terms};
 use crate::spec::{IntoSpec, JobOptions, JobSpec, Pipeline};
 use crate::storage::MemoryStorage;
-use crate::{Builder, Clock as _, Error, JobId, Mediaflow};
+use crate::{Builder, Clock as _, JobId, Mediaflow};
 
 /// The conformance suite of an engine's outbox: `make` gives a new, empty engine each time, on this clock.
 ///
@@ -51,6 +55,8 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         terms_of_a_channel_are_kept
         a_thread_goes_on
         a_batch_is_told_in_numbers
+        a_large_batch_is_told_in_few_words
+        a_batch_comes_with_as_many_reports_as_its_channel_wants
         a_batch_of_a_job_that_another_one_has_is_told
     }
 }
@@ -354,56 +360,5 @@ async fn terms_of_a_channel_are_kept<E: Engine>(host: Host<E>) {
     let told = running.until("a/slow", 4, SECOND).await;
     assert!(told.windows(2).all(|pair| pair[1].at.since(pair[0].at) >= 9 * SECOND), "{told:?}");
     assert_eq!(running.hooks.of("a/other").len(), 1, "its own rate");
-    running.done().await;
-}
-
-async fn a_batch_is_told_in_numbers<E: Engine>(host: Host<E>) {
-    let hooks = ScriptedNotifier::new([EventKind::BatchCompleted]);
-    let wrong = crate::Failure::from(&Error::input("fake.wrong", "it is wrong"));
-    host.fake.script("b", [super::Behaviour::Fail(wrong)]);
-    let running = host.start(hooks).await;
-    let options = JobOptions::new().notify("hooks", "a/secret");
-    let specs = ["a", "b", "c"].map(|name| spec(name).with_options(options.clone()));
-    let mut events = running.media.events();
-    let batch = running.media.eager(specs).await.expect("submit");
-    let jobs: Vec<_> = batch.jobs().map(|job| job.id()).collect();
-    let told = running.hooks.told(1).await.remove(0);
-    assert_eq!(told.to, "a/secret", "the targets of its first job");
-    let EventData::Batch(summary) = &told.event.data else { panic!("{told:?}") };
-    let counts: Vec<_> = summary.counts.iter().map(|(state, n)| (state.as_str(), *n)).collect();
-    assert_eq!(counts, [("failed", 1), ("succeeded", 2)]);
-    assert_eq!((&summary.named, summary.jobs()), (&jobs, 3));
-    let failures: Vec<_> = summary.failures.iter().map(|f| (f.job, f.code.as_str())).collect();
-    assert_eq!(failures, [(jobs[1], "fake.wrong")]);
-    let shown = serde_json::to_string(&told.event).expect("JSON");
-    assert!(!shown.contains("secret"), "an address in what is sent: {shown}");
-    while let Some(event) = soon("event", events.next()).await {
-        let shown = serde_json::to_string(&event).expect("JSON");
-        assert!(!shown.contains("secret"), "an address in {shown}");
-        if event.kind == EventKind::BatchCompleted {
-            break;
-        }
-    }
-    running.done().await;
-}
-
-async fn a_batch_of_a_job_that_another_one_has_is_told<E: Engine>(host: Host<E>) {
-    let hooks = ScriptedNotifier::new([EventKind::BatchCompleted]);
-    host.fake.script("shared", [super::Behaviour::Block]);
-    let fake = host.fake.clone();
-    let running = host.start(hooks).await;
-    let keyed = || spec("shared").with_options(JobOptions::new().idempotency_key("k"));
-    let first = running.media.submit(keyed()).await.expect("submit");
-    fake.begun("shared", 1).await;
-    let batches = [
-        running.media.eager([keyed(), spec("other")]).await.expect("submit").id(),
-        running.media.eager([keyed(), keyed()]).await.expect("submit").id(),
-    ];
-    fake.release();
-    soon("end", first.done()).await.expect("success");
-    let told = running.hooks.told(2).await;
-    let mut of: Vec<_> = told.iter().filter_map(|told| told.event.batch).collect();
-    of.sort();
-    assert_eq!(of, batches);
     running.done().await;
 }
