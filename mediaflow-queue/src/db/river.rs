@@ -195,6 +195,23 @@ impl Db {
         self.row(AssertSqlSafe(find), values![image, video]).await.map(|paused| paused.is_some())
     }
 
+    /// Makes available what is due by the database's clock. River's leader sees to that too, by the clock of its machine.
+    /// Gives the number.
+    pub(crate) async fn release_due(&self) -> Result<u64> {
+        if self.file().is_some() {
+            return Ok(0); // There is one clock.
+        }
+        let jobs = self.river_name("river_job");
+        let release = format!(
+            "UPDATE {jobs} SET state = 'available' WHERE id IN (
+                 SELECT id FROM {jobs}
+                 WHERE state IN ('retryable', 'scheduled') AND priority >= 0 AND queue IS NOT NULL AND scheduled_at <= now()
+                 ORDER BY priority, scheduled_at, id LIMIT 1000{})",
+            self.skip_locked()
+        );
+        self.run(AssertSqlSafe(release), &[]).await
+    }
+
     /// What is held by workers, or by this one, in River's rows or ours: `river`, `worker`.
     pub(crate) async fn claims(&self, of: Option<&str>) -> Result<Vec<Row>> {
         let holder = self.holder();
@@ -348,6 +365,36 @@ impl Tx<'_, '_> {
             requeued.push(Requeued { old, new, part });
         }
         Ok(requeued)
+    }
+
+    /// Puts what this process runs back into the queue that it came from, under a new number, to wait until it is due: what
+    /// River itself lets wait is due by the clock of the worker's machine. Gives nothing if it is left to River, which has been
+    /// asked to cancel it, or does not know it any more.
+    pub(crate) async fn put_back(
+        &mut self,
+        db: &Db,
+        river: i64,
+        due: Timestamp,
+        waits: bool,
+    ) -> Result<Option<i64>> {
+        let time = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "strftime('%Y-%m-%d %H:%M:%f', $2 / 1000.0, 'unixepoch')",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "to_timestamp($2 / 1000.0)",
+        };
+        let (jobs, state) =
+            (db.river_name("river_job"), if waits { "scheduled" } else { "available" });
+        let again = format!(
+            "INSERT INTO {jobs} (args, kind, max_attempts, priority, queue, tags, scheduled_at, state)
+             SELECT args, kind, max_attempts, priority, queue, tags, {time}, '{state}' FROM {jobs}
+             WHERE id = $1 AND state = 'running' AND metadata ->> 'cancel_attempted_at' IS NULL RETURNING id"
+        );
+        let Some(new) = self.row(AssertSqlSafe(again), values![river, due]).await? else {
+            return Ok(None);
+        };
+        self.complete(db, &[river]).await?;
+        new.int("id").map(Some)
     }
 
     /// Takes from a queue what waits there: River's numbers, and the parts among them.

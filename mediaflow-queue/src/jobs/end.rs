@@ -174,22 +174,22 @@ pub(super) async fn batch_ended(
     Ok(event.about_batch(batch, &options))
 }
 
-/// Puts a job back into the queue after an attempt that failed; it is due after a wait that River keeps.
+/// Puts a job back into the queue after an attempt that failed. Gives false if that is left to River, as [`Tx::put_back`] says.
 pub(crate) async fn retry(
     process: &Process,
     claimed: &ClaimedJob,
     due: Timestamp,
     events: Vec<Event>,
-) -> Result<()> {
+) -> Result<bool> {
     requeue(process, claimed, due, events, claimed.record.attempts).await
 }
 
-/// Puts a job back into the queue as if the attempt had not been.
+/// Puts a job back into the queue as if the attempt had not been. As [`retry`].
 pub(crate) async fn give_back(
     process: &Process,
     claimed: &ClaimedJob,
     events: Vec<Event>,
-) -> Result<()> {
+) -> Result<bool> {
     requeue(process, claimed, process.now(), events, claimed.record.attempts.saturating_sub(1))
         .await
 }
@@ -200,24 +200,32 @@ async fn requeue(
     due: Timestamp,
     events: Vec<Event>,
     attempts: u32,
-) -> Result<()> {
+) -> Result<bool> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let back = tx
-        .run(
-            "UPDATE mediaflow_jobs SET state = CASE WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END,
-             worker = NULL, progress = $3, failure = $4, due = $5, attempts = $6
-             WHERE id = $1 AND fence = $2 AND ended_at IS NULL",
-            values![claimed.record.id, claimed.fence, claimed.record.progress, claimed.failure()?, due, attempts],
-        )
-        .await?;
-    counts(back, claimed.record.id)?;
+    let back = "UPDATE mediaflow_jobs SET state = CASE WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END,
+                worker = NULL, progress = $3, failure = $4, due = $5, attempts = $6
+                WHERE id = $1 AND fence = $2 AND ended_at IS NULL RETURNING river";
+    let (job, failure) = (claimed.record.id, claimed.failure()?);
+    let row = tx
+        .row(back, values![job, claimed.fence, claimed.record.progress, failure, due, attempts])
+        .await?
+        .ok_or_else(|| fenced(job))?;
+    if row.int("river")? != claimed.river {
+        // It was put back, and the answer was lost.
+        return Ok(true);
+    }
+    let waits = due > process.now();
+    let again = tx.put_back(&process.db, claimed.river, due, waits).await?;
+    if let Some(river) = again {
+        tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river]).await?;
+    }
     events::record(process, &mut tx, &events).await?;
     failpoint("retry.row");
     transaction.commit().await?;
     failpoint("retry.commit");
     process.committed(events);
-    Ok(())
+    Ok(again.is_some())
 }
 
 /// Whether an attempt still counts, and whether somebody has asked for the end of its job.

@@ -1,5 +1,7 @@
 //! A job that was split: parts that any worker takes, and an assembly that runs when the last one is done.
 
+use std::time::Duration;
+
 use mediaflow_core::executor::{PartResult, PartSpec};
 use mediaflow_core::report::JobState;
 use mediaflow_core::{Error, Event, JobId, Result};
@@ -202,24 +204,30 @@ pub(crate) async fn part_progress(
     Ok(true)
 }
 
-/// Puts a part back into the queue: after a failed attempt, or as if the attempt had not been.
+/// Puts a part back into the queue: after a failed attempt, or as if the attempt had not been. Gives false if that is left to
+/// River, as [`Tx::put_back`] says.
 pub(crate) async fn part_retry(
     process: &Process,
     part: &ClaimedPart,
-    counted: bool,
-    failure: Option<&Error>,
-) -> Result<()> {
-    let attempts = if counted { part.attempts } else { part.attempts.saturating_sub(1) };
-    let failure = failure.map(|e| to_json(&mediaflow_core::Failure::from(e))).transpose()?;
-    let back = process
-        .db
-        .run(
-            "UPDATE mediaflow_parts SET state = 'queued', worker = NULL, attempts = $4, failure = $5
-             WHERE job = $1 AND number = $2 AND fence = $3 AND state = 'running'",
-            values![part.job.record.id, part.spec.number, part.fence, attempts, failure],
-        )
-        .await?;
-    counts(back, part.job.record.id)
+    failure: Option<(&Error, Duration)>,
+) -> Result<bool> {
+    let attempts = part.attempts.saturating_sub(u32::from(failure.is_none()));
+    let (now, wait) = (process.now(), failure.map(|(_, wait)| wait).unwrap_or_default());
+    let failure = failure.map(|(e, _)| to_json(&mediaflow_core::Failure::from(e))).transpose()?;
+    let (job, number) = (part.job.record.id, part.spec.number);
+    let mut transaction = process.db.begin().await?;
+    let mut tx = transaction.tx();
+    let back =
+        "UPDATE mediaflow_parts SET state = 'queued', worker = NULL, attempts = $4, failure = $5
+                WHERE job = $1 AND number = $2 AND fence = $3 AND state = 'running'";
+    counts(tx.run(back, values![job, number, part.fence, attempts, failure]).await?, job)?;
+    let again = tx.put_back(&process.db, part.river, now.plus(wait), !wait.is_zero()).await?;
+    if let Some(river) = again {
+        let follow = "UPDATE mediaflow_parts SET river = $3 WHERE job = $1 AND number = $2";
+        tx.run(follow, values![job, number, river]).await?;
+    }
+    transaction.commit().await?;
+    Ok(again.is_some())
 }
 
 /// Ends a job because one of its parts can not be made, or was cancelled.

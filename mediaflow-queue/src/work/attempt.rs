@@ -13,7 +13,7 @@ use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
-use super::outcome::{LATER, Outcome, outcome};
+use super::outcome::{LATER, Outcome, outcome, put_back};
 use super::progress::ProgressWriter;
 use crate::db::JobTask;
 use crate::failpoint::failpoint;
@@ -195,7 +195,7 @@ pub(super) async fn failed(
             let back =
                 process.patiently(move || jobs::give_back(process, claimed, events.clone())).await;
             // River makes it available again when it hears that the work was interrupted.
-            return outcome(back, WorkOutcome::Complete).and(Err(WorkCancelled));
+            return outcome(back.map(drop), WorkOutcome::Complete).and(Err(WorkCancelled));
         }
         // Cancelled through River itself: an operator in River UI.
         claimed.record.cancelled = true;
@@ -206,7 +206,7 @@ pub(super) async fn failed(
             let (claimed, events, due) = (&*claimed, &events, process.now().plus(wait));
             let back =
                 process.patiently(move || jobs::retry(process, claimed, due, events.clone())).await;
-            outcome(back, WorkOutcome::Snooze(wait))
+            put_back(back, wait)
         }
         Next::End(state) => {
             events.extend(claimed.record.end(state, None, process.now()));

@@ -23,3 +23,10 @@ pub(super) fn outcome(written: Result<()>, outcome: WorkOutcome) -> Outcome {
         }
     }
 }
+
+/// What River is told after something was put back into its queue, or was left to River to let wait.
+pub(super) fn put_back(again: Result<bool>, wait: Duration) -> Outcome {
+    let done = again.as_ref().is_ok_and(|again| *again);
+    let then = if done { WorkOutcome::Complete } else { WorkOutcome::Snooze(wait) };
+    outcome(again.map(drop), then)
+}

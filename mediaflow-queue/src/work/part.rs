@@ -8,7 +8,7 @@ use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tracing::Instrument as _;
 
 use super::attempt::{Recollection, Working, isolated, unreadable};
-use super::outcome::{Outcome, outcome};
+use super::outcome::{Outcome, outcome, put_back};
 use super::progress::ProgressWriter;
 use crate::db::PartTask;
 use crate::failpoint::failpoint;
@@ -77,9 +77,8 @@ async fn failed(process: &Process, part: &ClaimedPart, error: &Error, events: &[
     record.attempts = part.attempts;
     if error.kind() == ErrorKind::Cancelled {
         if process.halting() {
-            let back =
-                process.patiently(move || jobs::part_retry(process, part, false, None)).await;
-            return outcome(back, WorkOutcome::Complete).and(Err(WorkCancelled));
+            let back = process.patiently(move || jobs::part_retry(process, part, None)).await;
+            return outcome(back.map(drop), WorkOutcome::Complete).and(Err(WorkCancelled));
         }
         // The job was cancelled, or another part has ended it.
         record.cancelled = true;
@@ -87,9 +86,10 @@ async fn failed(process: &Process, part: &ClaimedPart, error: &Error, events: &[
     tracing::warn!(%error, "an attempt at a part failed");
     match record.failed(error, process.executor.retry()) {
         Next::Retry(wait) => {
-            let back =
-                process.patiently(move || jobs::part_retry(process, part, true, Some(error))).await;
-            outcome(back, WorkOutcome::Snooze(wait))
+            let back = process
+                .patiently(move || jobs::part_retry(process, part, Some((error, wait))))
+                .await;
+            put_back(back, wait)
         }
         Next::End(state) => {
             let ended = process

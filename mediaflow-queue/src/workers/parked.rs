@@ -55,5 +55,6 @@ async fn for_all(process: &Process) -> Result<()> {
     let capabilities = found.iter().map(|row| row.text("capability")).collect::<Result<_>>()?;
     jobs::wake_missed(process).await?;
     jobs::park_orphans(process, &capabilities).await?;
+    process.db.release_due().await?;
     jobs::tell_unclaimed(process).await
 }
