@@ -130,6 +130,29 @@ async fn a_key_that_a_host_holds_open_is_waited_for_by_nobody_else() {
     shut(media).await;
 }
 
+/// Somebody else is the first, and does not hold the key any more when it can be looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_lost_and_free_again_gives_a_job_that_is_there() {
+    let database = Database::postgres("a_key_that_is_lost_and_free").await;
+    let Database::Postgres { pool, .. } = &database else { panic!("a server") };
+    let media = builder(database.queue(), &FakeBackend::new());
+    let media =
+        media.storage_with("out", MemoryStorage::new()).submit_only().start().await.unwrap();
+    media.submit(work("other")).await.unwrap();
+    let mut other = pool.begin().await.unwrap();
+    let take = "UPDATE mediaflow_jobs SET idempotency_key = 'key', key_until = 0";
+    sqlx::query(take).execute(&mut *other).await.unwrap();
+    let commits = async {
+        let waits = "SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        database.until(waits, 1).await;
+        other.commit().await.unwrap();
+    };
+    let (job, ()) = tokio::join!(media.submit(keyed("key")), commits);
+    job.unwrap().status().await.expect("a job that was stored");
+    shut(media).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_needs_a_key_that_is_held_open_does_not_wait_for_ever() {
     let database = Database::postgres("whoever_needs_a_key_that_is_held").await;
