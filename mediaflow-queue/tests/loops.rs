@@ -20,6 +20,7 @@ on_both! {
     what_a_killed_process_left_staged_is_collected
     a_part_that_ends_after_its_job_leaves_nothing
     an_earlier_result_is_one_that_is_still_there
+    the_newest_of_many_earlier_results_is_found
 }
 
 /// What is to fail is said for the whole process.
@@ -167,6 +168,24 @@ async fn an_earlier_result_is_one_that_is_still_there(database: Database) {
         let job = media.submit(at(place)).await.unwrap();
         assert_eq!(soon("success", job.done()).await.unwrap().state, JobState::Succeeded);
         assert_eq!(fake.runs(), ["made"], "{place}");
+    }
+    shut(media).await;
+}
+
+/// A result that is made again and again is known by many rows, and most are of files that are long gone.
+async fn the_newest_of_many_earlier_results_is_found(database: Database) {
+    let (fake, storage) = (FakeBackend::new(), MemoryStorage::new());
+    let media = builder(database.queue(), &fake).storage_with("out", storage.clone());
+    let media = media.start().await.unwrap();
+    for number in 0..12 {
+        let made = Pipeline::from(dot())
+            .output(format!("out/{number}.gif"), |dot| dot.then(FakeWork::new("made")));
+        let job = media.submit(made.build().unwrap()).await.unwrap();
+        soon("success", job.done()).await.unwrap();
+        assert_eq!(fake.runs(), ["made"], "{number}");
+        if number > 0 {
+            storage.delete(&format!("{}.gif", number - 1).parse().unwrap()).await.unwrap();
+        }
     }
     shut(media).await;
 }
