@@ -3,7 +3,7 @@
 
 mod database;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,9 @@ use mediaflow_core::report::JobState;
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Behaviour, FakeBackend, soon};
-use mediaflow_core::{JobId, Mediaflow};
-use mediaflow_queue::Queue;
+use mediaflow_core::{EventKind, JobId, Mediaflow, Timestamp};
 use mediaflow_queue::testing::{PrivatePostgres, Proxy};
+use mediaflow_queue::{DeliveryFilter, DeliveryState, Queue};
 
 async fn start(queue: Queue, fake: &FakeBackend) -> Mediaflow {
     builder(queue, fake).storage_with("out", MemoryStorage::new()).start().await.unwrap()
@@ -170,7 +170,7 @@ async fn a_connection_keeps_all_its_statements() {
     // The server writes down each statement under the name by which a connection keeps it.
     let server = PrivatePostgres::builder()
         .set("log_min_duration_statement", "0")
-        .set("log_line_prefix", "@@")
+        .set("log_line_prefix", "@@%p ")
         .set("fsync", "off")
         .start()
         .await
@@ -178,8 +178,8 @@ async fn a_connection_keeps_all_its_statements() {
     let url = server.database("statements").await.unwrap();
     let fake = FakeBackend::new();
     let queue =
-        mediaflow_queue::Postgres::connect(url).connections(3).lease(Duration::from_secs(1));
-    let media = start(queue, &fake).await;
+        mediaflow_queue::Postgres::connect(url).connections(2).lease(Duration::from_secs(1));
+    let media = start(queue.clone(), &fake).await;
     for jobs in 1..=16 {
         let specs = (0..jobs).map(|job| work(&format!("{jobs}-{job}")));
         let specs = specs.map(|spec| spec.with_options(JobOptions::new().priority(jobs)));
@@ -191,15 +191,35 @@ async fn a_connection_keeps_all_its_statements() {
     let cancelled = begun(&media, &fake, "cancelled").await;
     media.job(cancelled).cancel().await.unwrap();
     soon("cancel", media.job(cancelled).ended()).await.unwrap();
+    // Each filter is a statement of its own.
+    let parts: [fn(DeliveryFilter) -> DeliveryFilter; 8] = [
+        |filter| filter.id(1),
+        |filter| filter.state(DeliveryState::Dead),
+        |filter| filter.channel("mail"),
+        |filter| filter.origin("o"),
+        |filter| filter.job(JobId::new()),
+        |filter| filter.kind(EventKind::JobFailed),
+        |filter| filter.since(Timestamp::default()),
+        |filter| filter.until(Timestamp::default()),
+    ];
+    for chosen in (0..2).flat_map(|_| 0..256_u32) {
+        let parts = parts.iter().enumerate().filter(|(at, _)| chosen >> at & 1 == 1);
+        let filter = parts.fold(DeliveryFilter::new(), |filter, (_, part)| part(filter));
+        queue.deliveries(&filter).await.unwrap();
+    }
     shut(media).await;
 
     let log = std::fs::read_to_string(server.folder().join("log")).unwrap();
-    let statements: HashSet<_> = log
-        .split("@@")
-        .filter_map(|entry| {
-            let (_, statement) = entry.split_once("execute sqlx_s_")?;
-            statement.split_once(": ").map(|(_, statement)| statement)
-        })
-        .collect();
-    assert!((100..900).contains(&statements.len()), "{} statements", statements.len());
+    // By connection, and by the name under which it keeps them.
+    let mut kept: HashMap<(&str, &str), HashSet<&str>> = HashMap::new();
+    for entry in log.split("@@") {
+        let Some((begin, rest)) = entry.split_once("execute sqlx_s_") else { continue };
+        let Some((name, statement)) = rest.split_once(": ") else { continue };
+        let connection = begin.split(' ').next().unwrap();
+        kept.entry((connection, statement)).or_default().insert(name);
+    }
+    let statements: HashSet<_> = kept.keys().map(|(_, statement)| statement).collect();
+    assert!((300..900).contains(&statements.len()), "{} statements", statements.len());
+    let twice: Vec<_> = kept.iter().filter(|(_, names)| names.len() > 1).collect();
+    assert!(twice.is_empty(), "{} were prepared again: {:?}", twice.len(), twice.first());
 }
