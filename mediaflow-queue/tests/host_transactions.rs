@@ -60,6 +60,16 @@ macro_rules! host_transactions {
         tx.commit().await.unwrap();
         succeeds(&media, kept).await;
 
+        // What is refused outside of a transaction is refused here.
+        let mut tx = $begin(&pool).await.unwrap();
+        let tagged = work("tagged").with_options(JobOptions::new().tag("t".repeat(256)));
+        let error = queue.submit_in(&mut tx, tagged).await.unwrap_err();
+        assert_eq!(error.code(), "limit.option_bytes");
+        let unknown = work("told").with_options(JobOptions::new().notify("nobody", "x"));
+        let error = queue.submit_in(&mut tx, unknown).await.unwrap_err();
+        assert_eq!(error.code(), "notify.unknown");
+        tx.commit().await.unwrap();
+
         // The key of the job that was rolled back stands for nothing.
         let second = media.submit(work("rolled-back")).await.unwrap();
         assert_ne!(second.id(), lost);
