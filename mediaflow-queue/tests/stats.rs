@@ -14,6 +14,7 @@ use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Behaviour, FakeBackend, RecordingNotifier, soon};
 use mediaflow_core::{Error, Failure};
 use mediaflow_queue::Breaker;
+use mediaflow_queue::testing::fail_at;
 use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
@@ -21,6 +22,7 @@ use metrics::{
 on_both! {
     stats_and_metrics_tell_what_goes_on
     a_breaker_that_is_switched_off_is_closed
+    a_loop_that_panics_is_counted
 }
 
 /// Waits until everybody was told of all that has happened.
@@ -43,6 +45,28 @@ async fn a_breaker_that_is_switched_off_is_closed(database: Database) {
     all_told(&database).await;
     assert_eq!(queue.stats().await.unwrap().destinations[0].breaker, Breaker::Closed);
     assert_eq!(queue.destinations().await.unwrap(), [], "nothing is to be said of what works");
+    shut(media).await;
+}
+
+async fn a_loop_that_panics_is_counted(database: Database) {
+    let metrics = Metrics::installed();
+    let media = builder(database.queue(), &FakeBackend::new())
+        .storage_with("out", MemoryStorage::new())
+        .notify(RecordingNotifier::new("told"))
+        .start()
+        .await
+        .unwrap();
+    for name in ["dispatcher", "sweeper"] {
+        let restarts = format!("mediaflow_restarts_total{{loop={name}}}");
+        let before = metrics.of(&restarts);
+        fail_at(if name == "sweeper" { "loop.sweeper" } else { "loop.dispatcher" }, 1);
+        let counted = async {
+            while metrics.of(&restarts) == before {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        soon(&restarts, counted).await;
+    }
     shut(media).await;
 }
 
