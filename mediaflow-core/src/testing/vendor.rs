@@ -162,7 +162,11 @@ impl FakeVendor {
         fs::read(self.folder.join("asked")).map_or(0, |asked| asked.len())
     }
 
-    async fn until<T>(&self, what: &str, look: impl Fn(&Self) -> Option<T>) -> T {
+    async fn until<T: Send>(
+        &self,
+        what: &str,
+        look: impl Fn(&Self) -> Option<T> + Send + Sync,
+    ) -> T {
         let looking = async {
             loop {
                 if let Some(found) = look(self) {
@@ -286,8 +290,8 @@ impl Backend for FakeVendor {
                 Ok(state.exits.iter().fold(Outputs::new(), made).into())
             }
             "working" => {
-                let done = update.and_then(|update| update.data["done"].as_f64());
-                let mut wait = wait.clone().progress(done.unwrap_or_default() as f32);
+                let done = update.and_then(|update| f32::deserialize(&update.data["done"]).ok());
+                let mut wait = wait.clone().progress(done.unwrap_or_default());
                 wait.poll_at = state.poll.map(|poll| cx.now().plus(Duration::from_millis(poll)));
                 Ok(Ran::Waiting(wait))
             }
