@@ -26,6 +26,8 @@ mod queues;
 mod rate;
 mod router;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use attempt::{About, Attempted, Claimed, Unsendable};
 pub use destination::{DestinationState, Effects};

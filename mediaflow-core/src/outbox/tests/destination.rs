@@ -1,0 +1,145 @@
+use std::time::Duration;
+
+use super::super::{Attempted, Claimed, DestinationKey, DestinationState, Disposition, Effects};
+use crate::event::{Event, EventData};
+use crate::executor::DeliveryPolicy;
+use crate::notify::{Address, Message, NotifyError, Receipt};
+use crate::{EventKind, Timestamp};
+
+const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+struct World {
+    policy: DeliveryPolicy,
+    state: DestinationState,
+    now: Timestamp,
+}
+
+impl World {
+    fn new() -> Self {
+        let policy = DeliveryPolicy { jitter: 0.0, ..DeliveryPolicy::default() };
+        Self { policy, state: DestinationState::default(), now: NOW }
+    }
+
+    fn hear(&mut self, result: Result<Receipt, NotifyError>, own: bool, probe: bool) -> Effects {
+        let event = Event::new(EventKind::JobFailed, NOW, EventData::None);
+        let message = Message::of(event).to((!own).then(|| Address::opaque("a")));
+        let mut claimed = Claimed::new(1, DestinationKey::new("hooks", "o"), Ok(message));
+        claimed.probe = probe;
+        let attempted =
+            Attempted { claimed, at: self.now, took: Duration::ZERO, result, answer: None };
+        let disposition = Disposition::of(&attempted, &self.policy, self.now);
+        self.state.take_up([(&attempted, disposition)], &self.policy, self.now)
+    }
+
+    fn advance(&mut self, seconds: u64) {
+        self.now = self.now.plus(Duration::from_secs(seconds));
+    }
+}
+
+fn broken() -> Result<Receipt, NotifyError> {
+    Err(NotifyError::retryable("broken"))
+}
+
+#[test]
+fn the_breaker_opens_lets_one_probe_through_and_closes() {
+    let mut world = World::new();
+    for _ in 0..5 {
+        assert!(world.state.is_ready(&world.policy, world.now));
+        assert_eq!(world.hear(broken(), true, false), Effects::default());
+    }
+    assert!(!world.state.is_ready(&world.policy, world.now));
+    assert_eq!(world.state.blocked_until, NOW.plus(Duration::from_secs(30)));
+    world.hear(broken(), true, false);
+    assert_eq!(world.state.blocked_until, NOW.plus(Duration::from_secs(30)), "nothing new");
+    world.advance(30);
+    assert!(world.state.is_ready(&world.policy, world.now) && world.state.is_open(&world.policy));
+    world.hear(broken(), true, true);
+    assert_eq!(world.state.blocked_until, world.now.plus(Duration::from_secs(60)));
+    world.advance(60);
+    world.hear(Ok(Receipt::new()), true, true);
+    assert!(!world.state.is_open(&world.policy) && world.state.failing_since.is_none());
+}
+
+#[test]
+fn what_comes_back_gets_its_places_one_after_the_other() {
+    let mut world = World::new();
+    world.policy.concurrency = 8;
+    (0..5).for_each(|_| drop(world.hear(broken(), true, false)));
+    world.hear(Ok(Receipt::new()), true, true);
+    let mut arrives = |result| {
+        world.hear(result, true, false);
+        world.state.places(&world.policy)
+    };
+    assert_eq!([(); 2].map(|()| arrives(Ok(Receipt::new()))), [2, 4]);
+    assert_eq!(arrives(broken()), 1, "from the beginning");
+    assert_eq!([(); 4].map(|()| arrives(Ok(Receipt::new()))), [2, 4, 8, 8]);
+    assert_eq!(world.state, DestinationState::default(), "nothing is remembered");
+    world.state.enable();
+    assert_eq!(world.state.places(&world.policy), 1);
+}
+
+#[test]
+fn refused_credentials_pause_at_once_and_are_told_once() {
+    let mut world = World::new();
+    let refused = || Err(NotifyError::Auth { reason: "401".into() });
+    let (failure, _) = world.hear(refused(), true, false).failed.unwrap();
+    assert_eq!((failure.reason.as_str(), failure.destination.as_str()), ("401", "o"));
+    assert!(!world.state.is_ready(&world.policy, world.now));
+    assert_eq!(world.hear(refused(), true, false).failed, None);
+    world.advance(30);
+    assert!(world.state.is_open(&world.policy) && world.state.is_ready(&world.policy, world.now));
+    assert_eq!(world.hear(refused(), true, true).failed, None);
+    assert_eq!(world.state.blocked_until, world.now.plus(Duration::from_secs(60)));
+}
+
+#[test]
+fn a_jobs_own_address_stops_only_itself() {
+    let mut world = World::new();
+    let effects = world.hear(Err(NotifyError::Gone { reason: "410".into() }), false, false);
+    assert_eq!((effects.gone.len(), effects.failed.is_some()), (1, true));
+    let effects = world.hear(Err(NotifyError::Auth { reason: "401".into() }), false, false);
+    assert_eq!((effects.refused.len(), effects.failed), (1, None), "told already");
+    assert!(world.state.is_ready(&world.policy, world.now));
+    assert_eq!((world.state.failures, world.state.paused), (0, false));
+}
+
+#[test]
+fn the_hosts_own_endpoint_is_disabled_after_days_of_nothing_but_failure() {
+    let mut world = World::new();
+    world.policy.breaker_after = 0;
+    let gone = || Err(NotifyError::Gone { reason: "410".into() });
+    world.hear(gone(), true, false);
+    world.advance(4 * 86_400);
+    assert!(!world.hear(broken(), true, false).disabled);
+    world.hear(Ok(Receipt::new()), true, false);
+    world.advance(4 * 86_400);
+    assert!(!world.hear(gone(), true, false).disabled, "something arrived meanwhile");
+    world.advance(5 * 86_400);
+    let effects = world.hear(gone(), true, false);
+    assert!(effects.disabled && world.state.disabled_at == Some(world.now));
+    let key = DestinationKey::new("hooks", "o");
+    let events = effects.events(&key, &world.state, 3, 0, world.now);
+    assert!(events.iter().any(|event| event.kind == EventKind::DestinationDisabled));
+    assert!(!world.hear(broken(), true, false).disabled, "told once");
+}
+
+#[test]
+fn losses_are_told_once_until_something_arrives() {
+    let mut world = World::new();
+    let refused = || Err(NotifyError::rejected("no"));
+    assert!(world.hear(refused(), true, false).failed.is_some());
+    assert!(world.hear(refused(), true, false).failed.is_none());
+    world.hear(Ok(Receipt::new()), true, false);
+    assert!(world.hear(refused(), true, false).failed.is_some());
+}
+
+#[test]
+fn whoever_asks_for_patience_gets_it_and_works() {
+    let mut world = World::new();
+    let after = Some(Duration::from_secs(90));
+    world.hear(Err(NotifyError::Throttled { after, reason: "429".into() }), true, false);
+    assert_eq!(
+        (world.state.failures, world.state.blocked_until),
+        (0, NOW.plus(Duration::from_secs(90)))
+    );
+}
