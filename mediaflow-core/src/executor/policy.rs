@@ -69,7 +69,8 @@ pub struct DeliveryPolicy {
     /// what waits there is given up and kept. Default 5 days.
     pub disable_after: Duration,
     /// How many failures in a row open the breaker of a destination: nothing is sent there for `breaker_pause`, and
-    /// then a single probe. 0 never opens it. Default 5.
+    /// then a single probe. What an address that a job gave answers below 500 is no failure of its destination. 0 never
+    /// opens it. Default 5.
     pub breaker_after: u32,
     /// How long the breaker stays open, twice as long after each further failed probe, up to 10 minutes. Default 30 s.
     pub breaker_pause: Duration,

@@ -203,6 +203,17 @@ impl Attempted {
         }
     }
 
+    /// Whether this is an answer, and no success, of an address that a job gave: it says nothing of other addresses at the
+    /// same origin. A 5xx says something of all of them, and may be a gateway's.
+    #[must_use]
+    pub fn is_refusal_of_address(&self) -> bool {
+        let Err(error) = &self.result else { return false };
+        // Whoever says how long to wait has answered.
+        let asks = matches!(error, NotifyError::Throttled { after: Some(_), .. });
+        let answers = self.status().map_or(asks, |status| status < 500);
+        answers && self.claimed.message.as_ref().is_ok_and(|message| message.address.is_some())
+    }
+
     /// The status that the receiver's protocol gave.
     #[must_use]
     pub fn status(&self) -> Option<u16> {

@@ -29,6 +29,8 @@ pub struct DestinationState {
     pub reason: Option<String>,
     /// `delivery.failed` was told since something arrived there last.
     pub told: bool,
+    /// The recipient that the last probe was for, if it was not the first: the next one is for another, if one waits.
+    pub last_probe: Option<String>,
     /// It has just come back: how many places it has in each process, more with everything that arrives. 0 if it has all.
     pub ramp: u32,
 }
@@ -43,7 +45,7 @@ pub struct Effects {
     pub disabled: bool,
     /// Job's own addresses of which nobody is there any more: what waits for them is given up.
     pub gone: Vec<Address>,
-    /// Job's own addresses that refuse our credentials: what waits for them waits until then.
+    /// Job's own addresses that refuse our credentials, or what they are sent: what waits for them waits until then.
     pub refused: Vec<(Address, Timestamp)>,
 }
 
@@ -131,6 +133,14 @@ impl DestinationState {
             return;
         };
         let address = message.address.as_ref();
+        let due = match disposition {
+            Disposition::Again { due, .. } => Some(due),
+            Disposition::Delivered | Disposition::Dead => None,
+        };
+        // What one address answers holds up others at its origin for a moment at most, and that address no longer than a
+        // breaker stays open, unless it asks for that.
+        let (alone, soon) = (attempted.is_refusal_of_address(), now.plus(policy.pause(u32::MAX)));
+        let mut hold = None;
         match &attempted.result {
             Ok(_) => return self.worked(policy),
             // Nothing was learnt about the destination.
@@ -145,11 +155,11 @@ impl DestinationState {
             }
             // Whose credentials a job's own address wants says nothing of other addresses at its origin.
             Err(NotifyError::Auth { .. }) if !own => {
-                let until = match disposition {
-                    Disposition::Again { due, .. } => due,
-                    Disposition::Delivered | Disposition::Dead => now,
-                };
-                effects.refused.extend(address.map(|address| (address.clone(), until)));
+                hold = due;
+                self.probed(claimed.probe);
+            }
+            Err(NotifyError::Retryable { .. } | NotifyError::Ambiguous { .. }) if alone => {
+                hold = due.map(|due| due.min(soon));
                 self.probed(claimed.probe);
             }
             Err(NotifyError::Auth { .. }) => {
@@ -157,15 +167,13 @@ impl DestinationState {
                 self.failed(claimed.probe, fresh, policy, now);
             }
             Err(NotifyError::Throttled { after, .. }) => {
-                let due = match disposition {
-                    Disposition::Again { due, .. } => Some(due),
-                    Disposition::Delivered | Disposition::Dead => None,
-                };
                 let asked = after.map(|after| now.plus(after.min(policy.longest)));
-                self.blocked_until = self.blocked_until.max(asked.or(due).unwrap_or_default());
+                let asked = asked.or(due).unwrap_or_default();
                 self.ramp = self.ramp.min(1);
+                self.block(if alone { asked.min(soon) } else { asked });
+                hold = Some(asked).filter(|_| alone);
                 // Who says how long to wait works; who does not may be a gateway before somebody who does not.
-                if after.is_some() {
+                if alone || after.is_some() {
                     self.probed(claimed.probe);
                 } else {
                     self.failed(claimed.probe, false, policy, now);
@@ -176,6 +184,9 @@ impl DestinationState {
                 | NotifyError::Retryable { .. }
                 | NotifyError::Ambiguous { .. },
             ) => self.failed(claimed.probe, false, policy, now),
+        }
+        if let (Some(address), Some(until)) = (address, hold) {
+            effects.refused.push((address.clone(), until));
         }
         self.reason = attempted.reason();
         self.tell(attempted, disposition, effects);

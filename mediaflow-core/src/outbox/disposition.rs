@@ -45,7 +45,10 @@ impl Disposition {
             ) => return Self::Dead,
             Err(NotifyError::Throttled { .. } | NotifyError::Auth { .. }) => false,
             Err(_) if claimed.message.is_err() => true,
-            Err(NotifyError::Retryable { .. } | NotifyError::Ambiguous { .. }) => !claimed.probe,
+            // What a probe finds is the destination's fault, unless it is one address that refuses.
+            Err(NotifyError::Retryable { .. } | NotifyError::Ambiguous { .. }) => {
+                !claimed.probe || attempted.is_refusal_of_address()
+            }
             // The host's own endpoint may have been taken down by mistake: days pass before that is believed.
             Err(NotifyError::Gone { .. }) => false,
         };
@@ -100,7 +103,7 @@ mod tests {
     use super::super::{About, Claimed, DestinationKey, Unsendable};
     use super::*;
     use crate::event::{Event, EventData, EventKind};
-    use crate::notify::{Address, Message};
+    use crate::notify::{Address, Answer, Message};
     use crate::{Error, EventId};
 
     const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -147,6 +150,16 @@ mod tests {
         assert_eq!(Disposition::of(&late, &policy(), NOW), again(60, 9));
         let probe = attempted(NotifyError::retryable("down"), true, |claimed| claimed.probe = true);
         assert_eq!(Disposition::of(&probe, &policy(), NOW), again(5, 0));
+    }
+
+    #[test]
+    fn a_probe_that_one_address_refuses_counts_against_the_message() {
+        let wait = |status| {
+            let mut probe = attempted(NotifyError::retryable("no"), false, |c| c.probe = true);
+            probe.answer = Some(Answer { status, body: String::new() });
+            Disposition::of(&probe, &policy(), NOW)
+        };
+        assert_eq!([wait(404), wait(500)], [again(5, 1), again(5, 0)]);
     }
 
     #[test]

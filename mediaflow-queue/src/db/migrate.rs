@@ -48,6 +48,12 @@ const MIGRATIONS: &[Migration] = &[
         compatible_from: 2,
         sql: Cow::Borrowed(include_str!("schema/0003.sql")),
     },
+    // What processes of version 3 do not write is found out again.
+    Migration {
+        version: 4,
+        compatible_from: 2,
+        sql: Cow::Borrowed(include_str!("schema/0004.sql")),
+    },
 ];
 
 /// The line of a migration below which its statements stand by themselves.

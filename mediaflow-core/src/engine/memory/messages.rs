@@ -227,9 +227,10 @@ impl Tables {
     ) -> Vec<Claimed> {
         let state = self.destinations.entry(request.key.clone()).or_default();
         let mut most = request.messages;
-        if !state.is_ready(policy, now) {
+        if !state.is_ready(policy, now) || state.is_open(policy) != request.probe {
             most = 0;
         }
+        let last_probe = state.last_probe.clone();
         if let Some(rate) = policy.rate {
             most = most.min(Rate::new(rate).left(state.paid_until, now));
         }
@@ -238,22 +239,28 @@ impl Tables {
             .messages
             .iter()
             .filter(|(id, row)| waits(row) && !(policy.ordered && self.is_behind(**id, row)))
-            .map(|(id, row)| (row.due, *id))
+            .map(|(id, row)| {
+                // After one probe comes another recipient's, and all have their turn.
+                let turn = last_probe.as_ref().map(|last| (row.recipient <= *last, &row.recipient));
+                (turn, row.due, *id)
+            })
             .collect();
         due.sort_unstable();
         due.truncate(most);
+        let due: Vec<_> = due.into_iter().map(|(_, _, id)| id).collect();
         if let Some(state) = self.destinations.get_mut(&request.key) {
             if let Some(rate) = policy.rate {
                 state.paid_until = Rate::new(rate).paid(state.paid_until, now, due.len());
             }
-            if request.probe && !due.is_empty() {
+            if let (true, Some(id)) = (request.probe, due.first()) {
                 state.probe_until = now.plus(policy.timeout);
+                state.last_probe = self.messages.get(id).map(|row| row.recipient.clone());
             }
             if *state == DestinationState::default() {
                 self.destinations.remove(&request.key);
             }
         }
-        due.into_iter().filter_map(|(_, id)| self.begin(id, request.probe)).collect()
+        due.into_iter().filter_map(|id| self.begin(id, request.probe)).collect()
     }
 
     /// Whether an earlier message of the same job to the same recipient has not ended.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::super::{Attempted, Claimed, DestinationKey, DestinationState, Disposition, Effects};
 use crate::event::{Event, EventData};
 use crate::executor::DeliveryPolicy;
-use crate::notify::{Address, Message, NotifyError, Receipt};
+use crate::notify::{Address, Answer, Message, NotifyError, Receipt};
 use crate::{EventKind, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -12,12 +12,14 @@ struct World {
     policy: DeliveryPolicy,
     state: DestinationState,
     now: Timestamp,
+    /// What the receiver answers from now on.
+    status: Option<u16>,
 }
 
 impl World {
     fn new() -> Self {
         let policy = DeliveryPolicy { jitter: 0.0, ..DeliveryPolicy::default() };
-        Self { policy, state: DestinationState::default(), now: NOW }
+        Self { policy, state: DestinationState::default(), now: NOW, status: None }
     }
 
     fn hear(&mut self, result: Result<Receipt, NotifyError>, own: bool, probe: bool) -> Effects {
@@ -25,8 +27,8 @@ impl World {
         let message = Message::of(event).to((!own).then(|| Address::opaque("a")));
         let mut claimed = Claimed::new(1, DestinationKey::new("hooks", "o"), Ok(message));
         claimed.probe = probe;
-        let attempted =
-            Attempted { claimed, at: self.now, took: Duration::ZERO, result, answer: None };
+        let answer = self.status.map(|status| Answer { status, body: String::new() });
+        let attempted = Attempted { claimed, at: self.now, took: Duration::ZERO, result, answer };
         let disposition = Disposition::of(&attempted, &self.policy, self.now);
         self.state.take_up([(&attempted, disposition)], &self.policy, self.now)
     }
@@ -101,6 +103,29 @@ fn a_jobs_own_address_stops_only_itself() {
     assert_eq!((effects.refused.len(), effects.failed), (1, None), "told already");
     assert!(world.state.is_ready(&world.policy, world.now));
     assert_eq!((world.state.failures, world.state.paused), (0, false));
+}
+
+#[test]
+fn what_one_address_answers_says_nothing_of_its_origin() {
+    let mut world = World::new();
+    for (status, is_of_address) in
+        [(301, true), (400, true), (404, true), (425, true), (500, false), (502, false)]
+    {
+        (world.state, world.status) = (DestinationState::default(), Some(status));
+        let held: usize = (0..5).map(|_| world.hear(broken(), false, false).refused.len()).sum();
+        assert_eq!(held, if is_of_address { 5 } else { 0 }, "{status}");
+        assert_eq!(world.state.is_open(&world.policy), !is_of_address, "{status}");
+    }
+    (world.state, world.status) = (DestinationState::default(), Some(404));
+    (0..5).for_each(|_| drop(world.hear(broken(), true, false)));
+    assert!(world.state.is_open(&world.policy), "the host's own endpoint");
+    // It asks for a day, and its origin is left alone as long as a breaker is open.
+    (world.state, world.status) = (DestinationState::default(), Some(429));
+    let (day, after) = (Duration::from_secs(86_400), Some(Duration::from_secs(86_400)));
+    let throttled = NotifyError::Throttled { after, reason: "429".into() };
+    let effects = world.hear(Err(throttled), false, false);
+    assert_eq!(effects.refused[0].1, NOW.plus(day));
+    assert_eq!(world.state.blocked_until, NOW.plus(Duration::from_secs(600)));
 }
 
 #[test]

@@ -1,8 +1,14 @@
+mod addresses;
 mod recipients;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use addresses::{
+    a_probe_that_failed_is_followed_by_one_of_another_recipient,
+    an_address_that_answers_with_errors_silences_no_other,
+    answers_of_the_hosts_own_endpoint_open_its_breaker,
+};
 use futures_util::StreamExt as _;
 use recipients::{
     a_directory_that_does_not_answer_holds_up_nobody_else,
@@ -43,6 +49,9 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         an_address_that_is_gone_ends_alone
         the_hosts_own_endpoint_is_disabled_after_days
         addresses_of_one_origin_share_a_breaker
+        an_address_that_answers_with_errors_silences_no_other
+        a_probe_that_failed_is_followed_by_one_of_another_recipient
+        answers_of_the_hosts_own_endpoint_open_its_breaker
         a_time_to_live_ends_what_waits
         recipients_are_found_and_found_again
         a_recipient_that_its_channel_refuses_is_told_of
