@@ -19,11 +19,13 @@ pub struct DestinationState {
     pub blocked_until: Timestamp,
     /// Up to when the rate is used up, in microseconds.
     pub paid_until: i64,
-    /// Since when there was nothing but failure.
+    /// Since when there was nothing but failure of the host's own endpoint.
     pub failing_since: Option<Timestamp>,
+    /// When that failed last.
+    pub failed_at: Option<Timestamp>,
     /// It refuses our credentials: only a probe opens it.
     pub paused: bool,
-    /// Since when nothing is sent there any more.
+    /// Since when nothing is sent to the host's own endpoint any more. What has an address of its own still is.
     pub disabled_at: Option<Timestamp>,
     /// What the last attempt failed with.
     pub reason: Option<String>,
@@ -41,7 +43,7 @@ pub struct DestinationState {
 pub struct Effects {
     /// What is to be told: `delivery.failed`, of which `dead` and `waiting` are still to be counted.
     pub failed: Option<(DeliveryFailure, About)>,
-    /// It has just been disabled: what waits there is given up.
+    /// The host's own endpoint has just been disabled.
     pub disabled: bool,
     /// Job's own addresses of which nobody is there any more: what waits for them is given up.
     pub gone: Vec<Address>,
@@ -59,9 +61,7 @@ impl DestinationState {
     /// Whether something may be sent at this moment, rates aside.
     #[must_use]
     pub fn is_ready(&self, policy: &DeliveryPolicy, now: Timestamp) -> bool {
-        self.disabled_at.is_none()
-            && self.blocked_until <= now
-            && (!self.is_open(policy) || self.probe_until <= now)
+        self.blocked_until <= now && (!self.is_open(policy) || self.probe_until <= now)
     }
 
     /// Takes up the outcomes of a group of attempts, in the order in which they ended.
@@ -140,9 +140,9 @@ impl DestinationState {
         // What one address answers holds up others at its origin for a moment at most, and that address no longer than a
         // breaker stays open, unless it asks for that.
         let (alone, soon) = (attempted.is_refusal_of_address(), now.plus(policy.pause(u32::MAX)));
-        let mut hold = None;
+        let (mut hold, mut fails) = (None, false);
         match &attempted.result {
-            Ok(_) => return self.worked(policy),
+            Ok(_) => return self.worked(own, policy, now),
             // Nothing was learnt about the destination.
             Err(
                 NotifyError::Rejected { .. }
@@ -165,6 +165,7 @@ impl DestinationState {
             Err(NotifyError::Auth { .. }) => {
                 let fresh = !std::mem::replace(&mut self.paused, true);
                 self.failed(claimed.probe, fresh, policy, now);
+                fails = true;
             }
             Err(NotifyError::Throttled { after, .. }) => {
                 let asked = after.map(|after| now.plus(after.min(policy.longest)));
@@ -177,24 +178,37 @@ impl DestinationState {
                     self.probed(claimed.probe);
                 } else {
                     self.failed(claimed.probe, false, policy, now);
+                    fails = true;
                 }
             }
             Err(
                 NotifyError::Gone { .. }
                 | NotifyError::Retryable { .. }
                 | NotifyError::Ambiguous { .. },
-            ) => self.failed(claimed.probe, false, policy, now),
+            ) => {
+                self.failed(claimed.probe, false, policy, now);
+                fails = true;
+            }
         }
         if let (Some(address), Some(until)) = (address, hold) {
             effects.refused.push((address.clone(), until));
         }
+        if own && fails {
+            self.own_failed(policy, now, effects);
+        }
         self.reason = attempted.reason();
         self.tell(attempted, disposition, effects);
-        if own && self.disabled_at.is_none() {
-            let since = self.failing_since.map(|since| now.since(since));
-            if since.is_some_and(|since| since >= policy.disable_after) {
-                (self.disabled_at, effects.disabled) = (Some(now), true);
-            }
+    }
+
+    /// The host's own endpoint has failed, and perhaps for days.
+    fn own_failed(&mut self, policy: &DeliveryPolicy, now: Timestamp, effects: &mut Effects) {
+        let last = self.failed_at.replace(now);
+        // Between two failures that lie far apart nobody knows what would have been.
+        let goes_on = last.is_some_and(|last| now.since(last) <= policy.apart());
+        let since = self.failing_since.filter(|_| goes_on).unwrap_or(now);
+        self.failing_since = Some(since);
+        if self.disabled_at.is_none() && now.since(since) >= policy.disable_after {
+            (self.disabled_at, effects.disabled) = (Some(now), true);
         }
     }
 
@@ -215,11 +229,17 @@ impl DestinationState {
         effects.failed = Some((failure, about));
     }
 
-    /// Something arrived: nothing is against it. If it has just come back, it has twice as many places as before.
-    fn worked(&mut self, policy: &DeliveryPolicy) {
+    /// Something arrived: nothing is against it. If it has just come back, it has twice as many places as before. What
+    /// arrives at an address that a job gave says nothing of the host's own endpoint.
+    fn worked(&mut self, own: bool, policy: &DeliveryPolicy, now: Timestamp) {
         let ramp = if self.is_open(policy) { 1 } else { self.ramp.saturating_mul(2) };
         let all = usize::try_from(ramp).is_ok_and(|ramp| ramp >= policy.concurrency.max(1));
+        let before = (self.failing_since, self.failed_at, self.disabled_at);
         self.clear(if all { 0 } else { ramp });
+        let lasts = |at: Timestamp| now.since(at) <= policy.apart();
+        if !own && (before.2.is_some() || before.1.is_some_and(lasts)) {
+            (self.failing_since, self.failed_at, self.disabled_at) = before;
+        }
     }
 
     /// A probe has ended without a word about the destination: the next one may go.
@@ -234,7 +254,6 @@ impl DestinationState {
         let was_open = self.failures >= policy.breaker_after.max(1);
         self.failures = self.failures.saturating_add(1);
         self.ramp = self.ramp.min(1);
-        self.failing_since.get_or_insert(now);
         let opens = policy.breaker_after > 0 && !was_open && self.failures >= policy.breaker_after;
         if probe {
             self.probes = self.probes.saturating_add(1);
@@ -277,7 +296,7 @@ impl Effects {
     }
 }
 
-/// Tells that nothing is sent to a destination any more.
+/// Tells that nothing is sent to the host's own endpoint any more.
 fn disabled(key: &DestinationKey, state: &DestinationState, dead: u64, now: Timestamp) -> Event {
     let data = EventData::Disabled {
         channel: key.channel.clone(),

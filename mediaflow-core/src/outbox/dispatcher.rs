@@ -476,10 +476,9 @@ async fn next_routed(routing: &mut Option<AbortOnDropHandle<Group>>) -> Group {
 fn limit(claims: &mut Vec<ClaimRequest>) {
     let mut left = TOGETHER;
     claims.retain_mut(|request| {
-        let disabled = request.messages == 0;
         request.messages = request.messages.min(left);
         left -= request.messages;
-        disabled || request.messages > 0
+        request.messages > 0
     });
 }
 

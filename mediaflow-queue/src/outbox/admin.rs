@@ -60,7 +60,7 @@ pub(crate) async fn redeliver(process: &Process, filter: &DeliveryFilter) -> Res
     let chosen = format!(
         "SELECT d.id FROM mediaflow_messages d
          LEFT JOIN mediaflow_destinations t ON t.destination = d.destination
-         WHERE {condition} AND d.state IN {states} AND t.disabled_at IS NULL
+         WHERE {condition} AND d.state IN {states} AND (t.disabled_at IS NULL OR d.address IS NOT NULL)
            AND NOT EXISTS (SELECT 1 FROM mediaflow_gone g WHERE g.channel = d.channel AND g.recipient = d.recipient
                            AND d.recipient <> '')
          ORDER BY d.id LIMIT ${limit}"

@@ -7,7 +7,7 @@ use mediaflow_core::{BatchId, Error, Event, EventKind, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::destination::{self, Locked};
-use super::finish::give_up_all;
+use super::finish::give_up_own;
 use super::handle::{MARGIN, Outbox, to_key, to_text};
 use crate::db::{Row, Tx, Value, distinct, values};
 use crate::process::Process;
@@ -56,8 +56,7 @@ pub(super) async fn claim(
     if !locked.is_clear(&key) {
         let state = locked.state(&key);
         if state.disabled_at.is_some() {
-            give_up_all(tx, &key, now).await?;
-            return Ok(Vec::new());
+            give_up_own(tx, &key, now).await?;
         }
         let probe = state.is_open(&policy);
         if !state.is_ready(&policy, now) || probe != request.probe {

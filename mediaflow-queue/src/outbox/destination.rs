@@ -11,7 +11,7 @@ use crate::db::{Row, Tx, Value, places, values};
 use crate::process::Process;
 
 /// The columns of [`read`].
-pub(super) const COLUMNS: &str = "failures, probes, probe_until, blocked_until, paid_until, failing_since, paused, disabled_at, reason, told, ramp, last_probe";
+pub(super) const COLUMNS: &str = "failures, probes, probe_until, blocked_until, paid_until, failing_since, paused, disabled_at, reason, told, ramp, last_probe, failed_at";
 
 /// Destinations of a transaction, by their texts.
 #[derive(Debug, Default)]
@@ -156,13 +156,13 @@ fn is_clear(state: &DestinationState, now: Timestamp) -> bool {
 pub(super) async fn write(tx: &mut Tx<'_, '_>, key: &str, state: &DestinationState) -> Result<()> {
     let write = "INSERT INTO mediaflow_destinations
            (destination, failures, probes, probe_until, blocked_until, paid_until, failing_since, paused, disabled_at, reason, told,
-            ramp, last_probe)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            ramp, last_probe, failed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          ON CONFLICT (destination) DO UPDATE SET failures = excluded.failures, probes = excluded.probes,
            probe_until = excluded.probe_until, blocked_until = excluded.blocked_until, paid_until = excluded.paid_until,
            failing_since = excluded.failing_since, paused = excluded.paused, disabled_at = excluded.disabled_at,
            reason = excluded.reason, told = excluded.told, ramp = excluded.ramp,
-           last_probe = excluded.last_probe";
+           last_probe = excluded.last_probe, failed_at = excluded.failed_at";
     tx.run(
         write,
         values![
@@ -178,7 +178,8 @@ pub(super) async fn write(tx: &mut Tx<'_, '_>, key: &str, state: &DestinationSta
             state.reason.clone(),
             state.told,
             state.ramp,
-            state.last_probe.clone()
+            state.last_probe.clone(),
+            state.failed_at
         ],
     )
     .await
@@ -202,5 +203,6 @@ pub(super) fn read(row: &Row) -> Result<DestinationState> {
     state.told = row.int("told")? != 0;
     state.ramp = small(row.int("ramp")?);
     state.last_probe = row.opt_text("last_probe")?;
+    state.failed_at = row.opt_time("failed_at")?;
     Ok(state)
 }

@@ -206,8 +206,8 @@ async fn follow(
                     WHERE destination = $1 AND recipient = $2 AND state = 'pending' AND due < $3";
         tx.run(hold, values![&text, address.digest(), *until]).await?;
     }
-    if effects.disabled {
-        dead += give_up_all(tx, &text, now).await?;
+    if state.disabled_at.is_some() {
+        dead += give_up_own(tx, &text, now).await?;
     }
     let mut waiting = 0;
     if effects.failed.is_some() {
@@ -221,9 +221,9 @@ async fn follow(
     Ok(())
 }
 
-/// Gives up all that waits for a destination that is disabled. Gives the number.
-pub(super) async fn give_up_all(tx: &mut Tx<'_, '_>, key: &str, now: Timestamp) -> Result<u64> {
+/// Gives up what waits for the host's own endpoint, which is disabled. Gives the number.
+pub(super) async fn give_up_own(tx: &mut Tx<'_, '_>, key: &str, now: Timestamp) -> Result<u64> {
     let dead = "UPDATE mediaflow_messages SET state = 'dead', ended_at = $2, error = 'the destination is disabled'
-                WHERE destination = $1 AND state = 'pending'";
+                WHERE destination = $1 AND address IS NULL AND state = 'pending'";
     tx.run(dead, values![key, now]).await
 }

@@ -71,7 +71,7 @@ impl Tables {
             for (address, until) in &effects.refused {
                 self.hold(key, address, *until);
             }
-            if effects.disabled {
+            if state.disabled_at.is_some() {
                 lost += self.drop_of(key, None);
             }
             let waiting = self.messages.values().filter(|row| row.destination == *key).count();
@@ -225,6 +225,9 @@ impl Tables {
         policy: &DeliveryPolicy,
         now: Timestamp,
     ) -> Vec<Claimed> {
+        if self.destinations.get(&request.key).is_some_and(|state| state.disabled_at.is_some()) {
+            self.drop_of(&request.key, None);
+        }
         let state = self.destinations.entry(request.key.clone()).or_default();
         let mut most = request.messages;
         if !state.is_ready(policy, now) || state.is_open(policy) != request.probe {
@@ -288,13 +291,11 @@ impl Tables {
         Some(claimed)
     }
 
-    /// Gives up what waits for a destination, or for one address there. Gives the number.
+    /// Gives up what waits for one address, or for the notifier's own, at a destination. Gives the number.
     fn drop_of(&mut self, key: &DestinationKey, address: Option<&Address>) -> u64 {
         let before = self.messages.len();
         self.messages.retain(|_, row| {
-            row.sending
-                || row.destination != *key
-                || address.is_some_and(|address| row.message.address.as_ref() != Some(address))
+            row.sending || row.destination != *key || row.message.address.as_ref() != address
         });
         (before - self.messages.len()) as u64
     }

@@ -133,19 +133,42 @@ fn the_hosts_own_endpoint_is_disabled_after_days_of_nothing_but_failure() {
     let mut world = World::new();
     world.policy.breaker_after = 0;
     let gone = || Err(NotifyError::Gone { reason: "410".into() });
-    world.hear(gone(), true, false);
-    world.advance(4 * 86_400);
-    assert!(!world.hear(broken(), true, false).disabled);
+    let days = |world: &mut World, days: u32| {
+        for _ in 0..days {
+            assert!(!world.hear(gone(), true, false).disabled);
+            world.advance(86_400);
+        }
+    };
+    days(&mut world, 5);
     world.hear(Ok(Receipt::new()), true, false);
-    world.advance(4 * 86_400);
-    assert!(!world.hear(gone(), true, false).disabled, "something arrived meanwhile");
-    world.advance(5 * 86_400);
+    days(&mut world, 5);
+    let since = world.now;
+    world.advance(3 * 86_400);
+    assert!(!world.hear(broken(), true, false).disabled, "nobody knows what was meanwhile");
+    assert_eq!(world.state.failing_since, Some(since.plus(Duration::from_secs(3 * 86_400))));
+    days(&mut world, 5);
+    // What others do changes nothing.
+    world.hear(broken(), false, false);
+    world.hear(Ok(Receipt::new()), false, false);
     let effects = world.hear(gone(), true, false);
     assert!(effects.disabled && world.state.disabled_at == Some(world.now));
     let key = DestinationKey::new("hooks", "o");
     let events = effects.events(&key, &world.state, 3, 0, world.now);
     assert!(events.iter().any(|event| event.kind == EventKind::DestinationDisabled));
     assert!(!world.hear(broken(), true, false).disabled, "told once");
+    assert!(world.state.is_ready(&world.policy, world.now), "for addresses of jobs");
+}
+
+#[test]
+fn what_jobs_give_does_not_disable_the_hosts_own_endpoint() {
+    let mut world = World::new();
+    world.policy.breaker_after = 0;
+    for _ in 0..10 {
+        world.hear(broken(), false, false);
+        world.advance(86_400);
+    }
+    assert!(!world.hear(broken(), true, false).disabled);
+    assert_eq!(world.state.failing_since, Some(world.now));
 }
 
 #[test]

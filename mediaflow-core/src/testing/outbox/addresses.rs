@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
-use super::{Host, Running, SECOND, broken, created};
+use super::{DAY, Host, Running, SECOND, broken, created};
 use crate::engine::Engine;
-use crate::notify::NotifyError;
-use crate::testing::{Act, soon};
+use crate::event::EventKind;
+use crate::notify::{NotifyError, Scope, Terms};
+use crate::testing::{Act, ScriptedNotifier, soon};
 
 /// An answer, and no success.
 fn answered(status: u16) -> Act {
     Act::Answer(status, Vec::new(), Some(NotifyError::retryable(status.to_string())))
+}
+
+/// Everything that goes through the channel counts together, to the notifier's own address and to others.
+fn together() -> ScriptedNotifier {
+    let terms = Terms { scope: Scope::Channel, ..Terms::default() };
+    created().under(terms)
 }
 
 impl Running {
@@ -21,6 +28,12 @@ impl Running {
             }
         };
         soon(&format!("{attempts} attempts at `{to}`, at once"), arrived).await;
+    }
+
+    /// How often it was told that an endpoint was disabled.
+    fn disabled(&self) -> usize {
+        let told = self.ops.of("").into_iter();
+        told.filter(|told| told.event.kind == EventKind::DestinationDisabled).count()
     }
 }
 
@@ -70,5 +83,68 @@ pub(super) async fn answers_of_the_hosts_own_endpoint_open_its_breaker<E: Engine
     }
     let told = running.until("", 6, SECOND).await;
     assert!(told[5].at.since(told[4].at) >= 30 * SECOND, "a probe");
+    running.done().await;
+}
+
+pub(super) async fn a_failure_after_idle_days_disables_nothing<E: Engine>(host: Host<E>) {
+    let running = host.start(created()).await;
+    running.hooks.next("", [broken(), broken(), broken(), broken()]);
+    running.tell("").await;
+    running.until("", 3, SECOND).await;
+    running.failures(1).await;
+    running.clock.advance(6 * DAY);
+    running.tell("").await;
+    running.tell("").await;
+    running.until("", 6, SECOND).await;
+    assert_eq!(running.disabled(), 0);
+    running.done().await;
+}
+
+/// Attempts once a day for days, and no breaker.
+fn daily<E: Engine>(host: &mut Host<E>) {
+    host.policy.schedule = vec![DAY; 12];
+    host.policy.time_to_live = 20 * DAY;
+    host.policy.breaker_after = 0;
+}
+
+pub(super) async fn failures_of_others_do_not_disable_the_hosts_own_endpoint<E: Engine>(
+    mut host: Host<E>,
+) {
+    daily(&mut host);
+    let running = host.start(together()).await;
+    running.hooks.always("a", broken());
+    running.tell("a").await;
+    running.until("a", 7, DAY / 4).await;
+    running.hooks.next("", [broken()]);
+    running.tell("").await;
+    running.until("", 2, DAY / 4).await;
+    assert_eq!(running.disabled(), 0);
+    running.done().await;
+}
+
+pub(super) async fn an_endpoint_that_is_disabled_gives_up_only_its_own<E: Engine>(
+    mut host: Host<E>,
+) {
+    daily(&mut host);
+    let running = host.start(together()).await;
+    running.hooks.always("", broken());
+    running.tell("").await;
+    running.until("", 5, DAY / 4).await;
+    running.hooks.next("a", [broken()]);
+    running.tell("a").await;
+    running.at_once("a", 1).await;
+    let disabled = async {
+        while running.disabled() == 0 {
+            running.clock.advance(DAY / 8);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon("the end of the endpoint", disabled).await;
+    let own = running.hooks.of("").len();
+    running.tell("").await;
+    running.tell("b").await;
+    running.at_once("b", 1).await;
+    running.until("a", 2, DAY / 8).await;
+    assert_eq!(running.hooks.of("").len(), own, "nothing goes there any more");
     running.done().await;
 }

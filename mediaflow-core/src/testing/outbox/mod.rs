@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use addresses::{
+    a_failure_after_idle_days_disables_nothing,
     a_probe_that_failed_is_followed_by_one_of_another_recipient,
     an_address_that_answers_with_errors_silences_no_other,
+    an_endpoint_that_is_disabled_gives_up_only_its_own,
     answers_of_the_hosts_own_endpoint_open_its_breaker,
+    failures_of_others_do_not_disable_the_hosts_own_endpoint,
 };
 use futures_util::StreamExt as _;
 use recipients::{
@@ -52,6 +55,9 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         an_address_that_answers_with_errors_silences_no_other
         a_probe_that_failed_is_followed_by_one_of_another_recipient
         answers_of_the_hosts_own_endpoint_open_its_breaker
+        a_failure_after_idle_days_disables_nothing
+        failures_of_others_do_not_disable_the_hosts_own_endpoint
+        an_endpoint_that_is_disabled_gives_up_only_its_own
         a_time_to_live_ends_what_waits
         recipients_are_found_and_found_again
         a_recipient_that_its_channel_refuses_is_told_of
