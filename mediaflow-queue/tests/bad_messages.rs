@@ -26,6 +26,7 @@ on_both! {
     an_address_that_is_refused_here_stops_nobody
     what_a_receiver_calls_a_message_is_any_text
     what_was_given_up_is_sent_again_after_its_job_is_gone
+    of_whom_was_told_is_forgotten_with_retention
     a_batch_waits_for_whoever_tells_of_it
     what_a_dispatcher_held_that_has_died_is_sent_again
     an_outcome_that_can_not_be_written_stops_no_other
@@ -146,6 +147,25 @@ async fn what_was_given_up_is_sent_again_after_its_job_is_gone(database: Databas
     assert_eq!(queue.redeliver(&dead).await.unwrap(), 1);
     let told = hooks.told(2).await.remove(1);
     assert_eq!((told.event.kind, told.event.job), (EventKind::JobCompleted, Some(job.id())));
+    shut(media).await;
+}
+
+async fn of_whom_was_told_is_forgotten_with_retention(database: Database) {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let clock = ManualClock::new();
+    let hooks = Hooks::new([EventKind::JobCreated]);
+    hooks.always("a", Act::Fail(NotifyError::rejected("no")));
+    let ops = Hooks::new([EventKind::DeliveryFailed]).named("ops");
+    let media = host(database.queue().retention(HOUR), &clock).notify(hooks.clone());
+    let media = media.notify(ops.clone()).start().await.unwrap();
+    let told = "SELECT count(*) FROM mediaflow_told";
+    for number in 1..=2 {
+        tell(&media, &clock, "a").await;
+        ops.told(number).await;
+        database.until(told, 1).await;
+        clock.advance(2 * HOUR);
+        database.until(told, 0).await;
+    }
     shut(media).await;
 }
 

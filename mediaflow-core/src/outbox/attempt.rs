@@ -19,6 +19,8 @@ pub struct Claimed {
     pub id: i64,
     /// Where it goes.
     pub destination: DestinationKey,
+    /// Who is told, as the store names it: a digest of the address, empty for the notifier's own.
+    pub recipient: String,
     /// Which attempt it is, from 1, this one included; also the token under which its outcome is written.
     pub attempt: u32,
     /// How many failures were counted against it: its place in the schedule.
@@ -99,12 +101,18 @@ const ARRIVED: usize = 1000;
 const FAILED: usize = 20_000;
 
 impl Claimed {
-    /// This message, to be sent to this destination.
+    /// This message, to be sent to a recipient at this destination.
     #[must_use]
-    pub fn new(id: i64, destination: DestinationKey, message: Result<Message, Unsendable>) -> Self {
+    pub fn new(
+        id: i64,
+        destination: DestinationKey,
+        recipient: impl Into<String>,
+        message: Result<Message, Unsendable>,
+    ) -> Self {
         Self {
             id,
             destination,
+            recipient: recipient.into(),
             attempt: 1,
             failures: 0,
             expires_at: Timestamp::from_millis(u64::MAX),

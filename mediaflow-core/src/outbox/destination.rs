@@ -1,8 +1,10 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{About, Attempted, DestinationKey, Disposition};
 use crate::event::{DeliveryFailure, Event, EventData};
 use crate::executor::DeliveryPolicy;
 use crate::notify::Address;
-use crate::{EventKind, JobId, NotifyError, Timestamp};
+use crate::{EventKind, NotifyError, Timestamp};
 
 /// What is remembered of a destination. Most have nothing that is worth it: then it equals the default, and a store
 /// forgets it.
@@ -29,7 +31,8 @@ pub struct DestinationState {
     pub disabled_at: Option<Timestamp>,
     /// What the last attempt failed with.
     pub reason: Option<String>,
-    /// `delivery.failed` was told since something arrived there last.
+    /// `delivery.failed` was told of what concerns all who are told there, since something arrived there last. What
+    /// concerns one of them is remembered of that one.
     pub told: bool,
     /// The recipient that the last probe was for, if it was not the first: the next one is for another, if one waits.
     pub last_probe: Option<String>,
@@ -42,13 +45,27 @@ pub struct DestinationState {
 #[non_exhaustive]
 pub struct Effects {
     /// What is to be told: `delivery.failed`, of which `dead` and `waiting` are still to be counted.
-    pub failed: Option<(DeliveryFailure, About)>,
+    pub failed: Vec<Failed>,
+    /// How many messages were given up, by recipient.
+    pub lost: BTreeMap<String, u64>,
     /// The host's own endpoint has just been disabled.
     pub disabled: bool,
     /// Job's own addresses of which nobody is there any more: what waits for them is given up.
     pub gone: Vec<Address>,
     /// Job's own addresses that refuse our credentials, or what they are sent: what waits for them waits until then.
     pub refused: Vec<(Address, Timestamp)>,
+}
+
+/// A failure that is to be told.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Failed {
+    /// What is told.
+    pub failure: DeliveryFailure,
+    /// What could not be told.
+    pub about: About,
+    /// Whom, if it concerns nobody else there.
+    pub recipient: Option<String>,
 }
 
 impl DestinationState {
@@ -64,36 +81,39 @@ impl DestinationState {
         self.blocked_until <= now && (!self.is_open(policy) || self.probe_until <= now)
     }
 
-    /// Takes up the outcomes of a group of attempts, in the order in which they ended.
+    /// Takes up the outcomes of a group of attempts, in the order in which they ended. `told` are the recipients there of
+    /// whom `delivery.failed` was told, and for whom nothing has arrived since: a store remembers that beside the state.
     pub fn take_up<'a>(
         &mut self,
         attempts: impl IntoIterator<Item = (&'a Attempted, Disposition)>,
+        told: &mut BTreeSet<String>,
         policy: &DeliveryPolicy,
         now: Timestamp,
     ) -> Effects {
         let mut effects = Effects::default();
         for (attempted, disposition) in attempts {
-            self.one(attempted, disposition, policy, now, &mut effects);
+            let recipient = &attempted.claimed.recipient;
+            if disposition == Disposition::Dead {
+                effects.gave_up(recipient, 1);
+            }
+            let concerns = self.one(attempted, disposition, policy, now, &mut effects);
+            match attempted.result {
+                Ok(_) => drop(told.remove(recipient)),
+                Err(_) => self.tell(attempted, disposition, concerns, told, &mut effects),
+            }
         }
         effects
     }
 
-    /// Messages were given up without an answer: their time to live is over, or their process was lost too often. Gives
-    /// what is to be told of it: `failure` is about the first of them.
-    pub fn gave_up(
-        &mut self,
-        failure: DeliveryFailure,
-        job: Option<JobId>,
-        now: Timestamp,
-    ) -> Option<Event> {
-        self.reason.get_or_insert_with(|| failure.reason.clone());
-        if std::mem::replace(&mut self.told, true) {
-            return None;
+    /// Messages were given up without an answer: their time to live is over, or their process was lost too often. Says
+    /// whether that is to be told, for the first of them whose recipient is not among those of whom it was `told`.
+    pub fn gave_up(&mut self, reason: &str, recipient: &str, told: &mut BTreeSet<String>) -> bool {
+        self.reason.get_or_insert_with(|| reason.to_owned());
+        if self.told || told.contains(recipient) {
+            return false;
         }
-        let data = EventData::Delivery(Box::new(failure));
-        let mut event = Event::new(EventKind::DeliveryFailed, now, data);
-        event.job = job;
-        Some(event)
+        self.told = true;
+        told.insert(recipient.to_owned())
     }
 
     /// Puts it to use again: it was disabled, blocked, or its breaker is open. What waits for it is not sent all at once.
@@ -123,14 +143,13 @@ impl DestinationState {
         policy: &DeliveryPolicy,
         now: Timestamp,
         effects: &mut Effects,
-    ) {
+    ) -> Concerns {
         let (claimed, own) = (&attempted.claimed, attempted.claimed.is_own());
         let Ok(message) = &claimed.message else {
             // Nothing was sent there.
             self.probed(claimed.probe);
             self.reason.get_or_insert_with(|| attempted.reason().unwrap_or_default());
-            self.tell(attempted, disposition, effects);
-            return;
+            return Concerns::Recipient;
         };
         let address = message.address.as_ref();
         let due = match disposition {
@@ -140,9 +159,12 @@ impl DestinationState {
         // What one address answers holds up others at its origin for a moment at most, and that address no longer than a
         // breaker stays open, unless it asks for that.
         let (alone, soon) = (attempted.is_refusal_of_address(), now.plus(policy.pause(u32::MAX)));
-        let (mut hold, mut fails) = (None, false);
+        let (mut hold, mut fails, mut concerns) = (None, false, Concerns::Recipient);
         match &attempted.result {
-            Ok(_) => return self.worked(own, policy, now),
+            Ok(_) => {
+                self.worked(own, policy, now);
+                return Concerns::Recipient;
+            }
             // Nothing was learnt about the destination.
             Err(
                 NotifyError::Rejected { .. }
@@ -178,16 +200,16 @@ impl DestinationState {
                     self.probed(claimed.probe);
                 } else {
                     self.failed(claimed.probe, false, policy, now);
-                    fails = true;
+                    (fails, concerns) = (true, Concerns::All);
                 }
             }
-            Err(
-                NotifyError::Gone { .. }
-                | NotifyError::Retryable { .. }
-                | NotifyError::Ambiguous { .. },
-            ) => {
+            Err(NotifyError::Gone { .. }) => {
                 self.failed(claimed.probe, false, policy, now);
                 fails = true;
+            }
+            Err(NotifyError::Retryable { .. } | NotifyError::Ambiguous { .. }) => {
+                self.failed(claimed.probe, false, policy, now);
+                (fails, concerns) = (true, Concerns::All);
             }
         }
         if let (Some(address), Some(until)) = (address, hold) {
@@ -197,7 +219,7 @@ impl DestinationState {
             self.own_failed(policy, now, effects);
         }
         self.reason = attempted.reason();
-        self.tell(attempted, disposition, effects);
+        concerns
     }
 
     /// The host's own endpoint has failed, and perhaps for days.
@@ -212,21 +234,33 @@ impl DestinationState {
         }
     }
 
-    /// Whoever is refused for the first time is told of, and whoever has lost a message, once.
-    fn tell(&mut self, attempted: &Attempted, disposition: Disposition, effects: &mut Effects) {
+    /// Whoever is refused for the first time is told of, and whoever has lost a message, once. Of what concerns all who are
+    /// told there, the first of them stands for the others.
+    fn tell(
+        &mut self,
+        attempted: &Attempted,
+        disposition: Disposition,
+        concerns: Concerns,
+        told: &mut BTreeSet<String>,
+        effects: &mut Effects,
+    ) {
         let (claimed, about) = (&attempted.claimed, attempted.claimed.about());
         let refused = matches!(attempted.result, Err(NotifyError::Auth { .. }));
         // What becomes of the news that something could not be told is told to nobody.
         let loses = refused || disposition == Disposition::Dead;
-        if self.told || !loses || about.kind.is_of_delivery() {
+        let all = concerns == Concerns::All;
+        let known = (all && self.told) || told.contains(&claimed.recipient);
+        if known || !loses || about.kind.is_of_delivery() {
             return;
         }
-        self.told = true;
+        told.insert(claimed.recipient.clone());
+        self.told |= all;
         let reason = attempted.reason().unwrap_or_default();
         let mut failure = DeliveryFailure::new(&*claimed.destination.channel, about.event, reason);
         failure.destination.clone_from(&claimed.destination.name);
         failure.attempts = claimed.attempt;
-        effects.failed = Some((failure, about));
+        let recipient = (!all).then(|| claimed.recipient.clone());
+        effects.failed.push(Failed { failure, about, recipient });
     }
 
     /// Something arrived: nothing is against it. If it has just come back, it has twice as many places as before. What
@@ -269,28 +303,47 @@ impl DestinationState {
     }
 }
 
+/// Whom a failure concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Concerns {
+    /// Whoever should have been told.
+    Recipient,
+    /// All who are told there.
+    All,
+}
+
 impl Effects {
-    /// The events that tell of it, once a store knows how many messages were given up and how many wait.
+    /// So many messages for a recipient were given up.
+    pub fn gave_up(&mut self, recipient: &str, messages: u64) {
+        if messages > 0 {
+            *self.lost.entry(recipient.to_owned()).or_default() += messages;
+        }
+    }
+
+    /// The events that tell of it, once a store has said how many messages were [given up](Effects::gave_up), and knows
+    /// how many wait.
     #[must_use]
     pub fn events(
         &self,
         key: &DestinationKey,
         state: &DestinationState,
-        dead: u64,
         waiting: u64,
         now: Timestamp,
     ) -> Vec<Event> {
+        let of = |recipient: &str| self.lost.get(recipient).copied().unwrap_or_default();
+        let alone = || self.failed.iter().filter_map(|failed| failed.recipient.as_deref());
+        let rest = || self.lost.values().sum::<u64>() - alone().map(of).sum::<u64>();
         let mut events = Vec::new();
-        if let Some((failure, of)) = &self.failed {
+        for Failed { failure, about, recipient } in &self.failed {
             let mut failure = failure.clone();
-            (failure.dead, failure.waiting) = (dead, waiting);
-            let data = EventData::Delivery(Box::new(failure));
-            let mut event = Event::new(EventKind::DeliveryFailed, now, data);
-            (event.job, event.batch) = (of.job, of.batch);
+            failure.dead = recipient.as_deref().map_or_else(rest, of);
+            failure.waiting = waiting;
+            let mut event = failure.into_event(about.job, now);
+            event.batch = about.batch;
             events.push(event);
         }
         if self.disabled {
-            events.push(disabled(key, state, dead, now));
+            events.push(disabled(key, state, of(""), now));
         }
         events
     }

@@ -111,7 +111,9 @@ mod tests {
     fn attempted(error: NotifyError, own: bool, change: impl FnOnce(&mut Claimed)) -> Attempted {
         let event = Event::new(EventKind::JobFailed, NOW, EventData::None);
         let message = Message::of(event).to((!own).then(|| Address::opaque("a")));
-        let mut claimed = Claimed::new(1, DestinationKey::new("hooks", "a"), Ok(message));
+        let recipient = if own { "" } else { "a" };
+        let key = DestinationKey::new("hooks", "a");
+        let mut claimed = Claimed::new(1, key, recipient, Ok(message));
         change(&mut claimed);
         Attempted { claimed, at: NOW, took: Duration::ZERO, result: Err(error), answer: None }
     }

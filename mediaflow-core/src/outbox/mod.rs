@@ -30,7 +30,7 @@ mod store;
 mod tests;
 
 pub use attempt::{About, Attempted, Claimed, Unsendable};
-pub use destination::{DestinationState, Effects};
+pub use destination::{DestinationState, Effects, Failed};
 pub use dispatcher::Dispatcher;
 pub use disposition::Disposition;
 pub use key::DestinationKey;

@@ -117,6 +117,7 @@ pub(crate) async fn enable(process: &Process, channel: &str, origin: &str) -> Re
         destination::write(&mut tx, &key, &state).await?;
     }
     known += tx.run("DELETE FROM mediaflow_gone WHERE destination = $1", values![&key]).await?;
+    known += tx.run("DELETE FROM mediaflow_told WHERE destination = $1", values![&key]).await?;
     let there = "SELECT 1 AS one FROM mediaflow_messages WHERE destination = $1 LIMIT 1";
     if known == 0 && tx.row(there, values![&key]).await?.is_none() {
         return Err(Error::input("destination.unknown", "there is no such destination")

@@ -153,7 +153,7 @@ async fn read(
         Err(error) => Err(Unsendable::new(error, about(row)?)),
         Ok(message) => Ok(message),
     };
-    let mut claimed = Claimed::new(row.int("id")?, key.clone(), message);
+    let mut claimed = Claimed::new(row.int("id")?, key.clone(), row.text("recipient")?, message);
     claimed.attempt = small("attempts")?;
     claimed.failures = small("failures")?;
     claimed.expires_at = row.time("expires_at")?;

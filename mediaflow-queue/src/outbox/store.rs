@@ -121,7 +121,7 @@ fn touched(outbox: &Outbox, exchange: &Exchange<'_>) -> Touched {
     for routed in exchange.routed {
         if let Route::Messages(messages) = &routed.route {
             for message in messages {
-                touched.add(&message.destination, message.refused.is_some());
+                touched.add(&message.destination, false);
             }
         }
     }

@@ -1,4 +1,6 @@
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+
+use std::time::Duration;
 
 use crate::Timestamp;
 use crate::event::{DeliveryFailure, Event};
@@ -21,6 +23,9 @@ pub(super) struct Tables {
     pub(super) destinations: HashMap<DestinationKey, DestinationState>,
     /// Addresses of which nobody is there any more, by channel and digest.
     gone: HashSet<(String, String)>,
+    /// Recipients of whom it was told that something for them was lost, and for whom nothing has arrived since; and when
+    /// there was something new of that.
+    told: HashMap<DestinationKey, (BTreeSet<String>, Timestamp)>,
     /// What each thread's last message is called by its receiver.
     threads: HashMap<(String, String), String>,
     numbered: i64,
@@ -37,6 +42,9 @@ pub(super) struct Row {
     pub(super) sending: bool,
 }
 
+/// How long it is remembered of whom was told.
+const TOLD: Duration = Duration::from_secs(7 * 86_400);
+
 impl Tables {
     /// Writes attempts down. Gives the events that tell of losses.
     pub(super) fn finish(
@@ -48,13 +56,11 @@ impl Tables {
     ) -> VecDeque<Event> {
         let mut by_destination: BTreeMap<&DestinationKey, Vec<(&Attempted, Disposition)>> =
             BTreeMap::new();
-        let mut dead: HashMap<&DestinationKey, u64> = HashMap::new();
         for attempted in done {
             let key = &attempted.claimed.destination;
             let Some(policy) = policies.get(&*key.channel) else { continue };
             let disposition = Disposition::of(attempted, policy, now);
             self.settle(attempted, disposition);
-            *dead.entry(key).or_default() += u64::from(disposition == Disposition::Dead);
             by_destination.entry(key).or_default().push((attempted, disposition));
         }
         let mut events = VecDeque::new();
@@ -62,20 +68,22 @@ impl Tables {
             let Some(policy) = policies.get(&*key.channel) else { continue };
             let mut state = self.destinations.remove(key).unwrap_or_default();
             let before = state.clone();
-            let effects = state.take_up(attempts, policy, now);
-            let mut lost = dead.get(key).copied().unwrap_or_default();
-            for address in &effects.gone {
-                lost += self.drop_of(key, Some(address));
-                self.gone.insert((key.channel.clone(), address.digest()));
+            let mut told = self.told.remove(key).map(|(told, _)| told).unwrap_or_default();
+            let mut effects = state.take_up(attempts, &mut told, policy, now);
+            self.remember(key, told, now);
+            for address in std::mem::take(&mut effects.gone) {
+                let digest = address.digest();
+                effects.gave_up(&digest, self.drop_of(key, Some(&address)));
+                self.gone.insert((key.channel.clone(), digest));
             }
             for (address, until) in &effects.refused {
                 self.hold(key, address, *until);
             }
             if state.disabled_at.is_some() {
-                lost += self.drop_of(key, None);
+                effects.gave_up("", self.drop_of(key, None));
             }
             let waiting = self.messages.values().filter(|row| row.destination == *key).count();
-            events.extend(effects.events(key, &state, lost, waiting as u64, now));
+            events.extend(effects.events(key, &state, waiting as u64, now));
             if state != before {
                 exchanged.changed.push(key.clone());
             }
@@ -84,6 +92,12 @@ impl Tables {
             }
         }
         events
+    }
+
+    fn remember(&mut self, key: &DestinationKey, told: BTreeSet<String>, now: Timestamp) {
+        if !told.is_empty() {
+            self.told.insert(key.clone(), (told, now));
+        }
     }
 
     pub(super) fn number(&mut self) -> i64 {
@@ -128,6 +142,7 @@ impl Tables {
 
     /// Gives up what is not worth sending any more. Gives the events that tell of it.
     pub(super) fn expire(&mut self, now: Timestamp) -> VecDeque<Event> {
+        self.told.retain(|_, (_, at)| now.since(*at) < TOLD);
         let mut given_up: BTreeMap<DestinationKey, Vec<Row>> = BTreeMap::new();
         let over = |row: &Row| !row.sending && row.expires_at <= now;
         let ids: Vec<_> =
@@ -137,16 +152,23 @@ impl Tables {
         }
         let mut events = VecDeque::new();
         for (key, rows) in given_up {
-            let Some(first) = rows.iter().find(|row| !row.message.event().kind.is_of_delivery())
-            else {
+            let mut told = self.told.remove(&key).map(|(told, _)| told).unwrap_or_default();
+            let is_news = |row: &&Row| {
+                !row.message.event().kind.is_of_delivery() && !told.contains(&row.recipient)
+            };
+            let Some(first) = rows.iter().find(is_news) else {
+                self.remember(&key, told, now);
                 continue;
             };
             let reason = "it was not delivered within its time to live";
             let mut failure = DeliveryFailure::new(&*key.channel, first.message.event().id, reason);
             failure.destination.clone_from(&key.name);
             (failure.attempts, failure.dead) = (first.attempts, rows.len() as u64);
-            let state = self.destinations.entry(key).or_default();
-            events.extend(state.gave_up(failure, first.message.event().job, now));
+            let state = self.destinations.entry(key.clone()).or_default();
+            if state.gave_up(reason, &first.recipient, &mut told) {
+                events.push_back(failure.into_event(first.message.event().job, now));
+            }
+            self.remember(&key, told, now);
         }
         events
     }
@@ -181,9 +203,13 @@ impl Tables {
                 continue;
             }
             if new.refused.is_some() {
-                let state = self.destinations.entry(new.destination.clone()).or_default();
-                let failure = new.failure(&event);
-                events.extend(failure.and_then(|failure| state.gave_up(failure, event.job, now)));
+                if let Some(failure) = new.failure(&event) {
+                    let (told, at) = self.told.entry(new.destination.clone()).or_default();
+                    *at = now;
+                    if told.insert(new.recipient.clone()) {
+                        events.push_back(failure.into_event(event.job, now));
+                    }
+                }
                 continue;
             }
             if let Some(claimed) = self.add(new, &event, now) {
@@ -285,7 +311,8 @@ impl Tables {
             let key = (row.destination.channel.clone(), thread.key.clone());
             thread.provider_id = self.threads.get(&key).cloned();
         }
-        let mut claimed = Claimed::new(id, row.destination.clone(), Ok(message));
+        let recipient = row.recipient.clone();
+        let mut claimed = Claimed::new(id, row.destination.clone(), recipient, Ok(message));
         (claimed.attempt, claimed.failures) = (row.attempts, row.failures);
         (claimed.expires_at, claimed.probe) = (row.expires_at, probe);
         Some(claimed)

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::{Attempted, Claimed, DestinationKey, DestinationState, Disposition, Effects};
@@ -14,23 +15,31 @@ struct World {
     now: Timestamp,
     /// What the receiver answers from now on.
     status: Option<u16>,
+    told: BTreeSet<String>,
 }
 
 impl World {
     fn new() -> Self {
         let policy = DeliveryPolicy { jitter: 0.0, ..DeliveryPolicy::default() };
-        Self { policy, state: DestinationState::default(), now: NOW, status: None }
+        Self {
+            policy,
+            state: DestinationState::default(),
+            now: NOW,
+            status: None,
+            told: BTreeSet::new(),
+        }
     }
 
     fn hear(&mut self, result: Result<Receipt, NotifyError>, own: bool, probe: bool) -> Effects {
         let event = Event::new(EventKind::JobFailed, NOW, EventData::None);
         let message = Message::of(event).to((!own).then(|| Address::opaque("a")));
-        let mut claimed = Claimed::new(1, DestinationKey::new("hooks", "o"), Ok(message));
+        let (key, recipient) = (DestinationKey::new("hooks", "o"), if own { "" } else { "a" });
+        let mut claimed = Claimed::new(1, key, recipient, Ok(message));
         claimed.probe = probe;
         let answer = self.status.map(|status| Answer { status, body: String::new() });
         let attempted = Attempted { claimed, at: self.now, took: Duration::ZERO, result, answer };
         let disposition = Disposition::of(&attempted, &self.policy, self.now);
-        self.state.take_up([(&attempted, disposition)], &self.policy, self.now)
+        self.state.take_up([(&attempted, disposition)], &mut self.told, &self.policy, self.now)
     }
 
     fn advance(&mut self, seconds: u64) {
@@ -84,13 +93,13 @@ fn what_comes_back_gets_its_places_one_after_the_other() {
 fn refused_credentials_pause_at_once_and_are_told_once() {
     let mut world = World::new();
     let refused = || Err(NotifyError::Auth { reason: "401".into() });
-    let (failure, _) = world.hear(refused(), true, false).failed.unwrap();
+    let failure = world.hear(refused(), true, false).failed.remove(0).failure;
     assert_eq!((failure.reason.as_str(), failure.destination.as_str()), ("401", "o"));
     assert!(!world.state.is_ready(&world.policy, world.now));
-    assert_eq!(world.hear(refused(), true, false).failed, None);
+    assert_eq!(world.hear(refused(), true, false).failed, []);
     world.advance(30);
     assert!(world.state.is_open(&world.policy) && world.state.is_ready(&world.policy, world.now));
-    assert_eq!(world.hear(refused(), true, true).failed, None);
+    assert_eq!(world.hear(refused(), true, true).failed, []);
     assert_eq!(world.state.blocked_until, world.now.plus(Duration::from_secs(60)));
 }
 
@@ -98,9 +107,9 @@ fn refused_credentials_pause_at_once_and_are_told_once() {
 fn a_jobs_own_address_stops_only_itself() {
     let mut world = World::new();
     let effects = world.hear(Err(NotifyError::Gone { reason: "410".into() }), false, false);
-    assert_eq!((effects.gone.len(), effects.failed.is_some()), (1, true));
+    assert_eq!((effects.gone.len(), effects.failed.len()), (1, 1));
     let effects = world.hear(Err(NotifyError::Auth { reason: "401".into() }), false, false);
-    assert_eq!((effects.refused.len(), effects.failed), (1, None), "told already");
+    assert_eq!((effects.refused.len(), effects.failed), (1, vec![]), "told already");
     assert!(world.state.is_ready(&world.policy, world.now));
     assert_eq!((world.state.failures, world.state.paused), (0, false));
 }
@@ -153,7 +162,7 @@ fn the_hosts_own_endpoint_is_disabled_after_days_of_nothing_but_failure() {
     let effects = world.hear(gone(), true, false);
     assert!(effects.disabled && world.state.disabled_at == Some(world.now));
     let key = DestinationKey::new("hooks", "o");
-    let events = effects.events(&key, &world.state, 3, 0, world.now);
+    let events = effects.events(&key, &world.state, 0, world.now);
     assert!(events.iter().any(|event| event.kind == EventKind::DestinationDisabled));
     assert!(!world.hear(broken(), true, false).disabled, "told once");
     assert!(world.state.is_ready(&world.policy, world.now), "for addresses of jobs");
@@ -175,10 +184,26 @@ fn what_jobs_give_does_not_disable_the_hosts_own_endpoint() {
 fn losses_are_told_once_until_something_arrives() {
     let mut world = World::new();
     let refused = || Err(NotifyError::rejected("no"));
-    assert!(world.hear(refused(), true, false).failed.is_some());
-    assert!(world.hear(refused(), true, false).failed.is_none());
+    let mut told = |result, own| world.hear(result, own, false).failed.len();
+    assert_eq!([told(refused(), true), told(refused(), true)], [1, 0]);
+    assert_eq!([told(Ok(Receipt::new()), true), told(refused(), true)], [0, 1]);
+    // What arrives for others changes nothing.
+    assert_eq!([told(Ok(Receipt::new()), false), told(refused(), true)], [0, 0]);
+    assert_eq!([told(refused(), false), told(refused(), false)], [1, 0]);
+}
+
+#[test]
+fn what_concerns_all_is_told_once_for_all() {
+    let mut world = World::new();
+    world.policy.schedule = Vec::new();
+    let mut lost = |own| world.hear(broken(), own, false).failed;
+    let first = lost(false).remove(0);
+    assert_eq!((first.recipient, first.failure.attempts), (None, 1));
+    assert_eq!([lost(true), lost(false)], [[], []]);
+    // The origin works, and who was told of is known.
     world.hear(Ok(Receipt::new()), true, false);
-    assert!(world.hear(refused(), true, false).failed.is_some());
+    assert_eq!(world.hear(broken(), false, false).failed, []);
+    assert_eq!(world.hear(broken(), true, false).failed.len(), 1);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use addresses::{
     an_endpoint_that_is_disabled_gives_up_only_its_own,
     answers_of_the_hosts_own_endpoint_open_its_breaker,
     failures_of_others_do_not_disable_the_hosts_own_endpoint,
+    what_is_against_one_address_is_told_once_whatever_others_do,
 };
 use futures_util::StreamExt as _;
 use recipients::{
@@ -58,6 +59,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         a_failure_after_idle_days_disables_nothing
         failures_of_others_do_not_disable_the_hosts_own_endpoint
         an_endpoint_that_is_disabled_gives_up_only_its_own
+        what_is_against_one_address_is_told_once_whatever_others_do
         a_time_to_live_ends_what_waits
         recipients_are_found_and_found_again
         a_recipient_that_its_channel_refuses_is_told_of
