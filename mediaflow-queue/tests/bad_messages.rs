@@ -74,7 +74,8 @@ async fn an_address_that_is_refused_here_stops_nobody(database: Database) {
     let media = media.start().await.unwrap();
     tell(&media, &clock, "good").await;
     hooks.told(1).await;
-    database.message("job.created", "refused/x", "due = 0").await;
+    let secret = "T0-secret-token-1234567890";
+    database.message("job.created", &format!("refused/{secret}"), "due = 0").await;
     for number in 2..4 {
         tell(&media, &clock, "good").await;
         hooks.told(number).await;
@@ -84,9 +85,23 @@ async fn an_address_that_is_refused_here_stops_nobody(database: Database) {
     turn(&clock, "the end", async || !ops.of("").is_empty()).await;
     let EventData::Delivery(failure) = ops.told(1).await.remove(0).event.data else { panic!() };
     assert_eq!((failure.attempts, failure.dead), (3, 1));
+    assert_eq!(failure.reason, "`[REDACTED]` is no address");
     let blamed =
         "SELECT count(*) FROM mediaflow_destinations WHERE failures > 0 OR blocked_until > 0";
     assert_eq!(database.int(blamed).await, 0);
+    // Its address is in the message, and nowhere else.
+    for (table, columns) in [
+        ("mediaflow_messages WHERE error IS NOT NULL", "error"),
+        ("mediaflow_attempts", "error"),
+        ("mediaflow_destinations", "reason"),
+        ("mediaflow_events WHERE kind = 'delivery.failed'", "body"),
+    ] {
+        let shown = database.texts(&format!("SELECT {columns} FROM {table}")).await;
+        let hidden = |shown: &String| shown.contains("REDACTED") && !shown.contains(secret);
+        assert!(!shown.is_empty() && shown.iter().all(hidden), "{table}: {shown:?}");
+    }
+    let told = format!("{:?}", ops.of(""));
+    assert!(!told.contains(secret), "another channel: {told}");
     shut(media).await;
 }
 

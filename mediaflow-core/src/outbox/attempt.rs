@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 
 use super::DestinationKey;
 use crate::executor::Executor;
-use crate::notify::{Answer, DeliveryContext, Message, NotifyError, Receipt};
+use crate::notify::{Address, Answer, DeliveryContext, Message, NotifyError, Receipt};
 use crate::{BatchId, Clock, Error, EventId, EventKind, JobId, Timestamp};
 
 /// A message that this process sends, under a lease.
@@ -39,17 +39,22 @@ pub struct Claimed {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unsendable {
-    /// Why.
-    pub error: Error,
+    /// Why, without its address.
+    pub reason: String,
     /// What it tells of.
     pub about: About,
 }
 
 impl Unsendable {
-    /// This one, for this reason.
+    /// This one, for this reason: whoever refuses an address may repeat it, and reasons go into logs and to others.
     #[must_use]
-    pub fn new(error: Error, about: About) -> Self {
-        Self { error, about }
+    pub fn new(error: &Error, address: Option<&str>, about: About) -> Self {
+        let reason = error.to_string();
+        let reason = match address {
+            Some(address) => Address::opaque(address).redact(&reason).into_owned(),
+            None => reason,
+        };
+        Self { reason, about }
     }
 }
 
@@ -161,7 +166,7 @@ async fn attempt(
     let message = match &claimed.message {
         Ok(message) => message,
         Err(unsendable) => {
-            return (Err(NotifyError::retryable(unsendable.error.to_string())), None);
+            return (Err(NotifyError::retryable(unsendable.reason.clone())), None);
         }
     };
     let own = || executor.notifier(&claimed.destination.channel).ok()?.own_address();

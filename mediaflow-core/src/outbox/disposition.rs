@@ -186,7 +186,8 @@ mod tests {
         let end = |failures| {
             let unsendable = attempted(NotifyError::retryable("newer"), true, |claimed| {
                 let about = About::new(EventId::new(), EventKind::JobFailed, None);
-                claimed.message = Err(Box::new(Unsendable::new(Error::input("a", "no"), about)));
+                claimed.message =
+                    Err(Box::new(Unsendable::new(&Error::input("a", "no"), None, about)));
                 (claimed.failures, claimed.probe) = (failures, true);
             });
             Disposition::of(&unsendable, &policy(), NOW)

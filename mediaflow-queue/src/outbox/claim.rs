@@ -150,7 +150,9 @@ async fn read(
     let small = |column| Ok::<_, Error>(u32::try_from(row.int(column)?).unwrap_or(u32::MAX));
     let message = match message(outbox, tx, row, reports).await {
         Err(error) if is_of_the_database(&error) => return Err(error),
-        Err(error) => Err(Unsendable::new(error, about(row)?)),
+        Err(error) => {
+            Err(Unsendable::new(&error, row.opt_text("address")?.as_deref(), about(row)?))
+        }
         Ok(message) => Ok(message),
     };
     let mut claimed = Claimed::new(row.int("id")?, key.clone(), row.text("recipient")?, message);

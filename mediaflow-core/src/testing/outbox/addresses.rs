@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{DAY, Host, Running, SECOND, broken, created, refused};
+use super::{DAY, Host, Running, SECOND, broken, created, refused, spec};
 use crate::engine::Engine;
 use crate::event::EventKind;
 use crate::notify::{NotifyError, Scope, Terms};
+use crate::spec::JobOptions;
 use crate::testing::{Act, ScriptedNotifier, soon};
 
 /// An answer, and no success.
@@ -174,5 +175,16 @@ pub(super) async fn what_is_against_one_address_is_told_once_whatever_others_do<
     running.hooks.always("a/refused", refused());
     running.tell("a/refused").await;
     assert_eq!(running.failures(3).await[2].destination, "a");
+    running.done().await;
+}
+
+pub(super) async fn an_address_that_is_refused_is_in_no_error<E: Engine>(host: Host<E>) {
+    let running = host.start(created()).await;
+    let secret = "T0-secret-token-1234567890";
+    let options = JobOptions::new().notify("hooks", format!("refused/{secret}"));
+    let error = running.media.submit(spec("a").with_options(options)).await.expect_err("refused");
+    assert_eq!((error.code(), error.fact("channel")), ("notify.address", Some("hooks")));
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("[REDACTED]") && !shown.contains("secret"), "{shown}");
     running.done().await;
 }

@@ -8,7 +8,7 @@ use addresses::{
     a_failure_after_idle_days_disables_nothing,
     a_probe_that_failed_is_followed_by_one_of_another_recipient,
     an_address_that_answers_with_errors_silences_no_other,
-    an_endpoint_that_is_disabled_gives_up_only_its_own,
+    an_address_that_is_refused_is_in_no_error, an_endpoint_that_is_disabled_gives_up_only_its_own,
     answers_of_the_hosts_own_endpoint_open_its_breaker,
     failures_of_others_do_not_disable_the_hosts_own_endpoint,
     what_is_against_one_address_is_told_once_whatever_others_do,
@@ -60,6 +60,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         failures_of_others_do_not_disable_the_hosts_own_endpoint
         an_endpoint_that_is_disabled_gives_up_only_its_own
         what_is_against_one_address_is_told_once_whatever_others_do
+        an_address_that_is_refused_is_in_no_error
         a_time_to_live_ends_what_waits
         recipients_are_found_and_found_again
         a_recipient_that_its_channel_refuses_is_told_of
