@@ -24,6 +24,7 @@ use tokio::sync::Mutex;
 
 on_both! {
     an_address_that_is_refused_here_stops_nobody
+    a_name_that_can_not_be_stored_is_refused_before_anything_is
     what_a_receiver_calls_a_message_is_any_text
     what_was_given_up_is_sent_again_after_its_job_is_gone
     of_whom_was_told_is_forgotten_with_retention
@@ -103,6 +104,21 @@ async fn an_address_that_is_refused_here_stops_nobody(database: Database) {
     let told = format!("{:?}", ops.of(""));
     assert!(!told.contains(secret), "another channel: {told}");
     shut(media).await;
+}
+
+async fn a_name_that_can_not_be_stored_is_refused_before_anything_is(database: Database) {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let clock = ManualClock::new();
+    for name in ["my hook", "a|b", "", "a\tb", "a\0b", &"x".repeat(2000)] {
+        let hooks = Hooks::new([EventKind::JobCreated]).named(name);
+        let error = host(database.queue(), &clock).notify(hooks).start().await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.fact("channel").is_some()),
+            ("notify.name", true),
+            "{name:?}"
+        );
+        assert_eq!(database.tables().await, [""; 0]);
+    }
 }
 
 /// Puts everything that it tells into one thread.
