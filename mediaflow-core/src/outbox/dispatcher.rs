@@ -289,6 +289,7 @@ impl Dispatcher {
             exchanged => exchanged?,
         };
         self.unsure = false;
+        let ended = !done.is_empty();
         for sent in self.done.drain(done) {
             self.held.remove(&sent.claimed.id);
         }
@@ -305,7 +306,7 @@ impl Dispatcher {
         if (routed && self.more_events) || exchanged.waits {
             self.pace.soon();
         }
-        self.learn(failed.into_iter().chain(exchanged.changed));
+        self.learn(failed.into_iter().chain(exchanged.changed), ended);
         for (request, claimed) in claims.iter().zip(exchanged.claimed) {
             if let Some((policy, _)) = self.policies.get(&request.key.channel)
                 && self.queues.claimed(request, claimed.len(), policy, now)
@@ -402,13 +403,13 @@ impl Dispatcher {
         }
     }
 
-    fn learn(&mut self, changed: impl Iterator<Item = DestinationKey>) {
+    fn learn(&mut self, changed: impl Iterator<Item = DestinationKey>, ended: bool) {
         for key in changed {
             self.queues.forget(&key);
             self.pace.soon();
         }
         // In order, the next one of a job can go when the one before it is over.
-        if self.policies.values().any(|(policy, _)| policy.ordered) {
+        if ended && self.policies.values().any(|(policy, _)| policy.ordered) {
             self.pace.soon();
         }
     }

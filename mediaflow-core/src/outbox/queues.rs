@@ -36,8 +36,19 @@ pub struct ClaimRequest {
     pub messages: usize,
     /// The breaker is open, and its time is over: a single one may try.
     pub probe: bool,
+    /// What is believed to be remembered of it.
+    pub state: DestinationState,
     /// How many reports of single jobs an event of a batch comes with.
     pub reports: usize,
+}
+
+impl ClaimRequest {
+    /// Whether something else is true now of the destination than was believed: it has to be looked at again if nothing can
+    /// be claimed. Looking again at what is as it was believed to be would find the same.
+    #[must_use]
+    pub fn is_outdated(&self, state: &DestinationState) -> bool {
+        self.state != *state
+    }
 }
 
 /// The policy of each channel, with its terms.
@@ -81,7 +92,13 @@ impl Known {
         let paid = |rate| Rate::new(rate).left(self.state.paid_until, now);
         let free = free.min(policy.rate.map_or(usize::MAX, paid));
         let messages = free.min(if probe { 1 } else { usize::MAX });
-        let request = || ClaimRequest { key: key.clone(), messages, probe, reports: *reports };
+        let request = || ClaimRequest {
+            key: key.clone(),
+            messages,
+            probe,
+            state: self.state.clone(),
+            reports: *reports,
+        };
         (ready && messages > 0).then(request)
     }
 }

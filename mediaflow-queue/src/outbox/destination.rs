@@ -118,6 +118,11 @@ impl Locked {
         !self.rows.contains_key(key)
     }
 
+    /// The state of a destination, as it is.
+    pub(super) fn of(&self, key: &str) -> DestinationState {
+        self.rows.get(key).map(|entry| entry.state.clone()).unwrap_or_default()
+    }
+
     /// The state of a destination, to be changed.
     pub(super) fn state(&mut self, key: &str) -> &mut DestinationState {
         let entry = || Entry {

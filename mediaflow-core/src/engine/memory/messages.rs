@@ -20,7 +20,7 @@ pub(super) struct Tables {
     /// Events by their number, not before a moment.
     pub(super) unrouted: BTreeMap<i64, (Event, Timestamp)>,
     pub(super) messages: BTreeMap<i64, Row>,
-    pub(super) destinations: HashMap<DestinationKey, DestinationState>,
+    destinations: HashMap<DestinationKey, DestinationState>,
     /// Addresses of which nobody is there any more, by channel and digest.
     gone: HashSet<(String, String)>,
     /// Recipients of whom it was told that something for them was lost, and for whom nothing has arrived since; and when
@@ -92,6 +92,11 @@ impl Tables {
             }
         }
         events
+    }
+
+    /// What is remembered of a destination.
+    pub(super) fn state(&self, key: &DestinationKey) -> DestinationState {
+        self.destinations.get(key).cloned().unwrap_or_default()
     }
 
     fn remember(&mut self, key: &DestinationKey, told: BTreeSet<String>, now: Timestamp) {

@@ -124,8 +124,9 @@ impl OutboxStore for Outbox {
             let due = first.entry(&row.destination).or_insert(row.due);
             *due = (*due).min(row.due);
         }
-        let state = |key| tables.destinations.get(key).cloned().unwrap_or_default();
-        Ok(first.into_iter().map(|(key, due)| Waiting::new(key.clone(), state(key), due)).collect())
+        let waiting =
+            |(key, due): (&DestinationKey, _)| Waiting::new(key.clone(), tables.state(key), due);
+        Ok(first.into_iter().map(waiting).collect())
     }
 
     async fn exchange(&self, exchange: Exchange<'_>) -> Result<Exchanged> {
@@ -141,9 +142,14 @@ impl OutboxStore for Outbox {
                 tables.store(routed, now, &mut exchanged, &mut events);
             }
             for request in exchange.claims {
+                let outdated = request.is_outdated(&tables.state(&request.key));
                 let policy = policies.get(&*request.key.channel);
                 let claimed = policy.map(|policy| tables.claim(request, policy, now));
-                exchanged.claimed.push(claimed.unwrap_or_default());
+                let claimed = claimed.unwrap_or_default();
+                if claimed.is_empty() && outdated {
+                    exchanged.changed.push(request.key.clone());
+                }
+                exchanged.claimed.push(claimed);
             }
             events
         };

@@ -1,1 +1,2 @@
 mod destination;
+mod dispatcher;

@@ -1,4 +1,5 @@
 mod addresses;
+mod pace;
 mod recipients;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use addresses::{
     what_is_against_one_address_is_told_once_whatever_others_do,
 };
 use futures_util::StreamExt as _;
+use pace::a_probe_that_finds_nothing_is_not_repeated_all_the_time;
 use recipients::{
     a_directory_that_does_not_answer_holds_up_nobody_else,
     a_notifier_that_panics_over_an_event_is_asked_again,
@@ -61,6 +63,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         an_endpoint_that_is_disabled_gives_up_only_its_own
         what_is_against_one_address_is_told_once_whatever_others_do
         an_address_that_is_refused_is_in_no_error
+        a_probe_that_finds_nothing_is_not_repeated_all_the_time
         a_time_to_live_ends_what_waits
         recipients_are_found_and_found_again
         a_recipient_that_its_channel_refuses_is_told_of
