@@ -29,7 +29,8 @@ struct Store {
     changed: Notify,
     state: DestinationState,
     claimable: AtomicU32,
-    /// Claims in vain.
+    /// Rounds of the dispatcher, and claims in vain.
+    rounds: AtomicU32,
     vain: AtomicU32,
 }
 
@@ -40,6 +41,7 @@ impl Store {
             changed: Notify::new(),
             state,
             claimable: claimable.into(),
+            rounds: AtomicU32::new(0),
             vain: AtomicU32::new(0),
         })
     }
@@ -107,6 +109,7 @@ impl OutboxStore for Store {
     }
 
     fn changed(&self) -> &Notify {
+        self.rounds.fetch_add(1, Ordering::SeqCst);
         &self.changed
     }
 }
@@ -148,4 +151,13 @@ async fn what_can_not_be_claimed_is_asked_for_when_it_is_looked_at() {
         let vain = store.vain.load(Ordering::SeqCst);
         assert!((1..=8).contains(&vain), "{vain} claims in vain");
     }
+}
+
+#[tokio::test]
+async fn a_failure_is_written_down_without_haste() {
+    let store = Store::new(DestinationState::default(), 3);
+    store.dispatch(policy(), Duration::from_secs(1)).await;
+    assert_eq!(store.claimable.load(Ordering::SeqCst), 0);
+    let rounds = store.rounds.load(Ordering::SeqCst);
+    assert!(rounds < 200, "{rounds} rounds for three failures");
 }

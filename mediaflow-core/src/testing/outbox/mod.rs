@@ -15,7 +15,10 @@ use addresses::{
     what_is_against_one_address_is_told_once_whatever_others_do,
 };
 use futures_util::StreamExt as _;
-use pace::a_probe_that_finds_nothing_is_not_repeated_all_the_time;
+use pace::{
+    a_failure_is_written_down_without_haste,
+    a_probe_that_finds_nothing_is_not_repeated_all_the_time,
+};
 use recipients::{
     a_directory_that_does_not_answer_holds_up_nobody_else,
     a_notifier_that_panics_over_an_event_is_asked_again,
@@ -64,6 +67,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         what_is_against_one_address_is_told_once_whatever_others_do
         an_address_that_is_refused_is_in_no_error
         a_probe_that_finds_nothing_is_not_repeated_all_the_time
+        a_failure_is_written_down_without_haste
         a_time_to_live_ends_what_waits
         recipients_are_found_and_found_again
         a_recipient_that_its_channel_refuses_is_told_of

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{DAY, Host, Running, SECOND, broken, spec};
+use super::{DAY, Host, Running, SECOND, broken, created, spec};
 use crate::engine::Engine;
 use crate::event::EventKind;
 use crate::spec::JobOptions;
@@ -66,5 +66,19 @@ pub(super) async fn a_probe_that_finds_nothing_is_not_repeated_all_the_time<E: E
     let probing = in_a_while(&looks).await;
     assert!(probing <= calm + 40, "{probing} looks in a second, {calm} before");
     assert_eq!(running.hooks.of("a").len(), 2);
+    running.done().await;
+}
+
+pub(super) async fn a_failure_is_written_down_without_haste<E: Engine>(mut host: Host<E>) {
+    host.policy.concurrency = 1;
+    host.policy.breaker_after = 0;
+    let (running, looks) = start(host, created()).await;
+    running.hooks.always("a", broken());
+    for _ in 0..10 {
+        running.tell("a").await;
+    }
+    running.hooks.told(10).await;
+    let looks = looks.load(Ordering::Relaxed);
+    assert!(looks < 3000, "{looks} looks for ten failures");
     running.done().await;
 }
