@@ -190,6 +190,17 @@ impl Error {
         self
     }
 
+    /// With all of its texts in other words, and without its cause.
+    pub(crate) fn reworded(mut self, reword: impl Fn(&str) -> String) -> Self {
+        self.0.message = reword(&self.0.message);
+        self.0.help = self.0.help.map(|help| reword(&help));
+        for (_, value) in &mut self.0.facts {
+            *value = reword(value);
+        }
+        self.0.source = None;
+        self
+    }
+
     /// Whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

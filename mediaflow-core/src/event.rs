@@ -248,6 +248,13 @@ impl DeliveryFailure {
             waiting: 0,
         }
     }
+
+    /// The event that tells of it, about the job whose event is not told.
+    #[must_use]
+    pub fn into_event(self, job: Option<JobId>, time: Timestamp) -> Event {
+        let data = EventData::Delivery(Box::new(self));
+        Event { job, ..Event::new(EventKind::DeliveryFailed, time, data) }
+    }
 }
 
 impl EventData {

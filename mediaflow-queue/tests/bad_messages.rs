@@ -27,8 +27,10 @@ use tokio::sync::Mutex;
 
 on_both! {
     an_address_that_is_refused_here_stops_nobody
+    a_name_that_can_not_be_stored_is_refused_before_anything_is
     what_a_receiver_calls_a_message_is_any_text
     what_was_given_up_is_sent_again_after_its_job_is_gone
+    of_whom_was_told_is_forgotten_with_retention
     a_batch_waits_for_whoever_tells_of_it
     a_batch_ends_whatever_the_reports_of_its_jobs_say
     a_channel_that_stays_away_keeps_no_job_for_ever
@@ -78,7 +80,8 @@ async fn an_address_that_is_refused_here_stops_nobody(database: Database) {
     let media = media.start().await.unwrap();
     tell(&media, &clock, "good").await;
     hooks.told(1).await;
-    database.message("job.created", "refused/x", "due = 0").await;
+    let secret = "T0-secret-token-1234567890";
+    database.message("job.created", &format!("refused/{secret}"), "due = 0").await;
     for number in 2..4 {
         tell(&media, &clock, "good").await;
         hooks.told(number).await;
@@ -88,10 +91,39 @@ async fn an_address_that_is_refused_here_stops_nobody(database: Database) {
     turn(&clock, "the end", async || !ops.of("").is_empty()).await;
     let EventData::Delivery(failure) = ops.told(1).await.remove(0).event.data else { panic!() };
     assert_eq!((failure.attempts, failure.dead), (3, 1));
+    assert_eq!(failure.reason, "`[REDACTED]` is no address");
     let blamed =
         "SELECT count(*) FROM mediaflow_destinations WHERE failures > 0 OR blocked_until > 0";
     assert_eq!(database.int(blamed).await, 0);
+    // Its address is in the message, and nowhere else.
+    for (table, columns) in [
+        ("mediaflow_messages WHERE error IS NOT NULL", "error"),
+        ("mediaflow_attempts", "error"),
+        ("mediaflow_destinations", "reason"),
+        ("mediaflow_events WHERE kind = 'delivery.failed'", "body"),
+    ] {
+        let shown = database.texts(&format!("SELECT {columns} FROM {table}")).await;
+        let hidden = |shown: &String| shown.contains("REDACTED") && !shown.contains(secret);
+        assert!(!shown.is_empty() && shown.iter().all(hidden), "{table}: {shown:?}");
+    }
+    let told = format!("{:?}", ops.of(""));
+    assert!(!told.contains(secret), "another channel: {told}");
     shut(media).await;
+}
+
+async fn a_name_that_can_not_be_stored_is_refused_before_anything_is(database: Database) {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let clock = ManualClock::new();
+    for name in ["my hook", "a|b", "", "a\tb", "a\0b", &"x".repeat(2000)] {
+        let hooks = Hooks::new([EventKind::JobCreated]).named(name);
+        let error = host(database.queue(), &clock).notify(hooks).start().await.unwrap_err();
+        assert_eq!(
+            (error.code(), error.fact("channel").is_some()),
+            ("notify.name", true),
+            "{name:?}"
+        );
+        assert_eq!(database.tables().await, [""; 0]);
+    }
 }
 
 /// Puts everything that it tells into one thread.
@@ -151,6 +183,25 @@ async fn what_was_given_up_is_sent_again_after_its_job_is_gone(database: Databas
     assert_eq!(queue.redeliver(&dead).await.unwrap(), 1);
     let told = hooks.told(2).await.remove(1);
     assert_eq!((told.event.kind, told.event.job), (EventKind::JobCompleted, Some(job.id())));
+    shut(media).await;
+}
+
+async fn of_whom_was_told_is_forgotten_with_retention(database: Database) {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let clock = ManualClock::new();
+    let hooks = Hooks::new([EventKind::JobCreated]);
+    hooks.always("a", Act::Fail(NotifyError::rejected("no")));
+    let ops = Hooks::new([EventKind::DeliveryFailed]).named("ops");
+    let media = host(database.queue().retention(HOUR), &clock).notify(hooks.clone());
+    let media = media.notify(ops.clone()).start().await.unwrap();
+    let told = "SELECT count(*) FROM mediaflow_told";
+    for number in 1..=2 {
+        tell(&media, &clock, "a").await;
+        ops.told(number).await;
+        database.until(told, 1).await;
+        clock.advance(2 * HOUR);
+        database.until(told, 0).await;
+    }
     shut(media).await;
 }
 

@@ -2,6 +2,7 @@ use super::fetch::check_inline;
 use super::resources::Executor;
 use crate::Result;
 use crate::limits::at_most;
+use crate::notify::Address;
 use crate::spec::{JobSpec, Need, Needs, Pipeline, Source};
 use crate::storage::check_key;
 
@@ -63,7 +64,12 @@ impl Executor {
         for target in &spec.options.notify {
             let notifier = self.notifier(&target.channel)?;
             if let Some(to) = &target.to {
-                notifier.address(to).map_err(|e| e.with("channel", &target.channel))?;
+                notifier.address(to).map_err(|e| {
+                    // Errors go into logs, and an address may be a secret.
+                    let address = Address::opaque(to);
+                    let error = e.reworded(|text| address.redact(text).into_owned());
+                    error.with("channel", &target.channel)
+                })?;
             }
         }
         Ok(())

@@ -66,10 +66,12 @@ pub struct DeliveryPolicy {
     /// credentials does not use up the schedule, and so has its end here. Default 5 days.
     pub time_to_live: Duration,
     /// After so long of nothing but failure, the host's own endpoint is disabled: `destination.disabled` is told, and
-    /// what waits there is given up and kept. Default 5 days.
+    /// what waits for it is given up and kept; addresses that jobs gave have no part in it. A failure long after the one
+    /// before it, twice the longest wait between two attempts, is the first of its own. Default 5 days.
     pub disable_after: Duration,
     /// How many failures in a row open the breaker of a destination: nothing is sent there for `breaker_pause`, and
-    /// then a single probe. 0 never opens it. Default 5.
+    /// then a single probe. What an address that a job gave answers below 500 is no failure of its destination. 0 never
+    /// opens it. Default 5.
     pub breaker_after: u32,
     /// How long the breaker stays open, twice as long after each further failed probe, up to 10 minutes. Default 30 s.
     pub breaker_pause: Duration,
@@ -135,6 +137,14 @@ impl DeliveryPolicy {
         policy.concurrency = self.concurrency.min(terms.places.unwrap_or(usize::MAX)).max(1);
         policy.time_to_live = terms.time_to_live.unwrap_or(self.time_to_live);
         policy
+    }
+
+    /// How far apart two failures are at most between which there was nothing else: twice the longest wait between two
+    /// attempts, of the schedule, at the wish of a receiver, or for an open breaker.
+    #[must_use]
+    pub fn apart(&self) -> Duration {
+        let longest = self.schedule.iter().copied().max().unwrap_or_default();
+        longest.max(self.longest).max(self.pause(u32::MAX)).saturating_mul(2)
     }
 
     /// How long the breaker stays open after this many failed probes; 0 when it has just opened.

@@ -206,6 +206,9 @@ impl Builder {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
+        for notifier in &self.notifiers {
+            check_name(notifier.name(), self.limits.option_bytes)?;
+        }
         let (scratch, scratch_folder) = executor::scratch(self.scratch)?;
         let cpu = self.cores.map_or_else(CpuPool::per_core, CpuPool::new);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -259,6 +262,27 @@ impl fmt::Debug for Builder {
             .field("notifiers", &self.notifiers)
             .finish_non_exhaustive()
     }
+}
+
+/// Refuses the name of a notifier that can not stand beside others: blanks and bars part names where they are stored.
+fn check_name(name: &str, most: usize) -> Result<()> {
+    let parts = |c: char| c == '|' || c.is_whitespace() || c.is_control();
+    let (problem, help) = if name.is_empty() {
+        ("a notifier has no name", "give it one".to_owned())
+    } else if name.contains(parts) {
+        (
+            "the name of a notifier has a blank, a bar or a control character",
+            "write `my-hook`".into(),
+        )
+    } else if name.len() > most {
+        (
+            "the name of a notifier is too long",
+            format!("at most {most} bytes: `Limits::option_bytes`"),
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::input("notify.name", problem).with("channel", name.escape_debug()).help(help))
 }
 
 #[cfg(feature = "http")]

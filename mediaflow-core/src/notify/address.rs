@@ -65,7 +65,11 @@ impl Address {
 
     /// What of it is more than its origin.
     fn parts(&self) -> Vec<&str> {
-        let Some((_, rest)) = self.text.split_once("://") else { return vec![&self.text] };
+        let Some((_, rest)) = self.text.split_once("://") else {
+            let between = |c: char| !(c.is_alphanumeric() || c == '-' || c == '_');
+            let words = self.text.split(between).filter(|word| word.len() >= TOKEN);
+            return std::iter::once(&*self.text).chain(words).collect();
+        };
         let rest = rest.split('#').next().unwrap_or_default();
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -130,6 +134,8 @@ mod tests {
         }
         assert_eq!(hook.redact(text), "https://[REDACTED]@hooks.example[REDACTED]?[REDACTED]#top");
         assert_eq!(Address::opaque("chat-123:ABC").redact("no chat-123:ABC"), "no [REDACTED]");
+        let bot = Address::opaque("bot/0123456789abcdef@chat");
+        assert_eq!(bot.redact("0123456789abcdef of bot"), "[REDACTED] of bot");
         assert_eq!(Address::at("o", "http://h/").redact("a/b http://h/"), "a/b http://h/");
     }
 }

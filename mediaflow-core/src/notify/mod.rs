@@ -33,7 +33,9 @@ use crate::event::Event;
 /// closure is enough for the simplest: [`notify_fn`].
 #[async_trait]
 pub trait Notifier: fmt::Debug + Send + Sync + 'static {
-    /// The name of the channel: unique in an engine, what jobs say in `notify`.
+    /// The name of the channel: unique in an engine, what jobs say in `notify`. Without blanks, bars and control
+    /// characters, and no longer than [`Limits::option_bytes`](crate::Limits::option_bytes): a host with another one does
+    /// not start (`notify.name`).
     fn name(&self) -> &str;
 
     /// Whether it wants to tell of this event: the rule by which messages are made unless the host has others.

@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 
 use super::DestinationKey;
 use crate::executor::Executor;
-use crate::notify::{Answer, DeliveryContext, Message, NotifyError, Receipt};
+use crate::notify::{Address, Answer, DeliveryContext, Message, NotifyError, Receipt};
 use crate::{BatchId, Clock, Error, EventId, EventKind, JobId, Timestamp};
 
 /// A message that this process sends, under a lease.
@@ -19,6 +19,8 @@ pub struct Claimed {
     pub id: i64,
     /// Where it goes.
     pub destination: DestinationKey,
+    /// Who is told, as the store names it: a digest of the address, empty for the notifier's own.
+    pub recipient: String,
     /// Which attempt it is, from 1, this one included; also the token under which its outcome is written.
     pub attempt: u32,
     /// How many failures were counted against it: its place in the schedule.
@@ -37,17 +39,22 @@ pub struct Claimed {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unsendable {
-    /// Why.
-    pub error: Error,
+    /// Why, without its address.
+    pub reason: String,
     /// What it tells of.
     pub about: About,
 }
 
 impl Unsendable {
-    /// This one, for this reason.
+    /// This one, for this reason: whoever refuses an address may repeat it, and reasons go into logs and to others.
     #[must_use]
-    pub fn new(error: Error, about: About) -> Self {
-        Self { error, about }
+    pub fn new(error: &Error, address: Option<&str>, about: About) -> Self {
+        let reason = error.to_string();
+        let reason = match address {
+            Some(address) => Address::opaque(address).redact(&reason).into_owned(),
+            None => reason,
+        };
+        Self { reason, about }
     }
 }
 
@@ -99,12 +106,18 @@ const ARRIVED: usize = 1000;
 const FAILED: usize = 20_000;
 
 impl Claimed {
-    /// This message, to be sent to this destination.
+    /// This message, to be sent to a recipient at this destination.
     #[must_use]
-    pub fn new(id: i64, destination: DestinationKey, message: Result<Message, Unsendable>) -> Self {
+    pub fn new(
+        id: i64,
+        destination: DestinationKey,
+        recipient: impl Into<String>,
+        message: Result<Message, Unsendable>,
+    ) -> Self {
         Self {
             id,
             destination,
+            recipient: recipient.into(),
             attempt: 1,
             failures: 0,
             expires_at: Timestamp::from_millis(u64::MAX),
@@ -153,7 +166,7 @@ async fn attempt(
     let message = match &claimed.message {
         Ok(message) => message,
         Err(unsendable) => {
-            return (Err(NotifyError::retryable(unsendable.error.to_string())), None);
+            return (Err(NotifyError::retryable(unsendable.reason.clone())), None);
         }
     };
     let own = || executor.notifier(&claimed.destination.channel).ok()?.own_address();
@@ -201,6 +214,17 @@ impl Attempted {
             Err(NotifyError::TooLarge { .. }) => "too_large",
             Err(NotifyError::Unsupported { .. }) => "unsupported",
         }
+    }
+
+    /// Whether this is an answer, and no success, of an address that a job gave: it says nothing of other addresses at the
+    /// same origin. A 5xx says something of all of them, and may be a gateway's.
+    #[must_use]
+    pub fn is_refusal_of_address(&self) -> bool {
+        let Err(error) = &self.result else { return false };
+        // Whoever says how long to wait has answered.
+        let asks = matches!(error, NotifyError::Throttled { after: Some(_), .. });
+        let answers = self.status().map_or(asks, |status| status < 500);
+        answers && self.claimed.message.as_ref().is_ok_and(|message| message.address.is_some())
     }
 
     /// The status that the receiver's protocol gave.

@@ -1,8 +1,10 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{About, Attempted, DestinationKey, Disposition};
 use crate::event::{DeliveryFailure, Event, EventData};
 use crate::executor::DeliveryPolicy;
 use crate::notify::Address;
-use crate::{EventKind, JobId, NotifyError, Timestamp};
+use crate::{EventKind, NotifyError, Timestamp};
 
 /// What is remembered of a destination. Most have nothing that is worth it: then it equals the default, and a store
 /// forgets it.
@@ -19,16 +21,21 @@ pub struct DestinationState {
     pub blocked_until: Timestamp,
     /// Up to when the rate is used up, in microseconds.
     pub paid_until: i64,
-    /// Since when there was nothing but failure.
+    /// Since when there was nothing but failure of the host's own endpoint.
     pub failing_since: Option<Timestamp>,
+    /// When that failed last.
+    pub failed_at: Option<Timestamp>,
     /// It refuses our credentials: only a probe opens it.
     pub paused: bool,
-    /// Since when nothing is sent there any more.
+    /// Since when nothing is sent to the host's own endpoint any more. What has an address of its own still is.
     pub disabled_at: Option<Timestamp>,
     /// What the last attempt failed with.
     pub reason: Option<String>,
-    /// `delivery.failed` was told since something arrived there last.
+    /// `delivery.failed` was told of what concerns all who are told there, since something arrived there last. What
+    /// concerns one of them is remembered of that one.
     pub told: bool,
+    /// The recipient that the last probe was for, if it was not the first: the next one is for another, if one waits.
+    pub last_probe: Option<String>,
     /// It has just come back: how many places it has in each process, more with everything that arrives. 0 if it has all.
     pub ramp: u32,
 }
@@ -38,13 +45,27 @@ pub struct DestinationState {
 #[non_exhaustive]
 pub struct Effects {
     /// What is to be told: `delivery.failed`, of which `dead` and `waiting` are still to be counted.
-    pub failed: Option<(DeliveryFailure, About)>,
-    /// It has just been disabled: what waits there is given up.
+    pub failed: Vec<Failed>,
+    /// How many messages were given up, by recipient.
+    pub lost: BTreeMap<String, u64>,
+    /// The host's own endpoint has just been disabled.
     pub disabled: bool,
     /// Job's own addresses of which nobody is there any more: what waits for them is given up.
     pub gone: Vec<Address>,
-    /// Job's own addresses that refuse our credentials: what waits for them waits until then.
+    /// Job's own addresses that refuse our credentials, or what they are sent: what waits for them waits until then.
     pub refused: Vec<(Address, Timestamp)>,
+}
+
+/// A failure that is to be told.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Failed {
+    /// What is told.
+    pub failure: DeliveryFailure,
+    /// What could not be told.
+    pub about: About,
+    /// Whom, if it concerns nobody else there.
+    pub recipient: Option<String>,
 }
 
 impl DestinationState {
@@ -57,41 +78,42 @@ impl DestinationState {
     /// Whether something may be sent at this moment, rates aside.
     #[must_use]
     pub fn is_ready(&self, policy: &DeliveryPolicy, now: Timestamp) -> bool {
-        self.disabled_at.is_none()
-            && self.blocked_until <= now
-            && (!self.is_open(policy) || self.probe_until <= now)
+        self.blocked_until <= now && (!self.is_open(policy) || self.probe_until <= now)
     }
 
-    /// Takes up the outcomes of a group of attempts, in the order in which they ended.
+    /// Takes up the outcomes of a group of attempts, in the order in which they ended. `told` are the recipients there of
+    /// whom `delivery.failed` was told, and for whom nothing has arrived since: a store remembers that beside the state.
     pub fn take_up<'a>(
         &mut self,
         attempts: impl IntoIterator<Item = (&'a Attempted, Disposition)>,
+        told: &mut BTreeSet<String>,
         policy: &DeliveryPolicy,
         now: Timestamp,
     ) -> Effects {
         let mut effects = Effects::default();
         for (attempted, disposition) in attempts {
-            self.one(attempted, disposition, policy, now, &mut effects);
+            let recipient = &attempted.claimed.recipient;
+            if disposition == Disposition::Dead {
+                effects.gave_up(recipient, 1);
+            }
+            let concerns = self.one(attempted, disposition, policy, now, &mut effects);
+            match attempted.result {
+                Ok(_) => drop(told.remove(recipient)),
+                Err(_) => self.tell(attempted, disposition, concerns, told, &mut effects),
+            }
         }
         effects
     }
 
-    /// Messages were given up without an answer: their time to live is over, or their process was lost too often. Gives
-    /// what is to be told of it: `failure` is about the first of them.
-    pub fn gave_up(
-        &mut self,
-        failure: DeliveryFailure,
-        job: Option<JobId>,
-        now: Timestamp,
-    ) -> Option<Event> {
-        self.reason.get_or_insert_with(|| failure.reason.clone());
-        if std::mem::replace(&mut self.told, true) {
-            return None;
+    /// Messages were given up without an answer: their time to live is over, or their process was lost too often. Says
+    /// whether that is to be told, for the first of them whose recipient is not among those of whom it was `told`.
+    pub fn gave_up(&mut self, reason: &str, recipient: &str, told: &mut BTreeSet<String>) -> bool {
+        self.reason.get_or_insert_with(|| reason.to_owned());
+        if self.told || told.contains(recipient) {
+            return false;
         }
-        let data = EventData::Delivery(Box::new(failure));
-        let mut event = Event::new(EventKind::DeliveryFailed, now, data);
-        event.job = job;
-        Some(event)
+        self.told = true;
+        told.insert(recipient.to_owned())
     }
 
     /// Puts it to use again: it was disabled, blocked, or its breaker is open. What waits for it is not sent all at once.
@@ -121,18 +143,28 @@ impl DestinationState {
         policy: &DeliveryPolicy,
         now: Timestamp,
         effects: &mut Effects,
-    ) {
+    ) -> Concerns {
         let (claimed, own) = (&attempted.claimed, attempted.claimed.is_own());
         let Ok(message) = &claimed.message else {
             // Nothing was sent there.
             self.probed(claimed.probe);
             self.reason.get_or_insert_with(|| attempted.reason().unwrap_or_default());
-            self.tell(attempted, disposition, effects);
-            return;
+            return Concerns::Recipient;
         };
         let address = message.address.as_ref();
+        let due = match disposition {
+            Disposition::Again { due, .. } => Some(due),
+            Disposition::Delivered | Disposition::Dead => None,
+        };
+        // What one address answers holds up others at its origin for a moment at most, and that address no longer than a
+        // breaker stays open, unless it asks for that.
+        let (alone, soon) = (attempted.is_refusal_of_address(), now.plus(policy.pause(u32::MAX)));
+        let (mut hold, mut fails, mut concerns) = (None, false, Concerns::Recipient);
         match &attempted.result {
-            Ok(_) => return self.worked(policy),
+            Ok(_) => {
+                self.worked(own, policy, now);
+                return Concerns::Recipient;
+            }
             // Nothing was learnt about the destination.
             Err(
                 NotifyError::Rejected { .. }
@@ -145,70 +177,103 @@ impl DestinationState {
             }
             // Whose credentials a job's own address wants says nothing of other addresses at its origin.
             Err(NotifyError::Auth { .. }) if !own => {
-                let until = match disposition {
-                    Disposition::Again { due, .. } => due,
-                    Disposition::Delivered | Disposition::Dead => now,
-                };
-                effects.refused.extend(address.map(|address| (address.clone(), until)));
+                hold = due;
+                self.probed(claimed.probe);
+            }
+            Err(NotifyError::Retryable { .. } | NotifyError::Ambiguous { .. }) if alone => {
+                hold = due.map(|due| due.min(soon));
                 self.probed(claimed.probe);
             }
             Err(NotifyError::Auth { .. }) => {
                 let fresh = !std::mem::replace(&mut self.paused, true);
                 self.failed(claimed.probe, fresh, policy, now);
+                fails = true;
             }
             Err(NotifyError::Throttled { after, .. }) => {
-                let due = match disposition {
-                    Disposition::Again { due, .. } => Some(due),
-                    Disposition::Delivered | Disposition::Dead => None,
-                };
                 let asked = after.map(|after| now.plus(after.min(policy.longest)));
-                self.blocked_until = self.blocked_until.max(asked.or(due).unwrap_or_default());
+                let asked = asked.or(due).unwrap_or_default();
                 self.ramp = self.ramp.min(1);
+                self.block(if alone { asked.min(soon) } else { asked });
+                hold = Some(asked).filter(|_| alone);
                 // Who says how long to wait works; who does not may be a gateway before somebody who does not.
-                if after.is_some() {
+                if alone || after.is_some() {
                     self.probed(claimed.probe);
                 } else {
                     self.failed(claimed.probe, false, policy, now);
+                    (fails, concerns) = (true, Concerns::All);
                 }
             }
-            Err(
-                NotifyError::Gone { .. }
-                | NotifyError::Retryable { .. }
-                | NotifyError::Ambiguous { .. },
-            ) => self.failed(claimed.probe, false, policy, now),
+            Err(NotifyError::Gone { .. }) => {
+                self.failed(claimed.probe, false, policy, now);
+                fails = true;
+            }
+            Err(NotifyError::Retryable { .. } | NotifyError::Ambiguous { .. }) => {
+                self.failed(claimed.probe, false, policy, now);
+                (fails, concerns) = (true, Concerns::All);
+            }
+        }
+        if let (Some(address), Some(until)) = (address, hold) {
+            effects.refused.push((address.clone(), until));
+        }
+        if own && fails {
+            self.own_failed(policy, now, effects);
         }
         self.reason = attempted.reason();
-        self.tell(attempted, disposition, effects);
-        if own && self.disabled_at.is_none() {
-            let since = self.failing_since.map(|since| now.since(since));
-            if since.is_some_and(|since| since >= policy.disable_after) {
-                (self.disabled_at, effects.disabled) = (Some(now), true);
-            }
+        concerns
+    }
+
+    /// The host's own endpoint has failed, and perhaps for days.
+    fn own_failed(&mut self, policy: &DeliveryPolicy, now: Timestamp, effects: &mut Effects) {
+        let last = self.failed_at.replace(now);
+        // Between two failures that lie far apart nobody knows what would have been.
+        let goes_on = last.is_some_and(|last| now.since(last) <= policy.apart());
+        let since = self.failing_since.filter(|_| goes_on).unwrap_or(now);
+        self.failing_since = Some(since);
+        if self.disabled_at.is_none() && now.since(since) >= policy.disable_after {
+            (self.disabled_at, effects.disabled) = (Some(now), true);
         }
     }
 
-    /// Whoever is refused for the first time is told of, and whoever has lost a message, once.
-    fn tell(&mut self, attempted: &Attempted, disposition: Disposition, effects: &mut Effects) {
+    /// Whoever is refused for the first time is told of, and whoever has lost a message, once. Of what concerns all who are
+    /// told there, the first of them stands for the others.
+    fn tell(
+        &mut self,
+        attempted: &Attempted,
+        disposition: Disposition,
+        concerns: Concerns,
+        told: &mut BTreeSet<String>,
+        effects: &mut Effects,
+    ) {
         let (claimed, about) = (&attempted.claimed, attempted.claimed.about());
         let refused = matches!(attempted.result, Err(NotifyError::Auth { .. }));
         // What becomes of the news that something could not be told is told to nobody.
         let loses = refused || disposition == Disposition::Dead;
-        if self.told || !loses || about.kind.is_of_delivery() {
+        let all = concerns == Concerns::All;
+        let known = (all && self.told) || told.contains(&claimed.recipient);
+        if known || !loses || about.kind.is_of_delivery() {
             return;
         }
-        self.told = true;
+        told.insert(claimed.recipient.clone());
+        self.told |= all;
         let reason = attempted.reason().unwrap_or_default();
         let mut failure = DeliveryFailure::new(&*claimed.destination.channel, about.event, reason);
         failure.destination.clone_from(&claimed.destination.name);
         failure.attempts = claimed.attempt;
-        effects.failed = Some((failure, about));
+        let recipient = (!all).then(|| claimed.recipient.clone());
+        effects.failed.push(Failed { failure, about, recipient });
     }
 
-    /// Something arrived: nothing is against it. If it has just come back, it has twice as many places as before.
-    fn worked(&mut self, policy: &DeliveryPolicy) {
+    /// Something arrived: nothing is against it. If it has just come back, it has twice as many places as before. What
+    /// arrives at an address that a job gave says nothing of the host's own endpoint.
+    fn worked(&mut self, own: bool, policy: &DeliveryPolicy, now: Timestamp) {
         let ramp = if self.is_open(policy) { 1 } else { self.ramp.saturating_mul(2) };
         let all = usize::try_from(ramp).is_ok_and(|ramp| ramp >= policy.concurrency.max(1));
+        let before = (self.failing_since, self.failed_at, self.disabled_at);
         self.clear(if all { 0 } else { ramp });
+        let lasts = |at: Timestamp| now.since(at) <= policy.apart();
+        if !own && (before.2.is_some() || before.1.is_some_and(lasts)) {
+            (self.failing_since, self.failed_at, self.disabled_at) = before;
+        }
     }
 
     /// A probe has ended without a word about the destination: the next one may go.
@@ -223,7 +288,6 @@ impl DestinationState {
         let was_open = self.failures >= policy.breaker_after.max(1);
         self.failures = self.failures.saturating_add(1);
         self.ramp = self.ramp.min(1);
-        self.failing_since.get_or_insert(now);
         let opens = policy.breaker_after > 0 && !was_open && self.failures >= policy.breaker_after;
         if probe {
             self.probes = self.probes.saturating_add(1);
@@ -239,34 +303,53 @@ impl DestinationState {
     }
 }
 
+/// Whom a failure concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Concerns {
+    /// Whoever should have been told.
+    Recipient,
+    /// All who are told there.
+    All,
+}
+
 impl Effects {
-    /// The events that tell of it, once a store knows how many messages were given up and how many wait.
+    /// So many messages for a recipient were given up.
+    pub fn gave_up(&mut self, recipient: &str, messages: u64) {
+        if messages > 0 {
+            *self.lost.entry(recipient.to_owned()).or_default() += messages;
+        }
+    }
+
+    /// The events that tell of it, once a store has said how many messages were [given up](Effects::gave_up), and knows
+    /// how many wait.
     #[must_use]
     pub fn events(
         &self,
         key: &DestinationKey,
         state: &DestinationState,
-        dead: u64,
         waiting: u64,
         now: Timestamp,
     ) -> Vec<Event> {
+        let of = |recipient: &str| self.lost.get(recipient).copied().unwrap_or_default();
+        let alone = || self.failed.iter().filter_map(|failed| failed.recipient.as_deref());
+        let rest = || self.lost.values().sum::<u64>() - alone().map(of).sum::<u64>();
         let mut events = Vec::new();
-        if let Some((failure, of)) = &self.failed {
+        for Failed { failure, about, recipient } in &self.failed {
             let mut failure = failure.clone();
-            (failure.dead, failure.waiting) = (dead, waiting);
-            let data = EventData::Delivery(Box::new(failure));
-            let mut event = Event::new(EventKind::DeliveryFailed, now, data);
-            (event.job, event.batch) = (of.job, of.batch);
+            failure.dead = recipient.as_deref().map_or_else(rest, of);
+            failure.waiting = waiting;
+            let mut event = failure.into_event(about.job, now);
+            event.batch = about.batch;
             events.push(event);
         }
         if self.disabled {
-            events.push(disabled(key, state, dead, now));
+            events.push(disabled(key, state, of(""), now));
         }
         events
     }
 }
 
-/// Tells that nothing is sent to a destination any more.
+/// Tells that nothing is sent to the host's own endpoint any more.
 fn disabled(key: &DestinationKey, state: &DestinationState, dead: u64, now: Timestamp) -> Event {
     let data = EventData::Disabled {
         channel: key.channel.clone(),
@@ -276,160 +359,4 @@ fn disabled(key: &DestinationKey, state: &DestinationState, dead: u64, now: Time
         dead,
     };
     Event::new(EventKind::DestinationDisabled, now, data)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::super::Claimed;
-    use super::*;
-    use crate::notify::{Message, Receipt};
-
-    const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-
-    struct World {
-        policy: DeliveryPolicy,
-        state: DestinationState,
-        now: Timestamp,
-    }
-
-    impl World {
-        fn new() -> Self {
-            let policy = DeliveryPolicy { jitter: 0.0, ..DeliveryPolicy::default() };
-            Self { policy, state: DestinationState::default(), now: NOW }
-        }
-
-        fn hear(
-            &mut self,
-            result: Result<Receipt, NotifyError>,
-            own: bool,
-            probe: bool,
-        ) -> Effects {
-            let event = Event::new(EventKind::JobFailed, NOW, EventData::None);
-            let message = Message::of(event).to((!own).then(|| Address::opaque("a")));
-            let mut claimed = Claimed::new(1, DestinationKey::new("hooks", "o"), Ok(message));
-            claimed.probe = probe;
-            let attempted =
-                Attempted { claimed, at: self.now, took: Duration::ZERO, result, answer: None };
-            let disposition = Disposition::of(&attempted, &self.policy, self.now);
-            self.state.take_up([(&attempted, disposition)], &self.policy, self.now)
-        }
-
-        fn advance(&mut self, seconds: u64) {
-            self.now = self.now.plus(Duration::from_secs(seconds));
-        }
-    }
-
-    fn broken() -> Result<Receipt, NotifyError> {
-        Err(NotifyError::retryable("broken"))
-    }
-
-    #[test]
-    fn the_breaker_opens_lets_one_probe_through_and_closes() {
-        let mut world = World::new();
-        for _ in 0..5 {
-            assert!(world.state.is_ready(&world.policy, world.now));
-            assert_eq!(world.hear(broken(), true, false), Effects::default());
-        }
-        assert!(!world.state.is_ready(&world.policy, world.now));
-        assert_eq!(world.state.blocked_until, NOW.plus(Duration::from_secs(30)));
-        world.hear(broken(), true, false);
-        assert_eq!(world.state.blocked_until, NOW.plus(Duration::from_secs(30)), "nothing new");
-        world.advance(30);
-        assert!(
-            world.state.is_ready(&world.policy, world.now) && world.state.is_open(&world.policy)
-        );
-        world.hear(broken(), true, true);
-        assert_eq!(world.state.blocked_until, world.now.plus(Duration::from_secs(60)));
-        world.advance(60);
-        world.hear(Ok(Receipt::new()), true, true);
-        assert!(!world.state.is_open(&world.policy) && world.state.failing_since.is_none());
-    }
-
-    #[test]
-    fn what_comes_back_gets_its_places_one_after_the_other() {
-        let mut world = World::new();
-        world.policy.concurrency = 8;
-        (0..5).for_each(|_| drop(world.hear(broken(), true, false)));
-        world.hear(Ok(Receipt::new()), true, true);
-        let mut arrives = |result| {
-            world.hear(result, true, false);
-            world.state.places(&world.policy)
-        };
-        assert_eq!([(); 2].map(|()| arrives(Ok(Receipt::new()))), [2, 4]);
-        assert_eq!(arrives(broken()), 1, "from the beginning");
-        assert_eq!([(); 4].map(|()| arrives(Ok(Receipt::new()))), [2, 4, 8, 8]);
-        assert_eq!(world.state, DestinationState::default(), "nothing is remembered");
-        world.state.enable();
-        assert_eq!(world.state.places(&world.policy), 1);
-    }
-
-    #[test]
-    fn refused_credentials_pause_at_once_and_are_told_once() {
-        let mut world = World::new();
-        let refused = || Err(NotifyError::Auth { reason: "401".into() });
-        let (failure, _) = world.hear(refused(), true, false).failed.unwrap();
-        assert_eq!((failure.reason.as_str(), failure.destination.as_str()), ("401", "o"));
-        assert!(!world.state.is_ready(&world.policy, world.now));
-        assert_eq!(world.hear(refused(), true, false).failed, None);
-        world.advance(30);
-        assert!(
-            world.state.is_open(&world.policy) && world.state.is_ready(&world.policy, world.now)
-        );
-        assert_eq!(world.hear(refused(), true, true).failed, None);
-        assert_eq!(world.state.blocked_until, world.now.plus(Duration::from_secs(60)));
-    }
-
-    #[test]
-    fn a_jobs_own_address_stops_only_itself() {
-        let mut world = World::new();
-        let effects = world.hear(Err(NotifyError::Gone { reason: "410".into() }), false, false);
-        assert_eq!((effects.gone.len(), effects.failed.is_some()), (1, true));
-        let effects = world.hear(Err(NotifyError::Auth { reason: "401".into() }), false, false);
-        assert_eq!((effects.refused.len(), effects.failed), (1, None), "told already");
-        assert!(world.state.is_ready(&world.policy, world.now));
-        assert_eq!((world.state.failures, world.state.paused), (0, false));
-    }
-
-    #[test]
-    fn the_hosts_own_endpoint_is_disabled_after_days_of_nothing_but_failure() {
-        let mut world = World::new();
-        world.policy.breaker_after = 0;
-        let gone = || Err(NotifyError::Gone { reason: "410".into() });
-        world.hear(gone(), true, false);
-        world.advance(4 * 86_400);
-        assert!(!world.hear(broken(), true, false).disabled);
-        world.hear(Ok(Receipt::new()), true, false);
-        world.advance(4 * 86_400);
-        assert!(!world.hear(gone(), true, false).disabled, "something arrived meanwhile");
-        world.advance(5 * 86_400);
-        let effects = world.hear(gone(), true, false);
-        assert!(effects.disabled && world.state.disabled_at == Some(world.now));
-        let key = DestinationKey::new("hooks", "o");
-        let events = effects.events(&key, &world.state, 3, 0, world.now);
-        assert!(events.iter().any(|event| event.kind == EventKind::DestinationDisabled));
-        assert!(!world.hear(broken(), true, false).disabled, "told once");
-    }
-
-    #[test]
-    fn losses_are_told_once_until_something_arrives() {
-        let mut world = World::new();
-        let refused = || Err(NotifyError::rejected("no"));
-        assert!(world.hear(refused(), true, false).failed.is_some());
-        assert!(world.hear(refused(), true, false).failed.is_none());
-        world.hear(Ok(Receipt::new()), true, false);
-        assert!(world.hear(refused(), true, false).failed.is_some());
-    }
-
-    #[test]
-    fn whoever_asks_for_patience_gets_it_and_works() {
-        let mut world = World::new();
-        let after = Some(Duration::from_secs(90));
-        world.hear(Err(NotifyError::Throttled { after, reason: "429".into() }), true, false);
-        assert_eq!(
-            (world.state.failures, world.state.blocked_until),
-            (0, NOW.plus(Duration::from_secs(90)))
-        );
-    }
 }

@@ -190,8 +190,7 @@ impl Dispatcher {
                 }
             }
             let now = clock.now();
-            let more =
-                !self.queues.ready(&self.policies, now).is_empty() || !self.routed.is_empty();
+            let more = !self.claims(&self.failed(), now).is_empty() || !self.routed.is_empty();
             if draining && !more && self.is_idle() {
                 return;
             }
@@ -266,11 +265,8 @@ impl Dispatcher {
     /// Writes and claims in one transaction: a commit is what costs most.
     async fn exchange(&mut self) -> Result<()> {
         let now = self.clock.now();
-        let failed: HashSet<_> =
-            self.done.iter().filter(|sent| sent.result.is_err()).map(destination_of).collect();
-        let mut claims = self.queues.ready(&self.policies, now);
-        // What failed may have closed the destination: not before that is known.
-        claims.retain(|request| !failed.contains(&request.key));
+        let failed = self.failed();
+        let mut claims = self.claims(&failed, now);
         limit(&mut claims);
         self.choose_at_once(&failed);
         let urgent = !(self.routed.is_empty() && claims.is_empty());
@@ -289,6 +285,7 @@ impl Dispatcher {
             exchanged => exchanged?,
         };
         self.unsure = false;
+        let ended = !done.is_empty();
         for sent in self.done.drain(done) {
             self.held.remove(&sent.claimed.id);
         }
@@ -305,7 +302,7 @@ impl Dispatcher {
         if (routed && self.more_events) || exchanged.waits {
             self.pace.soon();
         }
-        self.learn(failed.into_iter().chain(exchanged.changed));
+        self.learn(failed.into_iter().chain(exchanged.changed), ended);
         for (request, claimed) in claims.iter().zip(exchanged.claimed) {
             if let Some((policy, _)) = self.policies.get(&request.key.channel)
                 && self.queues.claimed(request, claimed.len(), policy, now)
@@ -316,6 +313,19 @@ impl Dispatcher {
         }
         exchanged.begun.into_iter().for_each(|claimed| self.begin(claimed));
         Ok(())
+    }
+
+    /// Destinations with failures that are not written down yet.
+    fn failed(&self) -> HashSet<DestinationKey> {
+        let failed = self.done.iter().filter(|sent| sent.result.is_err());
+        failed.map(|sent| sent.claimed.destination.clone()).collect()
+    }
+
+    /// What can be claimed. What failed may have closed its destination: there, not before that is known.
+    fn claims(&self, failed: &HashSet<DestinationKey>, now: Timestamp) -> Vec<ClaimRequest> {
+        let mut claims = self.queues.ready(&self.policies, now);
+        claims.retain(|request| !failed.contains(&request.key));
+        claims
     }
 
     /// What one exchange writes: everything, or a single thing while the store is not known to take all of it.
@@ -402,13 +412,13 @@ impl Dispatcher {
         }
     }
 
-    fn learn(&mut self, changed: impl Iterator<Item = DestinationKey>) {
+    fn learn(&mut self, changed: impl Iterator<Item = DestinationKey>, ended: bool) {
         for key in changed {
             self.queues.forget(&key);
             self.pace.soon();
         }
         // In order, the next one of a job can go when the one before it is over.
-        if self.policies.values().any(|(policy, _)| policy.ordered) {
+        if ended && self.policies.values().any(|(policy, _)| policy.ordered) {
             self.pace.soon();
         }
     }
@@ -476,13 +486,8 @@ async fn next_routed(routing: &mut Option<AbortOnDropHandle<Group>>) -> Group {
 fn limit(claims: &mut Vec<ClaimRequest>) {
     let mut left = TOGETHER;
     claims.retain_mut(|request| {
-        let disabled = request.messages == 0;
         request.messages = request.messages.min(left);
         left -= request.messages;
-        disabled || request.messages > 0
+        request.messages > 0
     });
-}
-
-fn destination_of(sent: &Attempted) -> DestinationKey {
-    sent.claimed.destination.clone()
 }

@@ -45,7 +45,10 @@ impl Disposition {
             ) => return Self::Dead,
             Err(NotifyError::Throttled { .. } | NotifyError::Auth { .. }) => false,
             Err(_) if claimed.message.is_err() => true,
-            Err(NotifyError::Retryable { .. } | NotifyError::Ambiguous { .. }) => !claimed.probe,
+            // What a probe finds is the destination's fault, unless it is one address that refuses.
+            Err(NotifyError::Retryable { .. } | NotifyError::Ambiguous { .. }) => {
+                !claimed.probe || attempted.is_refusal_of_address()
+            }
             // The host's own endpoint may have been taken down by mistake: days pass before that is believed.
             Err(NotifyError::Gone { .. }) => false,
         };
@@ -100,7 +103,7 @@ mod tests {
     use super::super::{About, Claimed, DestinationKey, Unsendable};
     use super::*;
     use crate::event::{Event, EventData, EventKind};
-    use crate::notify::{Address, Message};
+    use crate::notify::{Address, Answer, Message};
     use crate::{Error, EventId};
 
     const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -108,7 +111,9 @@ mod tests {
     fn attempted(error: NotifyError, own: bool, change: impl FnOnce(&mut Claimed)) -> Attempted {
         let event = Event::new(EventKind::JobFailed, NOW, EventData::None);
         let message = Message::of(event).to((!own).then(|| Address::opaque("a")));
-        let mut claimed = Claimed::new(1, DestinationKey::new("hooks", "a"), Ok(message));
+        let recipient = if own { "" } else { "a" };
+        let key = DestinationKey::new("hooks", "a");
+        let mut claimed = Claimed::new(1, key, recipient, Ok(message));
         change(&mut claimed);
         Attempted { claimed, at: NOW, took: Duration::ZERO, result: Err(error), answer: None }
     }
@@ -150,6 +155,16 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_that_one_address_refuses_counts_against_the_message() {
+        let wait = |status| {
+            let mut probe = attempted(NotifyError::retryable("no"), false, |c| c.probe = true);
+            probe.answer = Some(Answer { status, body: String::new() });
+            Disposition::of(&probe, &policy(), NOW)
+        };
+        assert_eq!([wait(404), wait(500)], [again(5, 1), again(5, 0)]);
+    }
+
+    #[test]
     fn a_jobs_own_address_that_refuses_is_asked_less_and_less_often() {
         let wait = |attempt| {
             let refused = NotifyError::Auth { reason: "401".into() };
@@ -171,7 +186,8 @@ mod tests {
         let end = |failures| {
             let unsendable = attempted(NotifyError::retryable("newer"), true, |claimed| {
                 let about = About::new(EventId::new(), EventKind::JobFailed, None);
-                claimed.message = Err(Box::new(Unsendable::new(Error::input("a", "no"), about)));
+                claimed.message =
+                    Err(Box::new(Unsendable::new(&Error::input("a", "no"), None, about)));
                 (claimed.failures, claimed.probe) = (failures, true);
             });
             Disposition::of(&unsendable, &policy(), NOW)

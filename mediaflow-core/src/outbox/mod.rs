@@ -26,9 +26,11 @@ mod queues;
 mod rate;
 mod router;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use attempt::{About, Attempted, Claimed, Unsendable};
-pub use destination::{DestinationState, Effects};
+pub use destination::{DestinationState, Effects, Failed};
 pub use dispatcher::Dispatcher;
 pub use disposition::Disposition;
 pub use key::DestinationKey;

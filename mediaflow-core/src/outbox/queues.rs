@@ -32,12 +32,23 @@ impl Waiting {
 pub struct ClaimRequest {
     /// Which one.
     pub key: DestinationKey,
-    /// How many messages at most. 0 if it is disabled: what waits there is given up.
+    /// How many messages at most.
     pub messages: usize,
     /// The breaker is open, and its time is over: a single one may try.
     pub probe: bool,
+    /// What is believed to be remembered of it.
+    pub state: DestinationState,
     /// How many reports of single jobs an event of a batch comes with.
     pub reports: usize,
+}
+
+impl ClaimRequest {
+    /// Whether something else is true now of the destination than was believed: it has to be looked at again if nothing can
+    /// be claimed. Looking again at what is as it was believed to be would find the same.
+    #[must_use]
+    pub fn is_outdated(&self, state: &DestinationState) -> bool {
+        self.state != *state
+    }
 }
 
 /// The policy of each channel, with its terms.
@@ -63,9 +74,6 @@ struct Known {
 impl Known {
     /// When something may be sent there, as far as is known; `None` if nothing waits.
     fn ready_at(&self, policy: &DeliveryPolicy) -> Option<Timestamp> {
-        if self.state.disabled_at.is_some() {
-            return self.due;
-        }
         let due = self.due?.max(self.state.blocked_until);
         let due = if self.state.is_open(policy) { due.max(self.state.probe_until) } else { due };
         let paid = policy.rate.map(|rate| Rate::new(rate).next(self.state.paid_until));
@@ -80,13 +88,18 @@ impl Known {
         now: Timestamp,
     ) -> Option<ClaimRequest> {
         let ready = self.ready_at(policy).is_some_and(|at| at <= now);
-        let (probe, disabled) = (self.state.is_open(policy), self.state.disabled_at.is_some());
+        let probe = self.state.is_open(policy);
         let paid = |rate| Rate::new(rate).left(self.state.paid_until, now);
         let free = free.min(policy.rate.map_or(usize::MAX, paid));
         let messages = free.min(if probe { 1 } else { usize::MAX });
-        let messages = if disabled { 0 } else { messages };
-        let request = || ClaimRequest { key: key.clone(), messages, probe, reports: *reports };
-        (ready && (messages > 0 || disabled)).then(request)
+        let request = || ClaimRequest {
+            key: key.clone(),
+            messages,
+            probe,
+            state: self.state.clone(),
+            reports: *reports,
+        };
+        (ready && messages > 0).then(request)
     }
 }
 
@@ -115,10 +128,9 @@ impl Queues {
                 .get(&request.key.channel)
                 .map_or(1, |(policy, _)| policy.channel_concurrency.max(1));
             let left = most.saturating_sub(self.in_channel(&request.key) + *taken);
-            let disabled = request.messages == 0;
             request.messages = request.messages.min(left);
             *taken += request.messages;
-            if request.messages > 0 || disabled {
+            if request.messages > 0 {
                 fits.push(request);
             }
         }

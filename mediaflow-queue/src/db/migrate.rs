@@ -48,7 +48,8 @@ const MIGRATIONS: &[Migration] = &[
         compatible_from: 2,
         sql: Cow::Borrowed(include_str!("schema/0003.sql")),
     },
-    // To processes of version 3 a job of which some waits needs what they do not know.
+    // To processes of version 3 a job of which some waits needs what they do not know; what else they do not write is found
+    // out again.
     Migration {
         version: 4,
         compatible_from: 2,

@@ -60,7 +60,7 @@ pub(crate) async fn redeliver(process: &Process, filter: &DeliveryFilter) -> Res
     let chosen = format!(
         "SELECT d.id FROM mediaflow_messages d
          LEFT JOIN mediaflow_destinations t ON t.destination = d.destination
-         WHERE {condition} AND d.state IN {states} AND t.disabled_at IS NULL
+         WHERE {condition} AND d.state IN {states} AND (t.disabled_at IS NULL OR d.address IS NOT NULL)
            AND NOT EXISTS (SELECT 1 FROM mediaflow_gone g WHERE g.channel = d.channel AND g.recipient = d.recipient
                            AND d.recipient <> '')
          ORDER BY d.id LIMIT ${limit}"
@@ -117,6 +117,7 @@ pub(crate) async fn enable(process: &Process, channel: &str, origin: &str) -> Re
         destination::write(&mut tx, &key, &state).await?;
     }
     known += tx.run("DELETE FROM mediaflow_gone WHERE destination = $1", values![&key]).await?;
+    known += tx.run("DELETE FROM mediaflow_told WHERE destination = $1", values![&key]).await?;
     let there = "SELECT 1 AS one FROM mediaflow_messages WHERE destination = $1 LIMIT 1";
     if known == 0 && tx.row(there, values![&key]).await?.is_none() {
         return Err(Error::input("destination.unknown", "there is no such destination")

@@ -7,9 +7,9 @@ use mediaflow_core::{BatchId, Error, Event, EventKind, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::destination::{self, Locked};
-use super::finish::give_up_all;
+use super::finish::give_up_own;
 use super::handle::{MARGIN, Outbox, to_key, to_text};
-use crate::db::{Row, Tx, distinct, values};
+use crate::db::{Row, Tx, Value, distinct, values};
 use crate::process::Process;
 
 /// The destinations of these channels that something waits for.
@@ -56,8 +56,7 @@ pub(super) async fn claim(
     if !locked.is_clear(&key) {
         let state = locked.state(&key);
         if state.disabled_at.is_some() {
-            give_up_all(tx, &key, now).await?;
-            return Ok(Vec::new());
+            give_up_own(tx, &key, now).await?;
         }
         let probe = state.is_open(&policy);
         if !state.is_ready(&policy, now) || probe != request.probe {
@@ -74,13 +73,17 @@ pub(super) async fn claim(
     if most == 0 {
         return Ok(Vec::new());
     }
-    let rows = take(&outbox.process, tx, &key, most, policy.ordered, now, lease).await?;
+    // After one probe comes another recipient's, and all have their turn.
+    let last_probe = if request.probe { locked.state(&key).last_probe.clone() } else { None };
+    let due = Due { key: &key, most, ordered: policy.ordered, after: last_probe };
+    let rows = take(&outbox.process, tx, due, now, lease).await?;
     if let Some(rate) = policy.rate {
         let state = locked.state(&key);
         state.paid_until = Rate::new(rate).paid(state.paid_until, now, rows.len());
     }
-    if request.probe && !rows.is_empty() {
-        locked.state(&key).probe_until = lease;
+    if let (true, Some(first)) = (request.probe, rows.first()) {
+        let state = locked.state(&key);
+        (state.probe_until, state.last_probe) = (lease, Some(first.text("recipient")?));
     }
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
@@ -92,12 +95,19 @@ pub(super) async fn claim(
     Ok(claimed)
 }
 
+/// Which messages are taken: those that have waited longest.
+struct Due<'a> {
+    key: &'a str,
+    most: usize,
+    ordered: bool,
+    /// The recipients that come after this one go first; behind the last of them comes the first again.
+    after: Option<String>,
+}
+
 async fn take(
     process: &Process,
     tx: &mut Tx<'_, '_>,
-    key: &str,
-    most: usize,
-    ordered: bool,
+    due: Due<'_>,
     now: Timestamp,
     lease: Timestamp,
 ) -> Result<Vec<Row>> {
@@ -105,18 +115,21 @@ async fn take(
         "WITH due AS MATERIALIZED (
              SELECT id FROM mediaflow_messages m
              WHERE destination = $1 AND state = 'pending' AND due <= $2 AND coalesce(hold_until, 0) <= $2 {}
-             ORDER BY due, id LIMIT $3 {}
+             ORDER BY {} due, id LIMIT $3 {}
          )
          UPDATE mediaflow_messages
          SET state = 'sending', attempts = attempts + 1, worker = $4, lease_until = $5
          WHERE id IN (SELECT id FROM due) AND state = 'pending'
-         RETURNING id, uid, rule, step, channel, address, thread, events, event, kind, job, attempts, failures, expires_at,
+         RETURNING id, uid, rule, step, channel, recipient, address, thread, events, event, kind, job, attempts, failures, expires_at,
              (SELECT body FROM mediaflow_events e WHERE e.id = mediaflow_messages.event) AS body",
-        if ordered { IN_ORDER } else { "" },
+        if due.ordered { IN_ORDER } else { "" },
+        if due.after.is_some() { "CASE WHEN recipient > $6 THEN 0 ELSE 1 END, recipient," } else { "" },
         process.db.skip_locked()
     );
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    tx.rows(AssertSqlSafe(take), values![key, now, most, &process.id, lease]).await
+    let most = i64::try_from(due.most).unwrap_or(i64::MAX);
+    let mut values = values![due.key, now, most, &process.id, lease].to_vec();
+    values.extend(due.after.map(Value::from));
+    tx.rows(AssertSqlSafe(take), &values).await
 }
 
 /// Those of the same job that came before are through, or given up.
@@ -137,10 +150,12 @@ async fn read(
     let small = |column| Ok::<_, Error>(u32::try_from(row.int(column)?).unwrap_or(u32::MAX));
     let message = match message(outbox, tx, row, reports).await {
         Err(error) if is_of_the_database(&error) => return Err(error),
-        Err(error) => Err(Unsendable::new(error, about(row)?)),
+        Err(error) => {
+            Err(Unsendable::new(&error, row.opt_text("address")?.as_deref(), about(row)?))
+        }
         Ok(message) => Ok(message),
     };
-    let mut claimed = Claimed::new(row.int("id")?, key.clone(), message);
+    let mut claimed = Claimed::new(row.int("id")?, key.clone(), row.text("recipient")?, message);
     claimed.attempt = small("attempts")?;
     claimed.failures = small("failures")?;
     claimed.expires_at = row.time("expires_at")?;

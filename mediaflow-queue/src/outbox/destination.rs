@@ -11,7 +11,7 @@ use crate::db::{Row, Tx, Value, places, values};
 use crate::process::Process;
 
 /// The columns of [`read`].
-pub(super) const COLUMNS: &str = "failures, probes, probe_until, blocked_until, paid_until, failing_since, paused, disabled_at, reason, told, ramp";
+pub(super) const COLUMNS: &str = "failures, probes, probe_until, blocked_until, paid_until, failing_since, paused, disabled_at, reason, told, ramp, last_probe, failed_at";
 
 /// Destinations of a transaction, by their texts.
 #[derive(Debug, Default)]
@@ -118,6 +118,11 @@ impl Locked {
         !self.rows.contains_key(key)
     }
 
+    /// The state of a destination, as it is.
+    pub(super) fn of(&self, key: &str) -> DestinationState {
+        self.rows.get(key).map(|entry| entry.state.clone()).unwrap_or_default()
+    }
+
     /// The state of a destination, to be changed.
     pub(super) fn state(&mut self, key: &str) -> &mut DestinationState {
         let entry = || Entry {
@@ -156,12 +161,13 @@ fn is_clear(state: &DestinationState, now: Timestamp) -> bool {
 pub(super) async fn write(tx: &mut Tx<'_, '_>, key: &str, state: &DestinationState) -> Result<()> {
     let write = "INSERT INTO mediaflow_destinations
            (destination, failures, probes, probe_until, blocked_until, paid_until, failing_since, paused, disabled_at, reason, told,
-            ramp)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            ramp, last_probe, failed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          ON CONFLICT (destination) DO UPDATE SET failures = excluded.failures, probes = excluded.probes,
            probe_until = excluded.probe_until, blocked_until = excluded.blocked_until, paid_until = excluded.paid_until,
            failing_since = excluded.failing_since, paused = excluded.paused, disabled_at = excluded.disabled_at,
-           reason = excluded.reason, told = excluded.told, ramp = excluded.ramp";
+           reason = excluded.reason, told = excluded.told, ramp = excluded.ramp,
+           last_probe = excluded.last_probe, failed_at = excluded.failed_at";
     tx.run(
         write,
         values![
@@ -176,7 +182,9 @@ pub(super) async fn write(tx: &mut Tx<'_, '_>, key: &str, state: &DestinationSta
             state.disabled_at,
             state.reason.clone(),
             state.told,
-            state.ramp
+            state.ramp,
+            state.last_probe.clone(),
+            state.failed_at
         ],
     )
     .await
@@ -199,5 +207,7 @@ pub(super) fn read(row: &Row) -> Result<DestinationState> {
     state.reason = row.opt_text("reason")?;
     state.told = row.int("told")? != 0;
     state.ramp = small(row.int("ramp")?);
+    state.last_probe = row.opt_text("last_probe")?;
+    state.failed_at = row.opt_time("failed_at")?;
     Ok(state)
 }

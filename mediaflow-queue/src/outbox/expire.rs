@@ -1,6 +1,6 @@
 //! What has run out, or was left behind by a process that is gone.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use mediaflow_core::event::DeliveryFailure;
 use mediaflow_core::outbox::Disposition;
@@ -10,6 +10,7 @@ use sqlx::AssertSqlSafe;
 use super::destination::{self, Locked, Touched};
 use super::handle::{Outbox, policy_of, to_key};
 use super::route;
+use super::told::Told;
 use crate::db::{Row, Tx, values};
 use crate::events;
 use crate::process::Process;
@@ -18,7 +19,8 @@ const LOST: &str = "the process that was sending it ended, or did not answer in 
 const OVER: &str = "it was not delivered within its time to live";
 
 /// The columns of [`lost`] and of [`Given::read`].
-const COLUMNS: &str = "id, attempts, failures, expires_at, destination, event, kind, job, error";
+const COLUMNS: &str =
+    "id, attempts, failures, expires_at, destination, recipient, event, kind, job, error";
 
 /// How many messages one transaction ends.
 const PAGE: i64 = 200;
@@ -110,6 +112,7 @@ pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
 /// A message that was given up without an answer.
 struct Given {
     destination: String,
+    recipient: String,
     event: String,
     kind: String,
     job: Option<String>,
@@ -124,6 +127,7 @@ impl Given {
             last.map_or_else(|| reason.to_owned(), |last| format!("{reason}; before: {last}"));
         Ok(Self {
             destination: row.text("destination")?,
+            recipient: row.text("recipient")?,
             event: row.text("event")?,
             kind: row.text("kind")?,
             job: row.opt_text("job")?,
@@ -166,7 +170,8 @@ async fn lost(
     Ok(dead)
 }
 
-/// Tells of messages that were given up: once for each destination, until something arrives there.
+/// Tells of messages that were given up: once for each destination, until something arrives there, and of none to a
+/// recipient of whom it was told before.
 async fn tell(
     process: &Process,
     tx: &mut Tx<'_, '_>,
@@ -177,13 +182,17 @@ async fn tell(
         let kinds = [EventKind::DeliveryFailed, EventKind::DestinationDisabled];
         !kinds.iter().any(|kind| kind.as_str() == given.kind)
     };
-    let mut groups: BTreeMap<&str, Vec<&Given>> = BTreeMap::new();
+    let (mut groups, mut recipients) = (BTreeMap::<&str, Vec<&Given>>::new(), BTreeSet::new());
     for given in dead.iter().filter(failure) {
         groups.entry(&given.destination).or_default().push(given);
+        recipients.insert((given.destination.clone(), &*given.recipient));
     }
+    let mut known = Told::read(process, tx, &recipients).await?;
     let (now, mut told) = (process.now(), Vec::new());
     for (key, given) in groups {
-        let [first, ..] = &*given else { continue };
+        let known = known.of(key);
+        let first = given.iter().find(|given| !known.contains(&given.recipient));
+        let Some(first) = first else { continue };
         let Ok(event) = first.event.parse() else { continue };
         let at = to_key(key);
         let mut failure = DeliveryFailure::new(at.channel, event, &*first.reason);
@@ -191,8 +200,11 @@ async fn tell(
         failure.attempts = u32::try_from(first.attempts).unwrap_or(u32::MAX);
         failure.dead = given.len() as u64;
         let job = first.job.as_ref().and_then(|job| job.parse().ok());
-        told.extend(locked.state(key).gave_up(failure, job, now));
+        if locked.state(key).gave_up(&first.reason, &first.recipient, known) {
+            told.push(failure.into_event(job, now));
+        }
     }
+    known.save(tx, now).await?;
     events::record(process, tx, &told).await?;
     destination::save(tx, locked, now).await
 }

@@ -1,14 +1,15 @@
 //! What follows from attempts: each message, its log, and what is known of the destination.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mediaflow_core::executor::DeliveryPolicy;
-use mediaflow_core::outbox::{Attempted, DestinationKey, Disposition};
+use mediaflow_core::outbox::{Attempted, DestinationKey, DestinationState, Disposition};
 use mediaflow_core::{Event, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::destination::Locked;
 use super::handle::{Outbox, to_text};
+use super::told::Told;
 use crate::db::{Tx, places, values};
 use crate::process::Process;
 
@@ -47,6 +48,9 @@ pub(super) async fn finish(
     dispositions.retain(|(attempted, _)| ours.contains(&attempted.claimed.id));
     log(tx, &dispositions).await?;
     let mut written = Written::default();
+    let recipients = dispositions.iter().map(|(attempted, _)| &attempted.claimed);
+    let recipients = recipients.map(|of| (to_text(&of.destination), &*of.recipient)).collect();
+    let mut told = Told::read(&outbox.process, tx, &recipients).await?;
     let mut by_destination: BTreeMap<&DestinationKey, Vec<(&Attempted, Disposition)>> =
         BTreeMap::new();
     for (attempted, disposition) in dispositions {
@@ -60,7 +64,8 @@ pub(super) async fn finish(
         by_destination.entry(key).or_default().push((attempted, disposition));
     }
     for (key, mut dispositions) in by_destination {
-        let clear = locked.is_clear(&to_text(key));
+        let text = to_text(key);
+        let clear = locked.is_clear(&text) && !told.is_of(&text);
         if clear
             && dispositions.iter().all(|(_, disposition)| *disposition == Disposition::Delivered)
         {
@@ -68,8 +73,10 @@ pub(super) async fn finish(
         }
         dispositions.sort_by_key(|(attempted, _)| attempted.at);
         let policy = policies.get(&*key.channel).cloned().unwrap_or_default();
-        follow(tx, key, &dispositions, &policy, locked, now, &mut written).await?;
+        let known = (locked.state(&text), told.of(&text));
+        follow(tx, key, &dispositions, &policy, known, now, &mut written).await?;
     }
+    told.save(tx, now).await?;
     Ok(written)
 }
 
@@ -183,47 +190,44 @@ async fn follow(
     key: &DestinationKey,
     dispositions: &[(&Attempted, Disposition)],
     policy: &DeliveryPolicy,
-    locked: &mut Locked,
+    (state, told): (&mut DestinationState, &mut BTreeSet<String>),
     now: Timestamp,
     written: &mut Written,
 ) -> Result<()> {
     let text = to_text(key);
-    let state = locked.state(&text);
-    let effects = state.take_up(dispositions.iter().copied(), policy, now);
-    let mut dead =
-        dispositions.iter().filter(|(_, disposition)| *disposition == Disposition::Dead).count()
-            as u64;
-    for address in &effects.gone {
+    let mut effects = state.take_up(dispositions.iter().copied(), told, policy, now);
+    for address in std::mem::take(&mut effects.gone) {
         let gone = "INSERT INTO mediaflow_gone (channel, recipient, destination, at) VALUES ($1, $2, $3, $4)
                     ON CONFLICT (channel, recipient) DO NOTHING";
         tx.run(gone, values![&key.channel, address.digest(), &text, now]).await?;
         let give_up = "UPDATE mediaflow_messages SET state = 'dead', ended_at = $3, error = 'nobody is at this address any more'
                        WHERE destination = $1 AND recipient = $2 AND state = 'pending'";
-        dead += tx.run(give_up, values![&text, address.digest(), now]).await?;
+        let dead = tx.run(give_up, values![&text, address.digest(), now]).await?;
+        effects.gave_up(&address.digest(), dead);
     }
     for (address, until) in &effects.refused {
         let hold = "UPDATE mediaflow_messages SET due = $3
                     WHERE destination = $1 AND recipient = $2 AND state = 'pending' AND due < $3";
         tx.run(hold, values![&text, address.digest(), *until]).await?;
     }
-    if effects.disabled {
-        dead += give_up_all(tx, &text, now).await?;
+    if state.disabled_at.is_some() {
+        effects.gave_up("", give_up_own(tx, &text, now).await?);
     }
     let mut waiting = 0;
-    if effects.failed.is_some() {
+    if !effects.failed.is_empty() {
         let count = "SELECT count(*) AS waiting FROM
             (SELECT 1 AS one FROM mediaflow_messages WHERE destination = $1 AND state = 'pending' LIMIT 10000) AS counted";
         let row = tx.row(count, values![&text]).await?;
         waiting = row.map(|row| row.int("waiting")).transpose()?.unwrap_or(0).unsigned_abs();
     }
-    written.events.extend(effects.events(key, state, dead, waiting, now));
+    written.events.extend(effects.events(key, state, waiting, now));
     written.changed.push(key.clone());
     Ok(())
 }
 
-/// Gives up all that waits for a destination that is disabled. Gives the number.
-pub(super) async fn give_up_all(tx: &mut Tx<'_, '_>, key: &str, now: Timestamp) -> Result<u64> {
+/// Gives up what waits for the host's own endpoint, which is disabled. Gives the number.
+pub(super) async fn give_up_own(tx: &mut Tx<'_, '_>, key: &str, now: Timestamp) -> Result<u64> {
     let dead = "UPDATE mediaflow_messages SET state = 'dead', ended_at = $2, error = 'the destination is disabled'
-                WHERE destination = $1 AND state = 'pending'";
+                WHERE destination = $1 AND address IS NULL AND state = 'pending'";
     tx.run(dead, values![key, now]).await
 }

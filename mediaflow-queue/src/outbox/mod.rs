@@ -16,6 +16,7 @@ mod handle;
 mod mark;
 mod route;
 mod store;
+mod told;
 mod view;
 
 pub use filter::DeliveryFilter;

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use super::destination::Locked;
 use super::handle::{MARGIN, Outbox, to_text};
 use super::mark::Mark;
+use super::told::Told;
 use crate::db::{Row, Tx, Value, distinct, places, values};
 use crate::process::Process;
 
@@ -344,9 +345,14 @@ async fn add(
             "sending" => {}
             "dead" => {
                 refused(tx, row.int("id")?, new, now).await?;
-                let state = locked.state(&to_text(&new.destination));
-                let failure = new.failure(event);
-                told.extend(failure.and_then(|failure| state.gave_up(failure, event.job, now)));
+                let Some(failure) = new.failure(event) else { continue };
+                let key = to_text(&new.destination);
+                let whom = BTreeSet::from([(key.clone(), &*recipient)]);
+                let mut known = Told::read(process, tx, &whom).await?;
+                if known.of(&key).insert(recipient.clone()) {
+                    told.push(failure.into_event(event.job, now));
+                }
+                known.save(tx, now).await?;
                 continue;
             }
             _ => {
@@ -354,8 +360,9 @@ async fn add(
                 continue;
             }
         }
+        let destination = new.destination.clone();
         let mut claimed =
-            Claimed::new(row.int("id")?, new.destination.clone(), Ok(message(new, event)));
+            Claimed::new(row.int("id")?, destination, recipient, Ok(message(new, event)));
         claimed.expires_at = row.time("expires_at")?;
         exchanged.begun.push(claimed);
     }

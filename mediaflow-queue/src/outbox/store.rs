@@ -10,7 +10,7 @@ use mediaflow_core::{Clock, Result};
 use tokio::sync::Notify;
 
 use super::destination::{self, Touched};
-use super::handle::Outbox;
+use super::handle::{Outbox, to_text};
 use super::{claim, expire, finish, route};
 use crate::db::values;
 use crate::failpoint::{failpoint, may_panic};
@@ -47,8 +47,9 @@ impl OutboxStore for Outbox {
         let mut exchanged =
             route::store(self, &mut tx, exchange.routed, &mut locked, now, &mut told).await?;
         for request in exchange.claims {
+            let outdated = request.is_outdated(&locked.of(&to_text(&request.key)));
             let claimed = claim::claim(self, &mut tx, request, &mut locked, now).await?;
-            if claimed.is_empty() && request.probe {
+            if claimed.is_empty() && outdated {
                 exchanged.changed.push(request.key.clone());
             }
             exchanged.claimed.push(claimed);
@@ -121,7 +122,7 @@ fn touched(outbox: &Outbox, exchange: &Exchange<'_>) -> Touched {
     for routed in exchange.routed {
         if let Route::Messages(messages) = &routed.route {
             for message in messages {
-                touched.add(&message.destination, message.refused.is_some());
+                touched.add(&message.destination, false);
             }
         }
     }

@@ -46,7 +46,7 @@ names! {
         Sending = "sending",
         /// Arrived.
         Delivered = "delivered",
-        /// Given up: refused, tried too often, or for a destination that is disabled. The dead letter.
+        /// Given up: refused, tried too often, or for an endpoint of the host that is disabled. The dead letter.
         Dead = "dead",
     }
 }
@@ -158,13 +158,13 @@ pub struct Destination {
     pub breaker: Breaker,
     /// Failures in a row.
     pub failures: u32,
-    /// Since when there was nothing but failure.
+    /// Since when there was nothing but failure of the host's own endpoint.
     pub failing_since: Option<Timestamp>,
     /// It refuses our credentials: only a probe opens it.
     pub paused: bool,
     /// Nothing is sent before: its breaker is open, or the receiver asked for it.
     pub blocked_until: Option<Timestamp>,
-    /// Since when nothing is sent there any more.
+    /// Since when nothing is sent to the host's own endpoint any more. What has an address of its own still is.
     pub disabled_at: Option<Timestamp>,
     /// What the last attempt failed with.
     pub reason: Option<String>,
@@ -182,7 +182,7 @@ pub enum Breaker {
     Open(Duration),
     /// One is tried, and decides.
     HalfOpen,
-    /// Not any more: for days nothing has arrived there.
+    /// To the host's own endpoint not any more: for days nothing has arrived there.
     Disabled,
 }
 

@@ -40,6 +40,9 @@ const GONE: &str = "DELETE FROM mediaflow_gone WHERE at < $1";
 const SIGNALS: &str = "DELETE FROM mediaflow_signals WHERE id IN (
     SELECT id FROM mediaflow_signals WHERE at < $1 ORDER BY at LIMIT 500)";
 
+/// What was told so long ago is told again.
+const TOLD: &str = "DELETE FROM mediaflow_told WHERE at < $1";
+
 /// Not while somebody is to be told of them, nor while a batch is there that counts them. Who is to be told is not known
 /// before their events are routed, for which a fleet without any notifier has nobody.
 const JOBS: &str = "DELETE FROM mediaflow_jobs WHERE id IN (
@@ -96,7 +99,7 @@ impl Retention {
         };
         let (db, until) = (&process.db, past(process.settings.retention));
         let mut deleted = 0;
-        for sql in [MESSAGES, GONE] {
+        for sql in [MESSAGES, GONE, TOLD] {
             deleted += db.run(sql, values![until]).await?;
         }
         deleted += db.run(SIGNALS, values![until.min(past(EARLY))]).await?;

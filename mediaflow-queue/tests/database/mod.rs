@@ -192,7 +192,8 @@ impl Database {
 
     /// Writes a message by hand: of the first event of this kind, through `hooks` to this address, with these columns.
     pub(crate) async fn message(&self, kind: &str, address: &str, columns: &str) {
-        let digest = mediaflow_core::notify::Address::at(address, address);
+        let origin = address.split('/').next().unwrap();
+        let digest = mediaflow_core::notify::Address::at(origin, address);
         let (recipient, origin) = (digest.digest(), digest.origin());
         self.run(&format!(
             "INSERT INTO mediaflow_messages (uid, rule, recipient, group_key, channel, destination, address, event, kind, job,

@@ -4,6 +4,7 @@
 
 mod engine;
 mod inner;
+mod messages;
 mod outbox;
 mod run;
 mod schedules;

@@ -1,0 +1,2 @@
+mod destination;
+mod dispatcher;
