@@ -36,6 +36,7 @@ impl Executor {
             Need::Operation(kind, version) => self.0.registry.knows_operation(kind, version),
             Need::Storage(name) => self.0.storages.named(name).is_ok(),
             Need::Channel(name) => self.channels().any(|channel| channel == name),
+            Need::Output(what, version) => what == "put" && version <= 1,
             Need::Unknown => false,
         })
     }

@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 
 use super::attempt::Attempt;
+use super::digest::sha256;
 use super::parts::{Artefact, PartResult};
 use super::resources::Executor;
 use crate::plan::Explanation;
 use crate::report::{OutputReport, SourceReport};
-use crate::spec::Location;
-use crate::storage::{Staged, Storage, Ticket};
-use crate::{Error, Failure, Result};
+use crate::spec::{Location, Precondition};
+use crate::storage::{GetOptions, Staged, Storage, Ticket};
+use crate::{CancellationToken, Error, Failure, Result};
 
 /// An attempt whose outputs are made, verified and staged, but not yet visible. Dropping it discards them, unless they
 /// were made as [parts](Executor::assemble): those wait for another try.
@@ -57,14 +58,19 @@ impl Finished {
     /// is there.
     ///
     /// # Errors
-    /// `storage.io`, or `storage.revoked` if a later attempt has taken over; both name the output.
+    /// `storage.io`, `storage.precondition` if something else is at a place than has to be, or `storage.revoked` if a later
+    /// attempt has taken over; each names the output.
     pub async fn publish(&mut self) -> Result<()> {
         self.revoke_earlier().await?;
         let mut published = Vec::new();
         for mut waiting in std::mem::take(&mut self.staged) {
             let Some(staged) = waiting.staged.take() else { continue };
-            if let Err(error) = staged.publish().await {
+            if let Err(error) = staged.publish(waiting.precondition.as_ref()).await {
                 self.give_up(&waiting).await;
+                if error.code() == "storage.precondition" && self.is_there(&waiting).await {
+                    published.push(std::mem::take(&mut waiting.place));
+                    continue;
+                }
                 let error = error.with("output", &waiting.place);
                 return Err(published.iter().fold(error, |e, place| e.with(PUBLISHED, place)));
             }
@@ -101,6 +107,20 @@ impl Finished {
             self.executor.0.storages.named(&storage)?.revoke(job, fence).await?;
         }
         Ok(())
+    }
+
+    /// Whether an output is at its place already: an earlier attempt may have published it, and nobody heard of it.
+    async fn is_there(&self, waiting: &Waiting) -> bool {
+        let executor = &self.executor;
+        let found = async {
+            let location = waiting.location()?;
+            let (storage, options) =
+                (self.storage(&location)?, GetOptions::new().limit(waiting.bytes));
+            let blob = storage.get(&location.key, &options, &executor.0.scratch).await?;
+            let cx = executor.context(&CancellationToken::new(), None, |_| {});
+            cx.cpu(move |cx| sha256(&blob, cx)).await
+        };
+        found.await.is_ok_and(|found| found == waiting.sha256)
     }
 
     /// Discards an output that could not be published, unless it is kept.
@@ -145,28 +165,37 @@ pub(super) struct Waiting {
     place: String,
     pub(super) ticket: Ticket,
     sha256: String,
+    bytes: u64,
+    precondition: Option<Precondition>,
     staged: Option<Box<dyn Staged>>,
     /// It outlives this value.
     kept: bool,
 }
 
 impl Waiting {
-    pub(super) fn new(report: &OutputReport, ticket: Ticket, staged: Box<dyn Staged>) -> Self {
+    pub(super) fn new(
+        report: &OutputReport,
+        ticket: Ticket,
+        precondition: Option<Precondition>,
+        staged: Box<dyn Staged>,
+    ) -> Self {
         let (place, sha256) = (report.output.clone(), report.sha256.clone());
-        Self { place, ticket, sha256, staged: Some(staged), kept: false }
+        let (bytes, staged) = (report.bytes, Some(staged));
+        Self { place, ticket, sha256, bytes, precondition, staged, kept: false }
     }
 
     /// An output that a part has left.
-    pub(super) fn taken_up(artefact: Artefact, staged: Box<dyn Staged>) -> Self {
-        let Artefact { place, ticket, sha256 } = artefact;
-        Self { place, ticket, sha256, staged: Some(staged), kept: true }
+    pub(super) fn taken_up(artefact: Artefact, bytes: u64, staged: Box<dyn Staged>) -> Self {
+        let Artefact { place, ticket, sha256, precondition } = artefact;
+        Self { place, ticket, sha256, bytes, precondition, staged: Some(staged), kept: true }
     }
 
     fn detach(mut self) -> Artefact {
         self.kept = true;
         let place = std::mem::take(&mut self.place);
         let sha256 = std::mem::take(&mut self.sha256);
-        Artefact { place, ticket: self.ticket.clone(), sha256 }
+        let precondition = self.precondition.take();
+        Artefact { place, ticket: self.ticket.clone(), sha256, precondition }
     }
 
     fn location(&self) -> Result<Location, Error> {
