@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mediaflow_core::Result;
 use mediaflow_core::storage::{SignPut, SignedRequest};
+use object_store::Error as StoreError;
 use object_store::path::Path;
-use object_store::{Attributes, Error as StoreError};
 
 /// What a provider can do beyond [`object_store::ObjectStore`].
 #[async_trait]
@@ -48,8 +48,6 @@ pub(crate) struct Copy<'a> {
     /// The `ETag` of what is copied.
     pub(crate) version: Option<&'a str>,
     pub(crate) len: u64,
-    /// What is stored with it, for stores that do not copy it along.
-    pub(crate) attributes: &'a Attributes,
     pub(crate) to: &'a Path,
     /// What has to be there.
     pub(crate) there: There<'a>,

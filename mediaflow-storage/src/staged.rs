@@ -47,6 +47,8 @@ pub(crate) struct StagedObject {
     place: Path,
     /// What it was when it was staged or taken up: nothing else is published.
     pub(crate) version: Option<String>,
+    /// Bytes.
+    pub(crate) len: u64,
     /// The object outlives this value.
     pub(crate) kept: bool,
     /// For the removal: whoever drops this may stand outside of the runtime.
@@ -64,7 +66,18 @@ impl StagedObject {
         let beside = room.clone().join(ticket.to_string());
         let note = room.clone().join(format!("{ticket}{NOTE}"));
         let runtime = Handle::try_current().ok();
-        Self { staging, key, ticket, beside, note, place, version: None, kept: false, runtime }
+        Self {
+            staging,
+            key,
+            ticket,
+            beside,
+            note,
+            place,
+            version: None,
+            len: 0,
+            kept: false,
+            runtime,
+        }
     }
 
     /// It as it is now, if it is still what it was.
@@ -84,7 +97,6 @@ impl StagedObject {
     async fn move_to_place(&mut self, precondition: Option<&Precondition>) -> Result<()> {
         // What can not be published stays, to be taken up again or revoked.
         self.kept = true;
-        let mine = self.found().await?;
         let mut copied = Copied::Conflict;
         for _ in 0..ROUNDS {
             let there =
@@ -92,10 +104,12 @@ impl StagedObject {
             if let Some(precondition) = precondition {
                 precondition.check(&self.key, there.as_ref().map(Found::stat).as_ref())?;
             }
-            copied = self.copy(&mine, there.as_ref(), precondition).await?;
+            copied = self.copy(there.as_ref(), precondition).await?;
             if copied != Copied::Conflict {
                 break;
             }
+            // Was it what is there that has changed, or this?
+            self.found().await?;
         }
         match copied {
             Copied::Done => {}
@@ -120,7 +134,6 @@ impl StagedObject {
 
     async fn copy(
         &self,
-        mine: &Found,
         there: Option<&Found>,
         precondition: Option<&Precondition>,
     ) -> Result<Copied> {
@@ -129,8 +142,7 @@ impl StagedObject {
                 let copy = Copy {
                     from: &self.beside,
                     version: self.version.as_deref(),
-                    len: mine.meta.size,
-                    attributes: &mine.attributes,
+                    len: self.len,
                     to: &self.place,
                     there: match there {
                         None => There::Nothing,
@@ -146,7 +158,7 @@ impl StagedObject {
             None => match (there, precondition) {
                 (None, _) => self.copy_to_nothing(precondition.is_some()).await,
                 (Some(_), None) => plain(self.staging.store.copy(&self.beside, &self.place).await),
-                (Some(there), Some(_)) => return self.put_over(mine, there).await,
+                (Some(there), Some(_)) => return self.put_over(there).await,
             },
         };
         copied.map_err(|e| self.unpublished(&e))
@@ -169,8 +181,8 @@ impl StagedObject {
     }
 
     /// Where exactly this version has to be: no store copies so by the common interface, but it puts so.
-    async fn put_over(&self, mine: &Found, there: &Found) -> Result<Copied> {
-        if mine.meta.size > THROUGH_HERE {
+    async fn put_over(&self, there: &Found) -> Result<Copied> {
+        if self.len > THROUGH_HERE {
             return Err(Error::unsupported(
                 "storage.unsupported",
                 format!(
@@ -179,22 +191,21 @@ impl StagedObject {
                 ),
             )
             .with("key", &self.key)
-            .with("bytes", mine.meta.size)
+            .with("bytes", self.len)
             .with("limit", THROUGH_HERE)
             .help("publish it without `if_match`"));
         }
         let store = &self.staging.store;
         let put = async {
-            let bytes = store.get(&self.beside).await?.bytes().await?;
+            let object = store.get(&self.beside).await?;
+            let attributes = object.attributes.clone();
+            let bytes = object.bytes().await?;
             let version = UpdateVersion {
                 e_tag: there.meta.e_tag.clone(),
                 version: there.meta.version.clone(),
             };
-            let options = PutOptions {
-                mode: PutMode::Update(version),
-                attributes: mine.attributes.clone(),
-                ..PutOptions::default()
-            };
+            let options =
+                PutOptions { mode: PutMode::Update(version), attributes, ..PutOptions::default() };
             store.put_opts(&self.place, bytes.into(), options).await.map(|_| ())
         };
         match put.await {

@@ -194,6 +194,7 @@ impl Storage for ObjectStorage {
         // A task of its own, because aborting an upload takes requests, which a dropped future can not make.
         let task = tokio::spawn(async move {
             let to = staged.beside.clone();
+            staged.len = blob.len();
             staged.version = upload(&*store, &to, blob, attributes, kind, &given_up).await?;
             Ok::<_, Error>(staged)
         });
@@ -212,7 +213,7 @@ impl Storage for ObjectStorage {
             .await
             .map_err(|e| failed("the staged object can not be seen", &e).with("key", key))?
             .ok_or_else(|| not_staged(key, ticket))?;
-        (staged.version, staged.kept) = (found.meta.e_tag, false);
+        (staged.version, staged.len, staged.kept) = (found.meta.e_tag, found.meta.size, false);
         Ok(Box::new(staged))
     }
 

@@ -7,6 +7,7 @@ mod server;
 
 use std::sync::{Arc, Mutex};
 
+use mediaflow_core::Mediaflow;
 use mediaflow_core::media::{Blob, Scratch};
 use mediaflow_core::spec::{Key, Precondition, PutOptions};
 use mediaflow_core::storage::{GetOptions, Storage, StorageExt as _, Ticket};
@@ -20,6 +21,39 @@ async fn files_can_be_uploaded_past_this_process() {
     exercise_uploads(&server.bucket().build().unwrap(), send).await;
     exercise_uploads(&server.bucket().prefix("tenants/7").build().unwrap(), send).await;
     assert_eq!(server.leftovers(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_checked_is_what_becomes_visible() {
+    let server = Server::start().await;
+    let storage = server.bucket().build().unwrap();
+    let media = Mediaflow::builder().storage_with("in", storage.clone()).start().await.unwrap();
+    let (gif, evil) = (&b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"[..], b"<script>alert</");
+    let upload = media.upload("in/a.gif", "image/gif", 14).start().await.unwrap();
+    assert_eq!(send(upload.request.clone(), gif.to_vec()).await.0, 200);
+    // The bytes are checked, and the copy is on its way when others are sent.
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    server.on_request(move |line| {
+        if line.starts_with("PUT /media/a.gif?") {
+            tell.send(()).unwrap();
+            return Fault::Waits;
+        }
+        Fault::None
+    });
+    let sent_again = async {
+        told.recv().await.unwrap();
+        server.on_request(|_| Fault::None);
+        assert_eq!(send(upload.request.clone(), evil[..14].to_vec()).await.0, 200);
+        server.go_on();
+    };
+    let (done, ()) = tokio::join!(media.complete_upload(&upload.session), sent_again);
+    assert_eq!(done.unwrap_err().code(), "upload.changed");
+    assert_eq!(storage.list("").await.unwrap(), []);
+    let error = media.complete_upload(&upload.session).await.unwrap_err();
+    assert_eq!(error.code(), "upload.content");
+    assert_eq!(send(upload.request, gif.to_vec()).await.0, 200);
+    media.complete_upload(&upload.session).await.unwrap();
+    assert_eq!(storage.read(&key("a.gif"), 99).await.unwrap(), gif);
 }
 
 #[tokio::test(flavor = "multi_thread")]

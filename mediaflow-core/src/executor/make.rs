@@ -10,7 +10,7 @@ use crate::job::PlanContext;
 use crate::media::MediaInfo;
 use crate::planner::{self, JobPlan};
 use crate::spec::{JobSpec, Pipeline, Source};
-use crate::{CancellationToken, Result, RunContext};
+use crate::{CancellationToken, Result, RunContext, Timestamp};
 
 impl Executor {
     /// Plans and runs a job up to the point where its outputs are verified and staged. The engine then makes sure that
@@ -80,5 +80,19 @@ impl Executor {
         let observer = Arc::clone(&attempt.observer);
         let deadline = attempt.spec.options.deadline.map(|time| self.0.clock.now().plus(time));
         self.context(&attempt.cancel, deadline, move |done| observer.progress(done))
+    }
+
+    pub(super) fn context(
+        &self,
+        cancel: &CancellationToken,
+        deadline: Option<Timestamp>,
+        on_progress: impl Fn(f32) + Send + Sync + 'static,
+    ) -> RunContext {
+        RunContext::builder(self.0.cpu.clone(), self.0.scratch.clone())
+            .limits(self.0.limits.clone())
+            .clock(Arc::clone(&self.0.clock))
+            .cancellation(cancel.clone())
+            .on_progress(on_progress)
+            .build(deadline)
     }
 }

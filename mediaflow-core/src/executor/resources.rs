@@ -8,8 +8,8 @@ use super::scratch::OwnFolder;
 use crate::media::Scratch;
 use crate::notify::{Notifier, Recipients};
 use crate::storage::Storages;
-use crate::time::{Clock, Timestamp};
-use crate::{CancellationToken, CpuPool, Limits, Registry, RunContext};
+use crate::time::Clock;
+use crate::{CpuPool, Limits, Registry};
 
 /// Everything that a host has configured, as engines use it. Clones share.
 #[derive(Clone)]
@@ -41,21 +41,6 @@ impl Executor {
     /// The names of the notifiers.
     pub fn channels(&self) -> impl Iterator<Item = &str> {
         self.0.notifiers.iter().map(|notifier| notifier.name())
-    }
-
-    /// What work here runs in.
-    pub(super) fn context(
-        &self,
-        cancel: &CancellationToken,
-        deadline: Option<Timestamp>,
-        on_progress: impl Fn(f32) + Send + Sync + 'static,
-    ) -> RunContext {
-        RunContext::builder(self.0.cpu.clone(), self.0.scratch.clone())
-            .limits(self.0.limits.clone())
-            .clock(Arc::clone(&self.0.clock))
-            .cancellation(cancel.clone())
-            .on_progress(on_progress)
-            .build(deadline)
     }
 
     /// What is known here: engines ask it whether a spec is for them.

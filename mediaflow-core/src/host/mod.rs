@@ -85,7 +85,7 @@ impl Mediaflow {
                 result
             }
         };
-        tokio::spawn(upload::sweep(executor.clone(), stopped.clone()));
+        tokio::spawn(Self::sweep_uploads(executor.clone(), stopped.clone()));
         let task = Mutex::new(Some(tokio::spawn(running)));
         Self(Arc::new(Running { engine, executor, shutdown, stopped, task }))
     }

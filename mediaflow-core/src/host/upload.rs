@@ -26,6 +26,8 @@ const STAGED: &str = "upload_";
 /// Lets somebody send a file straight to a storage, past this process: a signed request to a place where nobody sees it,
 /// and, once it is there, a check and a move.
 ///
+/// A browser is let through by the bucket only if its CORS rules allow `PUT` from the page, with the headers of the request.
+///
 /// ```no_run
 /// # async fn example(media: mediaflow_core::Mediaflow) -> mediaflow_core::Result<()> {
 /// use mediaflow_core::spec::Pipeline;
@@ -235,6 +237,17 @@ impl Mediaflow {
         collect(&self.0.executor).await
     }
 
+    /// Collects once an hour, if any storage takes uploads.
+    pub(super) async fn sweep_uploads(executor: Executor, stopped: CancellationToken) {
+        if !executor.0.storages.iter().any(|(_, storage)| storage.sign().is_some()) {
+            return;
+        }
+        let passed = || stopped.run_until_cancelled(tokio::time::sleep(SWEEP));
+        while passed().await.is_some() {
+            collect(&executor).await;
+        }
+    }
+
     async fn completed(&self, session: &UploadSession) -> Result<Uploaded> {
         let resources = &self.0.executor.0;
         let (location, ticket) = (session.place.parse::<Location>()?, session.ticket()?);
@@ -246,8 +259,11 @@ impl Mediaflow {
             }
             Err(error) => return Err(error),
         };
+        // In both cases it is dropped, and so discarded.
+        if is_mine(session, storage.stat(&location.key).await.as_ref().ok()) {
+            return Err(completed());
+        }
         if self.is_late(session) {
-            // Dropping it discards it.
             return Err(expired());
         }
         let checked = check(session, &*staged, &resources.scratch).await;
@@ -354,17 +370,6 @@ fn changed() -> Error {
 fn expired() -> Error {
     Error::input("upload.expired", "the upload was not completed in time")
         .help("begin another one; a longer time is said by `expires_in()`")
-}
-
-/// Collects once an hour, if any storage takes uploads.
-pub(super) async fn sweep(executor: Executor, stopped: CancellationToken) {
-    if !executor.0.storages.iter().any(|(_, storage)| storage.sign().is_some()) {
-        return;
-    }
-    let passed = || stopped.run_until_cancelled(tokio::time::sleep(SWEEP));
-    while passed().await.is_some() {
-        collect(&executor).await;
-    }
 }
 
 async fn collect(executor: &Executor) -> usize {

@@ -188,17 +188,21 @@ impl<S: Storage + ?Sized> StorageExt for S {}
 
 /// The storages of one engine, by name.
 #[derive(Clone, Debug, Default)]
-pub struct Storages(BTreeMap<String, Arc<dyn Storage>>, BTreeMap<String, PutOptions>);
+pub struct Storages {
+    named: BTreeMap<String, Arc<dyn Storage>>,
+    /// What is stored with what is put there, by the name of the storage.
+    defaults: BTreeMap<String, PutOptions>,
+}
 
 impl Storages {
     /// Adds a storage; false if the name is taken.
     pub(crate) fn add(&mut self, name: String, storage: Arc<dyn Storage>) -> bool {
-        self.0.insert(name, storage).is_none()
+        self.named.insert(name, storage).is_none()
     }
 
     /// What is stored with what is put into a storage, unless something else is said.
     pub(crate) fn set_defaults(&mut self, name: String, options: PutOptions) {
-        self.1.insert(name, options);
+        self.defaults.insert(name, options);
     }
 
     /// Checks the defaults.
@@ -206,7 +210,7 @@ impl Storages {
     /// # Errors
     /// `storage.unknown`, `spec.put`.
     pub(crate) fn check(&self) -> Result<()> {
-        self.1.iter().try_for_each(|(name, options)| {
+        self.defaults.iter().try_for_each(|(name, options)| {
             self.named(name)?;
             options.validate().map_err(|e| e.with("storage", name))
         })
@@ -214,12 +218,14 @@ impl Storages {
 
     /// What is stored with an output there, for which this is said.
     pub(crate) fn put_options(&self, location: &Location, said: &PutOptions) -> PutOptions {
-        self.1.get(&location.storage).map_or_else(|| said.clone(), |defaults| said.or(defaults))
+        self.defaults
+            .get(&location.storage)
+            .map_or_else(|| said.clone(), |defaults| said.or(defaults))
     }
 
     /// Each with its name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Arc<dyn Storage>)> {
-        self.0.iter().map(|(name, storage)| (name.as_str(), storage))
+        self.named.iter().map(|(name, storage)| (name.as_str(), storage))
     }
 
     /// The storage of a location.
@@ -235,9 +241,9 @@ impl Storages {
     /// # Errors
     /// `storage.unknown`, with the nearest known name.
     pub fn named(&self, name: &str) -> Result<&Arc<dyn Storage>> {
-        self.0.get(name).ok_or_else(|| {
+        self.named.get(name).ok_or_else(|| {
             Error::input("storage.unknown", format!("there is no storage `{name}`"))
-                .help(crate::suggest::did_you_mean(name, self.0.keys().map(String::as_str)))
+                .help(crate::suggest::did_you_mean(name, self.named.keys().map(String::as_str)))
         })
     }
 }

@@ -7,7 +7,9 @@ use mediaflow_core::storage::{SignPut, SignedRequest};
 use mediaflow_core::{Error, Result};
 use object_store::multipart::MultipartStore as _;
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStoreExt as _, PutMultipartOptions};
+use object_store::{
+    Error as StoreError, GetOptions, ObjectStore as _, ObjectStoreExt as _, PutMultipartOptions,
+};
 use rusty_s3::Method;
 
 use super::api::{Answer, Api, Pair};
@@ -57,7 +59,13 @@ impl NativeS3 {
 
     /// Several requests, none of which carries the bytes; the last one is the act.
     async fn copy_in_parts(&self, copy: &Copy<'_>) -> Result<Copied, StoreError> {
-        let options = PutMultipartOptions::from(copy.attributes.clone());
+        // Of parts nothing is copied along but the bytes.
+        let look = GetOptions { head: true, ..GetOptions::default() };
+        let attributes = match self.api.store().get_opts(copy.from, look).await {
+            Err(e) if is_missing(&e) => return Ok(Copied::Gone),
+            found => found?.attributes,
+        };
+        let options = PutMultipartOptions::from(attributes);
         let id = self.api.store().create_multipart_opts(copy.to, options).await?;
         let upload = Upload { place: copy.to.clone(), id };
         let ended = self.parts(copy, &upload).await;

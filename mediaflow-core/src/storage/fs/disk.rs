@@ -156,14 +156,6 @@ pub(super) fn flush(folder: &Path) -> Result<()> {
         .map_err(|e| failed("the folder can not be flushed", e))
 }
 
-/// [`flush`] for folders that may be somebody else's.
-pub(super) fn flush_if_allowed(folder: &Path) -> Result<()> {
-    match File::open(folder) {
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        _ => flush(folder),
-    }
-}
-
 /// Temporary files are private to their owner; a result is for whoever serves the folder.
 #[cfg(unix)]
 pub(super) fn make_readable(file: &File) -> io::Result<()> {

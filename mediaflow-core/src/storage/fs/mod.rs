@@ -1,4 +1,10 @@
+//! The storage in a folder: keys are paths (`root`), what is staged waits beside them (`staged`), and what is done with
+//! files (`disk`) runs outside of the runtime.
+//!
+//! Uses: error, media, spec, storage, time.
+
 mod disk;
+mod root;
 mod staged;
 
 use std::collections::BTreeSet;
@@ -7,13 +13,12 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use super::{GetOptions, Staged, Stat, Storage, Ticket, check_key, not_found, not_staged};
+use super::{GetOptions, Staged, Stat, Storage, Ticket, not_found, not_staged};
+use crate::Result;
 use crate::media::{Blob, Scratch};
 use crate::spec::{Key, PutOptions};
-use crate::{Error, Result};
-use disk::{
-    blocking, each, failed, flush_if_allowed, is_missing, open, read, revoke, stat_of, tidy, walk,
-};
+use disk::{blocking, each, failed, is_missing, open, read, revoke, stat_of, tidy, walk};
+use root::Root;
 use staged::StagedFile;
 
 /// Files in a folder. Results are written in its subfolder `.mediaflow`, flushed to the disk, and renamed into their place;
@@ -41,7 +46,7 @@ use staged::StagedFile;
 /// a lock on the folder; against programs that write to it by other ways it is looked at a moment before.
 #[derive(Clone, Debug)]
 pub struct FileStorage {
-    root: PathBuf,
+    root: Root,
 }
 
 impl FileStorage {
@@ -50,47 +55,12 @@ impl FileStorage {
     /// # Errors
     /// `storage.io` if it can not be made.
     pub fn new(root: impl Into<PathBuf>) -> Result<Self> {
-        let root = root.into();
-        let wrong =
-            |e| failed("the storage's folder can not be made", e).with("folder", root.display());
-        let is_new = !root.exists();
-        fs::create_dir_all(&root).map_err(wrong)?;
-        let real = root.canonicalize().map_err(wrong)?;
-        if is_new {
-            // Those above it may be new too.
-            real.ancestors().skip(1).try_for_each(flush_if_allowed)?;
-        }
-        Ok(Self { root: real })
-    }
-
-    /// The folder of staged files: on the same disk, so that they can be renamed.
-    fn staging(&self) -> PathBuf {
-        self.root.join(Ticket::FOLDER)
+        Root::make(&root.into()).map(|root| Self { root })
     }
 
     /// What is, or will be, staged under a ticket.
     fn waiting(&self, key: &Key, ticket: &Ticket) -> StagedFile {
-        StagedFile::new(self.clone(), key.clone(), ticket.clone())
-    }
-
-    /// The path of a key, after making sure that no link leads it out of the root.
-    fn path(&self, key: &Key) -> Result<PathBuf> {
-        check_key(key)?;
-        let path = self.root.join(key.as_str());
-        let existing =
-            path.ancestors().find(|part| part.symlink_metadata().is_ok()).unwrap_or(&self.root);
-        let real = existing
-            .canonicalize()
-            .map_err(|e| failed("the key's folder can not be read", e).with("key", key))?;
-        if !real.starts_with(&self.root) {
-            return Err(Error::input(
-                "storage.key",
-                "the key leads out of the storage through a link",
-            )
-            .with("key", key)
-            .help("remove the symbolic link"));
-        }
-        Ok(path)
+        StagedFile::new(self.root.clone(), key.clone(), ticket.clone())
     }
 }
 
@@ -99,7 +69,7 @@ impl Storage for FileStorage {
     async fn stat(&self, key: &Key) -> Result<Stat> {
         let (storage, key) = (self.clone(), key.clone());
         blocking(move || {
-            let found = stat_of(&storage.path(&key)?).map_err(|e| e.with("key", &key))?;
+            let found = stat_of(&storage.root.path(&key)?).map_err(|e| e.with("key", &key))?;
             found.ok_or_else(|| not_found(&key))
         })
         .await
@@ -109,7 +79,7 @@ impl Storage for FileStorage {
         let (storage, key) = (self.clone(), key.clone());
         let (options, scratch) = (options.clone(), scratch.clone());
         blocking(move || {
-            let path = storage.path(&key)?;
+            let path = storage.root.path(&key)?;
             let found = open(&path).map_err(|e| e.with("key", &key))?;
             let (file, stat) = found.ok_or_else(|| not_found(&key))?;
             read(file, path, &stat, options.part(&key, &stat)?, &scratch)
@@ -126,7 +96,7 @@ impl Storage for FileStorage {
     ) -> Result<Box<dyn Staged>> {
         let (blob, staged) = (blob.clone(), self.waiting(key, ticket));
         blocking(move || {
-            staged.storage.path(&staged.key)?;
+            staged.root.path(&staged.key)?;
             staged.write(&blob).map_err(|e| e.with("key", &staged.key))?;
             Ok(Box::new(staged) as Box<dyn Staged>)
         })
@@ -148,7 +118,7 @@ impl Storage for FileStorage {
     }
 
     async fn revoke(&self, job: &str, below: u64) -> Result<()> {
-        let (folder, job) = (self.staging(), job.to_owned());
+        let (folder, job) = (self.root.staging(), job.to_owned());
         blocking(move || {
             let old = |name: &str| Ticket::fence_of(&job, name).is_some_and(|fence| fence < below);
             let revoked = revoke(&folder, old)
@@ -160,7 +130,7 @@ impl Storage for FileStorage {
     }
 
     async fn staged_for(&self) -> Result<BTreeSet<String>> {
-        let folder = self.staging();
+        let folder = self.root.staging();
         blocking(move || {
             let mut jobs = BTreeSet::new();
             each(&folder, |entry| {
@@ -175,7 +145,7 @@ impl Storage for FileStorage {
     }
 
     async fn discard(&self, jobs: &BTreeSet<String>) -> Result<()> {
-        let (folder, jobs) = (self.staging(), jobs.clone());
+        let (folder, jobs) = (self.root.staging(), jobs.clone());
         blocking(move || {
             let theirs =
                 |name: &str| Ticket::job_of(name).is_some_and(|job| Ticket::is_for(job, &jobs));
@@ -188,7 +158,7 @@ impl Storage for FileStorage {
 
     async fn delete(&self, key: &Key) -> Result<()> {
         let (storage, key) = (self.clone(), key.clone());
-        blocking(move || match fs::remove_file(storage.path(&key)?) {
+        blocking(move || match fs::remove_file(storage.root.path(&key)?) {
             Err(e) if !is_missing(&e) => {
                 Err(failed("the file can not be removed", e).with("key", &key))
             }
@@ -201,7 +171,7 @@ impl Storage for FileStorage {
         let (storage, prefix) = (self.clone(), prefix.to_owned());
         blocking(move || {
             let mut keys = Vec::new();
-            walk(&storage.root, &storage.root, &prefix, &mut keys)
+            walk(storage.root.folder(), storage.root.folder(), &prefix, &mut keys)
                 .map_err(|e| failed("the folder can not be listed", e).with("prefix", &prefix))?;
             keys.sort();
             Ok(keys)
@@ -248,7 +218,7 @@ mod tests {
     async fn the_folder_of_staged_files_goes_with_the_last_of_them() {
         let folder = tempfile::tempdir().unwrap();
         let storage = FileStorage::new(folder.path().join("new/root")).unwrap();
-        let staging = storage.staging();
+        let staging = storage.root.staging();
         let (blob, put) = (Blob::from(b"a".to_vec()), PutOptions::new());
         let stage = async |name: &str, fence| {
             storage.stage(&name.parse().unwrap(), &blob, &put, &ticket(fence)).await.unwrap()
@@ -285,7 +255,7 @@ mod tests {
             writer.unwrap();
         }
         assert_eq!(storage.list("").await.unwrap().len(), 160);
-        assert!(!storage.staging().exists());
+        assert!(!storage.root.staging().exists());
     }
 
     #[tokio::test]

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-use super::FileStorage;
 use super::disk::{
     Lock, blocking, failed, flush, is_missing, lock, make_readable, open, read, stat_of, tidy,
 };
+use super::root::Root;
 use crate::Result;
 use crate::media::{Blob, Scratch};
 use crate::spec::{Key, Precondition};
@@ -16,7 +16,7 @@ use crate::storage::{GetOptions, Staged, Stat, Ticket, precondition_failed, revo
 /// A file beside its place.
 #[derive(Debug)]
 pub(super) struct StagedFile {
-    pub(super) storage: FileStorage,
+    pub(super) root: Root,
     pub(super) key: Key,
     pub(super) ticket: Ticket,
     /// The file outlives this value.
@@ -24,18 +24,18 @@ pub(super) struct StagedFile {
 }
 
 impl StagedFile {
-    pub(super) fn new(storage: FileStorage, key: Key, ticket: Ticket) -> Self {
-        Self { storage, key, ticket, kept: false }
+    pub(super) fn new(root: Root, key: Key, ticket: Ticket) -> Self {
+        Self { root, key, ticket, kept: false }
     }
 
     pub(super) fn path(&self) -> PathBuf {
-        self.storage.staging().join(self.ticket.to_string())
+        self.root.staging().join(self.ticket.to_string())
     }
 
     /// Writes the file whole before it gets its name, so that nobody takes up half of it.
     pub(super) fn write(&self, blob: &Blob) -> Result<()> {
         let wrong = |e| failed("the file can not be written", e);
-        let folder = self.storage.staging();
+        let folder = self.root.staging();
         let mut written = self.make(&folder)?;
         io::copy(&mut blob.reader()?, &mut written).map_err(wrong)?;
         make_readable(written.as_file()).map_err(wrong)?;
@@ -53,7 +53,7 @@ impl StagedFile {
         let mut tries = 0;
         loop {
             match fs::create_dir(folder) {
-                Ok(()) => flush(&self.storage.root)?,
+                Ok(()) => flush(self.root.folder())?,
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(wrong(e)),
             }
@@ -77,11 +77,11 @@ impl StagedFile {
         // From here on the file is at its place, somebody else's, or left for another try.
         self.kept = true;
         let wrong = |what, e| failed(what, e).with("key", &self.key);
-        let (path, staged) = (self.storage.path(&self.key)?, self.path());
-        let folder = path.parent().unwrap_or(&self.storage.root);
+        let (path, staged) = (self.root.path(&self.key)?, self.path());
+        let folder = path.parent().unwrap_or(self.root.folder());
         fs::create_dir_all(folder).map_err(|e| wrong("the key's folder can not be made", e))?;
         let kind = if precondition.is_some() { Lock::Alone } else { Lock::Shared };
-        let _held = lock(&self.storage.root, kind)
+        let _held = lock(self.root.folder(), kind)
             .map_err(|e| wrong("the storage's folder can not be locked", e))?;
         let moved = match precondition {
             None => fs::rename(&staged, &path),
@@ -98,10 +98,10 @@ impl StagedFile {
         match moved {
             // Some of them may be new, or have been made by somebody else a moment ago.
             Ok(()) => {
-                tidy(&self.storage.staging());
+                tidy(&self.root.staging());
                 folder
                     .ancestors()
-                    .take_while(|folder| folder.starts_with(&self.storage.root))
+                    .take_while(|folder| folder.starts_with(self.root.folder()))
                     .try_for_each(flush)
             }
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
@@ -149,7 +149,7 @@ impl Drop for StagedFile {
             tracing::warn!(ticket = %self.ticket, %error, "a staged file could not be removed");
         }
         if !self.kept {
-            tidy(&self.storage.staging());
+            tidy(&self.root.staging());
         }
     }
 }
