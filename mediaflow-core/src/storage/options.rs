@@ -10,7 +10,7 @@ use crate::{Error, Result, limits};
 pub struct Stat {
     /// Bytes.
     pub len: u64,
-    /// Names this version of the content: of S3 and its kin the ETag, quotes included; of a file its number, its time of
+    /// Names this version of the content: of S3 and its kin the `ETag`, quotes included; of a file its number, its time of
     /// change and its length. Another content has another version; whether the same content has the same one is the
     /// storage's affair. `None` if the storage does not tell.
     pub version: Option<String>,
