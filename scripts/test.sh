@@ -38,6 +38,14 @@ each_database() {
         cargo check --package mediaflow-queue --features postgres "${locked[@]}"
 }
 
+# Each provider alone.
+each_provider() {
+    local provider
+    for provider in s3 azure gcs; do
+        cargo check --package mediaflow-storage --features "$provider" "${locked[@]}" || return
+    done
+}
+
 # A third party's crate has a workspace of its own; it takes the versions that are tested here.
 third_party() {
     cp Cargo.lock tests/third_party/Cargo.lock &&
@@ -56,8 +64,10 @@ step "no features, nothing heavy" absent '^(reqwest|gstreamer|sqlx|image)' --no-
 step "clippy" cargo clippy "${everything[@]}" --all-targets -- --deny warnings
 step "documentation" env RUSTDOCFLAGS=--deny=warnings cargo doc "${everything[@]}" --no-deps
 step "quickstart with default features" cargo run --package mediaflow --example quickstart "${locked[@]}"
+step "a direct upload to S3" cargo run --package mediaflow --example direct_upload --features s3 "${locked[@]}"
 step "images with pure-Rust codecs" cargo test --package mediaflow-image "${locked[@]}"
 step "each database alone" each_database
+step "each provider alone" each_provider
 step "a third party's crate" third_party
 step "tests" cargo test "${everything[@]}"
 printf '\n==> all checks passed, %s s\n' $((SECONDS - begin))

@@ -9,7 +9,7 @@ pub use mediaflow_image as image;
 pub use mediaflow_notify as notifiers;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use mediaflow_queue as queue;
-#[cfg(feature = "s3")]
+#[cfg(any(feature = "s3", feature = "azure", feature = "gcs"))]
 pub use mediaflow_storage as cloud;
 #[cfg(feature = "video")]
 pub use mediaflow_video as video;

@@ -57,7 +57,10 @@ pub use context::{RunContext, RunContextBuilder, Work};
 pub use cpu::CpuPool;
 pub use error::{Error, ErrorKind, Failure, Result, Retry};
 pub use event::{Event, EventKind};
-pub use host::{BatchHandle, BatchTicket, Builder, JobHandle, Mediaflow};
+pub use host::{
+    BatchHandle, BatchTicket, Builder, JobHandle, Mediaflow, Upload, UploadBuilder, UploadSession,
+    Uploaded,
+};
 pub use id::{BatchId, EventId, JobId, MessageId};
 pub use job::{Job, PlanContext};
 pub use limits::Limits;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use database::{Database, builder, many, shut, work};
 use mediaflow_core::media::Blob;
 use mediaflow_core::report::JobState;
-use mediaflow_core::spec::{IntoSpec as _, Pipeline};
+use mediaflow_core::spec::{IntoSpec as _, Pipeline, PutOptions};
 use mediaflow_core::storage::{MemoryStorage, Storage as _, Ticket};
 use mediaflow_core::testing::{Behaviour, FakeBackend, FakeWork, RecordingNotifier, dot, soon};
 use mediaflow_queue::testing::{fail_at, failures_left};
@@ -106,7 +106,8 @@ async fn what_a_killed_process_left_staged_is_collected(database: Database) {
         "01890a5d-ac96-774b-bcce-b302099a8057-2".to_owned(),
     ] {
         let ticket = Ticket::new(job, 1, "left").unwrap();
-        storage.stage(&key, &Blob::from(b"left".to_vec()), &ticket).await.unwrap().keep();
+        let blob = Blob::from(b"left".to_vec());
+        storage.stage(&key, &blob, &PutOptions::new(), &ticket).await.unwrap().keep();
     }
     shut(media).await;
     let next = start().start().await.unwrap();

@@ -56,7 +56,7 @@ fn of_code(what: &str, code: &str, text: &str) -> Option<Error> {
         "RequestTimeTooSkewed" => denied(what, "the clock of this machine is wrong")
             .help("set it, for instance by NTP"),
         "AccessDenied" | "AllAccessDisabled" => denied(what, "the credentials do not allow it").help(
-            "allow s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload and s3:ListBucket",
+            "allow s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload, s3:ListBucket and s3:ListBucketMultipartUploads",
         ),
         "AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException" => {
             let error = elsewhere(what);
@@ -86,7 +86,7 @@ fn of_status(what: &str, status: Option<u16>) -> Option<Error> {
         301 | 302 | 307 | 308 => Some(elsewhere(what)),
         401 | 403 => Some(
             denied(what, "the credentials are wrong, or do not allow it")
-                .help("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the rights of the key"),
+                .help("check the credentials (AWS_ACCESS_KEY_ID, AZURE_STORAGE_ACCOUNT_KEY, GOOGLE_APPLICATION_CREDENTIALS and so on) and their rights"),
         ),
         // Timeouts, collisions with others and throttling pass; the rest of its kind does not.
         404 | 408 | 409 | 412 | 425 | 429 => None,
@@ -105,7 +105,7 @@ fn of_transport(what: &str, text: &str) -> Error {
     } else if text.contains("/latest/api/token") || text.contains("/latest/meta-data") {
         error.help("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: this machine has no role to ask for credentials")
     } else {
-        error.help("check that the store can be reached and that AWS_ENDPOINT_URL is right; it is tried again")
+        error.help("check that the store can be reached and that its endpoint is right (AWS_ENDPOINT_URL and so on); it is tried again")
     }
 }
 

@@ -1,38 +1,39 @@
-use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::{StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream};
 use mediaflow_core::media::{Blob, Scratch};
-use mediaflow_core::spec::Key;
-use mediaflow_core::storage::{Staged, Ticket, revoked};
-use mediaflow_core::{CancellationToken, Error, Result};
+use mediaflow_core::spec::{Key, Precondition};
+use mediaflow_core::storage::{GetOptions, Staged, Stat, Ticket, precondition_failed, revoked};
+use mediaflow_core::{Error, Result};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{
+    CopyMode, CopyOptions, Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode,
+    PutOptions, UpdateVersion,
+};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 
+use crate::discards::Discards;
 use crate::failure::{failed, interrupted, is_missing};
-use crate::transfer::{download, send};
+use crate::native::{Copied, Copy, Native, There};
+use crate::transfer::{Found, look, read};
 
 /// What all staged objects of a storage share.
 #[derive(Clone, Debug)]
 pub(crate) struct Staging {
     pub(crate) store: Arc<dyn ObjectStore>,
+    /// What the provider can do beyond that.
+    pub(crate) native: Option<Arc<dyn Native>>,
     pub(crate) discards: Discards,
-    /// Objects above this many bytes are published through this process.
-    pub(crate) copy_limit: u64,
 }
 
-/// S3 copies no larger object in one request.
-const COPY_LIMIT: u64 = 5 << 30;
+/// How often a publication begins again because something else came to its place meanwhile.
+const ROUNDS: u32 = 8;
+/// The most bytes that are put over a certain version through this process, where the store can not copy so.
+const THROUGH_HERE: u64 = 64 << 20;
 
-impl Staging {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, discards: Discards::default(), copy_limit: COPY_LIMIT }
-    }
-}
+/// How the name of a note ends: the object under a ticket's name and this says that a copy in several requests is under way.
+pub(crate) const NOTE: &str = ".copy";
 
 /// An object beside its place.
 #[derive(Debug)]
@@ -41,7 +42,12 @@ pub(crate) struct StagedObject {
     key: Key,
     ticket: Ticket,
     pub(crate) beside: Path,
+    /// Where a copy that is under way is noted.
+    note: Path,
     place: Path,
+    /// What it was when it was staged or taken up: nothing else is published.
+    pub(crate) version: Option<String>,
+    /// Bytes.
     pub(crate) len: u64,
     /// The object outlives this value.
     pub(crate) kept: bool,
@@ -54,22 +60,68 @@ impl StagedObject {
         staging: Staging,
         key: Key,
         ticket: Ticket,
-        beside: Path,
+        room: &Path,
         place: Path,
-        len: u64,
     ) -> Self {
+        let beside = room.clone().join(ticket.to_string());
+        let note = room.clone().join(format!("{ticket}{NOTE}"));
         let runtime = Handle::try_current().ok();
-        Self { staging, key, ticket, beside, place, len, kept: false, runtime }
+        Self {
+            staging,
+            key,
+            ticket,
+            beside,
+            note,
+            place,
+            version: None,
+            len: 0,
+            kept: false,
+            runtime,
+        }
     }
 
-    async fn move_to_place(&mut self) -> Result<()> {
+    /// It as it is now, if it is still what it was.
+    async fn found(&self) -> Result<Found> {
+        let found = look(&self.staging.store, &self.beside)
+            .await
+            .map_err(|e| failed("the staged object can not be seen", &e).with("key", &self.key))?;
+        found
+            .filter(|found| self.version.is_none() || found.meta.e_tag == self.version)
+            .ok_or_else(|| revoked(&self.key, &self.ticket))
+    }
+
+    /// Copies it to its place and removes it here.
+    ///
+    /// The copy is made only over what was there before it began. Whoever revokes this and publishes changes what is there;
+    /// so a copy that was under way then, however late it ends, comes to nothing.
+    async fn move_to_place(&mut self, precondition: Option<&Precondition>) -> Result<()> {
         // What can not be published stays, to be taken up again or revoked.
         self.kept = true;
-        if self.len <= self.staging.copy_limit {
-            let copied = self.staging.store.copy(&self.beside, &self.place).await;
-            copied.map_err(|e| self.unpublished(&e))?;
-        } else {
-            self.send_to_place().await?;
+        let mut copied = Copied::Conflict;
+        for _ in 0..ROUNDS {
+            let there =
+                look(&self.staging.store, &self.place).await.map_err(|e| self.unpublished(&e))?;
+            if let Some(precondition) = precondition {
+                precondition.check(&self.key, there.as_ref().map(Found::stat).as_ref())?;
+            }
+            copied = self.copy(there.as_ref(), precondition).await?;
+            if copied != Copied::Conflict {
+                break;
+            }
+            // Was it what is there that has changed, or this?
+            self.found().await?;
+        }
+        match copied {
+            Copied::Done => {}
+            Copied::Gone => return Err(revoked(&self.key, &self.ticket)),
+            Copied::Conflict => {
+                return Err(Error::transient(
+                    "storage.conflict",
+                    "others write to the same key all the time",
+                )
+                .with("key", &self.key)
+                .help("it is tried again"));
+            }
         }
         if let Err(e) = self.staging.store.delete(&self.beside).await
             && !is_missing(&e)
@@ -80,46 +132,122 @@ impl StagedObject {
         Ok(())
     }
 
-    /// For what is too large to be copied in one request. The place changes in one act here too: when the last part
-    /// is there.
-    async fn send_to_place(&self) -> Result<()> {
-        let store = &self.staging.store;
-        let object = store.get(&self.beside).await.map_err(|e| self.unpublished(&e))?;
-        let attributes = object.attributes.clone();
-        let parts = object
-            .into_stream()
-            .map_err(|e| failed("the staged object can not be read", &e).with("key", &self.key));
-        // That took its time: is it still ours to publish?
-        let still_there = store
-            .head(&self.beside)
-            .map_ok(|_| bytes::Bytes::new())
-            .map_err(|e| self.unpublished(&e));
-        let parts = parts.chain(stream::once(still_there));
-        let never = CancellationToken::new();
-        send(store.as_ref(), &self.place, attributes, self.len, parts, &never).await
+    async fn copy(
+        &self,
+        there: Option<&Found>,
+        precondition: Option<&Precondition>,
+    ) -> Result<Copied> {
+        let copied = match &self.staging.native {
+            Some(native) => {
+                let copy = Copy {
+                    from: &self.beside,
+                    version: self.version.as_deref(),
+                    len: self.len,
+                    to: &self.place,
+                    there: match there {
+                        None => There::Nothing,
+                        Some(Found { meta, .. }) => {
+                            meta.e_tag.as_deref().map_or(There::Something, There::Version)
+                        }
+                    },
+                    required: precondition.is_some(),
+                    note: &self.note,
+                };
+                native.copy(&copy).await
+            }
+            None => match (there, precondition) {
+                (None, _) => self.copy_to_nothing(precondition.is_some()).await,
+                (Some(_), None) => plain(self.staging.store.copy(&self.beside, &self.place).await),
+                (Some(there), Some(_)) => return self.put_over(there).await,
+            },
+        };
+        copied.map_err(|e| self.unpublished(&e))
     }
 
-    fn unpublished(&self, error: &object_store::Error) -> Error {
-        match is_missing(error) {
-            true => revoked(&self.key, &self.ticket),
-            false => {
-                failed("the object can not be moved to its place", error).with("key", &self.key)
+    /// Where nothing may be. A store that can not look as it copies is believed what it said a moment ago, unless
+    /// that was asked for.
+    async fn copy_to_nothing(&self, asked: bool) -> Result<Copied, StoreError> {
+        let store = &self.staging.store;
+        let options = CopyOptions::new().with_mode(CopyMode::Create);
+        match store.copy_opts(&self.beside, &self.place, options).await {
+            Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {
+                Ok(Copied::Conflict)
             }
+            Err(StoreError::NotImplemented { .. } | StoreError::NotSupported { .. }) if !asked => {
+                plain(store.copy(&self.beside, &self.place).await)
+            }
+            copied => plain(copied),
         }
+    }
+
+    /// Where exactly this version has to be: no store copies so by the common interface, but it puts so.
+    async fn put_over(&self, there: &Found) -> Result<Copied> {
+        if self.len > THROUGH_HERE {
+            return Err(Error::unsupported(
+                "storage.unsupported",
+                format!(
+                    "{} can not replace a certain version of a large object",
+                    self.staging.store
+                ),
+            )
+            .with("key", &self.key)
+            .with("bytes", self.len)
+            .with("limit", THROUGH_HERE)
+            .help("publish it without `if_match`"));
+        }
+        let store = &self.staging.store;
+        let put = async {
+            let object = store.get(&self.beside).await?;
+            let attributes = object.attributes.clone();
+            let bytes = object.bytes().await?;
+            let version = UpdateVersion {
+                e_tag: there.meta.e_tag.clone(),
+                version: there.meta.version.clone(),
+            };
+            let options =
+                PutOptions { mode: PutMode::Update(version), attributes, ..PutOptions::default() };
+            store.put_opts(&self.place, bytes.into(), options).await.map(|_| ())
+        };
+        match put.await {
+            Err(StoreError::Precondition { .. }) => Err(precondition_failed(&self.key)),
+            put => plain(put).map_err(|e| self.unpublished(&e)),
+        }
+    }
+
+    fn unpublished(&self, error: &StoreError) -> Error {
+        failed("the object can not be moved to its place", error).with("key", &self.key)
+    }
+}
+
+/// What became of a copy that looks at nothing.
+fn plain(copied: Result<(), StoreError>) -> Result<Copied, StoreError> {
+    match copied {
+        Err(e) if is_missing(&e) => Ok(Copied::Gone),
+        copied => copied.map(|()| Copied::Done),
     }
 }
 
 #[async_trait]
 impl Staged for StagedObject {
-    async fn publish(mut self: Box<Self>) -> Result<()> {
-        // A task of its own: an impatient caller must not tear the copy from the removal.
-        tokio::spawn(async move { self.move_to_place().await }).await.map_err(interrupted)?
+    async fn stat(&self) -> Result<Stat> {
+        self.found().await.map(|found| found.stat())
     }
 
-    async fn read(&self, scratch: &Scratch) -> Result<Blob> {
-        let object =
-            self.staging.store.get(&self.beside).await.map_err(|e| self.unpublished(&e))?;
-        download(object, scratch, self.key.extension()).await.map_err(|e| e.with("key", &self.key))
+    async fn get(&self, options: &GetOptions, scratch: &Scratch) -> Result<Blob> {
+        let found = self.found().await?;
+        let options = match &found.meta.e_tag {
+            Some(version) if options.if_match.is_none() => options.clone().if_match(version),
+            _ => options.clone(),
+        };
+        let read = read(&self.staging.store, &self.beside, &self.key, &options, scratch).await?;
+        read.ok_or_else(|| revoked(&self.key, &self.ticket))
+    }
+
+    async fn publish(mut self: Box<Self>, precondition: Option<&Precondition>) -> Result<()> {
+        let precondition = precondition.cloned();
+        // A task of its own: an impatient caller must not tear the copy from the removal.
+        let moved = async move { self.move_to_place(precondition.as_ref()).await };
+        tokio::spawn(moved).await.map_err(interrupted)?
     }
 
     fn keep(mut self: Box<Self>) {
@@ -133,53 +261,5 @@ impl Drop for StagedObject {
             let beside = mem::take(&mut self.beside);
             self.staging.discards.start(Arc::clone(&self.staging.store), beside, runtime);
         }
-    }
-}
-
-/// The removals that are under way: dropping can not wait for one, but whoever uses the ticket next must.
-#[derive(Clone, Debug)]
-pub(crate) struct Discards(Arc<watch::Sender<HashSet<Path>>>);
-
-impl Default for Discards {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(HashSet::new())))
-    }
-}
-
-impl Discards {
-    fn start(&self, store: Arc<dyn ObjectStore>, path: Path, runtime: &Handle) {
-        self.0.send_modify(|paths| {
-            paths.insert(path.clone());
-        });
-        let discard = Discard { all: self.clone(), path };
-        runtime.spawn(async move {
-            match store.delete(&discard.path).await {
-                Err(e) if !is_missing(&e) => {
-                    let error = failed("a staged object can not be discarded", &e);
-                    tracing::warn!(path = %discard.path, %error);
-                }
-                _ => {}
-            }
-        });
-    }
-
-    /// Waits until nothing is being removed there.
-    pub(crate) async fn settled(&self, path: &Path) {
-        // The sender lives as long as this.
-        let _ = self.0.subscribe().wait_for(|paths| !paths.contains(path)).await;
-    }
-}
-
-/// Ends with the removal, and also with the runtime.
-struct Discard {
-    all: Discards,
-    path: Path,
-}
-
-impl Drop for Discard {
-    fn drop(&mut self) {
-        self.all.0.send_modify(|paths| {
-            paths.remove(&self.path);
-        });
     }
 }

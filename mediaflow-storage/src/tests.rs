@@ -1,10 +1,11 @@
 //! Over a store in memory: what does not depend on S3.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mediaflow_core::media::Blob;
-use mediaflow_core::spec::Key;
-use mediaflow_core::storage::{Storage as _, StorageExt as _, Ticket};
+use mediaflow_core::spec::{Key, Precondition, PutOptions};
+use mediaflow_core::storage::{Sign as _, Storage, StorageExt as _, Ticket};
 use mediaflow_core::testing::exercise_storage;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -27,18 +28,25 @@ async fn every_store_is_a_storage() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_to_copy_is_published_all_the_same() {
-    let mut storage = storage("media");
-    storage.staging.copy_limit = 0;
-    exercise_storage(&storage).await;
+async fn what_is_too_large_to_be_put_again_is_not_put_over_a_version() {
+    let storage = storage("media");
+    let place = key("film.mp4");
+    storage.put(&place, &Blob::from(vec![1])).await.unwrap();
+    let version = storage.stat(&place).await.unwrap().version.unwrap();
+    let film = Blob::from(vec![7; (64 << 20) + 1]);
+    let over = Precondition::IfMatch(version);
+    let put = storage.put_opts(&place, &film, &PutOptions::new(), Some(&over)).await;
+    assert_eq!(put.unwrap_err().code(), "storage.unsupported");
+    storage.put(&place, &film).await.unwrap();
+    assert_eq!(storage.stat(&place).await.unwrap().len, film.len());
+}
 
-    storage.staging.copy_limit = 9 << 20;
-    let film: Vec<u8> = (0..10_u32 << 20).map(|i| (i % 241) as u8).collect();
-    storage.put(&key("film.mp4"), &Blob::from(film.clone())).await.unwrap();
-    let object = storage.staging.store.get(&Path::from("media/film.mp4")).await.unwrap();
-    let kind = object.attributes.get(&Attribute::ContentType).map(|kind| kind.to_string());
-    assert_eq!(kind.as_deref(), Some("video/mp4"));
-    assert_eq!(object.bytes().await.unwrap(), film);
+#[tokio::test]
+async fn a_store_without_signatures_says_so() {
+    let storage = storage("media");
+    assert!(Storage::sign(&storage).is_none());
+    let error = storage.sign_get(&key("a"), Duration::from_secs(60)).await.unwrap_err();
+    assert_eq!(error.code(), "storage.unsupported");
 }
 
 #[tokio::test]
@@ -81,7 +89,10 @@ async fn objects_of_others_stay_out_of_the_way() {
 async fn a_result_dropped_outside_of_the_runtime_is_discarded_too() {
     let storage = storage("");
     let ticket = Ticket::new("job", 1, "a").unwrap();
-    let staged = storage.stage(&key("a.jpg"), &Blob::from(vec![1]), &ticket).await.unwrap();
+    let staged = storage
+        .stage(&key("a.jpg"), &Blob::from(vec![1]), &PutOptions::new(), &ticket)
+        .await
+        .unwrap();
     std::thread::spawn(move || drop(staged)).join().unwrap();
     let error = storage.staged(&key("a.jpg"), &ticket).await.unwrap_err();
     assert_eq!(error.code(), "storage.not_found");
@@ -90,7 +101,9 @@ async fn a_result_dropped_outside_of_the_runtime_is_discarded_too() {
 #[test]
 fn urls_are_read_strictly_and_shown_without_secrets() {
     for url in [
-        "gs://bucket",
+        "ftp://bucket",
+        "gs://b#x",
+        "az://",
         "s3:/bucket",
         "s3://",
         "s3://bu cket/x",

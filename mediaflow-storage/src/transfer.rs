@@ -1,19 +1,23 @@
 use std::future::ready;
 use std::io::Read;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use mediaflow_core::media::{Blob, Format, ReadSeek, Scratch};
 use mediaflow_core::spec::Key;
+use mediaflow_core::storage::{GetOptions, Stat, precondition_failed};
 use mediaflow_core::{CancellationToken, Error, Result};
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, GetResult, ObjectStore, PutPayload, PutResult, WriteMultipart,
+    Attribute, Attributes, Error as StoreError, GetOptions as StoreOptions, GetRange, GetResult,
+    ObjectMeta, ObjectStore, PutPayload, WriteMultipart,
 };
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 use tokio::task::spawn_blocking;
 
-use crate::failure::{failed, interrupted};
+use crate::attributes::stat;
+use crate::failure::{failed, interrupted, is_missing};
 
 /// How large the parts of an upload are, in bytes. What fits into one is sent in one request.
 const PART: u64 = 8 << 20;
@@ -24,55 +28,116 @@ const MOST_PARTS: u64 = 10_000;
 /// Objects above this many bytes are read into a file.
 const IN_MEMORY: u64 = 4 << 20;
 
-/// Sends a blob; what fails or is given up leaves nothing behind.
+/// What is known of an object.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) meta: ObjectMeta,
+    pub(crate) attributes: Attributes,
+}
+
+impl Found {
+    pub(crate) fn stat(&self) -> Stat {
+        stat(&self.meta, &self.attributes)
+    }
+}
+
+/// Looks at an object; `None` if it is not there.
+pub(crate) async fn look(
+    store: &Arc<dyn ObjectStore>,
+    place: &Path,
+) -> Result<Option<Found>, StoreError> {
+    let options = StoreOptions { head: true, ..StoreOptions::default() };
+    match store.get_opts(place, options).await {
+        Err(e) if is_missing(&e) => Ok(None),
+        found => found.map(|GetResult { meta, attributes, .. }| Some(Found { meta, attributes })),
+    }
+}
+
+/// Reads an object; `None` if it is not there. Nothing of one that is too large is read.
+pub(crate) async fn read(
+    store: &Arc<dyn ObjectStore>,
+    place: &Path,
+    key: &Key,
+    options: &GetOptions,
+    scratch: &Scratch,
+) -> Result<Option<Blob>> {
+    let unread = |e: &StoreError| match e {
+        StoreError::Precondition { .. } | StoreError::NotModified { .. } => {
+            precondition_failed(key).help("it was replaced meanwhile")
+        }
+        e => failed("the object can not be read", e).with("key", key),
+    };
+    let mut wanted = StoreOptions { if_match: options.if_match.clone(), ..StoreOptions::default() };
+    if options.range.is_some() {
+        // Its length has to be known to say which bytes these are, and the answer has to be of that version.
+        let Some(found) = look(store, place).await.map_err(|e| unread(&e))? else {
+            return Ok(None);
+        };
+        wanted.range = Some(GetRange::Bounded(options.part(key, &found.stat())?));
+        wanted.if_match = found.meta.e_tag;
+    }
+    let object = match store.get_opts(place, wanted).await {
+        Err(e) if is_missing(&e) => return Ok(None),
+        object => object.map_err(|e| unread(&e))?,
+    };
+    // The answer begins with the size; its body is not asked for before this.
+    options.part(key, &stat(&object.meta, &object.attributes))?;
+    download(object, scratch, key.extension()).await.map(Some).map_err(|e| e.with("key", key))
+}
+
+/// Sends a blob; what fails or is given up leaves nothing behind. Gives its `ETag`.
 pub(crate) async fn upload(
     store: &dyn ObjectStore,
     to: &Path,
     blob: Blob,
+    mut attributes: Attributes,
     kind: Option<&'static str>,
     given_up: &CancellationToken,
-) -> Result<()> {
+) -> Result<Option<String>> {
     let len = blob.len();
-    let (kind, reader) = spawn_blocking(move || {
-        let kind = match kind {
-            Some(kind) => kind,
-            None => Format::sniff(&blob.head(Format::SNIFF_BYTES)?)
-                .map_or("application/octet-stream", |format| format.mime()),
+    let known = kind.is_some() || attributes.get(&Attribute::ContentType).is_some();
+    let (sniffed, reader) = spawn_blocking(move || {
+        let sniffed = match known {
+            true => None,
+            false => Format::sniff(&blob.head(Format::SNIFF_BYTES)?).map(|format| format.mime()),
         };
-        Ok::<_, Error>((kind, blob.reader()?))
+        Ok::<_, Error>((sniffed, blob.reader()?))
     })
     .await
     .map_err(interrupted)??;
-    let attributes = Attributes::from_iter([(Attribute::ContentType, kind)]);
+    if attributes.get(&Attribute::ContentType).is_none() {
+        let kind = kind.or(sniffed).unwrap_or("application/octet-stream");
+        attributes.insert(Attribute::ContentType, kind.into());
+    }
     send(store, to, attributes, len, parts_of(reader, part_size(len)), given_up).await
 }
 
 /// Sends `len` bytes, which become visible at once.
-pub(crate) async fn send(
+async fn send(
     store: &dyn ObjectStore,
     to: &Path,
     attributes: Attributes,
     len: u64,
     bytes: impl Stream<Item = Result<Bytes>> + Send,
     given_up: &CancellationToken,
-) -> Result<()> {
+) -> Result<Option<String>> {
     let unsent = |e| failed("the object can not be written", &e);
-    let stopped = |sent: Option<Result<()>>| sent.unwrap_or_else(|| Err(Error::cancelled()));
     if len <= PART {
         let all = async {
             let chunks: Vec<Bytes> = bytes.try_collect().await?;
             let payload = PutPayload::from_iter(chunks);
             check_len(payload.content_length() as u64, len)?;
-            store.put_opts(to, payload, attributes.into()).await.map(|_| ()).map_err(unsent)
+            store.put_opts(to, payload, attributes.into()).await.map_err(unsent)
         };
-        return stopped(given_up.run_until_cancelled(all).await);
+        let sent = given_up.run_until_cancelled(all).await;
+        return sent.unwrap_or_else(|| Err(Error::cancelled())).map(|sent| sent.e_tag);
     }
     let upload = store.put_multipart_opts(to, attributes.into()).await.map_err(unsent)?;
     let mut upload = WriteMultipart::new_with_chunk_size(upload, part_size(len));
     let filled = given_up.run_until_cancelled(fill(&mut upload, len, bytes)).await;
-    match stopped(filled) {
+    match filled.unwrap_or_else(|| Err(Error::cancelled())) {
         // It aborts by itself if it fails.
-        Ok(()) => upload.finish().await.map(|_: PutResult| ()).map_err(unsent),
+        Ok(()) => upload.finish().await.map(|sent| sent.e_tag).map_err(unsent),
         Err(error) => {
             if let Err(e) = upload.abort().await {
                 let error = failed("the parts of a failed upload stay behind", &e);
@@ -117,18 +182,14 @@ fn parts_of(reader: Box<dyn ReadSeek>, part: usize) -> impl Stream<Item = Result
 }
 
 /// A whole object: its stream is of one version, also where it is resumed after the connection was lost.
-pub(crate) async fn download(
-    object: GetResult,
-    scratch: &Scratch,
-    extension: &str,
-) -> Result<Blob> {
-    let len = object.meta.size;
+async fn download(object: GetResult, scratch: &Scratch, extension: &str) -> Result<Blob> {
+    let len = object.range.end - object.range.start;
     let bytes = object.into_stream().map_err(|e| failed("the object can not be read", &e));
     if len <= IN_MEMORY {
         let all: BytesMut = bytes
             .try_fold(BytesMut::new(), |mut all, chunk| {
                 all.extend_from_slice(&chunk);
-                ready(Ok(all))
+                ready(check_most(all.len() as u64, len).map(|()| all))
             })
             .await?;
         check_len(all.len() as u64, len)?;
@@ -149,6 +210,7 @@ pub(crate) async fn download(
     let mut written = 0;
     while let Some(chunk) = bytes.next().await.transpose()? {
         written += chunk.len() as u64;
+        check_most(written, len)?;
         file.write_all(&chunk).await.map_err(unwritten)?;
     }
     file.flush().await.map_err(unwritten)?;
@@ -188,6 +250,11 @@ pub(crate) fn content_type(key: &Key) -> Option<&'static str> {
 
 fn part_size(len: u64) -> usize {
     usize::try_from(PART.max(len.div_ceil(MOST_PARTS))).unwrap_or(usize::MAX)
+}
+
+/// Cuts off what turns out to be longer than it said.
+fn check_most(found: u64, expected: u64) -> Result<()> {
+    if found > expected { check_len(found, expected) } else { Ok(()) }
 }
 
 fn check_len(found: u64, expected: u64) -> Result<()> {

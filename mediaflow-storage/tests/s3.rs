@@ -2,14 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+#[allow(dead_code, unused_imports, reason = "other tests use the rest")]
 mod server;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use mediaflow_core::media::Blob;
-use mediaflow_core::spec::Key;
-use mediaflow_core::storage::{Storage, StorageExt as _, Ticket};
+use mediaflow_core::media::{Blob, Scratch};
+use mediaflow_core::spec::{Key, PutOptions};
+use mediaflow_core::storage::{GetOptions, Storage, StorageExt as _, Ticket};
 use mediaflow_core::testing::exercise_storage;
 use mediaflow_core::{Error, Retry};
 use mediaflow_storage::{ObjectStorage, S3};
@@ -29,13 +30,19 @@ async fn processes_take_over_from_one_another() {
     let [one, other] = [(); 2].map(|()| server.bucket().prefix("p").build().unwrap());
     let (place, ticket) = (key("film.mp4"), Ticket::new("job", 1, "film").unwrap());
 
-    one.stage(&place, &Blob::from(b"kept".to_vec()), &ticket).await.unwrap().keep();
-    other.staged(&place, &ticket).await.unwrap().publish().await.unwrap();
+    one.stage(&place, &Blob::from(b"kept".to_vec()), &PutOptions::new(), &ticket)
+        .await
+        .unwrap()
+        .keep();
+    other.staged(&place, &ticket).await.unwrap().publish(None).await.unwrap();
     assert_eq!(read(&one, &place).await, b"kept");
 
-    let late = one.stage(&place, &Blob::from(b"late".to_vec()), &ticket).await.unwrap();
+    let late = one
+        .stage(&place, &Blob::from(b"late".to_vec()), &PutOptions::new(), &ticket)
+        .await
+        .unwrap();
     other.revoke("job", 2).await.unwrap();
-    let error = late.publish().await.unwrap_err();
+    let error = late.publish(None).await.unwrap_err();
     assert_eq!((error.code(), error.retry()), ("storage.revoked", Retry::Backoff));
     assert_eq!(read(&one, &place).await, b"kept");
 }
@@ -58,7 +65,8 @@ async fn large_files_travel_in_parts_and_stay_out_of_memory() {
     assert_eq!(seen.lock().unwrap().get("part"), Some(&3));
 
     let scratch = tempfile::tempdir().unwrap();
-    let blob = storage.scratch(scratch.path()).get(&place).await.unwrap();
+    let into = Scratch::in_folder(scratch.path());
+    let blob = storage.get(&place, &GetOptions::new(), &into).await.unwrap();
     let path = blob.path().unwrap().to_owned();
     assert!(path.starts_with(scratch.path()) && path.extension().unwrap() == "mp4");
     assert!(std::fs::read(&path).unwrap() == film, "what is put is what is read");
@@ -77,7 +85,8 @@ async fn a_failed_upload_leaves_nothing_behind() {
     });
     let ticket = Ticket::new("job", 1, "film").unwrap();
     let (place, film) = (key("film.mp4"), Blob::from(film(17_000_001)));
-    let error = storage.stage(&place, &film, &ticket).await.unwrap_err();
+    let put = PutOptions::new();
+    let error = storage.stage(&place, &film, &put, &ticket).await.unwrap_err();
     assert_eq!((error.code(), error.retry()), ("storage.refused", Retry::Never));
     assert_eq!(error.fact("code"), Some("InvalidRequest"));
     assert_eq!(error.fact("status"), Some("400"));
@@ -98,8 +107,9 @@ async fn an_upload_that_is_given_up_leaves_nothing_behind() {
     });
     let ticket = Ticket::new("job", 1, "film").unwrap();
     let (place, film) = (key("film.mp4"), Blob::from(film(17_000_001)));
+    let put = PutOptions::new();
     {
-        let staging = storage.stage(&place, &film, &ticket);
+        let staging = storage.stage(&place, &film, &put, &ticket);
         let second_part = async { while !told.recv().await.unwrap().contains("partNumber=2") {} };
         tokio::select! {
             _ = staging => panic!("it can not end"),
@@ -119,19 +129,24 @@ async fn an_interrupted_publication_can_be_repeated() {
     let (place, ticket) = (key("a.jpg"), Ticket::new("job", 1, "a").unwrap());
     storage.put(&place, &Blob::from(b"old".to_vec())).await.unwrap();
 
-    let new = storage.stage(&place, &Blob::from(b"new".to_vec()), &ticket).await.unwrap();
-    server.on_request(|line| if line == "PUT /media/a.jpg" { Fault::Lost } else { Fault::None });
-    let error = new.publish().await.unwrap_err();
+    let new = storage
+        .stage(&place, &Blob::from(b"new".to_vec()), &PutOptions::new(), &ticket)
+        .await
+        .unwrap();
+    server.on_request(|line| {
+        if line.starts_with("PUT /media/a.jpg?") { Fault::Lost } else { Fault::None }
+    });
+    let error = new.publish(None).await.unwrap_err();
     assert_eq!((error.code(), error.retry()), ("storage.io", Retry::Backoff));
     assert_eq!(read(&storage, &place).await, b"old");
 
     // The copy happens, but nobody hears of it.
     let new = storage.staged(&place, &ticket).await.unwrap();
-    server.on_request(|line| match line == "PUT /media/a.jpg" {
+    server.on_request(|line| match line.starts_with("PUT /media/a.jpg?") {
         true => Fault::AnswerLost,
         false => Fault::None,
     });
-    assert_eq!(new.publish().await.unwrap_err().code(), "storage.io");
+    assert_eq!(new.publish(None).await.unwrap_err().code(), "storage.io");
     assert_eq!(read(&storage, &place).await, b"new");
 
     // The copy happens, but the staged object stays.
@@ -143,9 +158,9 @@ async fn an_interrupted_publication_can_be_repeated() {
             Fault::None
         }
     });
-    new.publish().await.expect("what is visible is published");
+    new.publish(None).await.expect("what is visible is published");
     server.on_request(|_| Fault::None);
-    storage.staged(&place, &ticket).await.unwrap().publish().await.unwrap();
+    storage.staged(&place, &ticket).await.unwrap().publish(None).await.unwrap();
     assert_eq!(read(&storage, &place).await, b"new");
     assert_eq!(server.leftovers(), [""; 0]);
 }
@@ -177,7 +192,8 @@ async fn a_download_is_of_one_version() {
         storage.put(&place, &Blob::from(vec![7; 6_000_000])).await.unwrap();
         server.go_on();
     };
-    let (got, ()) = tokio::join!(storage.get(&place), replaced);
+    let (scratch, whole) = (Scratch::in_folder(std::env::temp_dir()), GetOptions::new());
+    let (got, ()) = tokio::join!(storage.get(&place, &whole, &scratch), replaced);
     let error = got.expect_err("half old, half new");
     assert_eq!((error.code(), error.retry()), ("storage.io", Retry::Backoff));
     assert!(read(&storage, &place).await == [7; 6_000_000], "the next try has the new one");
@@ -250,10 +266,12 @@ async fn a_server_that_is_gone_may_come_back() {
 async fn all_fail(bucket: S3, code: &str, retry: Retry, help: &str) {
     let storage = bucket.build().unwrap();
     let (key, ticket) = (key("a.jpg"), Ticket::new("job", 1, "a").unwrap());
-    let blob = Blob::from(vec![1]);
+    let (blob, put) = (Blob::from(vec![1]), PutOptions::new());
+    let scratch = Scratch::in_folder(std::env::temp_dir());
+    let whole = GetOptions::new();
     let (got, staged, deleted, listed, revoked) = tokio::join!(
-        storage.get(&key),
-        storage.stage(&key, &blob, &ticket),
+        storage.get(&key, &whole, &scratch),
+        storage.stage(&key, &blob, &put, &ticket),
         storage.delete(&key),
         storage.list(""),
         storage.revoke("job", 2),
@@ -280,8 +298,7 @@ fn assert_no_secrets(error: &Error) {
 }
 
 async fn read(storage: &ObjectStorage, key: &Key) -> Vec<u8> {
-    let blob = storage.get(key).await.unwrap();
-    tokio::task::spawn_blocking(move || blob.read(u64::MAX)).await.unwrap().unwrap().to_vec()
+    storage.read(key, u64::MAX).await.unwrap().to_vec()
 }
 
 fn film(len: u32) -> Vec<u8> {

@@ -12,6 +12,7 @@ use super::parts::{Artefact, PartResult, PartSpec, job_of, part_job};
 use super::resources::{Executor, Resources};
 use crate::id::JobId;
 use crate::spec::Location;
+use crate::storage::GetOptions;
 use crate::{Error, Result, RunContext};
 
 /// A job with at most this many outputs stays whole: a part costs another fetch and decode of the source.
@@ -71,7 +72,9 @@ impl Executor {
         for part in parts {
             cx.check()?;
             for artefact in part.artefacts {
-                let taken_up = stopping(&cx, self.0.take_up(artefact, &cx)).await;
+                let made = part.outputs.iter().find(|output| output.output == artefact.place);
+                let bytes = made.map_or(self.0.limits.input_bytes, |made| made.bytes);
+                let taken_up = stopping(&cx, self.0.take_up(artefact, bytes, &cx)).await;
                 done.staged.extend(taken_up.map_err(|e| e.with("part", part.part))?);
             }
             done.source = done.source.or(part.source);
@@ -131,18 +134,22 @@ impl Resources {
     pub(super) async fn take_up(
         &self,
         artefact: Artefact,
+        bytes: u64,
         cx: &RunContext,
     ) -> Result<Option<StagedOutput>> {
         let location: Location = artefact.place.parse()?;
         let storage = self.storages.of(&location)?;
         match storage.staged(&location.key, &artefact.ticket).await {
-            Ok(staged) => return Ok(Some(StagedOutput::taken_up(artefact, staged))),
+            Ok(staged) => return Ok(Some(StagedOutput::taken_up(artefact, bytes, staged))),
             Err(error) if error.code() == "storage.not_found" => {}
             Err(error) => return Err(error.with("output", artefact.place)),
         }
-        let published = match storage.get(&location.key).await {
+        let options = GetOptions::new().limit(bytes);
+        let published = match storage.get(&location.key, &options, cx.scratch()).await {
             Ok(blob) => cx.cpu(move |cx| sha256(&blob, cx)).await? == artefact.sha256,
-            Err(error) if error.code() == "storage.not_found" => false,
+            Err(error) if ["storage.not_found", "limit.input_bytes"].contains(&error.code()) => {
+                false
+            }
             Err(error) => return Err(error.with("output", artefact.place)),
         };
         if published {

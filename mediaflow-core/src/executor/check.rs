@@ -38,6 +38,7 @@ impl Executor {
             Need::Storage(name) => self.0.storages.named(name).is_ok(),
             Need::Channel(name) => self.channels().any(|channel| channel == name),
             Need::Feature(name) => name == Needs::WAIT,
+            Need::Output(what, version) => what == "put" && version <= 1,
             Need::Unknown => false,
         })
     }

@@ -11,6 +11,7 @@ use crate::job::Prober;
 use crate::media::{Blob, MediaFile, MediaInfo};
 use crate::planner::needed_sources;
 use crate::spec::{Location, Pipeline, Source};
+use crate::storage::GetOptions;
 use crate::{Error, Limits, Result, RunContext};
 
 /// Sources by their names in a pipeline.
@@ -98,7 +99,8 @@ impl Resources {
         let blob = match source {
             Source::Key(text) => {
                 let location: Location = text.parse()?;
-                self.storages.of(&location)?.get(&location.key).await?
+                let options = GetOptions::new().limit(self.limits.input_bytes);
+                self.storages.of(&location)?.get(&location.key, &options, cx.scratch()).await?
             }
             Source::Path(path) => self.local_file(path)?,
             Source::Bytes(bytes) => {

@@ -1,13 +1,14 @@
 use std::collections::BTreeSet;
 
 use super::attempt::Attempt;
+use super::digest::sha256;
 use super::parts::{Artefact, PartResult};
 use super::resources::Executor;
 use crate::plan::Explanation;
 use crate::report::{OutputReport, SourceReport};
-use crate::spec::Location;
-use crate::storage::{Staged, Storage, Ticket};
-use crate::{Error, Failure, Result};
+use crate::spec::{Location, Precondition};
+use crate::storage::{GetOptions, Staged, Storage, Ticket};
+use crate::{CancellationToken, Error, Failure, Result, Work};
 
 /// An attempt whose outputs are made, verified and staged, but not yet visible. Dropping it discards them, unless they
 /// were made as [parts](Executor::assemble): those wait for another try.
@@ -60,14 +61,19 @@ impl Finished {
     /// is there.
     ///
     /// # Errors
-    /// `storage.io`, or `storage.revoked` if a later attempt has taken over; both name the output.
+    /// `storage.io`, `storage.precondition` if something else is at a place than has to be, or `storage.revoked` if a later
+    /// attempt has taken over; each names the output.
     pub async fn publish(&mut self) -> Result<()> {
         self.revoke_earlier().await?;
         let mut published = Vec::new();
         for mut output in std::mem::take(&mut self.staged) {
             let Some(staged) = output.staged.take() else { continue };
-            if let Err(error) = staged.publish().await {
+            if let Err(error) = staged.publish(output.precondition.as_ref()).await {
                 self.give_up(&output).await;
+                if error.code() == "storage.precondition" && self.is_there(&output).await {
+                    published.push(std::mem::take(&mut output.place));
+                    continue;
+                }
                 let error = error.with("output", &output.place);
                 return Err(published.iter().fold(error, |e, place| e.with(PUBLISHED, place)));
             }
@@ -133,6 +139,20 @@ impl Finished {
         Ok(())
     }
 
+    /// Whether an output is at its place already: an earlier attempt may have published it, and nobody heard of it.
+    async fn is_there(&self, output: &StagedOutput) -> bool {
+        let executor = &self.executor;
+        let found = async {
+            let location = output.location()?;
+            let (storage, options) =
+                (self.storage(&location)?, GetOptions::new().limit(output.bytes));
+            let blob = storage.get(&location.key, &options, &executor.0.scratch).await?;
+            let cx = executor.context(Work::default(), &CancellationToken::new(), None, |_| {});
+            cx.cpu(move |cx| sha256(&blob, cx)).await
+        };
+        found.await.is_ok_and(|found| found == output.sha256)
+    }
+
     /// Discards an output that could not be published, unless it is kept.
     async fn give_up(&self, output: &StagedOutput) {
         let taken_up = async {
@@ -175,28 +195,37 @@ pub(super) struct StagedOutput {
     place: String,
     pub(super) ticket: Ticket,
     sha256: String,
+    bytes: u64,
+    precondition: Option<Precondition>,
     staged: Option<Box<dyn Staged>>,
     /// It outlives this value.
     kept: bool,
 }
 
 impl StagedOutput {
-    pub(super) fn new(report: &OutputReport, ticket: Ticket, staged: Box<dyn Staged>) -> Self {
+    pub(super) fn new(
+        report: &OutputReport,
+        ticket: Ticket,
+        precondition: Option<Precondition>,
+        staged: Box<dyn Staged>,
+    ) -> Self {
         let (place, sha256) = (report.output.clone(), report.sha256.clone());
-        Self { place, ticket, sha256, staged: Some(staged), kept: false }
+        let (bytes, staged) = (report.bytes, Some(staged));
+        Self { place, ticket, sha256, bytes, precondition, staged, kept: false }
     }
 
     /// An output that a part has left.
-    pub(super) fn taken_up(artefact: Artefact, staged: Box<dyn Staged>) -> Self {
-        let Artefact { place, ticket, sha256 } = artefact;
-        Self { place, ticket, sha256, staged: Some(staged), kept: true }
+    pub(super) fn taken_up(artefact: Artefact, bytes: u64, staged: Box<dyn Staged>) -> Self {
+        let Artefact { place, ticket, sha256, precondition } = artefact;
+        Self { place, ticket, sha256, bytes, precondition, staged: Some(staged), kept: true }
     }
 
     fn detach(mut self) -> Artefact {
         self.kept = true;
         let place = std::mem::take(&mut self.place);
         let sha256 = std::mem::take(&mut self.sha256);
-        Artefact { place, ticket: self.ticket.clone(), sha256 }
+        let precondition = self.precondition.take();
+        Artefact { place, ticket: self.ticket.clone(), sha256, precondition }
     }
 
     fn location(&self) -> Result<Location, Error> {

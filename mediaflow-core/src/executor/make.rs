@@ -99,7 +99,7 @@ impl Executor {
         self.context(work, &attempt.cancel, deadline, move |done| observer.progress(done))
     }
 
-    fn context(
+    pub(super) fn context(
         &self,
         work: Work,
         cancel: &CancellationToken,

@@ -6,7 +6,7 @@ use super::finished::StagedOutput;
 use crate::media::{Blob, Format, Media, MediaFile};
 use crate::planner::PlannedOutput;
 use crate::report::{OutputReport, OutputState};
-use crate::spec::{Key, Location};
+use crate::spec::{Key, Location, Precondition, PutOptions};
 use crate::storage::Ticket;
 use crate::{Error, Result};
 
@@ -24,21 +24,29 @@ impl Execution<'_> {
             report.warnings.extend(misnamed(&location.key, Some(file.format())));
             let blob = file.blob().clone();
             (report.sha256, report.md5) = self.cx.cpu(move |cx| checksums(&blob, cx)).await?;
-            let staged = self.stage(&report, file.blob()).await?;
+            let (put, precondition) = (&planned.put, planned.precondition.clone());
+            let staged = self.stage(&report, file.blob(), put, precondition).await?;
             Ok((report, staged))
         };
         stopping(self.cx, kept).await.map_err(|e: Error| e.with("output", &planned.place))
     }
 
-    /// Stages an output of this attempt.
-    pub(super) async fn stage(&self, report: &OutputReport, blob: &Blob) -> Result<StagedOutput> {
+    /// Stages an output of this attempt, with what is said of it or of its storage.
+    pub(super) async fn stage(
+        &self,
+        report: &OutputReport,
+        blob: &Blob,
+        put: &PutOptions,
+        precondition: Option<Precondition>,
+    ) -> Result<StagedOutput> {
         let location: Location = report.output.parse()?;
         // A place can be long and have any characters; its digest is as good a name.
         let name = hex(&sha2::Sha256::digest(&report.output)[..16]);
         let ticket = Ticket::new(&self.job, self.attempt.fence, name)?;
-        let staged =
-            self.resources.storages.of(&location)?.stage(&location.key, blob, &ticket).await?;
-        Ok(StagedOutput::new(report, ticket, staged))
+        let options = self.resources.storages.put_options(&location, put);
+        let storage = self.resources.storages.of(&location)?;
+        let staged = storage.stage(&location.key, blob, &options, &ticket).await?;
+        Ok(StagedOutput::new(report, ticket, precondition, staged))
     }
 
     async fn verify(&self, planned: &PlannedOutput, file: &MediaFile) -> Result<OutputReport> {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use crate::id::JobId;
 use crate::plan::Explanation;
 use crate::report::{OutputReport, SourceReport};
-use crate::spec::Pipeline;
+use crate::spec::{Pipeline, Precondition};
 use crate::storage::Ticket;
 use crate::{Error, Result};
 
@@ -50,6 +50,9 @@ pub struct Artefact {
     pub ticket: Ticket,
     /// SHA-256 of its bytes, in hexadecimal.
     pub sha256: String,
+    /// What has to be at its place for it to be published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precondition: Option<Precondition>,
 }
 
 impl PartSpec {

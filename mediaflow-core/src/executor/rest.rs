@@ -14,8 +14,8 @@ use super::recall::Keys;
 use crate::media::{Media, MediaFile, MediaInfo};
 use crate::planner::needed_sources;
 use crate::report::SourceReport;
-use crate::spec::{Location, OutputSpec, Pipeline, SOURCE};
-use crate::storage::Ticket;
+use crate::spec::{Location, OutputSpec, Pipeline, PutOptions, SOURCE};
+use crate::storage::{GetOptions, Ticket};
 use crate::{Error, Result};
 
 /// The share of an output's progress that is work elsewhere; the rest is what follows here.
@@ -148,7 +148,8 @@ impl Execution<'_> {
                 let location: Location = step.place.parse()?;
                 let storage = self.resources.storages.of(&location)?;
                 let staged = storage.staged(&location.key, &step.ticket).await?;
-                let blob = staged.read(self.cx.scratch()).await;
+                let limit = GetOptions::new().limit(self.resources.limits.input_bytes);
+                let blob = staged.get(&limit, self.cx.scratch()).await;
                 staged.keep();
                 MediaFile::new(name, step.format.clone(), blob?).into()
             }
@@ -209,7 +210,9 @@ impl Execution<'_> {
         let mut lost = BTreeSet::new();
         for artefact in made.artefacts {
             let place = artefact.place.clone();
-            match stopping(self.cx, self.resources.take_up(artefact, self.cx)).await {
+            let known = made.outputs.iter().find(|output| output.output == place);
+            let bytes = known.map_or(self.resources.limits.input_bytes, |known| known.bytes);
+            match stopping(self.cx, self.resources.take_up(artefact, bytes, self.cx)).await {
                 Ok(staged) => done.staged.extend(staged),
                 Err(error) if error.code() == "part.lost" => {
                     tracing::warn!(place, %error, "an output that was made is gone: it is made again");
@@ -237,7 +240,7 @@ impl Execution<'_> {
         let digest = hex(&sha2::Sha256::digest(name)[..16]);
         let ticket = Ticket::new(&self.job, self.attempt.fence, format!("step-{digest}"))?;
         let storage = self.resources.storages.of(&location)?;
-        storage.stage(&location.key, file.blob(), &ticket).await?.keep();
+        storage.stage(&location.key, file.blob(), &PutOptions::default(), &ticket).await?.keep();
         let info = match rest.infos.get(name) {
             Some(known) => known.clone(),
             None => self.resources.probe(file).await?,

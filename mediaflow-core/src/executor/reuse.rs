@@ -10,7 +10,8 @@ use super::rest::Rest;
 use crate::Result;
 use crate::planner::needed_sources;
 use crate::report::{OutputReport, OutputState};
-use crate::spec::{Location, Pipeline};
+use crate::spec::{Location, OutputSpec, Pipeline};
+use crate::storage::GetOptions;
 
 impl Attempt {
     fn reuses(&self) -> bool {
@@ -44,7 +45,8 @@ impl Execution<'_> {
                 Vec::new()
             });
             for hit in hits.into_iter().filter(|hit| hit.state == OutputState::Published) {
-                if let Some((report, staged)) = self.taken_over(place, key, hit).await? {
+                let output = &rest.pipeline.outputs[place].clone();
+                if let Some((report, staged)) = self.taken_over(place, &output, key, hit).await? {
                     rest.made(place);
                     done.outputs.push(report);
                     done.staged.extend(staged);
@@ -60,6 +62,7 @@ impl Execution<'_> {
     async fn taken_over(
         &self,
         place: &str,
+        output: &OutputSpec,
         key: &str,
         hit: OutputReport,
     ) -> Result<Option<(OutputReport, Option<StagedOutput>)>> {
@@ -68,7 +71,14 @@ impl Execution<'_> {
             return Ok(None);
         };
         let Ok(storage) = self.resources.storages.of(&there) else { return Ok(None) };
-        let Ok(blob) = storage.get(&there.key).await else { return Ok(None) };
+        let Ok(found) = storage.stat(&there.key).await else { return Ok(None) };
+        if found.len != hit.bytes {
+            return Ok(None);
+        }
+        let options = GetOptions::new().limit(hit.bytes);
+        let Ok(blob) = storage.get(&there.key, &options, self.cx.scratch()).await else {
+            return Ok(None);
+        };
         if blob.len() != hit.bytes {
             return Ok(None);
         }
@@ -79,10 +89,11 @@ impl Execution<'_> {
         report.warnings.extend(misnamed(&here.key, report.format.as_ref()));
         (report.output, report.content_key) = (place.to_owned(), key.to_owned());
         report.reused = true;
-        let staged = if here == there {
+        let wanted = self.resources.storages.put_options(&here, &output.put);
+        let staged = if here == there && wanted.or(&found.options) == found.options {
             None
         } else {
-            match self.stage(&report, &blob).await {
+            match self.stage(&report, &blob, &output.put, output.precondition.clone()).await {
                 Ok(staged) => Some(staged),
                 // Gone while it was copied.
                 Err(error) if error.code() == "blob.io" => return Ok(None),

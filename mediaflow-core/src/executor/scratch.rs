@@ -18,19 +18,19 @@ pub(crate) struct OwnFolder {
 const PREFIX: &str = "mediaflow-";
 const LOCK: &str = "lock";
 
-/// The host's folder for temporary files, or one of our own in the system's.
+/// A folder of our own in the host's folder for temporary files, or in the system's. What killed processes left there goes.
 pub(crate) fn scratch(folder: Option<PathBuf>) -> Result<(Scratch, Option<OwnFolder>)> {
     let wrong = |e: io::Error| {
         Error::transient("scratch.io", "the folder for temporary files can not be used")
             .help("make it, or choose another one with `scratch()`")
             .because(e)
     };
-    if let Some(folder) = folder {
-        return Ok((Scratch::in_folder(folder.canonicalize().map_err(wrong)?), None));
-    }
-    let system = std::env::temp_dir();
-    clear(&system);
-    let own = OwnFolder::make(&system).map_err(wrong)?;
+    let above = match folder {
+        Some(folder) => folder.canonicalize().map_err(wrong)?,
+        None => std::env::temp_dir(),
+    };
+    clear(&above);
+    let own = OwnFolder::make(&above).map_err(wrong)?;
     Ok((Scratch::in_folder(own.folder.path()), Some(own)))
 }
 

@@ -6,6 +6,7 @@ use super::Mediaflow;
 use crate::engine::{Engine, MemoryEngine};
 use crate::executor::{self, Capacity, DeliveryPolicy, Executor, Resources, RetryPolicy};
 use crate::notify::{Configured, IntoNotifier, Notifier, Recipients};
+use crate::spec::PutOptions;
 use crate::storage::{self, Storage, Storages};
 use crate::time::{Clock, SystemClock};
 use crate::{CpuPool, Error, Limits, Registry, Result};
@@ -20,7 +21,7 @@ use crate::{CpuPool, Error, Limits, Registry, Result};
 /// | [`concurrency`](Builder::concurrency) | 4 jobs per core under way; pixels wait for a core |
 /// | [`videos`](Builder::videos) | 1 video pipeline at a time: each uses all cores |
 /// | [`limits`](Builder::limits), [`retry`](Builder::retry), [`delivery`](Builder::delivery) | see there |
-/// | [`scratch`](Builder::scratch) | a folder of its own in the system's, removed at the end |
+/// | [`scratch`](Builder::scratch) | in the system's; a folder of its own there, removed at the end |
 #[must_use]
 pub struct Builder {
     registry: Registry,
@@ -79,6 +80,12 @@ impl Builder {
     /// Adds a storage of your own.
     pub fn storage_with(mut self, name: impl Into<String>, storage: impl Storage) -> Self {
         self.add_storage(name.into(), Arc::new(storage));
+        self
+    }
+
+    /// What is stored with all that is put into a storage, unless its output says something else.
+    pub fn put_defaults(mut self, storage: impl Into<String>, options: PutOptions) -> Self {
+        self.storages.set_defaults(storage.into(), options);
         self
     }
 
@@ -165,7 +172,9 @@ impl Builder {
         self
     }
 
-    /// The folder for temporary files, which must exist. Video needs as much room there as its results take.
+    /// The folder for temporary files, which must exist: each process makes one of its own in it, removed at its end, and
+    /// removes those of processes that were killed. Large sources lie there while they are worked on, and video needs as
+    /// much room there as its results take.
     pub fn scratch(mut self, folder: impl Into<PathBuf>) -> Self {
         self.scratch = Some(folder.into());
         self
@@ -209,6 +218,7 @@ impl Builder {
         for notifier in &self.notifiers {
             check_name(notifier.name(), self.limits.option_bytes)?;
         }
+        self.storages.check()?;
         let (scratch, scratch_folder) = executor::scratch(self.scratch)?;
         let cpu = self.cores.map_or_else(CpuPool::per_core, CpuPool::new);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -5,6 +5,7 @@
 
 mod builder;
 mod job;
+mod upload;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio::task::JoinHandle;
 
 pub use builder::Builder;
 pub use job::{BatchHandle, BatchTicket, JobHandle};
+pub use upload::{Upload, UploadBuilder, UploadSession, Uploaded};
 
 use crate::engine::{Engine, Shutdown, Submission};
 use crate::event::Event;
@@ -85,6 +87,7 @@ impl Mediaflow {
                 result
             }
         };
+        tokio::spawn(Self::sweep_uploads(executor.clone(), stopped.clone()));
         let task = Mutex::new(Some(tokio::spawn(running)));
         Self(Arc::new(Running { engine, executor, shutdown, stopped, task }))
     }

@@ -50,8 +50,13 @@ impl Blob {
         let path = path.into();
         let file = File::open(&path).map_err(|e| io("can not be opened", &path, e))?;
         let len = file.metadata().map_err(|e| io("can not be read", &path, e))?.len();
+        Ok(Self::opened(file, len, path))
+    }
+
+    /// A file that is open already: its first `len` bytes, whatever is added to it.
+    pub(crate) fn opened(file: File, len: u64, path: PathBuf) -> Self {
         let again = again(&file);
-        Ok(Self(Kind::File(Arc::new(OpenFile { file, len, path, again }))))
+        Self(Kind::File(Arc::new(OpenFile { file, len, path, again })))
     }
 
     /// A temporary file, deleted with the last clone.
@@ -154,7 +159,10 @@ struct FileReader {
 
 impl Read for FileReader {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let read = read_at(&self.file.file, to, self.at)?;
+        // What was added since it was opened is not ours.
+        let left = usize::try_from(self.file.len.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let most = to.len().min(left);
+        let read = read_at(&self.file.file, &mut to[..most], self.at)?;
         self.at += read as u64;
         Ok(read)
     }
@@ -258,6 +266,8 @@ fn io(what: &str, path: &Path, error: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
@@ -274,6 +284,16 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert_eq!(blob.head(3).unwrap(), b"bef");
         assert!(format!("{blob:?}").contains("a.jpg"));
+    }
+
+    #[test]
+    fn a_file_that_grows_is_read_as_long_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        std::fs::write(&path, "short").unwrap();
+        let blob = Blob::file(&path).unwrap();
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"er").unwrap();
+        assert_eq!(blob.read(100).unwrap(), "short");
     }
 
     #[test]

@@ -32,7 +32,13 @@ pub(super) fn group(
         .iter()
         .map(|(place, output)| {
             let expected = graph.info(&output.from)?.clone();
-            Ok(PlannedOutput { place: place.as_str().into(), from: output.from.clone(), expected })
+            Ok(PlannedOutput {
+                place: place.as_str().into(),
+                from: output.from.clone(),
+                put: output.put.clone(),
+                precondition: output.precondition.clone(),
+                expected,
+            })
         })
         .collect::<Result<_>>()?;
     Ok(JobPlan { units: units.into_iter().map(|(_, unit)| unit).collect(), outputs })

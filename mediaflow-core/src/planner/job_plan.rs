@@ -6,6 +6,7 @@ use crate::backend::Plan;
 use crate::media::MediaInfo;
 use crate::operation::AnyOperation;
 use crate::plan::{Estimate, Explanation, Stage};
+use crate::spec::{Precondition, PutOptions};
 
 /// What a job will do: its units in order, and what is kept. `Display` explains it to people.
 #[derive(Debug)]
@@ -52,6 +53,10 @@ pub(crate) struct PlannedOutput {
     pub(crate) place: Arc<str>,
     /// The step or source that makes it.
     pub(crate) from: String,
+    /// What is stored with it.
+    pub(crate) put: PutOptions,
+    /// What has to be at its place.
+    pub(crate) precondition: Option<Precondition>,
     /// What it will be.
     pub(crate) expected: MediaInfo,
 }

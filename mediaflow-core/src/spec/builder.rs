@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use super::chain::{Node, Policy};
-use super::{Chain, OnError, OutputSpec, Pipeline, SOURCE, Source, StepSpec};
+use super::{
+    Chain, OnError, OutputSpec, Pipeline, Precondition, PutOptions, SOURCE, Source, StepSpec,
+};
 use crate::{Error, Limits, Result};
 
 /// Builds a [`Pipeline`] from one chain per output. Equal steps become one.
@@ -17,6 +19,8 @@ use crate::{Error, Limits, Result};
 #[must_use]
 pub struct PipelineBuilder {
     pipeline: Pipeline,
+    /// The place of the output that was added last.
+    last: Option<String>,
     mistake: Option<Error>,
 }
 
@@ -29,7 +33,7 @@ impl Pipeline {
 
 impl PipelineBuilder {
     pub(super) fn new(source: Source) -> Self {
-        Self { pipeline: Pipeline::empty(source), mistake: None }
+        Self { pipeline: Pipeline::empty(source), last: None, mistake: None }
     }
 
     /// Adds an output at `storage/key`, made by the steps that `make` chains to the source.
@@ -43,10 +47,33 @@ impl PipelineBuilder {
         if self.pipeline.outputs.insert(place.clone(), OutputSpec::from_step(from)).is_some() {
             self.note(
                 Error::input("spec.outputs", "two outputs have the same place")
-                    .with("output", place),
+                    .with("output", &place),
             );
         }
+        self.last = Some(place);
         self
+    }
+
+    /// What is stored with the output that was added last: headers that it is served with, metadata.
+    ///
+    /// ```
+    /// use mediaflow_core::spec::{Pipeline, PutOptions};
+    ///
+    /// let copy = Pipeline::from("uploads/cat.jpg")
+    ///     .output("public/cat.jpg", |photo| photo)
+    ///     .put(PutOptions::new().cache_control("public, max-age=31536000, immutable"))
+    ///     .build()?;
+    /// assert!(copy.outputs["public/cat.jpg"].put.cache_control.is_some());
+    /// # Ok::<(), mediaflow_core::Error>(())
+    /// ```
+    pub fn put(self, options: PutOptions) -> Self {
+        self.with_last(|output| output.put = options)
+    }
+
+    /// What has to be at its place for the output that was added last to be published. A repeated attempt whose own result
+    /// is there already has succeeded.
+    pub fn precondition(self, precondition: Precondition) -> Self {
+        self.with_last(|output| output.precondition = Some(precondition))
     }
 
     /// The pipeline.
@@ -63,6 +90,17 @@ impl PipelineBuilder {
             ..Limits::default()
         })?;
         Ok(self.pipeline)
+    }
+
+    fn with_last(mut self, change: impl FnOnce(&mut OutputSpec)) -> Self {
+        match self.last.as_ref().and_then(|place| self.pipeline.outputs.get_mut(place)) {
+            Some(output) => change(output),
+            None => self.note(
+                Error::input("spec.outputs", "there is no output yet to say this of")
+                    .help("call `output()` first"),
+            ),
+        }
+        self
     }
 
     fn note(&mut self, mistake: Error) {

@@ -11,6 +11,7 @@ pub(crate) mod digest;
 mod needs;
 mod options;
 mod pipeline;
+mod put;
 mod schema;
 mod source;
 
@@ -24,6 +25,7 @@ pub(crate) use needs::Need;
 pub use needs::Needs;
 pub use options::{JobOptions, NotifyTarget};
 pub use pipeline::{OnError, OutputSpec, Pipeline, SOURCE, StepSpec};
+pub use put::{Precondition, PutOptions};
 pub use schema::json_schema;
 pub use source::{Key, Location, Source};
 

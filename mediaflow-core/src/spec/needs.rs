@@ -39,6 +39,8 @@ pub(crate) enum Need<'a> {
     Channel(&'a str),
     /// How engines of a newer version go on with jobs.
     Feature(&'a str),
+    /// Something that is said of an output beside its step, in this version or a newer one.
+    Output(&'a str, u32),
     /// Something that only a newer version can have written.
     Unknown,
 }
@@ -99,6 +101,7 @@ impl<'a> Need<'a> {
             Some(("storage", name)) => Some(Self::Storage(name)),
             Some(("channel", name)) => Some(Self::Channel(name)),
             Some(("feature", name)) => Some(Self::Feature(name)),
+            Some(("output", name)) => versioned(name).map(|(what, v)| Self::Output(what, v)),
             _ => None,
         }
         .unwrap_or(Self::Unknown)
@@ -132,6 +135,9 @@ impl JobSpec {
                 }
             }
             pipeline.outputs.keys().for_each(|place| needs.add_storage(place));
+            if pipeline.outputs.values().any(|output| !output.is_plain()) {
+                needs.add("output", "put@1");
+            }
         }
         needs
     }
@@ -216,6 +222,17 @@ mod tests {
                 Need::Storage("cold")
             ]
         );
+    }
+
+    #[test]
+    fn what_is_stored_with_an_output_is_a_need() {
+        let with = json!({
+            "source": "uploads/a.jpg",
+            "outputs": { "public/a.jpg": { "from": "source", "precondition": "if_none_match" } },
+        });
+        let needs = spec("pipeline", &[], &with).needs();
+        assert_eq!(needs.to_string(), "job:pipeline@2 output:put@1 storage:public storage:uploads");
+        assert!(needs.each().any(|need| need == Need::Output("put", 1)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Location, Source};
+use super::{Location, Precondition, PutOptions, Source};
 use crate::{Error, Limits, Result};
 
 /// The name under which steps take from the pipeline's own source.
@@ -69,6 +69,12 @@ pub enum OnError {
 pub struct OutputSpec {
     /// The step, or `source`, whose encoded result is kept.
     pub from: String,
+    /// What is stored with it.
+    #[serde(default, skip_serializing_if = "PutOptions::is_empty")]
+    pub put: PutOptions,
+    /// What has to be at its place for it to be published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precondition: Option<Precondition>,
 }
 
 impl Pipeline {
@@ -117,6 +123,8 @@ impl Pipeline {
             place
                 .parse::<Location>()
                 .and_then(|_| self.check_reference(&output.from))
+                .and_then(|()| output.put.validate())
+                .and_then(|()| output.precondition.as_ref().map_or(Ok(()), Precondition::validate))
                 .map_err(|e| e.with("output", place))?;
         }
         self.ordered().map(drop)
@@ -196,7 +204,12 @@ impl OutputSpec {
     /// Keeps the result of this step.
     #[must_use]
     pub fn from_step(name: impl Into<String>) -> Self {
-        Self { from: name.into() }
+        Self { from: name.into(), put: PutOptions::new(), precondition: None }
+    }
+
+    /// Whether it needs a worker that knows what is stored with an output.
+    pub(super) fn is_plain(&self) -> bool {
+        self.put.is_empty() && self.precondition.is_none()
     }
 }
 

@@ -1,22 +1,40 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Staged, Storage, Ticket, check_key, not_found, not_staged, revoked};
+use super::{GetOptions, Staged, Stat, Storage, Ticket, check_key, not_found, not_staged, revoked};
 use crate::media::{Blob, Scratch};
-use crate::spec::Key;
+use crate::spec::{Key, Precondition, PutOptions};
+use crate::time::Timestamp;
 use crate::{Error, Result};
 
-/// Files in memory: for tests and small scripts. Clones share.
+/// Files in memory, with all that is said of them: for tests and small scripts. Clones share.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStorage(Arc<RwLock<Content>>);
 
 #[derive(Debug, Default)]
 struct Content {
-    files: BTreeMap<Key, Bytes>,
-    staged: BTreeMap<Ticket, Bytes>,
+    files: BTreeMap<Key, File>,
+    staged: BTreeMap<Ticket, File>,
+    /// How many were written.
+    written: u64,
+}
+
+#[derive(Clone, Debug)]
+struct File {
+    bytes: Bytes,
+    stat: Stat,
+}
+
+impl File {
+    fn get(&self, key: &Key, options: &GetOptions) -> Result<Blob> {
+        let part = options.part(key, &self.stat)?;
+        let at = |place: u64| usize::try_from(place).unwrap_or(self.bytes.len());
+        Ok(Blob::bytes(self.bytes.slice(at(part.start)..at(part.end))))
+    }
 }
 
 impl MemoryStorage {
@@ -42,17 +60,38 @@ impl MemoryStorage {
 
 #[async_trait]
 impl Storage for MemoryStorage {
-    async fn get(&self, key: &Key) -> Result<Blob> {
-        self.read().files.get(key).cloned().map(Blob::bytes).ok_or_else(|| not_found(key))
+    async fn stat(&self, key: &Key) -> Result<Stat> {
+        let content = self.read();
+        content.files.get(key).map(|file| file.stat.clone()).ok_or_else(|| not_found(key))
     }
 
-    async fn stage(&self, key: &Key, blob: &Blob, ticket: &Ticket) -> Result<Box<dyn Staged>> {
+    async fn get(&self, key: &Key, options: &GetOptions, _scratch: &Scratch) -> Result<Blob> {
+        let file = self.read().files.get(key).cloned().ok_or_else(|| not_found(key))?;
+        file.get(key, options)
+    }
+
+    async fn stage(
+        &self,
+        key: &Key,
+        blob: &Blob,
+        options: &PutOptions,
+        ticket: &Ticket,
+    ) -> Result<Box<dyn Staged>> {
         check_key(key)?;
         let blob = blob.clone();
         let bytes = tokio::task::spawn_blocking(move || blob.read(u64::MAX))
             .await
             .map_err(|e| Error::internal("storage.io", "the write was interrupted").because(e))??;
-        self.write().staged.insert(ticket.clone(), bytes);
+        let mut content = self.write();
+        content.written += 1;
+        let stat = Stat {
+            len: bytes.len() as u64,
+            version: Some(content.written.to_string()),
+            modified: Some(Timestamp::from(SystemTime::now())),
+            options: options.clone(),
+        };
+        content.staged.insert(ticket.clone(), File { bytes, stat });
+        drop(content);
         Ok(self.waiting(key, ticket))
     }
 
@@ -98,20 +137,35 @@ struct StagedBytes {
     kept: bool,
 }
 
+impl StagedBytes {
+    fn file(&self) -> Result<File> {
+        let content = self.storage.read();
+        content.staged.get(&self.ticket).cloned().ok_or_else(|| revoked(&self.key, &self.ticket))
+    }
+}
+
 #[async_trait]
 impl Staged for StagedBytes {
-    async fn publish(self: Box<Self>) -> Result<()> {
-        let mut content = self.storage.write();
-        let bytes =
-            content.staged.remove(&self.ticket).ok_or_else(|| revoked(&self.key, &self.ticket))?;
-        content.files.insert(self.key.clone(), bytes);
-        drop(content);
-        Ok(())
+    async fn stat(&self) -> Result<Stat> {
+        self.file().map(|file| file.stat)
     }
 
-    async fn read(&self, _scratch: &Scratch) -> Result<Blob> {
-        let found = self.storage.read().staged.get(&self.ticket).cloned();
-        found.map(Blob::bytes).ok_or_else(|| revoked(&self.key, &self.ticket))
+    async fn get(&self, options: &GetOptions, _scratch: &Scratch) -> Result<Blob> {
+        self.file()?.get(&self.key, options)
+    }
+
+    async fn publish(mut self: Box<Self>, precondition: Option<&Precondition>) -> Result<()> {
+        // From here on they are at their place, somebody else's, or left for another try.
+        self.kept = true;
+        let mut content = self.storage.write();
+        if let Some(precondition) = precondition {
+            precondition.check(&self.key, content.files.get(&self.key).map(|file| &file.stat))?;
+        }
+        let file =
+            content.staged.remove(&self.ticket).ok_or_else(|| revoked(&self.key, &self.ticket))?;
+        content.files.insert(self.key.clone(), file);
+        drop(content);
+        Ok(())
     }
 
     fn keep(mut self: Box<Self>) {

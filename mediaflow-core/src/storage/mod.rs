@@ -4,10 +4,12 @@
 //! [`Staged::publish`] moves it there in one act. By its ticket another process can take up what was staged, and by its
 //! job and fence it can be revoked: then its owner, however late it wakes up, can not publish it any more.
 //!
-//! Uses: error, media, spec, suggest.
+//! Uses: error, limits, media, spec, suggest, time.
 
 mod fs;
 mod memory;
+mod options;
+mod sign;
 mod ticket;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,30 +17,48 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 pub use fs::FileStorage;
 pub use memory::MemoryStorage;
+pub use options::{GetOptions, Stat, precondition_failed};
+pub use sign::{PutSize, Sign, SignPut, SignedRequest};
 pub use ticket::Ticket;
 
 use crate::media::{Blob, Scratch};
-use crate::spec::{Key, Location};
+use crate::spec::{Key, Location, Precondition, PutOptions};
 use crate::{Error, Result};
 
 /// A place for files by key.
 #[async_trait]
 pub trait Storage: fmt::Debug + Send + Sync + 'static {
-    /// The bytes of a key, whole: never half of one version and half of another.
+    /// What is known of a key without reading it.
     ///
     /// # Errors
     /// `storage.not_found`, `storage.io`.
-    async fn get(&self, key: &Key) -> Result<Blob>;
+    async fn stat(&self, key: &Key) -> Result<Stat>;
 
-    /// Writes bytes beside their place, durably but invisibly, over what was staged under the same ticket.
+    /// The bytes of a key: never half of one version and half of another, and the same for as long as the blob lives. Large
+    /// ones lie in `scratch`. The size is looked at before anything is read, and a source that turns out to be longer than
+    /// it said is cut off.
+    ///
+    /// # Errors
+    /// `storage.not_found`, `storage.io`, `scratch.io`, and those of [`GetOptions::part`].
+    async fn get(&self, key: &Key, options: &GetOptions, scratch: &Scratch) -> Result<Blob>;
+
+    /// Writes bytes beside their place, durably but invisibly, over what was staged under the same ticket. What of `options`
+    /// the storage can not keep is left out: [`FileStorage`] keeps nothing.
     ///
     /// # Errors
     /// `storage.io`, for instance because the disk is full, and `storage.revoked` if the ticket is revoked meanwhile;
     /// nothing is left behind. `storage.key` for a [reserved](check_key) key.
-    async fn stage(&self, key: &Key, blob: &Blob, ticket: &Ticket) -> Result<Box<dyn Staged>>;
+    async fn stage(
+        &self,
+        key: &Key,
+        blob: &Blob,
+        options: &PutOptions,
+        ticket: &Ticket,
+    ) -> Result<Box<dyn Staged>>;
 
     /// Takes up what was staged under a ticket for this key, by whatever process.
     ///
@@ -86,23 +106,34 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `storage.io`.
     async fn list(&self, prefix: &str) -> Result<Vec<Key>>;
+
+    /// Makes requests that others can send without credentials, if the storage can.
+    fn sign(&self) -> Option<&dyn Sign> {
+        None
+    }
 }
 
 /// Bytes that wait beside their place. Dropping it discards them.
 #[async_trait]
 pub trait Staged: fmt::Debug + Send + Sync {
-    /// Moves them to their place in one act, over what was there.
+    /// What is known of them.
+    ///
+    /// # Errors
+    /// `storage.revoked` if they are gone, `storage.io`.
+    async fn stat(&self) -> Result<Stat>;
+
+    /// Reads them, as [`Storage::get`] does.
+    ///
+    /// # Errors
+    /// `storage.revoked` if they are gone; those of [`Storage::get`].
+    async fn get(&self, options: &GetOptions, scratch: &Scratch) -> Result<Blob>;
+
+    /// Moves them to their place in one act, over what was there, or only if the precondition holds.
     ///
     /// # Errors
     /// `storage.revoked` (transient) if they are gone: revoked, or published by somebody else; nothing is published.
-    /// `storage.io`; then they stay staged under their ticket.
-    async fn publish(self: Box<Self>) -> Result<()>;
-
-    /// The bytes as they wait, for whoever goes on with them. What has to be brought here first lies in `scratch`.
-    ///
-    /// # Errors
-    /// `storage.revoked` (transient) if they are gone, `storage.io`.
-    async fn read(&self, scratch: &Scratch) -> Result<Blob>;
+    /// `storage.precondition` if it does not hold, `storage.io`; then they stay staged under their ticket.
+    async fn publish(self: Box<Self>, precondition: Option<&Precondition>) -> Result<()>;
 
     /// Leaves them for [`Storage::staged`].
     fn keep(self: Box<Self>);
@@ -111,13 +142,41 @@ pub trait Staged: fmt::Debug + Send + Sync {
 /// Comfort over [`Storage`]. Nobody implements this.
 #[async_trait]
 pub trait StorageExt: Storage {
+    /// All bytes of a key, at most `limit`, in memory.
+    ///
+    /// # Errors
+    /// `limit.input_bytes`, and those of [`Storage::get`].
+    async fn read(&self, key: &Key, limit: u64) -> Result<Bytes> {
+        // What is large passes through a file, which is gone when this returns.
+        let scratch = Scratch::in_folder(std::env::temp_dir());
+        let blob = self.get(key, &GetOptions::new().limit(limit), &scratch).await?;
+        tokio::task::spawn_blocking(move || blob.read(limit)).await.unwrap_or_else(|e| {
+            Err(Error::internal("storage.io", "the read was interrupted").because(e))
+        })
+    }
+
     /// Stages under a [unique](Ticket::unique) ticket and publishes.
     ///
     /// # Errors
     /// `storage.io`, `storage.key`; nothing is left behind.
     async fn put(&self, key: &Key, blob: &Blob) -> Result<()> {
+        self.put_opts(key, blob, &PutOptions::new(), None).await
+    }
+
+    /// [`StorageExt::put`] with headers and metadata, and on a condition.
+    ///
+    /// # Errors
+    /// `storage.precondition`, `storage.io`, `storage.key`; nothing is left behind.
+    async fn put_opts(
+        &self,
+        key: &Key,
+        blob: &Blob,
+        options: &PutOptions,
+        precondition: Option<&Precondition>,
+    ) -> Result<()> {
         let ticket = Ticket::unique();
-        let published = self.stage(key, blob, &ticket).await?.publish().await;
+        let staged = self.stage(key, blob, options, &ticket).await?;
+        let published = staged.publish(precondition).await;
         if published.is_err() {
             self.staged(key, &ticket).await.map(drop).ok();
         }
@@ -129,17 +188,44 @@ impl<S: Storage + ?Sized> StorageExt for S {}
 
 /// The storages of one engine, by name.
 #[derive(Clone, Debug, Default)]
-pub struct Storages(BTreeMap<String, Arc<dyn Storage>>);
+pub struct Storages {
+    named: BTreeMap<String, Arc<dyn Storage>>,
+    /// What is stored with what is put there, by the name of the storage.
+    defaults: BTreeMap<String, PutOptions>,
+}
 
 impl Storages {
     /// Adds a storage; false if the name is taken.
     pub(crate) fn add(&mut self, name: String, storage: Arc<dyn Storage>) -> bool {
-        self.0.insert(name, storage).is_none()
+        self.named.insert(name, storage).is_none()
+    }
+
+    /// What is stored with what is put into a storage, unless something else is said.
+    pub(crate) fn set_defaults(&mut self, name: String, options: PutOptions) {
+        self.defaults.insert(name, options);
+    }
+
+    /// Checks the defaults.
+    ///
+    /// # Errors
+    /// `storage.unknown`, `spec.put`.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.defaults.iter().try_for_each(|(name, options)| {
+            self.named(name)?;
+            options.validate().map_err(|e| e.with("storage", name))
+        })
+    }
+
+    /// What is stored with an output there, for which this is said.
+    pub(crate) fn put_options(&self, location: &Location, said: &PutOptions) -> PutOptions {
+        self.defaults
+            .get(&location.storage)
+            .map_or_else(|| said.clone(), |defaults| said.or(defaults))
     }
 
     /// Each with its name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Arc<dyn Storage>)> {
-        self.0.iter().map(|(name, storage)| (name.as_str(), storage))
+        self.named.iter().map(|(name, storage)| (name.as_str(), storage))
     }
 
     /// The storage of a location.
@@ -155,9 +241,9 @@ impl Storages {
     /// # Errors
     /// `storage.unknown`, with the nearest known name.
     pub fn named(&self, name: &str) -> Result<&Arc<dyn Storage>> {
-        self.0.get(name).ok_or_else(|| {
+        self.named.get(name).ok_or_else(|| {
             Error::input("storage.unknown", format!("there is no storage `{name}`"))
-                .help(crate::suggest::did_you_mean(name, self.0.keys().map(String::as_str)))
+                .help(crate::suggest::did_you_mean(name, self.named.keys().map(String::as_str)))
         })
     }
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use crate::media::{Blob, Scratch};
-use crate::spec::Key;
-use crate::storage::{Staged, Storage, Ticket};
+use crate::spec::{Key, Precondition, PutOptions};
+use crate::storage::{GetOptions, Sign, Staged, Stat, Storage, Ticket};
 use crate::{Error, Result};
 
 /// A storage that fails on demand, as a full disk or a lost network does. Clones share the faults.
@@ -72,14 +72,24 @@ impl fmt::Debug for FaultyStorage {
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl Storage for FaultyStorage {
-    async fn get(&self, key: &Key) -> Result<Blob> {
-        strike(&self.faults.get, key)?;
-        self.inner.get(key).await
+    async fn stat(&self, key: &Key) -> Result<Stat> {
+        self.inner.stat(key).await
     }
 
-    async fn stage(&self, key: &Key, blob: &Blob, ticket: &Ticket) -> Result<Box<dyn Staged>> {
+    async fn get(&self, key: &Key, options: &GetOptions, scratch: &Scratch) -> Result<Blob> {
+        strike(&self.faults.get, key)?;
+        self.inner.get(key, options, scratch).await
+    }
+
+    async fn stage(
+        &self,
+        key: &Key,
+        blob: &Blob,
+        options: &PutOptions,
+        ticket: &Ticket,
+    ) -> Result<Box<dyn Staged>> {
         strike(&self.faults.stage, key)?;
-        let inner = self.inner.stage(key, blob, ticket).await?;
+        let inner = self.inner.stage(key, blob, options, ticket).await?;
         Ok(Box::new(FaultyStaged { inner, key: key.clone(), faults: Arc::clone(&self.faults) }))
     }
 
@@ -107,6 +117,10 @@ impl Storage for FaultyStorage {
     async fn list(&self, prefix: &str) -> Result<Vec<Key>> {
         self.inner.list(prefix).await
     }
+
+    fn sign(&self) -> Option<&dyn Sign> {
+        self.inner.sign()
+    }
 }
 
 struct FaultyStaged {
@@ -124,16 +138,21 @@ impl fmt::Debug for FaultyStaged {
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl Staged for FaultyStaged {
-    async fn publish(self: Box<Self>) -> Result<()> {
+    async fn stat(&self) -> Result<Stat> {
+        self.inner.stat().await
+    }
+
+    async fn get(&self, options: &GetOptions, scratch: &Scratch) -> Result<Blob> {
+        strike(&self.faults.get, &self.key)?;
+        self.inner.get(options, scratch).await
+    }
+
+    async fn publish(self: Box<Self>, precondition: Option<&Precondition>) -> Result<()> {
         if let Err(error) = self.faults.publishes(&self.key) {
             self.inner.keep();
             return Err(error);
         }
-        self.inner.publish().await
-    }
-
-    async fn read(&self, scratch: &Scratch) -> Result<Blob> {
-        self.inner.read(scratch).await
+        self.inner.publish(precondition).await
     }
 
     fn keep(self: Box<Self>) {

@@ -48,7 +48,7 @@ pub use outbox::exercise_outbox;
 #[cfg(feature = "http")]
 pub use receiver::{Received, Reply, WebhookReceiver};
 pub use scripted::{Act, ScriptedNotifier, Told};
-pub use storage::{exercise_shared_storage, exercise_storage};
+pub use storage::{exercise_shared_storage, exercise_storage, exercise_uploads};
 pub use vendor::{FakeEncode, FakeVendor, VendorJob, vendor_done};
 
 use crate::media::Scratch;

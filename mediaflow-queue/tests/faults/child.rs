@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use mediaflow_core::executor::{DeliveryPolicy, RetryPolicy};
 use mediaflow_core::media::{Blob, Scratch};
-use mediaflow_core::spec::{JobOptions, Key};
-use mediaflow_core::storage::{FileStorage, Staged, Storage, Ticket};
+use mediaflow_core::spec::{JobOptions, Key, Precondition, PutOptions};
+use mediaflow_core::storage::{FileStorage, GetOptions, Staged, Stat, Storage, Ticket};
 use mediaflow_core::testing::FakeVendor;
 use mediaflow_core::{Builder, Mediaflow, Result, async_trait};
 use mediaflow_notify::Webhook;
@@ -170,12 +170,22 @@ struct Stopping(FileStorage, Option<Place>);
 
 #[async_trait]
 impl Storage for Stopping {
-    async fn get(&self, key: &Key) -> Result<Blob> {
-        self.0.get(key).await
+    async fn stat(&self, key: &Key) -> Result<Stat> {
+        self.0.stat(key).await
     }
 
-    async fn stage(&self, key: &Key, blob: &Blob, ticket: &Ticket) -> Result<Box<dyn Staged>> {
-        let staged = self.0.stage(key, blob, ticket).await?;
+    async fn get(&self, key: &Key, options: &GetOptions, scratch: &Scratch) -> Result<Blob> {
+        self.0.get(key, options, scratch).await
+    }
+
+    async fn stage(
+        &self,
+        key: &Key,
+        blob: &Blob,
+        options: &PutOptions,
+        ticket: &Ticket,
+    ) -> Result<Box<dyn Staged>> {
+        let staged = self.0.stage(key, blob, options, ticket).await?;
         stop_at(Place::Staged, self.1);
         Ok(Box::new(StoppingStaged(staged, self.1)))
     }
@@ -211,15 +221,19 @@ struct StoppingStaged(Box<dyn Staged>, Option<Place>);
 
 #[async_trait]
 impl Staged for StoppingStaged {
-    async fn publish(self: Box<Self>) -> Result<()> {
-        stop_at(Place::Allowed, self.1);
-        self.0.publish().await?;
-        stop_at(Place::Published, self.1);
-        Ok(())
+    async fn stat(&self) -> Result<Stat> {
+        self.0.stat().await
     }
 
-    async fn read(&self, scratch: &Scratch) -> Result<Blob> {
-        self.0.read(scratch).await
+    async fn get(&self, options: &GetOptions, scratch: &Scratch) -> Result<Blob> {
+        self.0.get(options, scratch).await
+    }
+
+    async fn publish(self: Box<Self>, precondition: Option<&Precondition>) -> Result<()> {
+        stop_at(Place::Allowed, self.1);
+        self.0.publish(precondition).await?;
+        stop_at(Place::Published, self.1);
+        Ok(())
     }
 
     fn keep(self: Box<Self>) {

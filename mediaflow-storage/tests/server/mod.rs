@@ -1,6 +1,11 @@
 //! An S3 server in this process that other people wrote, on a loopback port, with faults at the wire.
 
+mod amazon;
+mod client;
+
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::stream;
@@ -17,6 +22,9 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, RwLock};
 use tokio::task::JoinHandle;
+
+use amazon::Uploads;
+pub(crate) use client::send;
 
 pub(crate) const BUCKET: &str = "media";
 pub(crate) const KEY_ID: &str = "key-id";
@@ -36,6 +44,8 @@ pub(crate) enum Fault {
     Hangs,
     /// It is carried out after [`Server::go_on`].
     Waits,
+    /// A copy that reads its source at once and writes after [`Server::go_on`].
+    Copies,
     /// This status and error code are the answer.
     Answered(u16, &'static str),
 }
@@ -50,6 +60,10 @@ struct Peer {
     gate: Arc<Notify>,
     /// S3 copies in one act; this server copies byte after byte.
     copies: Arc<RwLock<()>>,
+    uploads: Arc<Uploads>,
+    /// As older servers do.
+    ignores_conditions: Arc<AtomicBool>,
+    bucket: PathBuf,
 }
 
 /// Stops when it is dropped.
@@ -74,6 +88,9 @@ impl Server {
             wire: Arc::new(Mutex::new(Box::new(|_| Fault::None))),
             gate: Arc::new(Notify::new()),
             copies: Arc::default(),
+            uploads: Arc::default(),
+            ignores_conditions: Arc::default(),
+            bucket: folder.path().join(BUCKET),
         };
         let task = tokio::spawn(serve(listener, peer.clone()));
         Self { address, folder, peer, task }
@@ -87,6 +104,16 @@ impl Server {
     /// Lets one request that waits be carried out.
     pub(crate) fn go_on(&self) {
         self.peer.gate.notify_one();
+    }
+
+    /// From now on copies are made whatever is at their place.
+    pub(crate) fn ignore_conditions(&self) {
+        self.peer.ignores_conditions.store(true, Ordering::SeqCst);
+    }
+
+    /// The keys of multipart uploads that have begun, and not ended.
+    pub(crate) fn uploads(&self) -> Vec<String> {
+        self.peer.uploads.keys()
     }
 
     /// Where this bucket lies, for whoever has the right key.
@@ -141,22 +168,52 @@ async fn answer(request: Request<Incoming>, peer: Peer) -> Result<Answer, String
             let message = format!("<Message>{SECRET}</Message><StringToSign>x</StringToSign>");
             let region = "<Region>eu-north-1</Region>";
             let body = format!("<Error><Code>{code}</Code>{message}{region}</Error>");
-            let body = Full::from(body).map_err(|never| match never {}).boxed_unsync();
-            return Ok(Response::builder().status(status).body(body).unwrap());
+            return Ok(Response::builder().status(status).body(whole(body)).unwrap());
         }
         Fault::Waits => peer.gate.notified().await,
-        Fault::None | Fault::AnswerLost | Fault::AnswerCut => {}
+        Fault::None | Fault::AnswerLost | Fault::AnswerCut | Fault::Copies => {}
     }
-    let (_alone, _among_others) = match request.headers().contains_key("x-amz-copy-source") {
+    let source = request.headers().get("x-amz-copy-source").map(|source| {
+        let source = source.to_str().unwrap();
+        peer.bucket.join(source.split_once('/').unwrap().1)
+    });
+    let mut read = None;
+    if let (Fault::Copies, Some(source)) = (fault, &source) {
+        read = Some((source.clone(), std::fs::read(source).unwrap()));
+        peer.gate.notified().await;
+    }
+    let (method, uri) = (request.method().to_string(), request.uri().clone());
+    let query = uri.query().unwrap_or_default();
+    let (_alone, _among_others) = match source.is_some() {
         true => (Some(peer.copies.write().await), None),
         false => (None, Some(peer.copies.read().await)),
     };
-    let (head, body) = peer
-        .service
-        .call(request.map(s3s::Body::from))
-        .await
-        .map_err(|e| format!("{e:?}"))?
-        .into_parts();
+    if method == "GET" && query.split('&').any(|pair| pair == "uploads" || pair == "uploads=") {
+        return Ok(Response::new(whole(peer.uploads.list(query))));
+    }
+    if peer.uploads.is_gone(query) {
+        let body = whole("<Error><Code>NoSuchUpload</Code></Error>".to_owned());
+        return Ok(Response::builder().status(404).body(body).unwrap());
+    }
+    let request = request.map(s3s::Body::from);
+    let conditional = source.is_some() && !peer.ignores_conditions.load(Ordering::SeqCst);
+    let host = request.headers().get("host").unwrap().to_str().unwrap().to_owned();
+    if conditional && !amazon::holds(&peer.service, &host, &request).await {
+        let body = whole("<Error><Code>PreconditionFailed</Code></Error>".to_owned());
+        return Ok(Response::builder().status(412).body(body).unwrap());
+    }
+    // What was read then is written now, also if it has gone meanwhile.
+    if let Some((source, bytes)) = read.as_ref().filter(|(source, _)| !source.exists()) {
+        std::fs::create_dir_all(source.parent().unwrap()).unwrap();
+        std::fs::write(source, bytes).unwrap();
+    } else {
+        read = None;
+    }
+    let answer = peer.service.call(request).await.map_err(|e| format!("{e:?}"))?;
+    if let Some((source, _)) = read {
+        std::fs::remove_file(source).unwrap();
+    }
+    let (head, body) = peer.uploads.note(&method, uri.path(), query, answer).await.into_parts();
     if fault == Fault::AnswerLost {
         return Err("the answer is lost".to_owned());
     }
@@ -167,6 +224,10 @@ async fn answer(request: Request<Incoming>, peer: Peer) -> Result<Answer, String
     let all = body.collect().await.map_err(|e| e.to_string())?.to_bytes();
     let frames = [Ok(Frame::data(all.slice(..all.len() / 2))), Err("cut".to_owned())];
     Ok(Response::from_parts(head, StreamBody::new(stream::iter(frames)).boxed_unsync()))
+}
+
+fn whole(text: String) -> UnsyncBoxBody<Bytes, String> {
+    Full::from(text).map_err(|never| match never {}).boxed_unsync()
 }
 
 fn walk(folder: &std::path::Path, found: &mut Vec<String>) {

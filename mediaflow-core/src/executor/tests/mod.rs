@@ -4,6 +4,7 @@
 mod fencing;
 mod knows;
 mod parts;
+mod put;
 mod recall;
 
 use std::path::Path;
@@ -121,7 +122,7 @@ async fn published(storage: &impl Storage) -> Vec<String> {
 }
 
 async fn content(storage: &impl Storage, name: &str) -> Vec<u8> {
-    storage.get(&key(name)).await.unwrap().read(1 << 20).unwrap().to_vec()
+    storage.read(&key(name), 1 << 20).await.unwrap().to_vec()
 }
 
 fn staged(root: &Path) -> usize {

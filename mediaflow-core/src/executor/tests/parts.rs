@@ -72,7 +72,7 @@ async fn an_assembly_that_was_cut_off_is_taken_up() {
     // Killed when it had published two parts.
     for artefact in results[..2].iter().flat_map(|part| &part.artefacts) {
         let key = key(artefact.place.strip_prefix("out/").unwrap());
-        out.staged(&key, &artefact.ticket).await.unwrap().publish().await.unwrap();
+        out.staged(&key, &artefact.ticket).await.unwrap().publish(None).await.unwrap();
     }
     let mut reports = Vec::new();
     for fence in [2, 3] {

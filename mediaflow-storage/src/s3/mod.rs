@@ -1,15 +1,20 @@
-use std::env;
+mod api;
+mod listing;
+mod native;
+mod sign;
+
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mediaflow_core::{Error, Result};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential};
-use object_store::{
-    BackoffConfig, ClientConfigKey, ClientOptions, RetryConfig, StaticCredentialProvider,
-};
+use object_store::client::{HttpConnector as _, ReqwestConnector};
+use object_store::{ClientConfigKey, ClientOptions, StaticCredentialProvider};
 
 use crate::ObjectStorage;
+use crate::client::{check_endpoint, client, retries, vars, without_user};
+use api::Api;
+use native::NativeS3;
 
 /// A bucket on Amazon S3 or on what speaks its protocol.
 ///
@@ -39,6 +44,7 @@ pub struct S3 {
     credentials: Option<(String, String)>,
     session_token: Option<String>,
     allow_http: Option<bool>,
+    copy_limit: Option<u64>,
 }
 
 impl S3 {
@@ -52,6 +58,7 @@ impl S3 {
             credentials: None,
             session_token: None,
             allow_http: None,
+            copy_limit: None,
         }
     }
 
@@ -85,22 +92,35 @@ impl S3 {
         Self { allow_http: Some(allow), ..self }
     }
 
+    /// The largest object that the server copies in one request, in bytes; larger ones it copies in parts of at most 1 GiB.
+    /// Default, and at most: 5 GiB, which is Amazon's limit; at least 5 MiB.
+    pub fn copy_limit(self, bytes: u64) -> Self {
+        Self { copy_limit: Some(bytes), ..self }
+    }
+
     /// Makes the storage. Nothing is connected yet.
     ///
     /// # Errors
     /// `storage.config` if something is missing or makes no sense, `storage.insecure` for an endpoint without TLS that
     /// is not [allowed](Self::allow_http), `storage.prefix`.
     pub fn build(self) -> Result<ObjectStorage> {
-        let vars = env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
         let (bucket, prefix) = (self.bucket.clone(), self.prefix.clone());
-        let store = self.settings(vars)?.build().map_err(|e| misconfigured(&bucket).because(e))?;
-        ObjectStorage::new(Arc::new(store), &prefix)
+        let copy_limit = self.copy_limit;
+        let (settings, client) = self.settings(vars("AWS_"))?;
+        let region = settings.get_config_value(&AmazonS3ConfigKey::Region);
+        let wrong = |e| misconfigured(&bucket).because(e);
+        let store = settings.with_client_options(client.clone()).build().map_err(wrong)?;
+        let client = ReqwestConnector::default().connect(&client).map_err(wrong)?;
+        let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+        let native = NativeS3::new(Api::new(store.clone(), client, region, bucket), copy_limit);
+        Ok(ObjectStorage::new(Arc::new(store), &prefix)?.with_native(Arc::new(native)))
     }
 
     /// What is said here, over what is said in this environment.
-    fn settings(self, vars: impl Iterator<Item = (String, String)>) -> Result<AmazonS3Builder> {
+    fn settings(
+        self,
+        vars: impl Iterator<Item = (String, String)>,
+    ) -> Result<(AmazonS3Builder, ClientOptions)> {
         let mut s3 = vars
             .filter(|(name, value)| name.starts_with("AWS_") && !value.is_empty())
             .filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value)))
@@ -127,55 +147,8 @@ impl S3 {
             .get_config_value(&AmazonS3ConfigKey::S3Endpoint)
             .or_else(|| s3.get_config_value(&AmazonS3ConfigKey::Endpoint));
         check_endpoint(endpoint.as_deref(), allow_http)?;
-        Ok(s3.with_client_options(client(allow_http)).with_retry(retries()))
+        Ok((s3.with_retry(retries()), client(allow_http)))
     }
-}
-
-/// No deadline for a whole request, which may move gigabytes; but each read must bring something.
-fn client(allow_http: bool) -> ClientOptions {
-    ClientOptions::new()
-        .with_allow_http(allow_http)
-        .with_connect_timeout(Duration::from_secs(5))
-        .with_timeout_disabled()
-        .with_read_timeout(Duration::from_secs(60))
-}
-
-/// Over a hiccup. Longer outages are for the schedule of the job.
-fn retries() -> RetryConfig {
-    let backoff = BackoffConfig { init_backoff: Duration::from_millis(100), ..Default::default() };
-    RetryConfig { backoff, max_retries: 4, retry_timeout: Duration::from_secs(60) }
-}
-
-fn check_endpoint(endpoint: Option<&str>, allow_http: bool) -> Result<()> {
-    let Some(endpoint) = endpoint else { return Ok(()) };
-    let shown = without_user(endpoint);
-    if endpoint != shown {
-        return Err(Error::unsupported(
-            "storage.config",
-            "an endpoint has no user name and no query",
-        )
-        .with("endpoint", shown)
-        .help(
-            "give credentials by `credentials()`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-        ));
-    }
-    if endpoint.starts_with("https://") || (allow_http && endpoint.starts_with("http://")) {
-        Ok(())
-    } else if endpoint.starts_with("http://") {
-        Err(Error::unsupported("storage.insecure", "the endpoint has no TLS")
-            .with("endpoint", shown)
-            .help("use https, or allow it with `allow_http(true)` or AWS_ALLOW_HTTP=true"))
-    } else {
-        Err(Error::unsupported("storage.config", "this is no endpoint")
-            .with("endpoint", shown)
-            .help("write `https://host:port`"))
-    }
-}
-
-/// Without what could be a secret in a URL.
-fn without_user(url: &str) -> &str {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    url.rsplit('@').next().unwrap_or_default()
 }
 
 fn misconfigured(bucket: &str) -> Error {
@@ -204,7 +177,8 @@ mod tests {
     use super::*;
 
     fn settings(s3: S3, vars: &[(&str, &str)]) -> Result<AmazonS3Builder> {
-        s3.settings(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        let vars = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        s3.settings(vars).map(|(settings, _)| settings)
     }
 
     #[test]
