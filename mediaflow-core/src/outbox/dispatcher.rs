@@ -231,6 +231,10 @@ impl Dispatcher {
             self.unsure = false;
         }
         if Instant::now() >= self.pace.expire_at {
+            // What was sent during an outage is written down before anybody is taken for dead.
+            if !self.done.is_empty() {
+                self.exchange().await?;
+            }
             self.store.expire(&self.held).await?;
             self.pace.expire_at = Instant::now() + EXPIRE;
         }

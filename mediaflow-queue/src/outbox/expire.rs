@@ -70,20 +70,27 @@ async fn log_lost(tx: &mut Tx<'_, '_>, id: i64, attempts: i64, now: Timestamp) -
     tx.run(log, values![id, attempts, now, LOST]).await.map(drop)
 }
 
-/// Ends leases, but those of what this process is sending, and messages that are not worth sending any more.
+/// Ends leases, but those of what this process is sending and of workers that live: these write down what came of it, when
+/// they can. Gives up messages that are not worth sending any more.
 pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
     let process = &outbox.process;
     let now = process.now();
     let expired = format!(
-        "SELECT {COLUMNS} FROM mediaflow_messages
-         WHERE state = 'sending' AND lease_until <= $1 ORDER BY lease_until, id LIMIT {PAGE}"
+        "SELECT {COLUMNS} FROM mediaflow_messages m
+         WHERE state = 'sending' AND lease_until <= $1 AND (worker = $2 OR $3 = 1 AND NOT EXISTS
+           (SELECT 1 FROM mediaflow_workers w WHERE w.id = m.worker AND w.beat_at > {} - $4))
+         ORDER BY lease_until, id LIMIT $5",
+        process.db.clock()
     );
     let over = format!(
         "SELECT {COLUMNS} FROM mediaflow_messages
          WHERE state = 'pending' AND expires_at <= $1 ORDER BY expires_at, id LIMIT {PAGE}"
     );
     let sql = |text: &str| AssertSqlSafe(text.to_owned());
-    let mut left = process.db.rows(sql(&expired), values![now]).await?;
+    let silent = i64::try_from(process.settings.lease.as_millis()).unwrap_or(i64::MAX);
+    let most = i64::try_from(held.len()).unwrap_or(i64::MAX).saturating_add(PAGE);
+    let values = values![now, &process.id, process.can_judge(), silent, most];
+    let mut left = process.db.rows(sql(&expired), values).await?;
     left.retain(|row| row.int("id").is_ok_and(|id| !held.contains(&id)));
     let over = process.db.rows(sql(&over), values![now]).await?;
     if left.is_empty() && over.is_empty() {
