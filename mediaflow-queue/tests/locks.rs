@@ -3,14 +3,17 @@
 
 mod database;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use database::{Database, builder, shut, work};
 use futures_util::future::join_all;
+use mediaflow_core::EventKind;
 use mediaflow_core::report::JobState;
 use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::storage::MemoryStorage;
-use mediaflow_core::testing::{Behaviour, FakeBackend, soon};
+use mediaflow_core::testing::{Behaviour, FakeBackend, ManualClock, ScriptedNotifier, soon};
+use mediaflow_queue::testing::PrivatePostgres;
 
 on_both! {
     crossed_batches_do_not_wait_for_one_another
@@ -140,5 +143,71 @@ async fn whoever_needs_a_key_that_is_held_open_does_not_wait_for_ever() {
     assert_eq!(error.code(), "queue.conflict");
     host.rollback().await.unwrap();
     media.submit(keyed("held")).await.unwrap();
+    shut(media).await;
+}
+
+const WAITS: &str = "SELECT least(count(*), 1) FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
+/// A host's transaction that does not wait for long, with a lock.
+async fn holding(database: &Database, lock: &str) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let Database::Postgres { pool, .. } = database else { panic!("a server") };
+    let mut host = pool.begin().await.unwrap();
+    sqlx::query("SET LOCAL lock_timeout = '200ms'").execute(&mut *host).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(lock.to_owned())).execute(&mut *host).await.unwrap();
+    host
+}
+
+/// Whatever a database's own order of texts is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn destinations_are_locked_in_the_order_of_their_bytes() {
+    let server = PrivatePostgres::shared().await.unwrap();
+    let operator = sqlx::PgPool::connect(&server.url()).await.unwrap();
+    let make =
+        "CREATE DATABASE icu TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en'
+                LC_COLLATE 'C' LC_CTYPE 'C'";
+    let offered = "SELECT count(*) FROM pg_collation WHERE collprovider = 'i'";
+    let offered: i64 = sqlx::query_scalar(offered).fetch_one(&operator).await.unwrap();
+    if offered == 0 {
+        return; // This server was built without other orders.
+    }
+    sqlx::query(make).execute(&operator).await.unwrap();
+    let database = Database::postgres_at(server.url().replace("/postgres", "/icu")).await;
+    let (first, second) = ("hooks h1:443", "hooks h:1000");
+    assert!(first < second);
+    let order = format!("SELECT CAST(CAST('{second}' < '{first}' AS INT) AS BIGINT)");
+    assert_eq!(database.int(&order).await, 1, "another order than that of the bytes");
+
+    let (clock, hooks) = (ManualClock::new(), ScriptedNotifier::new([EventKind::JobCreated]));
+    let media = builder(database.queue(), &FakeBackend::new())
+        .storage_with("out", MemoryStorage::new())
+        .clock(Arc::new(clock.clone()))
+        .notify(hooks.clone())
+        .start()
+        .await
+        .unwrap();
+    media.submit(work("told")).await.unwrap();
+    hooks.told(1).await;
+    for name in [first, second] {
+        let add = "INSERT INTO mediaflow_destinations (destination, paused, probe_until) VALUES";
+        database.run(&format!("{add} ('{name}', 1, 9000000000000000)")).await;
+    }
+    let row = |name| {
+        format!("SELECT 1 FROM mediaflow_destinations WHERE destination = '{name}' FOR UPDATE")
+    };
+    let mut host = holding(&database, &row(second)).await;
+    // Both run out at the same moment.
+    let held = "due = 9000000000000, expires_at = 9000000000000";
+    for name in [first, second] {
+        let (_, origin) = name.split_once(' ').unwrap();
+        database.message("job.created", origin, held).await;
+    }
+    database.run("UPDATE mediaflow_messages SET expires_at = 1 WHERE state = 'pending'").await;
+    database.until(WAITS, 1).await;
+    let skip = format!("{} SKIP LOCKED", row(first));
+    let free = sqlx::query(sqlx::AssertSqlSafe(skip)).fetch_all(&mut *host).await.unwrap().len();
+    assert_eq!(free, 0, "the first one is locked before the second");
+    host.rollback().await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_messages WHERE state = 'dead'", 2).await;
     shut(media).await;
 }

@@ -99,8 +99,9 @@ async fn read_locked(
     for keys in keys.chunks(TOGETHER) {
         let find = format!(
             "SELECT destination, {COLUMNS} FROM mediaflow_destinations WHERE destination IN {}
-             ORDER BY destination{}",
+             ORDER BY destination{}{}",
             places(1, keys.len()),
+            process.db.by_bytes(),
             process.db.for_update()
         );
         for row in tx.rows(AssertSqlSafe(find), keys).await? {
