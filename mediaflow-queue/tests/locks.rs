@@ -6,13 +6,14 @@ mod database;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use database::{Database, builder, shut, work};
+use database::{Database, builder, many, shut, work};
 use futures_util::future::join_all;
-use mediaflow_core::EventKind;
 use mediaflow_core::report::JobState;
 use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Behaviour, FakeBackend, ManualClock, ScriptedNotifier, soon};
+use mediaflow_core::{Builder, EventKind, Mediaflow};
+use mediaflow_queue::Queue;
 use mediaflow_queue::testing::PrivatePostgres;
 
 on_both! {
@@ -210,4 +211,70 @@ async fn destinations_are_locked_in_the_order_of_their_bytes() {
     host.rollback().await.unwrap();
     database.until("SELECT count(*) FROM mediaflow_messages WHERE state = 'dead'", 2).await;
     shut(media).await;
+}
+
+/// Knows no operation.
+fn ignorant(queue: Queue) -> Builder {
+    Mediaflow::builder().engine(queue).storage_with("out", MemoryStorage::new()).concurrency(1)
+}
+
+/// Whoever parks a part waits for its job, and holds nothing that others need who have the job.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_is_parked_after_its_job_is_locked() {
+    let database = Database::postgres("part_after_job").await;
+    let fake = FakeBackend::new();
+    (0..24).for_each(|number| fake.script(format!("{number:02}"), [Behaviour::Block]));
+    let new = builder(database.queue(), &fake).storage_with("out", MemoryStorage::new());
+    let new = new.concurrency(1).start().await.unwrap();
+    let job = new.submit(many(24)).await.unwrap().id();
+    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'running'", 1).await;
+    soon("shutdown", new.shutdown(Duration::from_millis(20))).await.unwrap();
+    database.run("UPDATE mediaflow_jobs SET needs = NULL").await;
+
+    let lock = format!("SELECT 1 FROM mediaflow_jobs WHERE id = '{job}' FOR UPDATE");
+    let mut host = holding(&database, &lock).await;
+    let old = ignorant(database.queue()).start().await.unwrap();
+    database.until(WAITS, 1).await;
+    let parts = "UPDATE mediaflow_parts SET progress = 0";
+    sqlx::query(parts).execute(&mut *host).await.expect("nobody has a part without its job");
+    host.commit().await.unwrap();
+    let parts = database.int("SELECT count(*) FROM mediaflow_parts").await;
+    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'parked'", parts).await;
+    shut(old).await;
+}
+
+/// A job that somebody has is left for later, with its row in River.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_workers_that_are_gone_is_parked_after_its_job_is_locked() {
+    let database = Database::postgres("river_after_job").await;
+    let fake = FakeBackend::new();
+    let knowing = || builder(database.queue(), &fake).storage_with("out", MemoryStorage::new());
+    let client = knowing().submit_only().start().await.unwrap();
+    let old = ignorant(database.queue()).start().await.unwrap();
+    let mut jobs = Vec::new();
+    for name in ["a", "b", "c"] {
+        fake.script(name, [Behaviour::Block]);
+        jobs.push(client.submit(work(name)).await.unwrap().id());
+    }
+    let parked = "SELECT count(*) FROM mediaflow_jobs WHERE state = 'parked'";
+    database.until(parked, 3).await;
+    shut(old).await;
+    let short = knowing().concurrency(1).start().await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'running'", 1).await;
+    database.until(parked, 0).await;
+    soon("shutdown", short.shutdown(Duration::from_millis(20))).await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'queued'", 3).await;
+
+    let lock = format!("SELECT 1 FROM mediaflow_jobs WHERE id = '{}' FOR UPDATE", jobs[1]);
+    let mut host = holding(&database, &lock).await;
+    let old = ignorant(database.queue()).start().await.unwrap();
+    database.until(parked, 2).await;
+    let river = "UPDATE mediaflow_river.river_job SET priority = priority
+                 WHERE id IN (SELECT river FROM mediaflow_jobs WHERE state = 'queued')";
+    let rows = sqlx::query(river).execute(&mut *host).await.expect("nobody has River's row");
+    assert_eq!(rows.rows_affected(), 1);
+    host.rollback().await.unwrap();
+    database.until(parked, 3).await;
+    shut(old).await;
+    shut(client).await;
 }

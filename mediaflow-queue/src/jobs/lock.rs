@@ -30,7 +30,7 @@ pub(super) fn update_in_order(
 }
 
 /// Locks a job before its parts.
-pub(super) async fn lock(tx: &mut Tx<'_, '_>, job: JobId) -> Result<()> {
+pub(crate) async fn lock(tx: &mut Tx<'_, '_>, job: JobId) -> Result<()> {
     if tx.locks_rows() {
         tx.rows("SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1 FOR UPDATE", values![job])
             .await?;

@@ -85,6 +85,7 @@ pub(super) async fn end(
     error: &Error,
     after: &mut After,
 ) -> Result<()> {
+    jobs::lock(tx, job).await?;
     let find = "SELECT river FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
     let Some(row) = tx.row(find, values![job]).await? else { return Ok(()) };
     after.stop.extend(jobs::stop_parts(process, tx, job).await?);
