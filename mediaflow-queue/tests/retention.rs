@@ -9,15 +9,17 @@ use std::time::Duration;
 use database::{Database, builder, shut, work};
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::MemoryStorage;
-use mediaflow_core::testing::{FakeBackend, ManualClock, ScriptedNotifier as Hooks};
+use mediaflow_core::testing::{FakeBackend, ManualClock, ScriptedNotifier as Hooks, soon};
 use mediaflow_core::{Builder, Clock as _, EventKind, Mediaflow};
-use mediaflow_queue::Queue;
+use mediaflow_queue::{DeliveryFilter, Queue};
 
 on_both! {
     what_happened_long_ago_is_told_to_nobody
     what_nobody_comes_for_is_left_to_nobody
+    a_digest_keeps_all_its_events
 }
 
+const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn host(queue: Queue, clock: &ManualClock) -> Builder {
@@ -31,6 +33,16 @@ async fn tell(media: &Mediaflow, clock: &ManualClock, to: &str) {
     let never = clock.now().plus(3650 * DAY);
     let options = JobOptions::new().run_at(never).notify("hooks", to);
     media.submit(work("parked").with_options(options)).await.unwrap();
+}
+
+/// Waits until retention has been through everything once.
+async fn retained(database: &Database) {
+    for _ in 0..2 {
+        database
+            .run("INSERT INTO mediaflow_gone (channel, recipient, destination, at) VALUES ('x', 'x', 'x y', 0)")
+            .await;
+        database.until("SELECT count(*) FROM mediaflow_gone", 0).await;
+    }
 }
 
 /// A fleet that had no notifiers gets some.
@@ -81,5 +93,47 @@ async fn what_nobody_comes_for_is_left_to_nobody(database: Database) {
     clock.advance(5 * DAY);
     tell(&media, &clock, "a").await;
     left(1).await;
+    shut(media).await;
+}
+
+/// The first one as well, which stands in the message itself.
+async fn a_digest_keeps_all_its_events(database: Database) {
+    let clock = ManualClock::new();
+    let hooks = Hooks::new([]);
+    let queue = database.queue().retention(HOUR);
+    let media = host(queue.clone(), &clock).notify(hooks.clone()).start().await.unwrap();
+    for name in ["a", "b"] {
+        let job = media.submit(work(name)).await.unwrap();
+        soon("success", job.done()).await.unwrap();
+    }
+    database.until("SELECT count(*) FROM mediaflow_unrouted", 0).await;
+    let both = "SELECT id FROM mediaflow_events WHERE kind = 'job.completed' ORDER BY seq";
+    let events = database.texts(both).await;
+    let held = clock.now().plus(DAY).millis();
+    let digest = format!(
+        "rule = 'daily', group_key = 'monday', events = 2, job = NULL, hold_until = {held}, due = {held}"
+    );
+    database.message("job.completed", "digest", &digest).await;
+    database
+        .run(&format!(
+            "INSERT INTO mediaflow_message_events (message, event) SELECT id, '{}' FROM mediaflow_messages",
+            events[1]
+        ))
+        .await;
+    for event in &events {
+        let of = DeliveryFilter::new().event(event.parse().unwrap());
+        assert_eq!(queue.deliveries(&of).await.unwrap().len(), 1, "{event}");
+    }
+    clock.advance(3 * HOUR);
+    database.until("SELECT count(*) FROM mediaflow_jobs", 0).await;
+    retained(&database).await;
+    assert_eq!(database.texts("SELECT id FROM mediaflow_events ORDER BY seq").await, events);
+    clock.advance(DAY);
+    let told = hooks.told(1).await.remove(0);
+    assert_eq!(told.message.events().len(), 2);
+    // What was told goes, and its events after it.
+    database.until("SELECT count(*) FROM mediaflow_messages WHERE state = 'delivered'", 1).await;
+    clock.advance(3 * HOUR);
+    database.until("SELECT count(*) FROM mediaflow_events", 0).await;
     shut(media).await;
 }

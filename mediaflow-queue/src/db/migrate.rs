@@ -48,6 +48,12 @@ const MIGRATIONS: &[Migration] = &[
         compatible_from: 2,
         sql: Cow::Borrowed(include_str!("schema/0003.sql")),
     },
+    // Processes of version 3 do not write when they have touched a destination: what else is known of it says so.
+    Migration {
+        version: 4,
+        compatible_from: 2,
+        sql: Cow::Borrowed(include_str!("schema/0004.sql")),
+    },
 ];
 
 /// The line of a migration below which its statements stand by themselves.

@@ -3,9 +3,11 @@ use mediaflow_core::{EventId, EventKind, JobId, Timestamp};
 use super::view::DeliveryState;
 use crate::db::Value;
 
-/// The message of one event is grouped by it; further events of others are in a table of their own.
+/// The message of one event is grouped by it. Of one that has several, the first is in the message, and the others are in a
+/// table of their own.
 const EVENT: &str =
-    "(d.group_key = $ OR d.id IN (SELECT message FROM mediaflow_message_events WHERE event = $))";
+    "(d.group_key = $ OR d.id IN (SELECT id FROM mediaflow_messages WHERE event = $ AND events > 1
+      UNION ALL SELECT message FROM mediaflow_message_events WHERE event = $))";
 
 /// Which deliveries: those that everything said here is true of.
 ///

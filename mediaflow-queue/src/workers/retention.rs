@@ -23,8 +23,10 @@ const BATCHES: &str = "DELETE FROM mediaflow_batches WHERE id IN (
       AND NOT EXISTS (SELECT 1 FROM mediaflow_events e WHERE e.batch = b.id AND e.job IS NULL AND (
         EXISTS (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = e.seq AND e.at > $2
                 AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $2))
-        OR EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id AND d.state IN ('pending', 'sending'))))
-    ORDER BY b.id LIMIT 200)";
+        OR EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id AND d.state IN ('pending', 'sending'))
+        OR EXISTS (SELECT 1 FROM mediaflow_messages d
+                   WHERE d.event = e.id AND d.events > 1 AND d.state IN ('pending', 'sending'))))
+    ORDER BY b.ended_at LIMIT 200)";
 
 /// What arrived or was given up goes after the same time, with its address and its log.
 const MESSAGES: &str = "DELETE FROM mediaflow_messages WHERE id IN (
@@ -52,6 +54,7 @@ const EVENTS: &str = "DELETE FROM mediaflow_events WHERE id IN (
       AND NOT EXISTS (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = e.seq AND e.at > $2
                       AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $2))
       AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id)
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.event = e.id AND d.events > 1)
       AND NOT EXISTS (SELECT 1 FROM mediaflow_message_events m WHERE m.event = e.id)
     ORDER BY e.at LIMIT 500)";
 
@@ -62,6 +65,7 @@ const PAGE: &str = "SELECT max(CASE WHEN at < $2 THEN seq END) AS upto FROM (
 const PAST_PROGRESS: &str = "DELETE FROM mediaflow_events
     WHERE seq > $1 AND seq <= $2 AND at < $3 AND kind = 'job.progress'
       AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = mediaflow_events.id)
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.event = mediaflow_events.id AND d.events > 1)
       AND NOT EXISTS (SELECT 1 FROM mediaflow_message_events m WHERE m.event = mediaflow_events.id)";
 
 #[derive(Debug, Default)]
