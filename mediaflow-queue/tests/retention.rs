@@ -7,16 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use database::{Database, builder, shut, work};
+use mediaflow_core::executor::DeliveryPolicy;
+use mediaflow_core::notify::RateLimit;
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::MemoryStorage;
-use mediaflow_core::testing::{FakeBackend, ManualClock, ScriptedNotifier as Hooks, soon};
-use mediaflow_core::{Builder, Clock as _, EventKind, Mediaflow};
+use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier as Hooks, soon};
+use mediaflow_core::{Builder, Clock as _, EventKind, Mediaflow, NotifyError};
 use mediaflow_queue::{DeliveryFilter, Queue};
 
 on_both! {
     what_happened_long_ago_is_told_to_nobody
     what_nobody_comes_for_is_left_to_nobody
     a_digest_keeps_all_its_events
+    destinations_are_forgotten
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -135,5 +138,36 @@ async fn a_digest_keeps_all_its_events(database: Database) {
     database.until("SELECT count(*) FROM mediaflow_messages WHERE state = 'delivered'", 1).await;
     clock.advance(3 * HOUR);
     database.until("SELECT count(*) FROM mediaflow_events", 0).await;
+    shut(media).await;
+}
+
+async fn destinations_are_forgotten(database: Database) {
+    let clock = ManualClock::new();
+    let hooks = Hooks::new([EventKind::JobCreated]);
+    hooks.next("b", [Act::Fail(NotifyError::rejected("no"))]);
+    let policy = DeliveryPolicy {
+        rate: Some(RateLimit::per_second(1000)),
+        disable_after: DAY,
+        ..DeliveryPolicy::default()
+    };
+    let queue = database.queue().retention(2 * DAY);
+    let media = host(queue, &clock).delivery(policy).notify(hooks.clone()).start().await.unwrap();
+    for to in ["a/1", "b"] {
+        tell(&media, &clock, to).await;
+    }
+    let there = async |number| {
+        database.until("SELECT count(*) FROM mediaflow_destinations", number).await;
+    };
+    there(2).await;
+    database.until("SELECT count(*) FROM mediaflow_messages WHERE ended_at IS NOT NULL", 2).await;
+    // Of the one there was nothing but its rate.
+    clock.advance(2 * HOUR);
+    there(1).await;
+    let left = "SELECT destination FROM mediaflow_destinations";
+    assert_eq!(database.texts(left).await, ["hooks b"]);
+    retained(&database).await;
+    assert_eq!(database.texts(left).await, ["hooks b"]);
+    clock.advance(2 * DAY);
+    there(0).await;
     shut(media).await;
 }

@@ -114,7 +114,7 @@ pub(crate) async fn enable(process: &Process, channel: &str, origin: &str) -> Re
     if known > 0 {
         let mut state = DestinationState::default();
         state.enable();
-        destination::write(&mut tx, &key, &state).await?;
+        destination::write(&mut tx, &key, &state, process.now()).await?;
     }
     known += tx.run("DELETE FROM mediaflow_gone WHERE destination = $1", values![&key]).await?;
     let there = "SELECT 1 AS one FROM mediaflow_messages WHERE destination = $1 LIMIT 1";

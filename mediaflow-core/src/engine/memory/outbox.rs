@@ -308,6 +308,7 @@ impl Tables {
 
     /// Gives up what is not worth sending any more. Gives the events that tell of it.
     fn expire(&mut self, now: Timestamp) -> VecDeque<Event> {
+        self.destinations.retain(|_, state| !state.is_clear(now));
         let mut given_up: BTreeMap<DestinationKey, Vec<Row>> = BTreeMap::new();
         let over = |row: &Row| !row.sending && row.expires_at <= now;
         let ids: Vec<_> =
