@@ -85,11 +85,11 @@ impl Sweeper {
                 takeover::from_worker(process, id, Some(*beat)).await?;
             }
         }
+        // One is enough for what concerns all: the oldest, whose name is the first.
+        let first = workers.first().is_some_and(|(id, ..)| *id == process.id);
         if due(self.searched, lease.min(Duration::from_secs(15))) {
             let registered = workers.iter().map(|(id, ..)| id.clone()).collect::<HashSet<_>>();
             self.lost.holders(process, Some(&registered).filter(|_| all)).await?;
-            // One is enough for what concerns all: the oldest, whose name is the first.
-            let first = workers.first().is_some_and(|(id, ..)| *id == process.id);
             let mut more = false;
             if first {
                 self.lost.jobs(process).await?;
@@ -102,9 +102,16 @@ impl Sweeper {
             self.searched = Some(Instant::now()).filter(|_| !more);
         }
         process.db.shrink_log().await?;
-        if due(self.gauged, GAUGES) {
+        self.gauge(process, first).await
+    }
+
+    /// Counting is for one.
+    async fn gauge(&mut self, process: &Process, first: bool) -> Result<()> {
+        if first && due(self.gauged, GAUGES) {
             stats::gauge(process).await?;
             self.gauged = Some(Instant::now());
+        } else if !first && self.gauged.take().is_some() {
+            metrics::gauges(0, 0, Duration::ZERO, 0);
         }
         Ok(())
     }

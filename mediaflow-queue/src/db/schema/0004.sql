@@ -8,3 +8,4 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_first ON mediaflow_me
 
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_dead ON mediaflow_messages (destination) WHERE state = 'dead';
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_batches_ended ON mediaflow_batches (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_gone_at ON mediaflow_gone (at);
