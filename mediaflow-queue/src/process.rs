@@ -34,6 +34,8 @@ pub(crate) struct Process {
     /// Wakes the dispatcher of deliveries.
     pub(crate) deliveries: Notify,
     active: Mutex<HashMap<i64, ActiveAttempt>>,
+    /// Events of commits of which no answer came.
+    unsure: Mutex<Vec<Event>>,
     /// Since when its own signs of life have arrived, and when that was seen last.
     heard: Mutex<Option<(Instant, Instant)>>,
     /// What it knows, by a short name.
@@ -82,6 +84,7 @@ impl Process {
             events,
             deliveries: Notify::new(),
             active: Mutex::default(),
+            unsure: Mutex::default(),
             heard: Mutex::default(),
             capability,
             places,
@@ -104,6 +107,11 @@ impl Process {
         metrics::count(&events);
         self.events.send(events);
         self.deliveries.notify_one();
+    }
+
+    /// Events of commits of which nobody knows whether they were done.
+    pub(crate) fn unsure(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets River look for work in a queue now, without waiting for its next poll: something was queued here. A look

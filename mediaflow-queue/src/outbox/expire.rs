@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use mediaflow_core::event::DeliveryFailure;
 use mediaflow_core::outbox::Disposition;
-use mediaflow_core::{EventKind, Result, Timestamp};
+use mediaflow_core::{Event, EventKind, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::destination::{self, Locked, Touched};
@@ -24,12 +24,13 @@ const COLUMNS: &str = "id, attempts, failures, expires_at, destination, event, k
 const PAGE: i64 = 200;
 
 /// Takes what a dead process was sending, in the transaction that takes over its work, and its right to route. It may have
-/// been sent, and what is sent may be why the process is dead: it counts as an attempt, and against the message.
+/// been sent, and what is sent may be why the process is dead: it counts as an attempt, and against the message. Gives what is
+/// to be told of that after the commit.
 pub(crate) async fn release(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     dead_worker: &str,
-) -> Result<()> {
+) -> Result<Vec<Event>> {
     tx.run(route::RELEASE, values![dead_worker]).await?;
     let find = format!(
         "SELECT {COLUMNS} FROM mediaflow_messages WHERE state = 'sending' AND worker = $1 ORDER BY id"
@@ -74,6 +75,7 @@ async fn log_lost(tx: &mut Tx<'_, '_>, id: i64, attempts: i64, now: Timestamp) -
 /// they can. Gives up messages that are not worth sending any more.
 pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
     let process = &outbox.process;
+    events::settle(process).await?;
     let now = process.now();
     let expired = format!(
         "SELECT {COLUMNS} FROM mediaflow_messages m
@@ -108,8 +110,8 @@ pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
             dead.push(Given::read(&row, OVER)?);
         }
     }
-    tell(process, &mut tx, &dead, &mut locked).await?;
-    transaction.commit().await?;
+    let told = tell(process, &mut tx, &dead, &mut locked).await?;
+    events::commit(process, transaction, told).await?;
     process.deliveries.notify_one();
     Ok(())
 }
@@ -173,13 +175,13 @@ async fn lost(
     Ok(dead)
 }
 
-/// Tells of messages that were given up: once for each destination, until something arrives there.
+/// Tells of messages that were given up: once for each destination, until something arrives there. Gives the events.
 async fn tell(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     dead: &[Given],
     locked: &mut Locked,
-) -> Result<()> {
+) -> Result<Vec<Event>> {
     let failure = |given: &&Given| {
         let kinds = [EventKind::DeliveryFailed, EventKind::DestinationDisabled];
         !kinds.iter().any(|kind| kind.as_str() == given.kind)
@@ -201,7 +203,8 @@ async fn tell(
         told.extend(locked.state(key).gave_up(failure, job, now));
     }
     events::record(process, tx, &told).await?;
-    destination::save(tx, locked, now).await
+    destination::save(tx, locked, now).await?;
+    Ok(told)
 }
 
 /// Gives back messages that were claimed in a transaction of which nobody knows whether it was committed: all of this

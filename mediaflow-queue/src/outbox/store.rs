@@ -67,19 +67,17 @@ impl OutboxStore for Outbox {
         events::record(process, &mut tx, &told).await?;
         destination::save(&mut tx, &locked, now).await?;
         failpoint("outbox.exchange");
-        transaction.commit().await?;
+        events::commit(process, transaction, told).await?;
         failpoint("outbox.commit");
         exchanged.changed.extend(finished.changed);
         for (channel, outcome) in finished.counted {
             metrics::delivery(&channel, outcome);
         }
-        if !told.is_empty() {
-            process.committed(told);
-        }
         Ok(exchanged)
     }
 
     async fn reconcile(&self, held: &HashSet<i64>) -> Result<()> {
+        events::settle(&self.process).await?;
         expire::reconcile(&self.process, held).await
     }
 
@@ -89,6 +87,7 @@ impl OutboxStore for Outbox {
 
     async fn give_back(&self, done: &[Attempted]) -> Result<()> {
         let process = &self.process;
+        events::settle(process).await?;
         let now = process.now();
         let mut transaction = process.db.begin().await?;
         let mut tx = transaction.tx();
@@ -98,9 +97,7 @@ impl OutboxStore for Outbox {
         events::record(process, &mut tx, &finished.events).await?;
         destination::save(&mut tx, &locked, now).await?;
         expire::stop(process, &mut tx).await?;
-        transaction.commit().await?;
-        process.committed(finished.events);
-        Ok(())
+        events::commit(process, transaction, finished.events).await
     }
 
     fn poll(&self) -> Duration {

@@ -31,7 +31,7 @@ pub(super) async fn from_worker(
     }
     let mut after = After::default();
     let taken = Taking { process, worker, only: None }.all(&mut tx, &mut after).await?;
-    outbox::release(process, &mut tx, worker).await?;
+    after.events.extend(outbox::release(process, &mut tx, worker).await?);
     if let Some(file) = process.db.file() {
         // While the database is locked: a worker that comes back makes its lock again after this.
         super::lock::remove(file, worker);
