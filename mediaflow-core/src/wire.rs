@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
 use schemars::Schema;
 use serde::{Deserialize as _, Deserializer, Serializer, de};
@@ -52,6 +53,15 @@ impl Name {
         // It was made from text, so it is text.
         let text = self.bytes.get(..usize::from(self.length)).map(str::from_utf8);
         text.and_then(Result::ok).unwrap_or_default()
+    }
+}
+
+impl FromStr for Name {
+    type Err = NameError;
+
+    /// For the enums of other crates, with what they do not know.
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::new(text)
     }
 }
 

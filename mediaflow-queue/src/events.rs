@@ -1,11 +1,12 @@
 //! Events, written in the transaction that causes them, for whoever routes them later.
 //!
-//! Uses: db, process.
+//! Uses: db, failpoint, process.
 
 use mediaflow_core::{Event, Result};
 use sqlx::AssertSqlSafe;
 
-use crate::db::{Tx, Value, places, to_json, values};
+use crate::db::{Transaction, Tx, Value, places, to_json, values};
+use crate::failpoint::lost_answer;
 use crate::process::Process;
 
 /// How many rows one statement writes. Each number of rows is a statement of its own, which the database prepares once.
@@ -51,6 +52,44 @@ pub(crate) async fn record(process: &Process, tx: &mut Tx<'_, '_>, events: &[Eve
                 format!("INSERT INTO mediaflow_unrouted (seq) VALUES {}", places(numbers.len(), 1));
             tx.run(AssertSqlSafe(add), &numbers).await?;
         }
+    }
+    Ok(())
+}
+
+/// Commits what has caused these events, and tells the readers here of them. If no answer comes, [`settle`] finds out whether
+/// they are stored: whoever does the same again finds it done, and has no events of it.
+pub(crate) async fn commit(
+    process: &Process,
+    transaction: Transaction,
+    events: Vec<Event>,
+) -> Result<()> {
+    let committed = transaction.commit().await;
+    if events.is_empty() {
+        return committed;
+    }
+    match committed.and_then(|()| lost_answer("outbox.commit")) {
+        Ok(()) => process.committed(events),
+        Err(error) => {
+            process.unsure().extend(events);
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Tells the readers here of events of which nobody knew whether they are stored.
+pub(crate) async fn settle(process: &Process) -> Result<()> {
+    let unsure = process.unsure().clone();
+    let mut stored = Vec::new();
+    for event in &unsure {
+        let find = "SELECT 1 AS one FROM mediaflow_events WHERE id = $1";
+        if process.db.row(find, values![event.id]).await?.is_some() {
+            stored.push(event.clone());
+        }
+    }
+    process.unsure().retain(|event| !unsure.iter().any(|settled| settled.id == event.id));
+    if !stored.is_empty() {
+        process.committed(stored);
     }
     Ok(())
 }

@@ -83,7 +83,7 @@ pub(crate) fn restarted(name: &'static str) {
     counter!(RESTARTS, "loop" => name).increment(1);
 }
 
-/// Shows how the whole queue stands. Every worker shows the same.
+/// Shows how the whole queue stands. One worker does; what another one has shown before it shows as nothing.
 pub(crate) fn gauges(queued: u64, running: u64, oldest: Duration, pending: i64) {
     gauge!(DEPTH, "state" => "queued").set(queued as f64);
     gauge!(DEPTH, "state" => "running").set(running as f64);

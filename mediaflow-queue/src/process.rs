@@ -13,6 +13,7 @@ use mediaflow_core::executor::Executor;
 use mediaflow_core::{CancellationToken, Clock, Event, Result, Timestamp};
 use riverqueue::QueueConfig;
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 
 use crate::broadcast::EventBroadcast;
 use crate::clock::DatabaseClock;
@@ -33,6 +34,10 @@ pub(crate) struct Process {
     /// Wakes the dispatcher of deliveries.
     pub(crate) deliveries: Notify,
     active: Mutex<HashMap<i64, ActiveAttempt>>,
+    /// Events of commits of which no answer came.
+    unsure: Mutex<Vec<Event>>,
+    /// Since when its own signs of life have arrived, and when that was seen last.
+    heard: Mutex<Option<(Instant, Instant)>>,
     /// What it knows, by a short name.
     pub(crate) capability: String,
     /// The places of each class. River counts them for each queue by itself, and a class has two here: one for whoever
@@ -50,6 +55,9 @@ pub(crate) struct ActiveAttempt {
     /// Ends the attempt.
     pub(crate) stop: CancellationToken,
 }
+
+/// How much later than it is due a look at the signs of life may come.
+const LATE: Duration = Duration::from_secs(1);
 
 /// How soon River may look again.
 pub(crate) const COOLDOWN: Duration = Duration::from_millis(4);
@@ -76,6 +84,8 @@ impl Process {
             events,
             deliveries: Notify::new(),
             active: Mutex::default(),
+            unsure: Mutex::default(),
+            heard: Mutex::default(),
             capability,
             places,
             halt: OnceLock::new(),
@@ -97,6 +107,11 @@ impl Process {
         metrics::count(&events);
         self.events.send(events);
         self.deliveries.notify_one();
+    }
+
+    /// Events of commits of which nobody knows whether they were done.
+    pub(crate) fn unsure(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.unsure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets River look for work in a queue now, without waiting for its next poll: something was queued here. A look
@@ -141,6 +156,21 @@ impl Process {
         F: Future<Output = Result<T>> + Send,
     {
         patiently(self.halt.get(), work).await
+    }
+
+    /// The own signs of life arrive, or do not. While they do not, those of others need not either: it is not they who are
+    /// dead. So after anything that failed at the database as well.
+    pub(crate) fn heard(&self, arrive: bool) {
+        let now = Instant::now();
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        *heard = arrive.then(|| (heard.map_or(now, |(since, _)| since), now));
+    }
+
+    /// Whether a worker without signs of life is dead: whoever was cut off together with us has had the time to come back.
+    pub(crate) fn can_judge(&self) -> bool {
+        let half = self.settings.lease / 2;
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.is_some_and(|(since, last)| since.elapsed() >= half && last.elapsed() <= half + LATE)
     }
 
     pub(crate) fn active(&self) -> MutexGuard<'_, HashMap<i64, ActiveAttempt>> {

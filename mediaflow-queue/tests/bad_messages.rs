@@ -36,6 +36,7 @@ on_both! {
     a_channel_that_stays_away_keeps_no_job_for_ever
     what_a_dispatcher_held_that_has_died_is_sent_again
     an_outcome_that_can_not_be_written_stops_no_other
+    a_word_of_a_newer_build_is_shown_as_it_is
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -325,6 +326,30 @@ async fn an_outcome_that_can_not_be_written_stops_no_other(database: Database) {
     turn(&clock, "the second attempt", async || hooks.of("a").len() == 2).await;
     database.until(delivered, 3).await;
     assert_eq!(hooks.of("a")[1].attempt, 2);
+    shut(media).await;
+}
+
+async fn a_word_of_a_newer_build_is_shown_as_it_is(database: Database) {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let clock = ManualClock::new();
+    let hooks = Hooks::new([EventKind::JobCreated]);
+    hooks.next("a", [Act::Fail(NotifyError::rejected("no"))]);
+    let queue = database.queue();
+    let media = host(queue.clone(), &clock).notify(hooks.clone()).start().await.unwrap();
+    for to in ["a", "b"] {
+        tell(&media, &clock, to).await;
+    }
+    database.until("SELECT count(*) FROM mediaflow_messages WHERE ended_at IS NOT NULL", 2).await;
+    database.run("UPDATE mediaflow_messages SET state = 'bounced' WHERE state = 'dead'").await;
+    database.run("UPDATE mediaflow_attempts SET outcome = 'too_late'").await;
+    let all = queue.deliveries(&DeliveryFilter::new()).await.unwrap();
+    let bounced = all.iter().find(|delivery| delivery.state.as_str() == "bounced").unwrap();
+    assert_eq!(all.len(), 2);
+    let same = DeliveryFilter::new().state(bounced.state);
+    assert_eq!(&queue.deliveries(&same).await.unwrap()[0], bounced);
+    let log = queue.delivery_log(bounced.id).await.unwrap();
+    let outcomes: Vec<_> = log.iter().map(|attempt| attempt.outcome.to_string()).collect();
+    assert_eq!(outcomes, ["too_late"]);
     shut(media).await;
 }
 

@@ -3,14 +3,18 @@
 
 mod database;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use database::{Database, builder, shut, work};
+use database::{Database, builder, many, shut, work};
 use futures_util::future::join_all;
 use mediaflow_core::report::JobState;
 use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::storage::MemoryStorage;
-use mediaflow_core::testing::{Behaviour, FakeBackend, soon};
+use mediaflow_core::testing::{Behaviour, FakeBackend, ManualClock, ScriptedNotifier, soon};
+use mediaflow_core::{Builder, EventKind, Mediaflow};
+use mediaflow_queue::Queue;
+use mediaflow_queue::testing::PrivatePostgres;
 use sqlx::AssertSqlSafe;
 
 on_both! {
@@ -205,4 +209,135 @@ async fn whoever_waits_for_a_batch_holds_none_of_the_later_ones() {
         assert_eq!(soon("batch", batch.done()).await.unwrap().state, JobState::Succeeded);
     }
     shut(media).await;
+}
+const WAITS: &str = "SELECT least(count(*), 1) FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
+/// A host's transaction that does not wait for long, with a lock.
+async fn holding(database: &Database, lock: &str) -> sqlx::Transaction<'static, sqlx::Postgres> {
+    let Database::Postgres { pool, .. } = database else { panic!("a server") };
+    let mut host = pool.begin().await.unwrap();
+    sqlx::query("SET LOCAL lock_timeout = '200ms'").execute(&mut *host).await.unwrap();
+    sqlx::query(AssertSqlSafe(lock.to_owned())).execute(&mut *host).await.unwrap();
+    host
+}
+
+/// Whatever a database's own order of texts is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn destinations_are_locked_in_the_order_of_their_bytes() {
+    let server = PrivatePostgres::shared().await.unwrap();
+    let operator = sqlx::PgPool::connect(&server.url()).await.unwrap();
+    let make =
+        "CREATE DATABASE icu TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en'
+                LC_COLLATE 'C' LC_CTYPE 'C'";
+    let offered = "SELECT count(*) FROM pg_collation WHERE collprovider = 'i'";
+    let offered: i64 = sqlx::query_scalar(offered).fetch_one(&operator).await.unwrap();
+    if offered == 0 {
+        return; // This server was built without other orders.
+    }
+    sqlx::query(make).execute(&operator).await.unwrap();
+    let database = Database::postgres_at(server.url().replace("/postgres", "/icu")).await;
+    let (first, second) = ("hooks h1:443", "hooks h:1000");
+    assert!(first < second);
+    let order = format!("SELECT CAST(CAST('{second}' < '{first}' AS INT) AS BIGINT)");
+    assert_eq!(database.int(&order).await, 1, "another order than that of the bytes");
+
+    let (clock, hooks) = (ManualClock::new(), ScriptedNotifier::new([EventKind::JobCreated]));
+    let media = builder(database.queue(), &FakeBackend::new())
+        .storage_with("out", MemoryStorage::new())
+        .clock(Arc::new(clock.clone()))
+        .notify(hooks.clone())
+        .start()
+        .await
+        .unwrap();
+    media.submit(work("told")).await.unwrap();
+    hooks.told(1).await;
+    for name in [first, second] {
+        let add = "INSERT INTO mediaflow_destinations (destination, paused, probe_until) VALUES";
+        database.run(&format!("{add} ('{name}', 1, 9000000000000000)")).await;
+    }
+    let row = |name| {
+        format!("SELECT 1 FROM mediaflow_destinations WHERE destination = '{name}' FOR UPDATE")
+    };
+    let mut host = holding(&database, &row(second)).await;
+    // Both run out at the same moment.
+    let held = "due = 9000000000000, expires_at = 9000000000000";
+    for name in [first, second] {
+        let (_, origin) = name.split_once(' ').unwrap();
+        database.message("job.created", origin, held).await;
+    }
+    database.run("UPDATE mediaflow_messages SET expires_at = 1 WHERE state = 'pending'").await;
+    database.until(WAITS, 1).await;
+    let skip = format!("{} SKIP LOCKED", row(first));
+    let free = sqlx::query(AssertSqlSafe(skip)).fetch_all(&mut *host).await.unwrap().len();
+    assert_eq!(free, 0, "the first one is locked before the second");
+    host.rollback().await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_messages WHERE state = 'dead'", 2).await;
+    shut(media).await;
+}
+
+/// Knows no operation.
+fn ignorant(queue: Queue) -> Builder {
+    Mediaflow::builder().engine(queue).storage_with("out", MemoryStorage::new()).concurrency(1)
+}
+
+/// Whoever parks a part waits for its job, and holds nothing that others need who have the job.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_is_parked_after_its_job_is_locked() {
+    let database = Database::postgres("part_after_job").await;
+    let fake = FakeBackend::new();
+    (0..24).for_each(|number| fake.script(format!("{number:02}"), [Behaviour::Block]));
+    let new = builder(database.queue(), &fake).storage_with("out", MemoryStorage::new());
+    let new = new.concurrency(1).start().await.unwrap();
+    let job = new.submit(many(24)).await.unwrap().id();
+    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'running'", 1).await;
+    soon("shutdown", new.shutdown(Duration::from_millis(20))).await.unwrap();
+    database.run("UPDATE mediaflow_jobs SET needs = NULL").await;
+
+    let lock = format!("SELECT 1 FROM mediaflow_jobs WHERE id = '{job}' FOR UPDATE");
+    let mut host = holding(&database, &lock).await;
+    let old = ignorant(database.queue()).start().await.unwrap();
+    database.until(WAITS, 1).await;
+    let parts = "UPDATE mediaflow_parts SET progress = 0";
+    sqlx::query(parts).execute(&mut *host).await.expect("nobody has a part without its job");
+    host.commit().await.unwrap();
+    let parts = database.int("SELECT count(*) FROM mediaflow_parts").await;
+    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'parked'", parts).await;
+    shut(old).await;
+}
+
+/// A job that somebody has is left for later, with its row in River.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_workers_that_are_gone_is_parked_after_its_job_is_locked() {
+    let database = Database::postgres("river_after_job").await;
+    let fake = FakeBackend::new();
+    let knowing = || builder(database.queue(), &fake).storage_with("out", MemoryStorage::new());
+    let client = knowing().submit_only().start().await.unwrap();
+    let old = ignorant(database.queue()).start().await.unwrap();
+    let mut jobs = Vec::new();
+    for name in ["a", "b", "c"] {
+        fake.script(name, [Behaviour::Block]);
+        jobs.push(client.submit(work(name)).await.unwrap().id());
+    }
+    let parked = "SELECT count(*) FROM mediaflow_jobs WHERE state = 'parked'";
+    database.until(parked, 3).await;
+    shut(old).await;
+    let short = knowing().concurrency(1).start().await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'running'", 1).await;
+    database.until(parked, 0).await;
+    soon("shutdown", short.shutdown(Duration::from_millis(20))).await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'queued'", 3).await;
+
+    let lock = format!("SELECT 1 FROM mediaflow_jobs WHERE id = '{}' FOR UPDATE", jobs[1]);
+    let mut host = holding(&database, &lock).await;
+    let old = ignorant(database.queue()).start().await.unwrap();
+    database.until(parked, 2).await;
+    let river = "UPDATE mediaflow_river.river_job SET priority = priority
+                 WHERE id IN (SELECT river FROM mediaflow_jobs WHERE state = 'queued')";
+    let rows = sqlx::query(river).execute(&mut *host).await.expect("nobody has River's row");
+    assert_eq!(rows.rows_affected(), 1);
+    host.rollback().await.unwrap();
+    database.until(parked, 3).await;
+    shut(old).await;
+    shut(client).await;
 }

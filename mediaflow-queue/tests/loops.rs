@@ -3,20 +3,29 @@
 
 mod database;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use database::{Database, builder, many, shut, work};
+use futures_util::StreamExt as _;
+use mediaflow_core::event::EventData;
+use mediaflow_core::executor::DeliveryPolicy;
 use mediaflow_core::media::Blob;
 use mediaflow_core::report::JobState;
-use mediaflow_core::spec::{IntoSpec as _, Pipeline, PutOptions};
+use mediaflow_core::spec::{IntoSpec as _, JobOptions, Pipeline, PutOptions};
 use mediaflow_core::storage::{MemoryStorage, Storage as _, Ticket};
-use mediaflow_core::testing::{Behaviour, FakeBackend, FakeWork, RecordingNotifier, dot, soon};
+use mediaflow_core::testing::{
+    Act, Behaviour, FakeBackend, FakeWork, ManualClock, RecordingNotifier, ScriptedNotifier, dot,
+    soon,
+};
+use mediaflow_core::{Clock as _, EventKind, NotifyError};
 use mediaflow_queue::testing::{fail_at, failures_left};
 use tokio::sync::Mutex;
 
 on_both! {
     a_loop_that_panics_is_begun_again
     a_lost_answer_costs_no_attempt
+    what_follows_for_a_destination_is_told_here_too
     what_a_killed_process_left_staged_is_collected
     a_part_that_ends_after_its_job_leaves_nothing
     an_earlier_result_is_one_that_is_still_there
@@ -84,6 +93,47 @@ async fn a_lost_answer_costs_no_attempt(database: Database) {
     assert_eq!(soon("success", job.done()).await.unwrap().attempts, 1);
     let twice = "SELECT count(*) - count(DISTINCT id) FROM mediaflow_events";
     assert_eq!((database.int(twice).await, database.ends(job.id()).await), (0, 1));
+    shut(media).await;
+}
+
+/// Readers of the process that writes it hear of it as all others do: also if the answer to the commit is lost, if the time
+/// of a message is over, and if its process has died.
+async fn what_follows_for_a_destination_is_told_here_too(database: Database) {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let (clock, hooks) = (ManualClock::new(), ScriptedNotifier::new([EventKind::JobCreated]));
+    hooks.next("a", [Act::Fail(NotifyError::rejected("no"))]);
+    let media = builder(database.queue(), &FakeBackend::new())
+        .storage_with("out", MemoryStorage::new())
+        .clock(Arc::new(clock.clone()))
+        .delivery(DeliveryPolicy { schedule: Vec::new(), ..DeliveryPolicy::default() })
+        .notify(hooks.clone())
+        .start()
+        .await
+        .unwrap();
+    let mut events = media.events();
+    let mut next = async || {
+        loop {
+            let event = soon("an event", events.next()).await.unwrap();
+            if let EventData::Delivery(failure) = event.data {
+                return failure.destination;
+            }
+        }
+    };
+    fail_at("outbox.commit", 1);
+    let never = clock.now().plus(Duration::from_secs(3600 * 24 * 3650));
+    let options = JobOptions::new().run_at(never).notify("hooks", "a");
+    media.submit(work("parked").with_options(options)).await.unwrap();
+    assert_eq!(next().await, "a");
+    assert_eq!(failures_left("outbox.commit"), 0);
+    let over = "group_key = 'over', due = 9000000000000, expires_at = 1";
+    database.message("job.created", "over", over).await;
+    assert_eq!(next().await, "over");
+    let columns = "state = 'sending', worker = 'gone', attempts = 1, group_key = 'gone', lease_until = 9000000000000";
+    database.message("job.created", "lost", columns).await;
+    database.register_dead("gone").await;
+    assert_eq!(next().await, "lost");
+    let stored = "SELECT count(*) FROM mediaflow_events WHERE kind = 'delivery.failed'";
+    assert_eq!(database.int(stored).await, 3);
     shut(media).await;
 }
 

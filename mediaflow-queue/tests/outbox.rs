@@ -472,5 +472,7 @@ async fn what_others_have_written_is_sent_as_it_stands(database: Database) {
     until(&queue, delivered(), 3).await;
     assert_eq!(hooks.of("held").len(), 1);
     assert_eq!(until(&queue, delivered().event(events[1].parse().unwrap()), 1).await[0].events, 2);
+    let of_the_first = until(&queue, delivered().event(events[0].parse().unwrap()), 3).await;
+    assert!(of_the_first.iter().any(|delivery| delivery.events == 2), "{of_the_first:?}");
     shut(media).await;
 }

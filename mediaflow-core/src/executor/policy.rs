@@ -62,8 +62,8 @@ pub struct DeliveryPolicy {
     /// Whether the events of one job reach a destination in their order: each waits until the earlier ones have been
     /// delivered or given up. Default false.
     pub ordered: bool,
-    /// How long a message is worth sending. Waiting for a destination that is down, asks for patience or refuses our
-    /// credentials does not use up the schedule, and so has its end here. Default 5 days.
+    /// How long a message is worth sending, from the event that it tells of. Waiting for a destination that is down, asks for patience or refuses our
+    /// credentials does not use up the schedule, and so has its end here; an event that is older when it is routed is told to nobody. Default 5 days.
     pub time_to_live: Duration,
     /// After so long of nothing but failure, the host's own endpoint is disabled: `destination.disabled` is told, and
     /// what waits for it is given up and kept; addresses that jobs gave have no part in it. A failure long after the one

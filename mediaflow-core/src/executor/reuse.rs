@@ -45,7 +45,7 @@ impl Execution<'_> {
                 Vec::new()
             });
             for hit in hits.into_iter().filter(|hit| hit.state == OutputState::Published) {
-                let output = &rest.pipeline.outputs[place].clone();
+                let output = rest.pipeline.outputs[place].clone();
                 if let Some((report, staged)) = self.taken_over(place, &output, key, hit).await? {
                     rest.made(place);
                     done.outputs.push(report);

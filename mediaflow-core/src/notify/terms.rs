@@ -28,7 +28,7 @@ pub struct Terms {
     pub bytes: Option<usize>,
     /// The waits between attempts. Default: as the host's policy says.
     pub schedule: Option<Vec<Duration>>,
-    /// How long a message is worth sending. Default: as the host's policy says.
+    /// How long a message is worth sending, from the event that it tells of. Default: as the host's policy says.
     pub time_to_live: Option<Duration>,
     /// How many reports of single jobs it wants to have with an event of a batch, which itself has counts only. Default
     /// 0.

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::send;
+use super::pace::Pace;
 use super::queues::{Policies, Queues};
 use super::router::{Group, Route, route};
 use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Exchange, OutboxStore, Routed};
@@ -18,10 +19,6 @@ use crate::{Clock, Error, ErrorKind, Result, Timestamp};
 
 /// How often what has run out is looked for.
 const EXPIRE: Duration = Duration::from_secs(1);
-
-/// How soon after a look the next one may follow, and how much of the time looking may take: one part in so many.
-const GAP: Duration = Duration::from_millis(20);
-const SHARE: u32 = 10;
 
 /// How many messages one transaction claims at most, and how many events are routed at once: others want to write, too.
 const TOGETHER: usize = 256;
@@ -58,8 +55,8 @@ pub struct Dispatcher {
     sending: JoinSet<Attempted>,
     /// What has been sent and is not written down yet.
     done: Vec<Attempted>,
-    /// Messages of both.
-    held: HashSet<i64>,
+    /// Messages of both, each with its latest attempt.
+    held: HashMap<i64, u32>,
     /// Messages that were sent and whose outcomes the store refused: their leases end.
     left_out: HashSet<i64>,
     /// Events that are being routed, one group after the other so that they stay in order.
@@ -91,37 +88,6 @@ struct Careful {
     takes: bool,
 }
 
-/// When a dispatcher looks at its store.
-#[derive(Debug)]
-struct Pace {
-    /// Nobody has asked for a look since the last one.
-    fresh: bool,
-    looked: Instant,
-    look_at: Instant,
-    gap: Duration,
-    expire_at: Instant,
-}
-
-impl Pace {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self { fresh: false, looked: now, look_at: now, gap: GAP, expire_at: now }
-    }
-
-    fn soon(&mut self) {
-        self.fresh = false;
-        self.look_at = self.look_at.min(self.looked + self.gap);
-    }
-
-    fn looked(&mut self, began: Instant, every: Duration) {
-        self.looked = Instant::now();
-        // A single slow look, on a busy machine, is no reason to wait longer than without being told.
-        self.gap = ((self.looked - began) * SHARE).clamp(GAP, every.max(GAP));
-        self.look_at = self.looked + every;
-        self.fresh = true;
-    }
-}
-
 impl Dispatcher {
     /// For the notifiers of this executor, over this store.
     #[must_use]
@@ -141,7 +107,7 @@ impl Dispatcher {
             queues: Queues::default(),
             sending: JoinSet::new(),
             done: Vec::new(),
-            held: HashSet::new(),
+            held: HashMap::new(),
             left_out: HashSet::new(),
             routing: None,
             routed: Vec::new(),
@@ -225,12 +191,16 @@ impl Dispatcher {
             self.take(group);
         }
         if self.unsure {
-            let known = self.held.union(&self.left_out).copied().collect();
+            let known = self.held.keys().chain(&self.left_out).copied().collect();
             self.store.reconcile(&known).await?;
             self.unsure = false;
         }
         if Instant::now() >= self.pace.expire_at {
-            self.store.expire(&self.held).await?;
+            // What was sent during an outage is written down before anybody is taken for dead.
+            if !self.done.is_empty() {
+                self.exchange().await?;
+            }
+            self.store.expire(&self.held.keys().copied().collect()).await?;
             self.pace.expire_at = Instant::now() + EXPIRE;
         }
         if Instant::now() >= self.pace.look_at {
@@ -287,7 +257,7 @@ impl Dispatcher {
         self.unsure = false;
         let ended = !done.is_empty();
         for sent in self.done.drain(done) {
-            self.held.remove(&sent.claimed.id);
+            let_go(&mut self.held, &sent);
         }
         let routed: Vec<_> = self.routed.drain(routed).collect();
         let more = !(self.done.is_empty() && self.routed.is_empty());
@@ -360,8 +330,9 @@ impl Dispatcher {
         self.unsure = false;
         for sent in self.done.drain(done) {
             tracing::error!(%error, message = sent.claimed.id, "an attempt can not be written down");
-            self.held.remove(&sent.claimed.id);
-            self.left_out.insert(sent.claimed.id);
+            if let_go(&mut self.held, &sent) {
+                self.left_out.insert(sent.claimed.id);
+            }
         }
         for mut routed in self.routed.drain(routed).collect::<Vec<_>>() {
             tracing::error!(%error, event = routed.seq, "what follows for an event can not be written down");
@@ -425,7 +396,7 @@ impl Dispatcher {
 
     fn begin(&mut self, claimed: Claimed) {
         self.left_out.remove(&claimed.id);
-        self.held.insert(claimed.id);
+        self.held.insert(claimed.id, claimed.attempt);
         self.queues.begun(&claimed.destination);
         self.sending.spawn(send(self.executor.clone(), Arc::clone(&self.clock), claimed));
     }
@@ -490,4 +461,13 @@ fn limit(claims: &mut Vec<ClaimRequest>) {
         left -= request.messages;
         request.messages > 0
     });
+}
+
+/// A message is over, unless it was taken away meanwhile and claimed again: then the later attempt is under way.
+fn let_go(held: &mut HashMap<i64, u32>, sent: &Attempted) -> bool {
+    let latest = held.get(&sent.claimed.id) == Some(&sent.claimed.attempt);
+    if latest {
+        held.remove(&sent.claimed.id);
+    }
+    latest
 }

@@ -22,6 +22,7 @@ mod destination;
 mod dispatcher;
 mod disposition;
 mod key;
+mod pace;
 mod queues;
 mod rate;
 mod router;

@@ -1,3 +1,6 @@
+use std::time::Duration;
+
+use super::DestinationState;
 use crate::Timestamp;
 use crate::notify::RateLimit;
 
@@ -54,14 +57,25 @@ impl Rate {
     }
 }
 
+/// How long a rate is remembered that is not used: far longer than any bucket takes to fill.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+
+impl DestinationState {
+    /// Whether nothing of it is worth remembering: a store forgets it.
+    #[must_use]
+    pub fn is_clear(&self, now: Timestamp) -> bool {
+        let used = Timestamp::from_millis(self.paid_until.max(0).unsigned_abs() / 1000);
+        let unused = self.paid_until == 0 || used.plus(REMEMBERED) < now;
+        unused && Self { paid_until: 0, ..self.clone() } == Self::default()
+    }
+}
+
 fn micros(time: Timestamp) -> i64 {
     i64::try_from(time.millis()).unwrap_or(i64::MAX).saturating_mul(1000)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);

@@ -188,19 +188,27 @@ async fn route_of(executor: &Executor, clock: &dyn Clock, event: &Event) -> Rout
     };
     let now = clock.now();
     let waited = now.since(event.time);
-    let recipients = match found {
-        Ok(found) => found,
+    let (recipients, from) = match found {
+        Ok(found) => (found, event.time),
         Err(error) if waited < executor.delivery().time_to_live => {
             tracing::warn!(event = %event.id, %error, "recipients could not be found; trying again");
             return later(now, waited);
         }
         Err(error) => {
             tracing::error!(event = %event.id, %error, "recipients could not be found: those that are configured are told");
-            configured
+            (configured, now)
         }
     };
-    let message = |recipient| message(executor, event, recipient, now);
-    Route::Messages(recipients.into_iter().filter_map(message).collect())
+    let message = |recipient| message(executor, event, recipient, from);
+    let mut messages: Vec<_> = recipients.into_iter().filter_map(message).collect();
+    messages.retain(|message| {
+        let old = message.expires_at <= now;
+        if old {
+            tracing::warn!(event = %event.id, channel = message.rule, "an event is too old to be told");
+        }
+        !old
+    });
+    Route::Messages(messages)
 }
 
 /// A notifier has panicked while it was asked what it wants: the event waits, and others go on. In the end it is told to
@@ -220,12 +228,13 @@ fn failed(what: &'static str) -> Error {
     Error::transient("notify.recipients", what)
 }
 
-/// The message for a recipient; none if its channel is that of another process, which routes for it.
+/// The message for a recipient, whose time to live counts from then; none if its channel is that of another process, which
+/// routes for it.
 fn message(
     executor: &Executor,
     event: &Event,
     recipient: Recipient,
-    now: Timestamp,
+    from: Timestamp,
 ) -> Option<NewMessage> {
     let Recipient { channel, to, thread } = recipient;
     let Ok(notifier) = executor.notifier(&channel) else {
@@ -255,7 +264,7 @@ fn message(
         destination,
         address,
         thread,
-        expires_at: now.plus(worth),
+        expires_at: from.plus(worth),
         at_once: false,
         refused,
     })

@@ -41,8 +41,9 @@ pub trait OutboxStore: fmt::Debug + Send + Sync + 'static {
     /// The store can not be written.
     async fn reconcile(&self, held: &HashSet<i64>) -> Result<()>;
 
-    /// Ends what has run out: messages that are not worth sending any more, and leases, but those of `held`, which this
-    /// process sends at this moment: what a dispatcher held that a defect has ended is left to the next one.
+    /// Ends what has run out: messages that are not worth sending any more, and leases of processes that give no sign of
+    /// life. Of this process, leases but those of `held`, which it sends at this moment: what a dispatcher held that a defect
+    /// has ended is left to the next one.
     ///
     /// # Errors
     /// The store can not be written.

@@ -24,6 +24,7 @@ mod tx;
 
 pub(crate) use conflict::through_conflicts;
 pub(crate) use database::Db;
+pub(crate) use dialect::BY_BYTES;
 pub(crate) use distinct::distinct;
 pub(crate) use error::failed;
 pub(crate) use group_commit::{CommitQueue, GroupCommit};

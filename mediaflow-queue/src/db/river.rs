@@ -397,8 +397,8 @@ impl Tx<'_, '_> {
         new.int("id").map(Some)
     }
 
-    /// Takes from a queue what waits there: River's numbers, and the parts among them.
-    pub(crate) async fn take_waiting(
+    /// What waits in a queue: River's numbers, and the parts among them.
+    pub(crate) async fn waiting(
         &mut self,
         db: &Db,
         queue: &str,
@@ -406,16 +406,27 @@ impl Tx<'_, '_> {
     ) -> Result<Vec<(i64, Option<PartTask>)>> {
         let find = format!(
             "SELECT id, {} AS args FROM {}
-             WHERE queue = $1 AND state IN ('available', 'retryable', 'scheduled') ORDER BY id LIMIT {most}{}",
+             WHERE queue = $1 AND state IN ('available', 'retryable', 'scheduled') ORDER BY id LIMIT {most}",
             db.args(),
+            db.river_name("river_job")
+        );
+        let rows = self.rows(AssertSqlSafe(find), values![queue]).await?;
+        rows.iter().map(|row| Ok((row.int("id")?, row.opt_json("args").ok().flatten()))).collect()
+    }
+
+    /// Takes these out of River's queues, as far as they still wait and nobody else takes them. Gives their numbers.
+    pub(crate) async fn take_waiting(&mut self, db: &Db, rivers: &[i64]) -> Result<Vec<i64>> {
+        let find = format!(
+            "SELECT id FROM {} WHERE id = $1 AND state IN ('available', 'retryable', 'scheduled'){}",
             db.river_name("river_job"),
             db.skip_locked()
         );
         let mut taken = Vec::new();
-        for row in self.rows(AssertSqlSafe(find), values![queue]).await? {
-            let river = row.int("id")?;
-            self.delete_task(db, river.into()).await?;
-            taken.push((river, row.opt_json("args").ok().flatten()));
+        for river in rivers {
+            if self.row(AssertSqlSafe(find.clone()), values![*river]).await?.is_some() {
+                self.delete_task(db, (*river).into()).await?;
+                taken.push(*river);
+            }
         }
         Ok(taken)
     }

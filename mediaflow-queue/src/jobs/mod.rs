@@ -19,7 +19,7 @@ mod waits;
 pub(crate) use cancel::{cancel, stop_cancelled};
 pub(crate) use end::{End, asked, fail_by_name, give_back, progress, retry};
 pub(crate) use groups::Jobs;
-pub(crate) use lock::lock_held;
+pub(crate) use lock::{lock, lock_held};
 pub(crate) use park::{UNCLAIMED, park_orphans, take_up, tell_unclaimed};
 pub(crate) use parts::{
     ClaimedPart, part_done, part_failed, part_progress, part_retry, remake, results, split,

@@ -5,7 +5,7 @@
 //! the jobs again: not for its class, where the next one could be given them that does not know, but in a queue that only
 //! workers of the same capability have.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use mediaflow_core::event::EventData;
@@ -14,8 +14,8 @@ use mediaflow_core::{Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use crate::db::{
-    AssemblyTask, JobTask, ORDINARY, PartTask, Row, Tx, classes, distinct, places, priority_of,
-    values,
+    AssemblyTask, JobTask, ORDINARY, PartTask, Row, Tx, Value, classes, distinct, places,
+    priority_of, values,
 };
 use crate::events;
 use crate::failpoint::failpoint;
@@ -212,29 +212,64 @@ pub(crate) async fn park_orphans(process: &Process, capabilities: &HashSet<Strin
 async fn park_queue(process: &Process, queue: &str) -> Result<usize> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let waiting = tx.take_waiting(&process.db, queue, TOGETHER).await?;
-    for (river, part) in &waiting {
+    let waiting = tx.waiting(&process.db, queue, TOGETHER).await?;
+    let jobs = lock_waiting(process, &mut tx, &waiting).await?;
+    let of = |river, part: &Option<PartTask>| jobs.get(&holder(river, part.as_ref()));
+    let ours = waiting.iter().filter(|(river, part)| of(*river, part).is_some());
+    let rivers: Vec<_> = ours.map(|(river, _)| *river).collect();
+    let taken = tx.take_waiting(&process.db, &rivers).await?;
+    for (river, part) in waiting.iter().filter(|(river, _)| taken.contains(river)) {
+        let Some(Some((job, needs))) = of(*river, part) else { continue };
         match part {
-            Some(part) => {
-                let find = "SELECT needs, spec FROM mediaflow_jobs WHERE id = $1";
-                let Some(row) = tx.row(find, values![part.job]).await? else { continue };
-                park_part(process, &mut tx, part.job, part.part, &needs_of(&row)?).await?;
-            }
+            Some(part) => drop(park_part(process, &mut tx, *job, part.part, needs).await?),
             None => {
-                let find = "SELECT id, needs, spec FROM mediaflow_jobs
-                            WHERE river = $1 AND ended_at IS NULL AND worker IS NULL";
-                let Some(row) = tx.row(find, values![*river]).await? else { continue };
-                let needs = needs_of(&row)?;
                 let park = "UPDATE mediaflow_jobs SET state = 'parked', parked = $2, needs = $3, parked_at = $4
-                            WHERE id = $1";
+                            WHERE id = $1 AND river = $5 AND ended_at IS NULL AND worker IS NULL";
                 let values =
-                    values![row.text("id")?, needs.digest(), needs.to_string(), process.now()];
+                    values![*job, needs.digest(), needs.to_string(), process.now(), *river];
                 tx.run(park, values).await?;
             }
         }
     }
     transaction.commit().await?;
-    Ok(waiting.len())
+    Ok(taken.len())
+}
+
+/// Whose row of River's it is: a part's job by its name, any other by River's number for it.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Holder {
+    OfPart(String),
+    Job(i64),
+}
+
+fn holder(river: i64, part: Option<&PartTask>) -> Holder {
+    part.map_or(Holder::Job(river), |part| Holder::OfPart(part.job.to_string()))
+}
+
+/// Locks the jobs of what waits in a queue of River's, before its rows there. One that somebody has is not among them: it is
+/// left for later. Nothing if there is no such job.
+async fn lock_waiting(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    waiting: &[(i64, Option<PartTask>)],
+) -> Result<BTreeMap<Holder, Option<(JobId, Needs)>>> {
+    let mut locked = BTreeMap::new();
+    let holders: BTreeSet<_> =
+        waiting.iter().map(|(river, part)| holder(*river, part.as_ref())).collect();
+    for holder in holders {
+        let (condition, value) = match &holder {
+            Holder::OfPart(job) => ("id = $1", &[Value::from(job)]),
+            Holder::Job(river) => ("river = $1", &[Value::from(*river)]),
+        };
+        let find = format!("SELECT id, needs, spec FROM mediaflow_jobs WHERE {condition} LIMIT 1");
+        let lock = format!("{find}{}", process.db.skip_locked());
+        if let Some(row) = tx.row(AssertSqlSafe(lock), value).await? {
+            locked.insert(holder, Some((row.parsed("id")?, needs_of(&row)?)));
+        } else if tx.row(AssertSqlSafe(find), value).await?.is_none() {
+            locked.insert(holder, None);
+        }
+    }
+    Ok(locked)
 }
 
 /// Tells of jobs that no worker has known for a while, as a whole or any part of them: once an hour for the same needs, and

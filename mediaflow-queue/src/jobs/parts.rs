@@ -79,6 +79,7 @@ pub(crate) async fn start_part(
     let Some(row) = tx.row(AssertSqlSafe(find), values![job]).await? else { return Ok(None) };
     let needs = needs_of(&row)?;
     if !process.executor.knows(&needs) {
+        lock(&mut tx, job).await?;
         let parked = park_part(process, &mut tx, job, part, &needs).await?;
         tx.complete(&process.db, &parked.into_iter().collect::<Vec<_>>()).await?;
         let needs = needs.to_string();
@@ -266,17 +267,18 @@ pub(crate) async fn stop(process: &Process, tx: &mut Tx<'_, '_>, job: JobId) -> 
     let find =
         "SELECT river, state FROM mediaflow_parts WHERE job = $1 AND state IN ('queued', 'running')
                 ORDER BY number";
+    let waiting_or_running = tx.rows(find, values![job]).await?;
+    let end = "UPDATE mediaflow_parts SET state = 'cancelled', parked = NULL
+               WHERE job = $1 AND state IN ('queued', 'parked')";
+    tx.run(end, values![job]).await?;
     let mut stopped = Vec::new();
-    for row in tx.rows(find, values![job]).await? {
+    for row in waiting_or_running {
         let river = row.int("river")?;
         tx.cancel(&process.river, river).await?;
         if row.text("state")? == "running" {
             stopped.push(river);
         }
     }
-    let end = "UPDATE mediaflow_parts SET state = 'cancelled', parked = NULL
-               WHERE job = $1 AND state IN ('queued', 'parked')";
-    tx.run(end, values![job]).await?;
     Ok(stopped)
 }
 

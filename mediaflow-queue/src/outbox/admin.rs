@@ -6,7 +6,7 @@ use super::destination;
 use super::filter::DeliveryFilter;
 use super::handle::to_text;
 use super::view::{Delivery, DeliveryAttempt, Destination};
-use crate::db::{Value, values};
+use crate::db::{Value, distinct, values};
 use crate::process::Process;
 
 /// How many deliveries are listed if nothing else is asked for.
@@ -22,8 +22,9 @@ pub(crate) async fn deliveries(
     let (condition, mut values) = filter.condition();
     values.push(Value::from(filter.limit.unwrap_or(LISTED)));
     let list = format!(
-        "SELECT {} FROM mediaflow_messages d WHERE {condition} ORDER BY d.id DESC LIMIT ${}",
+        "SELECT {} FROM mediaflow_messages d WHERE {condition} ORDER BY {} LIMIT ${}",
         Delivery::COLUMNS,
+        filter.order(),
         values.len()
     );
     let rows = process.db.rows(AssertSqlSafe(list), &values).await?;
@@ -60,10 +61,11 @@ pub(crate) async fn redeliver(process: &Process, filter: &DeliveryFilter) -> Res
     let chosen = format!(
         "SELECT d.id FROM mediaflow_messages d
          LEFT JOIN mediaflow_destinations t ON t.destination = d.destination
-         WHERE {condition} AND d.state IN {states} AND (t.disabled_at IS NULL OR d.address IS NOT NULL)
+         WHERE {condition} AND d.state IN {states} AND d.ended_at IS NOT NULL
+           AND (t.disabled_at IS NULL OR d.address IS NOT NULL)
            AND NOT EXISTS (SELECT 1 FROM mediaflow_gone g WHERE g.channel = d.channel AND g.recipient = d.recipient
                            AND d.recipient <> '')
-         ORDER BY d.id LIMIT ${limit}"
+         ORDER BY d.ended_at, d.id LIMIT ${limit}"
     );
     let keep = format!(
         "INSERT INTO mediaflow_attempts (message, attempt, at, took, outcome, status, body)
@@ -90,14 +92,19 @@ pub(crate) async fn redeliver(process: &Process, filter: &DeliveryFilter) -> Res
 
 /// Destinations that something waits for, or that something is to be remembered of.
 pub(crate) async fn destinations(process: &Process) -> Result<Vec<Destination>> {
+    // Each of the states has an index of its own.
     let list = format!(
-        "SELECT k.destination AS key, {},
+        "{} SELECT k.destination AS key, {},
             (SELECT count(*) FROM mediaflow_messages m
-             WHERE m.destination = k.destination AND m.state IN ('pending', 'sending')) AS waiting
-         FROM (SELECT destination FROM mediaflow_messages WHERE state IN ('pending', 'sending')
+             WHERE m.destination = k.destination AND m.state = 'pending')
+            + (SELECT count(*) FROM mediaflow_messages m
+               WHERE m.destination = k.destination AND m.state = 'sending') AS waiting
+         FROM (SELECT value AS destination FROM found WHERE value IS NOT NULL
+               UNION SELECT destination FROM mediaflow_messages WHERE state = 'sending'
                UNION SELECT destination FROM mediaflow_destinations) AS k
          LEFT JOIN mediaflow_destinations d ON d.destination = k.destination
          ORDER BY k.destination LIMIT $1",
+        distinct("mediaflow_messages", "destination", "state = 'pending'"),
         destination::COLUMNS
     );
     let rows = process.db.rows(AssertSqlSafe(list), values![DESTINATIONS]).await?;
@@ -114,7 +121,7 @@ pub(crate) async fn enable(process: &Process, channel: &str, origin: &str) -> Re
     if known > 0 {
         let mut state = DestinationState::default();
         state.enable();
-        destination::write(&mut tx, &key, &state).await?;
+        destination::write(&mut tx, &key, &state, process.now()).await?;
     }
     known += tx.run("DELETE FROM mediaflow_gone WHERE destination = $1", values![&key]).await?;
     known += tx.run("DELETE FROM mediaflow_told WHERE destination = $1", values![&key]).await?;

@@ -50,9 +50,6 @@ impl Touched {
 /// How many keys one statement names.
 const TOGETHER: usize = 64;
 
-/// How long a rate is remembered that is not used: far longer than any bucket takes to fill.
-const RATE: std::time::Duration = std::time::Duration::from_secs(3600);
-
 /// How often a row can be deleted between the two statements that add and lock it.
 const RACES: usize = 10;
 
@@ -99,8 +96,9 @@ async fn read_locked(
     for keys in keys.chunks(TOGETHER) {
         let find = format!(
             "SELECT destination, {COLUMNS} FROM mediaflow_destinations WHERE destination IN {}
-             ORDER BY destination{}",
+             ORDER BY destination{}{}",
             places(1, keys.len()),
+            process.db.by_bytes(),
             process.db.for_update()
         );
         for row in tx.rows(AssertSqlSafe(find), keys).await? {
@@ -137,37 +135,33 @@ impl Locked {
 /// Writes what has changed, and forgets what is not worth remembering.
 pub(super) async fn save(tx: &mut Tx<'_, '_>, locked: &Locked, now: Timestamp) -> Result<()> {
     for (key, entry) in &locked.rows {
-        if is_clear(&entry.state, now) {
+        if entry.state.is_clear(now) {
             if entry.stored {
                 let forget = "DELETE FROM mediaflow_destinations WHERE destination = $1";
                 tx.run(forget, values![key]).await?;
             }
         } else if entry.state != entry.before {
-            write(tx, key, &entry.state).await?;
+            write(tx, key, &entry.state, now).await?;
         }
     }
     Ok(())
 }
 
-fn is_clear(state: &DestinationState, now: Timestamp) -> bool {
-    let mut rest = state.clone();
-    let used = Timestamp::from_millis(rest.paid_until.max(0).unsigned_abs() / 1000).plus(RATE);
-    if used < now {
-        rest.paid_until = 0;
-    }
-    rest == DestinationState::default()
-}
-
-pub(super) async fn write(tx: &mut Tx<'_, '_>, key: &str, state: &DestinationState) -> Result<()> {
+pub(super) async fn write(
+    tx: &mut Tx<'_, '_>,
+    key: &str,
+    state: &DestinationState,
+    now: Timestamp,
+) -> Result<()> {
     let write = "INSERT INTO mediaflow_destinations
            (destination, failures, probes, probe_until, blocked_until, paid_until, failing_since, paused, disabled_at, reason, told,
-            ramp, last_probe, failed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+            ramp, last_probe, failed_at, touched_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (destination) DO UPDATE SET failures = excluded.failures, probes = excluded.probes,
            probe_until = excluded.probe_until, blocked_until = excluded.blocked_until, paid_until = excluded.paid_until,
            failing_since = excluded.failing_since, paused = excluded.paused, disabled_at = excluded.disabled_at,
            reason = excluded.reason, told = excluded.told, ramp = excluded.ramp,
-           last_probe = excluded.last_probe, failed_at = excluded.failed_at";
+           last_probe = excluded.last_probe, failed_at = excluded.failed_at, touched_at = excluded.touched_at";
     tx.run(
         write,
         values![
@@ -184,7 +178,8 @@ pub(super) async fn write(tx: &mut Tx<'_, '_>, key: &str, state: &DestinationSta
             state.told,
             state.ramp,
             state.last_probe.clone(),
-            state.failed_at
+            state.failed_at,
+            now
         ],
     )
     .await

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use mediaflow_core::event::DeliveryFailure;
 use mediaflow_core::outbox::Disposition;
-use mediaflow_core::{EventKind, Result, Timestamp};
+use mediaflow_core::{Event, EventKind, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::destination::{self, Locked, Touched};
@@ -26,12 +26,13 @@ const COLUMNS: &str =
 const PAGE: i64 = 200;
 
 /// Takes what a dead process was sending, in the transaction that takes over its work, and its right to route. It may have
-/// been sent, and what is sent may be why the process is dead: it counts as an attempt, and against the message.
+/// been sent, and what is sent may be why the process is dead: it counts as an attempt, and against the message. Gives what is
+/// to be told of that after the commit.
 pub(crate) async fn release(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     dead_worker: &str,
-) -> Result<()> {
+) -> Result<Vec<Event>> {
     tx.run(route::RELEASE, values![dead_worker]).await?;
     let find = format!(
         "SELECT {COLUMNS} FROM mediaflow_messages WHERE state = 'sending' AND worker = $1 ORDER BY id"
@@ -72,20 +73,28 @@ async fn log_lost(tx: &mut Tx<'_, '_>, id: i64, attempts: i64, now: Timestamp) -
     tx.run(log, values![id, attempts, now, LOST]).await.map(drop)
 }
 
-/// Ends leases, but those of what this process is sending, and messages that are not worth sending any more.
+/// Ends leases, but those of what this process is sending and of workers that live: these write down what came of it, when
+/// they can. Gives up messages that are not worth sending any more.
 pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
     let process = &outbox.process;
+    events::settle(process).await?;
     let now = process.now();
     let expired = format!(
-        "SELECT {COLUMNS} FROM mediaflow_messages
-         WHERE state = 'sending' AND lease_until <= $1 ORDER BY lease_until, id LIMIT {PAGE}"
+        "SELECT {COLUMNS} FROM mediaflow_messages m
+         WHERE state = 'sending' AND lease_until <= $1 AND (worker = $2 OR $3 = 1 AND NOT EXISTS
+           (SELECT 1 FROM mediaflow_workers w WHERE w.id = m.worker AND w.beat_at > {} - $4))
+         ORDER BY lease_until, id LIMIT $5",
+        process.db.clock()
     );
     let over = format!(
         "SELECT {COLUMNS} FROM mediaflow_messages
          WHERE state = 'pending' AND expires_at <= $1 ORDER BY expires_at, id LIMIT {PAGE}"
     );
     let sql = |text: &str| AssertSqlSafe(text.to_owned());
-    let mut left = process.db.rows(sql(&expired), values![now]).await?;
+    let silent = i64::try_from(process.settings.lease.as_millis()).unwrap_or(i64::MAX);
+    let most = i64::try_from(held.len()).unwrap_or(i64::MAX).saturating_add(PAGE);
+    let values = values![now, &process.id, process.can_judge(), silent, most];
+    let mut left = process.db.rows(sql(&expired), values).await?;
     left.retain(|row| row.int("id").is_ok_and(|id| !held.contains(&id)));
     let over = process.db.rows(sql(&over), values![now]).await?;
     if left.is_empty() && over.is_empty() {
@@ -103,8 +112,8 @@ pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
             dead.push(Given::read(&row, OVER)?);
         }
     }
-    tell(process, &mut tx, &dead, &mut locked).await?;
-    transaction.commit().await?;
+    let told = tell(process, &mut tx, &dead, &mut locked).await?;
+    events::commit(process, transaction, told).await?;
     process.deliveries.notify_one();
     Ok(())
 }
@@ -171,13 +180,13 @@ async fn lost(
 }
 
 /// Tells of messages that were given up: once for each destination, until something arrives there, and of none to a
-/// recipient of whom it was told before.
+/// recipient of whom it was told before. Gives the events.
 async fn tell(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     dead: &[Given],
     locked: &mut Locked,
-) -> Result<()> {
+) -> Result<Vec<Event>> {
     let failure = |given: &&Given| {
         let kinds = [EventKind::DeliveryFailed, EventKind::DestinationDisabled];
         !kinds.iter().any(|kind| kind.as_str() == given.kind)
@@ -206,7 +215,8 @@ async fn tell(
     }
     known.save(tx, now).await?;
     events::record(process, tx, &told).await?;
-    destination::save(tx, locked, now).await
+    destination::save(tx, locked, now).await?;
+    Ok(told)
 }
 
 /// Gives back messages that were claimed in a transaction of which nobody knows whether it was committed: all of this

@@ -3,9 +3,18 @@ use mediaflow_core::{EventId, EventKind, JobId, Timestamp};
 use super::view::DeliveryState;
 use crate::db::Value;
 
-/// The message of one event is grouped by it; further events of others are in a table of their own.
+/// The message of one event is grouped by it. Of one that has several, the first is in the message, and the others are in a
+/// table of their own.
 const EVENT: &str =
-    "(d.group_key = $ OR d.id IN (SELECT message FROM mediaflow_message_events WHERE event = $))";
+    "(d.group_key = $ OR d.id IN (SELECT id FROM mediaflow_messages WHERE event = $ AND events > 1
+      UNION ALL SELECT message FROM mediaflow_message_events WHERE event = $))";
+
+/// What has not ended, or has, has an index of its own: a condition has to say which one.
+const PENDING: &str =
+    "d.id IN (SELECT id FROM mediaflow_messages WHERE state = 'pending') AND d.state = $";
+const SENDING: &str =
+    "d.id IN (SELECT id FROM mediaflow_messages WHERE state = 'sending') AND d.state = $";
+const ENDED: &str = "d.state = $ AND d.ended_at IS NOT NULL";
 
 /// Which deliveries: those that everything said here is true of.
 ///
@@ -101,13 +110,27 @@ impl DeliveryFilter {
         self.state == Some(DeliveryState::Delivered) || self.id.is_some()
     }
 
+    /// The newest first: what has ended by its end, for which there is an index.
+    pub(super) fn order(&self) -> &'static str {
+        match self.state {
+            Some(DeliveryState::Delivered | DeliveryState::Dead) => "d.ended_at DESC, d.id DESC",
+            _ => "d.id DESC",
+        }
+    }
+
     /// As a condition on a message `d`, with its values.
     pub(super) fn condition(&self) -> (String, Vec<Value>) {
         let origin = self.origin.as_ref();
+        let state = match self.state {
+            Some(DeliveryState::Pending) => PENDING,
+            Some(DeliveryState::Sending) => SENDING,
+            Some(DeliveryState::Delivered | DeliveryState::Dead) => ENDED,
+            Some(DeliveryState::Other(_)) | None => "d.state = $",
+        };
         let parts: [(&str, Option<Value>); 9] = [
             ("d.id = $", self.id.map(Value::from)),
             (EVENT, self.event.map(Value::from)),
-            ("d.state = $", self.state.map(|state| state.as_str().into())),
+            (state, self.state.map(|state| state.as_str().into())),
             ("d.channel = $", self.channel.as_ref().map(Value::from)),
             ("d.destination = d.channel || ' ' || $", origin.map(Value::from)),
             ("d.job = $", self.job.map(Value::from)),

@@ -2,7 +2,8 @@
 //!
 //! Which channels there are differs between processes: in a deploy that adds one, or where some workers have notifiers
 //! that others lack. A process routes for its own channels. As long as there are others in the fleet, the event stays,
-//! [marked](Mark) with those that are done. What a build can not read stays as well, marked with the build.
+//! [marked](Mark) with those that are done. What a build can not read stays as well, marked with the build. What stays is
+//! dropped when it is too old to be told, or when all channels are done that are left in the fleet.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,6 +37,13 @@ const GONE: Duration = Duration::from_secs(86_400);
 
 /// How often events are looked for that somebody has left to others.
 const LEFT: Duration = Duration::from_secs(2);
+
+/// How many events one statement drops.
+const DROPPED: i64 = 500;
+
+/// How much longer than its messages are worth sending an event is kept whose recipients could not be found: they are
+/// looked for until then, and those that are configured are told in the end.
+const LOOKED_FOR: Duration = Duration::from_secs(3600);
 
 /// Events that this process is to route.
 pub(super) async fn unrouted(
@@ -83,8 +91,10 @@ struct Found {
 /// another, and what one leaves over is the next one's.
 async fn left(outbox: &Outbox, channels: &[String], most: usize) -> Result<Vec<Found>> {
     let process = &outbox.process;
+    let all = marks(process).await?;
+    drop_left(outbox, &all).await?;
     let is_for = |mark: &String| Mark::read(mark).is_for(&outbox.reader, channels);
-    let marks: Vec<_> = marks(process).await?.into_iter().filter(is_for).collect();
+    let marks: Vec<_> = all.into_iter().filter(is_for).collect();
     let (mut found, mut more) = (Vec::new(), false);
     for (number, mark) in marks.iter().enumerate() {
         let part = (most - found.len()).div_ceil(marks.len() - number);
@@ -94,6 +104,50 @@ async fn left(outbox: &Outbox, channels: &[String], most: usize) -> Result<Vec<F
     }
     outbox.lock_routing().looked = (!more).then(Instant::now);
     Ok(found)
+}
+
+/// Drops events that were left to others, a few of each mark: those for whose channels nobody has come back, and those that
+/// are too old to be told by now.
+async fn drop_left(outbox: &Outbox, marks: &[String]) -> Result<()> {
+    let process = &outbox.process;
+    let sql = AssertSqlSafe(seen(process));
+    let fleet = names(&process.db.rows(sql, values![millis(GONE)]).await?)?;
+    let drop = format!(
+        "DELETE FROM mediaflow_unrouted WHERE seq IN (
+             SELECT seq FROM mediaflow_unrouted WHERE route = $1 AND seq <= $2 ORDER BY seq LIMIT {DROPPED}{})",
+        process.db.skip_locked()
+    );
+    for mark in marks {
+        let done = !fleet.is_empty() && fleet.is_subset(&Mark::read(mark).channels);
+        let upto = if done { i64::MAX } else { too_old(outbox, mark).await? };
+        let dropped = process.db.run(AssertSqlSafe(drop.clone()), values![mark, upto]).await?;
+        if dropped > 0 {
+            tracing::warn!(mark, dropped, "events are dropped that were left to others");
+        }
+    }
+    Ok(())
+}
+
+/// Up to which event of a mark all of the first ones are too old.
+async fn too_old(outbox: &Outbox, mark: &str) -> Result<i64> {
+    let process = &outbox.process;
+    let worth = |channel: &str| outbox.policy(channel).time_to_live;
+    let worth = process.executor.channels().map(worth);
+    let worth = worth.fold(process.executor.delivery().time_to_live, Duration::max);
+    let find = format!(
+        "SELECT u.seq, u.route_at, e.at FROM mediaflow_unrouted u JOIN mediaflow_events e ON e.seq = u.seq
+         WHERE u.route = $1 ORDER BY u.seq LIMIT {DROPPED}"
+    );
+    let (now, mut upto) = (process.now(), i64::MIN);
+    for row in process.db.rows(AssertSqlSafe(find), values![mark]).await? {
+        let looked_for = row.time("route_at")? > Timestamp::default();
+        let kept = if looked_for { worth.saturating_add(LOOKED_FOR) } else { worth };
+        if row.time("at")?.plus(kept) > now {
+            break;
+        }
+        upto = row.int("seq")?;
+    }
+    Ok(upto)
 }
 
 /// Asks for the right to route for these channels, now and then.
@@ -139,11 +193,13 @@ async fn show(process: &Process, channels: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The channels of the fleet. Read with the events, so that a channel that was there before an event is told of it.
-async fn seen(process: &Process, tx: &mut Tx<'_, '_>) -> Result<BTreeSet<String>> {
+/// The channels of the fleet.
+fn seen(process: &Process) -> String {
     let clock = process.db.clock();
-    let find = format!("SELECT name FROM mediaflow_channels WHERE seen_at > {clock} - $1");
-    let rows = tx.rows(AssertSqlSafe(find), values![millis(GONE)]).await?;
+    format!("SELECT name FROM mediaflow_channels WHERE seen_at > {clock} - $1")
+}
+
+fn names(rows: &[Row]) -> Result<BTreeSet<String>> {
     rows.iter().map(|row| row.text("name")).collect()
 }
 
@@ -208,7 +264,9 @@ pub(super) async fn store(
     if routed.is_empty() {
         return Ok(exchanged);
     }
-    let fleet = seen(&outbox.process, tx).await?;
+    // Read with the events, so that a channel that was there before an event is told of it.
+    let fleet = AssertSqlSafe(seen(&outbox.process));
+    let fleet = names(&tx.rows(fleet, values![millis(GONE)]).await?)?;
     let own = outbox.process.executor.channels();
     let own: Vec<_> = own.map(str::to_owned).collect();
     let (mut messages, mut done) = (Vec::new(), Vec::new());

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use mediaflow_core::outbox::{
     Attempted, Exchange, Exchanged, OutboxStore, Route, Unrouted, Waiting,
 };
-use mediaflow_core::{Clock, Result};
+use mediaflow_core::{Clock, Error, ErrorKind, Result};
 use tokio::sync::Notify;
 
 use super::destination::{self, Touched};
@@ -23,17 +23,28 @@ impl Outbox {
             tracing::debug!(%error, "the right to route could not be given back; it ends by itself");
         }
     }
+
+    /// Whoever can not work with the database is perhaps cut off from it, as others may be.
+    fn noticed<T>(&self, result: Result<T>) -> Result<T> {
+        let away = |error: &Error| {
+            error.kind() == ErrorKind::Transient && error.code() != "queue.conflict"
+        };
+        if result.as_ref().is_err_and(away) {
+            self.process.heard(false);
+        }
+        result
+    }
 }
 
 #[async_trait]
 impl OutboxStore for Outbox {
     async fn unrouted(&self, channels: &[String], most: usize) -> Result<Vec<Unrouted>> {
-        route::unrouted(self, channels, most).await
+        self.noticed(route::unrouted(self, channels, most).await)
     }
 
     async fn waiting(&self, channels: &[String]) -> Result<Vec<Waiting>> {
         may_panic("loop.dispatcher");
-        claim::waiting(&self.process, channels).await
+        self.noticed(claim::waiting(&self.process, channels).await)
     }
 
     async fn exchange(&self, exchange: Exchange<'_>) -> Result<Exchanged> {
@@ -57,28 +68,27 @@ impl OutboxStore for Outbox {
         events::record(process, &mut tx, &told).await?;
         destination::save(&mut tx, &locked, now).await?;
         failpoint("outbox.exchange");
-        transaction.commit().await?;
+        events::commit(process, transaction, told).await?;
         failpoint("outbox.commit");
         exchanged.changed.extend(finished.changed);
         for (channel, outcome) in finished.counted {
             metrics::delivery(&channel, outcome);
         }
-        if !told.is_empty() {
-            process.committed(told);
-        }
         Ok(exchanged)
     }
 
     async fn reconcile(&self, held: &HashSet<i64>) -> Result<()> {
+        events::settle(&self.process).await?;
         expire::reconcile(&self.process, held).await
     }
 
     async fn expire(&self, held: &HashSet<i64>) -> Result<()> {
-        expire::expire(self, held).await
+        self.noticed(expire::expire(self, held).await)
     }
 
     async fn give_back(&self, done: &[Attempted]) -> Result<()> {
         let process = &self.process;
+        events::settle(process).await?;
         let now = process.now();
         let mut transaction = process.db.begin().await?;
         let mut tx = transaction.tx();
@@ -88,9 +98,7 @@ impl OutboxStore for Outbox {
         events::record(process, &mut tx, &finished.events).await?;
         destination::save(&mut tx, &locked, now).await?;
         expire::stop(process, &mut tx).await?;
-        transaction.commit().await?;
-        process.committed(finished.events);
-        Ok(())
+        events::commit(process, transaction, finished.events).await
     }
 
     fn poll(&self) -> Duration {

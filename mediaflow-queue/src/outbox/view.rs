@@ -1,8 +1,10 @@
+use std::fmt;
 use std::time::Duration;
 
 use mediaflow_core::executor::{DeliveryPolicy, Executor};
 use mediaflow_core::notify::Address;
 use mediaflow_core::outbox::DestinationState;
+use mediaflow_core::wire::Name;
 use mediaflow_core::{Error, EventId, EventKind, JobId, MessageId, Result, Timestamp};
 
 use super::destination;
@@ -16,22 +18,31 @@ macro_rules! names {
         #[non_exhaustive]
         pub enum $type {
             $($(#[$of])* $variant,)*
+            /// What only a newer version knows. It is given back as it was read.
+            Other(Name),
         }
 
         impl $type {
             /// As it is stored.
             #[must_use]
-            pub fn as_str(self) -> &'static str {
+            pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $name,)*
+                    Self::Other(name) => name.as_str(),
                 }
             }
 
             fn read(row: &Row, column: &str) -> Result<Self> {
                 match row.text(column)?.as_str() {
                     $($name => Ok(Self::$variant),)*
-                    other => Err(corrupt(column, other)),
+                    other => other.parse().map(Self::Other).map_err(|_| corrupt(column, other)),
                 }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
             }
         }
     };

@@ -5,7 +5,8 @@ use crate::outbox::{Delivery, DeliveryAttempt, DeliveryFilter, Destination, admi
 
 /// Deliveries: what became of them, and sending them again.
 impl Queue {
-    /// Deliveries, the newest first; 100 of them, or as many as the filter says.
+    /// Deliveries, the newest first, and of those in one state that is an end, the one that reached it last; 100 of them, or
+    /// as many as the filter says.
     ///
     /// # Errors
     /// `queue.closed` before the engine has started; the database can not be read.

@@ -7,7 +7,8 @@ impl Queue {
     /// What goes on in the queue, in all processes together.
     ///
     /// The same is there to watch for whatever is installed for the crate `metrics`, such as a Prometheus exporter. Each
-    /// process counts what it does itself, and each worker shows the same gauges, refreshed every 15 seconds:
+    /// process counts what it does itself. The gauges are of the whole queue: one worker at a time shows them, refreshed every
+    /// 15 seconds, and the others show none, or zeros, so that the sum over all is right:
     ///
     /// | metric | kind | labels | meaning |
     /// |---|---|---|---|

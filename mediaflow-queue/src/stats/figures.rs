@@ -7,7 +7,7 @@ use crate::outbox::Breaker;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Jobs that are stored, by state.
+    /// Jobs by state.
     pub jobs: JobCounts,
     /// How long the oldest job has been waiting that could run now; `None` if nothing waits.
     pub oldest_queued: Option<Duration>,
@@ -26,7 +26,8 @@ pub struct Stats {
     pub workers: Vec<WorkerStats>,
 }
 
-/// Numbers of jobs. Those that have ended are counted until [`Queue::retention`](crate::Queue::retention) is over.
+/// Numbers of jobs. Those that have ended are counted for 24 hours, and no longer than
+/// [`Queue::retention`](crate::Queue::retention).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JobCounts {
@@ -71,7 +72,7 @@ pub struct DestinationStats {
     pub origin: String,
     /// Deliveries that are due, under way, or wait for their next attempt.
     pub pending: u64,
-    /// Deliveries that arrived and are still stored.
+    /// Deliveries that arrived within the last hour.
     pub delivered: u64,
     /// Deliveries that were given up and are still stored.
     pub dead: u64,

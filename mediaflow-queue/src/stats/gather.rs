@@ -20,7 +20,7 @@ const LIVE: &str = "SELECT state, class, count(*) AS jobs,
     FROM mediaflow_jobs WHERE ended_at IS NULL GROUP BY state, class";
 
 const ENDED: &str =
-    "SELECT state, count(*) AS jobs FROM mediaflow_jobs WHERE ended_at IS NOT NULL GROUP BY state";
+    "SELECT state, count(*) AS jobs FROM mediaflow_jobs WHERE ended_at > $1 GROUP BY state";
 
 const LATELY: &str = "SELECT count(*) AS hour,
       count(CASE WHEN ended_at > $2 THEN 1 END) AS five,
@@ -35,18 +35,28 @@ const FAILURES: &str =
 const PARKED: &str = "SELECT needs, count(*) AS jobs FROM mediaflow_jobs
     WHERE parked IS NOT NULL AND parked_at <= $1 GROUP BY needs
     UNION ALL
-    SELECT j.needs, count(*) FROM mediaflow_jobs j JOIN (
-        SELECT DISTINCT job FROM mediaflow_parts WHERE parked IS NOT NULL AND parked_at <= $1
-    ) AS p ON j.id = p.job GROUP BY j.needs";
+    SELECT j.needs, count(DISTINCT p.job) FROM mediaflow_parts p JOIN mediaflow_jobs j ON j.id = p.job
+    WHERE p.parked IS NOT NULL AND p.parked_at <= $1 GROUP BY j.needs";
 
-const MESSAGES: &str = "SELECT destination, state, count(*) AS messages, min(created_at) AS oldest
-    FROM mediaflow_messages GROUP BY destination, state";
+/// Each of the states has an index of its own.
+const MESSAGES: &str = "
+    SELECT destination, 'pending' AS state, count(*) AS messages, min(created_at) AS oldest
+    FROM mediaflow_messages WHERE state = 'pending' GROUP BY destination
+    UNION ALL
+    SELECT destination, 'sending', count(*), min(created_at)
+    FROM mediaflow_messages WHERE state = 'sending' GROUP BY destination
+    UNION ALL
+    SELECT destination, 'delivered', count(*), 0
+    FROM mediaflow_messages WHERE state = 'delivered' AND ended_at > $1 GROUP BY destination
+    UNION ALL
+    SELECT destination, 'dead', count(*), 0
+    FROM mediaflow_messages WHERE state = 'dead' GROUP BY destination";
 
 /// What goes on at this moment.
 pub(crate) async fn gather(process: &Process) -> Result<Stats> {
     let mut stats = Stats::default();
     live(process, &mut stats).await?;
-    for row in process.db.rows(ENDED, &[]).await? {
+    for row in process.db.rows(ENDED, values![now(process) - DAY]).await? {
         *state(&mut stats.jobs, &row.text("state")?) += count(&row, "jobs")?;
     }
     stats.throughput = throughput(process).await?;
@@ -100,7 +110,7 @@ async fn destinations(process: &Process) -> Result<Vec<DestinationStats>> {
         let stats = DestinationStats::new(known.channel, known.origin, known.breaker);
         found.insert((stats.channel.clone(), stats.origin.clone()), stats);
     }
-    for row in process.db.rows(MESSAGES, &[]).await? {
+    for row in process.db.rows(MESSAGES, values![now - HOUR]).await? {
         let text = row.text("destination")?;
         let (channel, origin) = text.split_once(' ').unwrap_or((&text, ""));
         let destination =

@@ -5,7 +5,7 @@ use super::gather::live;
 use crate::metrics;
 use crate::process::Process;
 
-/// Reads how the whole queue stands, and shows it as metrics. Every worker shows the same.
+/// Reads how the whole queue stands, and shows it as metrics.
 pub(crate) async fn gauge(process: &Process) -> Result<()> {
     let mut stats = Stats::default();
     live(process, &mut stats).await?;

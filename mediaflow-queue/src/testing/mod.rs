@@ -12,7 +12,7 @@ pub use postgres::{PrivatePostgres, PrivatePostgresBuilder};
 pub use proxy::Proxy;
 
 /// Lets something in this process fail so many times: a loop (`loop.dispatcher`, `loop.sweeper`, `loop.parked`, `loop.tail`,
-/// `loop.watch`), which panics, or the answer to a commit (`progress.commit`), which is lost.
+/// `loop.watch`), which panics, or the answer to a commit (`progress.commit`, `outbox.commit`), which is lost.
 pub fn fail_at(place: &'static str, times: u32) {
     crate::failpoint::arm(place, times);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mediaflow_core::Result;
+use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
 use crate::db::values;
@@ -10,6 +11,9 @@ use crate::process::Process;
 
 /// How long the past progress of jobs is kept.
 const PROGRESS: Duration = Duration::from_secs(3600);
+
+/// How long a destination is remembered of which nothing is to be said: far longer than any rate takes to be free again.
+const RATE: Duration = Duration::from_secs(3600);
 
 /// How long events wait to be routed before their job is deleted all the same: a notifier may be away for that long.
 const UNROUTED: Duration = Duration::from_secs(86_400);
@@ -26,8 +30,37 @@ const BATCHES: &str = "DELETE FROM mediaflow_batches WHERE id IN (
       AND NOT EXISTS (SELECT 1 FROM mediaflow_events e WHERE e.batch = b.id AND e.job IS NULL AND (
         EXISTS (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = e.seq AND e.at > $2
                 AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $2))
-        OR EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id AND d.state IN ('pending', 'sending'))))
-    ORDER BY b.id LIMIT 200)";
+        OR EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id AND d.state IN ('pending', 'sending'))
+        OR EXISTS (SELECT 1 FROM mediaflow_messages d
+                   WHERE d.event = e.id AND d.events > 1 AND d.state IN ('pending', 'sending'))))
+    ORDER BY b.ended_at LIMIT 200)";
+
+/// What is remembered of destinations that work by now, or that nobody has told anything for long. One that is disabled
+/// stays so as long as there is something that was given up for it. Each turn looks at a page of them.
+const DESTINATIONS: &str =
+    "SELECT max(destination) AS last FROM (
+       SELECT destination FROM mediaflow_destinations WHERE destination > $1 ORDER BY destination LIMIT 500) AS page";
+
+/// The destinations of a page that were not touched since a moment, which a rate writes down in microseconds.
+fn untouched(process: &Process, only: &str) -> String {
+    format!(
+        "DELETE FROM mediaflow_destinations WHERE destination IN (
+           SELECT d.destination FROM mediaflow_destinations d
+           WHERE d.destination > $1 AND d.destination <= $2 AND d.touched_at < $3 AND d.blocked_until < $3
+             AND d.probe_until < $3 AND d.paid_until / 1000 < $3 AND coalesce(d.failing_since, 0) < $3
+             AND coalesce(d.disabled_at, 0) < $3 AND {only}
+             AND NOT EXISTS (SELECT 1 FROM mediaflow_messages m
+                             WHERE m.destination = d.destination AND m.state = 'pending'){})",
+        process.db.skip_locked()
+    )
+}
+
+/// Nothing is against it, and it has all its places: as one without a row.
+const WORKS: &str = "d.failures = 0 AND d.probes = 0 AND d.paused = 0 AND d.told = 0 AND d.ramp = 0
+    AND d.failing_since IS NULL AND d.disabled_at IS NULL AND d.reason IS NULL";
+
+const NOT_GIVEN_UP: &str = "(d.disabled_at IS NULL OR NOT EXISTS (
+    SELECT 1 FROM mediaflow_messages m WHERE m.destination = d.destination AND m.state = 'dead'))";
 
 /// What arrived or was given up goes after the same time, with its address and its log.
 const MESSAGES: &str = "DELETE FROM mediaflow_messages WHERE id IN (
@@ -62,6 +95,7 @@ const EVENTS: &str = "DELETE FROM mediaflow_events WHERE id IN (
       AND NOT EXISTS (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = e.seq AND e.at > $2
                       AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $2))
       AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id)
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.event = e.id AND d.events > 1)
       AND NOT EXISTS (SELECT 1 FROM mediaflow_message_events m WHERE m.event = e.id)
     ORDER BY e.at LIMIT 500)";
 
@@ -72,18 +106,22 @@ const PAGE: &str = "SELECT max(CASE WHEN at < $2 THEN seq END) AS upto FROM (
 const PAST_PROGRESS: &str = "DELETE FROM mediaflow_events
     WHERE seq > $1 AND seq <= $2 AND at < $3 AND kind = 'job.progress'
       AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = mediaflow_events.id)
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.event = mediaflow_events.id AND d.events > 1)
       AND NOT EXISTS (SELECT 1 FROM mediaflow_message_events m WHERE m.event = mediaflow_events.id)";
 
 #[derive(Debug, Default)]
 pub(super) struct Retention {
     /// Progress was deleted up to this event.
     progress: i64,
+    /// The last destination that was looked at.
+    destination: String,
 }
 
 impl Retention {
     /// Deletes for a moment. Gives true if there is more to delete.
     pub(super) async fn turn(&mut self, process: &Process) -> Result<bool> {
         let began = Instant::now();
+        self.destinations(process).await?;
         while self.step(process).await? {
             if began.elapsed() > TURN {
                 return Ok(true);
@@ -92,11 +130,27 @@ impl Retention {
         Ok(false)
     }
 
-    async fn step(&mut self, process: &Process) -> Result<bool> {
-        let past = |time: Duration| {
-            let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-            i64::try_from(process.now().millis().saturating_sub(time)).unwrap_or(i64::MAX)
+    /// Looks at a page of the destinations, and then at the next one.
+    async fn destinations(&mut self, process: &Process) -> Result<()> {
+        let page = process.db.row(DESTINATIONS, values![&self.destination]).await?;
+        let last = page.map(|row| row.opt_text("last")).transpose()?.flatten();
+        let Some(last) = last else {
+            self.destination = String::new();
+            return Ok(());
         };
+        // Whoever fails for so long is disabled: what counts for that is not forgotten before.
+        let kept = process.settings.retention.max(process.executor.delivery().disable_after);
+        for (only, time) in [(WORKS, RATE), (NOT_GIVEN_UP, kept)] {
+            let delete = AssertSqlSafe(untouched(process, only));
+            let values = values![&self.destination, &last, past(process, time)];
+            process.db.run(delete, values).await?;
+        }
+        self.destination = last;
+        Ok(())
+    }
+
+    async fn step(&mut self, process: &Process) -> Result<bool> {
+        let past = |time| past(process, time);
         let (db, until) = (&process.db, past(process.settings.retention));
         let mut deleted = 0;
         for sql in [MESSAGES, GONE, TOLD] {
@@ -115,4 +169,10 @@ impl Retention {
         }
         Ok(deleted > 0 || upto.is_some())
     }
+}
+
+/// So long ago.
+fn past(process: &Process, time: Duration) -> i64 {
+    let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    i64::try_from(process.now().millis().saturating_sub(time)).unwrap_or(i64::MAX)
 }

@@ -41,7 +41,7 @@ pub(crate) async fn sweep(process: Arc<Process>, stop: CancellationToken) {
             Some(Ok(())) => away = Duration::ZERO,
             Some(Err(error)) => {
                 tracing::warn!(%error, "the workers can not be looked after; trying again");
-                sweeper.doubt();
+                sweeper.doubt(&process);
                 away = (away * 2).clamp(Duration::from_millis(500), LONGEST);
             }
         }
@@ -54,9 +54,6 @@ pub(crate) async fn sweep(process: Arc<Process>, stop: CancellationToken) {
 
 #[derive(Default)]
 struct Sweeper {
-    /// Since when this worker's own signs of life arrive. While they do not, those of others need not either: it is
-    /// not they who are dead.
-    trusted: Option<Instant>,
     lost: Lost,
     retention: Retention,
     searched: Option<Instant>,
@@ -65,8 +62,8 @@ struct Sweeper {
 }
 
 impl Sweeper {
-    fn doubt(&mut self) {
-        self.trusted = None;
+    fn doubt(&mut self, process: &Process) {
+        process.heard(false);
         self.lost.doubt();
     }
 
@@ -79,22 +76,20 @@ impl Sweeper {
             |age: i64, than: Duration| u128::try_from(age).is_ok_and(|age| age > than.as_millis());
         let ours = workers.iter().find(|(id, ..)| *id == process.id);
         if ours.is_some_and(|(.., age)| !longer(*age, lease / 2)) {
-            self.trusted.get_or_insert_with(Instant::now);
+            process.heard(true);
         } else {
-            self.doubt();
+            self.doubt(process);
         }
-        // Whoever was cut off together with us gets the time to come back.
-        let trusted = self.trusted.is_some_and(|since| since.elapsed() >= lease / 2);
         for (id, beat, age) in workers.iter().filter(|(id, ..)| *id != process.id) {
-            if ended(process, id) || trusted && longer(*age, lease) {
+            if ended(process, id) || process.can_judge() && longer(*age, lease) {
                 takeover::from_worker(process, id, Some(*beat)).await?;
             }
         }
+        // One is enough for what concerns all: the oldest, whose name is the first.
+        let first = workers.first().is_some_and(|(id, ..)| *id == process.id);
         if due(self.searched, lease.min(Duration::from_secs(15))) {
             let registered = workers.iter().map(|(id, ..)| id.clone()).collect::<HashSet<_>>();
             self.lost.holders(process, Some(&registered).filter(|_| all)).await?;
-            // One is enough for what concerns all: the oldest, whose name is the first.
-            let first = workers.first().is_some_and(|(id, ..)| *id == process.id);
             let mut more = false;
             if first {
                 self.lost.jobs(process).await?;
@@ -107,9 +102,16 @@ impl Sweeper {
             self.searched = Some(Instant::now()).filter(|_| !more);
         }
         process.db.shrink_log().await?;
-        if due(self.gauged, GAUGES) {
+        self.gauge(process, first).await
+    }
+
+    /// Counting is for one.
+    async fn gauge(&mut self, process: &Process, first: bool) -> Result<()> {
+        if first && due(self.gauged, GAUGES) {
             stats::gauge(process).await?;
             self.gauged = Some(Instant::now());
+        } else if !first && self.gauged.take().is_some() {
+            metrics::gauges(0, 0, Duration::ZERO, 0);
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ pub(super) async fn from_worker(
     }
     let mut after = After::default();
     let taken = Taking { process, worker, only: None }.all(&mut tx, &mut after).await?;
-    outbox::release(process, &mut tx, worker).await?;
+    after.events.extend(outbox::release(process, &mut tx, worker).await?);
     if let Some(file) = process.db.file() {
         // While the database is locked: a worker that comes back makes its lock again after this.
         super::lock::remove(file, worker);
@@ -85,6 +85,7 @@ pub(super) async fn end(
     error: &Error,
     after: &mut After,
 ) -> Result<()> {
+    jobs::lock(tx, job).await?;
     let find = "SELECT river FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
     let Some(row) = tx.row(find, values![job]).await? else { return Ok(()) };
     after.stop.extend(jobs::stop_parts(process, tx, job).await?);

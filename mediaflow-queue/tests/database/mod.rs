@@ -63,7 +63,7 @@ impl Database {
         let server = mediaflow_queue::testing::PrivatePostgres::shared().await.unwrap();
         Self::postgres_at(server.database(name).await.unwrap()).await
     }
-    async fn postgres_at(url: String) -> Self {
+    pub(crate) async fn postgres_at(url: String) -> Self {
         // River's tables are in a schema of their own; an operator need not write it each time.
         let options = url.parse::<sqlx::postgres::PgConnectOptions>().unwrap();
         let options = options.options([("search_path", "public,mediaflow_river")]);

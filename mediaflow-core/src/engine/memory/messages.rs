@@ -147,6 +147,7 @@ impl Tables {
 
     /// Gives up what is not worth sending any more. Gives the events that tell of it.
     pub(super) fn expire(&mut self, now: Timestamp) -> VecDeque<Event> {
+        self.destinations.retain(|_, state| !state.is_clear(now));
         self.told.retain(|_, (_, at)| now.since(*at) < TOLD);
         let mut given_up: BTreeMap<DestinationKey, Vec<Row>> = BTreeMap::new();
         let over = |row: &Row| !row.sending && row.expires_at <= now;
