@@ -179,12 +179,10 @@ fn modules_import_what_they_say() {
     for name in CRATES {
         let library = floors::Library::read(&root().join(name).join("src"));
         found.extend(library.undeclared().into_iter().map(|wrong| format!("{name}: {wrong}")));
-        if ["mediaflow-core", "mediaflow-queue"].contains(&name) {
-            let silent = library.declarations().filter(|(_, says)| !says);
-            found.extend(
-                silent.map(|(module, _)| format!("{name}: {module} has no line `//! Uses: ...`")),
-            );
-        }
+        let silent = library.declarations().filter(|(_, says)| !says);
+        found.extend(
+            silent.map(|(module, _)| format!("{name}: {module} has no line `//! Uses: ...`")),
+        );
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

@@ -54,7 +54,7 @@ impl Cron {
     /// In this time zone, such as `Europe/Berlin`.
     ///
     /// # Errors
-    /// `schedule.zone` if this machine does not know it.
+    /// `schedule.zone` if there is none of this name.
     pub fn in_zone(mut self, name: impl Into<String>) -> Result<Self> {
         self.zone = name.into();
         self.time_zone().map(|_| self)
@@ -80,7 +80,7 @@ impl Cron {
         TimeZone::get(&self.zone).map_err(|e| {
             Error::input("schedule.zone", "there is no such time zone here")
                 .with("zone", self.zone.escape_debug())
-                .help("use a name such as `Europe/Berlin` or `UTC`; on Linux the package `tzdata` brings them")
+                .help("use a name such as `Europe/Berlin` or `UTC`")
                 .because(e)
         })
     }

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::attempt::Attempt;
-use super::checkpoint::Attempted;
+use super::attempted::Attempted;
 use super::digest::sha256;
 use super::execution::stopping;
 use super::fetch::Sources;

@@ -4,7 +4,6 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::finished::Finished;
 use super::parts::PartResult;
 use super::recall::Keys;
 use crate::media::{Format, MediaInfo};
@@ -12,42 +11,7 @@ use crate::report::{OutputReport, OutputState};
 use crate::spec::Pipeline;
 use crate::storage::Ticket;
 use crate::wait::{Update, Wait};
-use crate::{Error, Result, Timestamp};
-
-/// What an attempt came to.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "an engine handles both")]
-pub enum Attempted {
-    /// All that was asked for is made.
-    Finished(Finished),
-    /// The rest waits for work that goes on elsewhere.
-    Waiting(Suspended),
-}
-
-impl Attempted {
-    /// All that was asked for.
-    ///
-    /// # Errors
-    /// `wait.unsupported` if some of it waits.
-    pub fn finished(self) -> Result<Finished> {
-        match self {
-            Self::Finished(made) => Ok(made),
-            Self::Waiting(_) => Err(unsupported()),
-        }
-    }
-}
-
-/// A job of which some waits: what another attempt needs to go on.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Suspended {
-    /// What has been done.
-    pub checkpoint: Checkpoint,
-    /// What waits; at least one.
-    pub waits: Vec<GroupWait>,
-    /// The highest number of an update that this attempt has looked at.
-    pub seen: u64,
-}
+use crate::{Result, Timestamp};
 
 /// What has been done of a job of which some waits, as it is stored. Results are staged, under tickets; whatever is gone
 /// when the job goes on is made again.
@@ -158,12 +122,4 @@ pub trait Journal: fmt::Debug + Send + Sync {
     /// # Errors
     /// The attempt does not count any more, or the store can not be reached: then the attempt fails.
     async fn waiting(&self, wait: &GroupWait, heard: &[u64]) -> Result<()>;
-}
-
-pub(super) fn unsupported() -> Error {
-    Error::unsupported(
-        "wait.unsupported",
-        "the work goes on elsewhere, and nothing keeps that here",
-    )
-    .help("a backend says in its capability that its plans may wait")
 }

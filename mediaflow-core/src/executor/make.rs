@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::attempt::Attempt;
-use super::checkpoint::Attempted;
+use super::attempted::Attempted;
 use super::execution::Execution;
 use super::fetch::{Fetched, Sources};
 use super::finished::Finished;

@@ -6,12 +6,13 @@
 //! `waits`, `run`), and
 //! what engines call (`make`, `assemble`, `check`, `deliver`).
 //!
-//! Uses: context, cpu, error, event, http, id, job, limits, media, notify, operation, plan, planner, registry, report,
+//! Uses: backend, context, cpu, error, event, http, id, job, limits, media, notify, operation, plan, planner, registry, report,
 //! spec, storage, suggest, time, wait.
 
 mod admission;
 mod assemble;
 mod attempt;
+mod attempted;
 mod check;
 mod checkpoint;
 mod deliver;
@@ -35,7 +36,8 @@ mod tests;
 mod waits;
 
 pub use attempt::{Attempt, Observer};
-pub use checkpoint::{Attempted, Checkpoint, GroupWait, Journal, KnownWait, StagedStep, Suspended};
+pub use attempted::{Attempted, Suspended};
+pub use checkpoint::{Checkpoint, GroupWait, Journal, KnownWait, StagedStep};
 pub use finished::Finished;
 pub use parts::{Artefact, PartResult, PartSpec};
 pub use policy::{DeliveryPolicy, RetryPolicy};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use sha2::Digest as _;
 
-use super::checkpoint::{Checkpoint, GroupWait, StagedStep, Suspended};
+use super::attempted::Suspended;
+use super::checkpoint::{Checkpoint, GroupWait, StagedStep};
 use super::digest::hex;
 use super::execution::{Execution, stopping};
 use super::finished::Finished;

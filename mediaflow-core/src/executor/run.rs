@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use super::checkpoint::{GroupWait, Suspended};
+use super::attempted::{Suspended, unsupported};
+use super::checkpoint::GroupWait;
 use super::execution::{Execution, stopping};
 use super::finished::Finished;
 use super::rest::{Rest, Slot};
@@ -143,7 +144,7 @@ impl Execution<'_> {
                 let group = GroupWait { group, backend, steps, exits, wait, failures, retry_at };
                 return self.waits(group, rest).await;
             }
-            (Ok(Ran::Waiting(_)), None) => return Err(super::checkpoint::unsupported()),
+            (Ok(Ran::Waiting(_)), None) => return Err(unsupported()),
             (Err(error), _) => return self.failed_unit(&steps, exits, Arc::new(error), rest),
         };
         let mut failure = None;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::checkpoint::{GroupWait, KnownWait, unsupported};
+use super::attempted::unsupported;
+use super::checkpoint::{GroupWait, KnownWait};
 use super::execution::{Execution, stopping};
 use super::resources::Executor;
 use super::rest::{Rest, Slot};

@@ -1,6 +1,8 @@
 //! From a file to pixels: 8 bits per channel, as stored (not yet turned, not yet sRGB), with the metadata beside them.
 //!
 //! Each decoder must report a file that ends too early. A grey lower half is never a success.
+//!
+//! Uses: error, probe.
 
 mod gif;
 mod jpeg;

@@ -1,4 +1,6 @@
 //! From pixels to a file: sRGB in, with as much metadata as the policy lets through.
+//!
+//! Uses: color, error, pixels, probe.
 
 mod jpeg;
 mod metadata;

@@ -1,4 +1,6 @@
 //! The steps. Each type is its parameters as they stand in a spec; unknown parameters are refused.
+//!
+//! Uses: color, encode, pixels.
 
 mod crop;
 mod flatten;

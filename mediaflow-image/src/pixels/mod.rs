@@ -1,4 +1,6 @@
 //! Arithmetic on pixels: pure functions from picture to picture, without files and without waiting.
+//!
+//! Uses: color.
 
 mod composite;
 mod icc;

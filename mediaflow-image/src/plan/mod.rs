@@ -4,6 +4,8 @@
 //! nothing until pixels are made, and are folded into the resize that comes after them; tones are one pass together;
 //! equal works are one work. Then the pyramid: a rendition is resized from the smallest other rendition that is at
 //! least twice its size, and the source is decoded no larger than the largest of them needs.
+//!
+//! Uses: color, decode, encode, ops, pixels.
 
 mod compile;
 mod estimate;

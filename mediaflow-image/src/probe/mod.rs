@@ -2,6 +2,8 @@
 //!
 //! Every limit that a header can break is checked here, before a decoder sees the file. The walks below read a few
 //! bytes of each segment and seek over the rest, so that a chunk that claims a gigabyte costs nothing.
+//!
+//! Uses: error.
 
 mod exif;
 mod gif;

@@ -60,6 +60,8 @@
 //! Several events in one message are `{"type": "digest", "timestamp", "data": {"events": [...]}}`, each event with its
 //! own `id`, `type`, `timestamp` and `data`; no standard has a form for them. Cloudinary's dialect tells of one event at
 //! a time.
+//!
+//! Uses: nothing.
 
 mod body;
 pub mod cloudinary;

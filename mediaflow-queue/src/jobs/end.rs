@@ -6,7 +6,7 @@ use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp}
 use sqlx::AssertSqlSafe;
 
 use super::lock::update_in_order;
-use super::row::{COLUMNS, ClaimedJob};
+use super::row::{COLUMNS, ClaimedJob, counts, fenced};
 use super::waits::end_waits;
 use crate::db::{GroupCommit, Row, Tx, Value, places, to_json, values};
 use crate::events;
@@ -317,12 +317,3 @@ fn legible(row: &Row, job: JobId, now: Timestamp) -> Result<ClaimedJob> {
 
 /// Stands for a spec that was lost.
 const UNREADABLE: &str = r#"{"schema":"mediaflow.job/1","kind":"unreadable","v":1,"with":null}"#;
-
-/// Fails unless a write under an attempt's token has found its row.
-pub(super) fn counts(rows: u64, job: JobId) -> Result<()> {
-    if rows == 0 { Err(fenced(job)) } else { Ok(()) }
-}
-
-fn fenced(job: JobId) -> Error {
-    Error::backend("queue.fenced", "another worker has taken the job over").with("job", job)
-}

@@ -7,9 +7,9 @@ use mediaflow_core::report::JobState;
 use mediaflow_core::{Error, Event, JobId, Result};
 use sqlx::AssertSqlSafe;
 
-use super::end::counts;
 use super::lock::lock;
 use super::park::{needs_of, park_part};
+use super::row::counts;
 use super::row::{COLUMNS, ClaimedJob};
 use crate::db::{AssemblyTask, PartTask, Tx, priority_of, to_json, values};
 use crate::events;

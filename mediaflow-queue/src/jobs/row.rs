@@ -66,3 +66,12 @@ pub(super) fn unknown(job: JobId) -> Error {
         .with("job", job)
         .help("ended jobs are forgotten after `Queue::retention`")
 }
+
+/// Fails unless a write under an attempt's token has found its row.
+pub(super) fn counts(rows: u64, job: JobId) -> Result<()> {
+    if rows == 0 { Err(fenced(job)) } else { Ok(()) }
+}
+
+pub(super) fn fenced(job: JobId) -> Error {
+    Error::backend("queue.fenced", "another worker has taken the job over").with("job", job)
+}

@@ -6,9 +6,9 @@ use mediaflow_core::wait::{Signal, Signalled, Update, key_taken};
 use mediaflow_core::{Event, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::end::counts;
 use super::lock::lock;
 use super::row::ClaimedJob;
+use super::row::counts;
 use crate::db::{JobTask, ORDINARY, Row, Tx, Value, places, priority_of, to_json, values};
 use crate::events;
 use crate::failpoint::failpoint;

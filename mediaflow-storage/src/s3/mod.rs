@@ -1,3 +1,7 @@
+//! Amazon S3, and what speaks its protocol.
+//!
+//! Uses: client, failure, native, storage.
+
 mod api;
 mod listing;
 mod native;

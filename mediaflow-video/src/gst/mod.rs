@@ -3,6 +3,8 @@
 //! Three rules hold everywhere here. Elements are made by name and their properties set by value: a pipeline is never
 //! parsed from text, so no path can inject an element. Callbacks only look, count and post a message: a panic inside
 //! one would abort the process. And every pipeline lives in a [`pipeline::Running`], whose drop takes it down.
+//!
+//! Uses: error.
 
 pub(crate) mod discover;
 pub(crate) mod encode;

@@ -2,6 +2,8 @@
 //!
 //! A step on video says what is wanted and nothing else: pictures flow between them only inside one pipeline of the
 //! backend, so a step other than an encoder can not run by itself.
+//!
+//! Uses: error, exit, gst, probe, run.
 
 mod fps;
 mod mp4;
