@@ -66,7 +66,8 @@ pub(super) async fn run(home: Home) {
         assert_eq!(work::sha256(&found), output.sha256);
         assert!(work::is_whole(&found));
     }
-    let left = fs::read_dir(folder.join(".mediaflow")).unwrap().count();
+    // The folder goes with the last of them.
+    let left = fs::read_dir(folder.join(".mediaflow")).map_or(0, Iterator::count);
     figure("disk.partial_files_left", home, left, "0");
     assert_eq!((left, report.outputs.len()), (0, 2));
     println!(
