@@ -29,7 +29,7 @@ async fn a_job_of_300_outputs_outlives_the_worker_that_took_it() {
     let job = first.submit(sheet()).await.unwrap().id();
     let half = async {
         while done(&rows).await.len() < PARTS / 2 {
-            events.next().await.expect("a worker hears of its job");
+            events.next().await.expect("a worker hears of its job").expect("an event");
         }
     };
     soon("half of the job", half).await;

@@ -44,7 +44,9 @@ pub(crate) async fn telling(place: &Place) -> Result<(Mediaflow, watch::Receiver
 /// Reads how many jobs end well from now on, until `jobs` have.
 pub(crate) fn ended(media: &Mediaflow, jobs: usize) -> impl Future<Output = Result<()>> + use<> {
     let events = media.events();
-    let ended = events.filter(|event| std::future::ready(event.kind.is_terminal()));
+    let ended = events.filter_map(|event| {
+        std::future::ready(event.ok().filter(|event| event.kind.is_terminal()))
+    });
     let mut ended = ended.take(jobs);
     async move {
         let mut seen = 0;

@@ -97,7 +97,7 @@ async fn load(media: Mediaflow, work: u64, stop: CancellationToken) -> Result<()
         let places = Arc::clone(&places);
         async move {
             while let Some(event) = events.next().await {
-                if event.kind.is_terminal() {
+                if event.is_ok_and(|event| event.kind.is_terminal()) {
                     places.add_permits(1);
                 }
             }

@@ -30,6 +30,7 @@ mod host;
 #[cfg(feature = "http")]
 pub mod http;
 mod id;
+pub mod inspect;
 mod job;
 mod limits;
 pub mod media;

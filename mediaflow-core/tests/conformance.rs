@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::stream::{self, BoxStream, StreamExt as _};
-use mediaflow_core::engine::{Engine, MemoryEngine, Shutdown, Submission, Submitted};
+use futures_util::stream::{self, StreamExt as _};
+use mediaflow_core::engine::{Engine, EventStream, MemoryEngine, Shutdown, Submission, Submitted};
 use mediaflow_core::event::EventData;
 use mediaflow_core::executor::{DeliveryPolicy, Executor};
+use mediaflow_core::inspect::Inspect;
 use mediaflow_core::media::MediaInfo;
 use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, Terms, notify_fn};
 use mediaflow_core::plan::Estimate;
@@ -338,8 +339,12 @@ impl Engine for Deaf {
         self.engine.resume().await
     }
 
-    fn events(&self) -> BoxStream<'static, Event> {
+    fn events(&self) -> EventStream {
         if self.ends { stream::empty().boxed() } else { stream::pending().boxed() }
+    }
+
+    fn inspect(&self) -> &dyn Inspect {
+        self.engine.inspect()
     }
 
     async fn run(&self, executor: Executor, shutdown: Shutdown) -> Result<()> {

@@ -7,8 +7,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use futures_util::stream::BoxStream;
-use mediaflow_core::engine::{Engine, MemoryEngine, Shutdown, Submission, Submitted};
+use mediaflow_core::engine::{Engine, EventStream, MemoryEngine, Shutdown, Submission, Submitted};
 use mediaflow_core::event::EventData;
 use mediaflow_core::executor::Executor;
 use mediaflow_core::notify::{DeliveryContext, Message, Receipt};
@@ -83,8 +82,12 @@ impl Engine for Host {
         self.1.resume().await
     }
 
-    fn events(&self) -> BoxStream<'static, Event> {
+    fn events(&self) -> EventStream {
         self.1.events()
+    }
+
+    fn inspect(&self) -> &dyn mediaflow_core::inspect::Inspect {
+        self.1.inspect()
     }
 
     async fn run(&self, executor: Executor, shutdown: Shutdown) -> Result<()> {

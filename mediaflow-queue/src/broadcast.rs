@@ -4,19 +4,18 @@
 
 use std::sync::Arc;
 
-use futures_util::stream::{self, BoxStream, StreamExt as _};
 use mediaflow_core::Event;
 use tokio::sync::{Notify, broadcast};
 
 /// Hands events to all readers of this process.
 #[derive(Clone, Debug)]
 pub(crate) struct EventBroadcast {
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Arc<Event>>,
     /// Told of every reader that comes.
     arrived: Arc<Notify>,
 }
 
-/// How many events a reader may fall behind.
+/// How many events are kept here for readers that fall behind.
 const BEHIND: usize = 4096;
 
 impl EventBroadcast {
@@ -27,18 +26,15 @@ impl EventBroadcast {
     pub(crate) fn send(&self, events: Vec<Event>) {
         for event in events {
             // Nobody listening is no error.
-            let _ = self.events.send(event);
+            let _ = self.events.send(Arc::new(event));
         }
     }
 
-    /// Events from now on. A reader that fell behind gets the end of the stream.
-    pub(crate) fn subscribe(&self) -> BoxStream<'static, Event> {
+    /// Events from now on. A reader that falls further behind than is kept here is told so, and reads the tables.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         let events = self.events.subscribe();
         self.arrived.notify_one();
-        stream::unfold(events, async |mut events| {
-            events.recv().await.ok().map(|event| (event, events))
-        })
-        .boxed()
+        events
     }
 
     /// Waits until somebody reads.

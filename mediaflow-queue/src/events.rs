@@ -12,7 +12,7 @@ use crate::process::Process;
 /// How many rows one statement writes. Each number of rows is a statement of its own, which the database prepares once.
 const TOGETHER: usize = 16;
 
-const COLUMNS: usize = 7;
+const COLUMNS: usize = 8;
 
 /// Stores events, unrouted, and nothing else: whom they concern is found out later. An event that is there already, because
 /// the answer to its commit was lost, is written once.
@@ -27,11 +27,12 @@ pub(crate) async fn record(process: &Process, tx: &mut Tx<'_, '_>, events: &[Eve
                 event.batch,
                 event.time,
                 &process.id,
+                event.owner.clone(),
                 to_json(event)?
             ]);
         }
         let insert = format!(
-            "INSERT INTO mediaflow_events (id, kind, job, batch, at, origin, body) VALUES {}
+            "INSERT INTO mediaflow_events (id, kind, job, batch, at, origin, owner, body) VALUES {}
              ON CONFLICT (id) DO NOTHING RETURNING seq",
             places(events.len(), COLUMNS)
         );

@@ -9,7 +9,7 @@
 //! they can be used, and who is older than that is told so at its start.
 //!
 //! Inside, modules use one another in one direction, and the header of each names those that it uses: `db`, then
-//! `process`, then `jobs` and `outbox`, then the loops in `work`, `workers` and `stats`, and on top `queue`.
+//! `process`, then `jobs` and `outbox`, then `inspect`, the loops in `work`, `workers` and `stats`, and on top `queue`.
 //!
 //! ```no_run
 //! use mediaflow_core::Mediaflow;
@@ -33,11 +33,13 @@ mod clock;
 mod db;
 mod events;
 mod failpoint;
+mod inspect;
 mod jobs;
 mod metrics;
 mod outbox;
 mod process;
 mod queue;
+mod reader;
 mod settings;
 mod stats;
 mod supervise;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use mediaflow_core::executor::Executor;
 use mediaflow_core::{CancellationToken, Clock, Event, Result, Timestamp};
 use riverqueue::QueueConfig;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OnceCell, Semaphore};
 use tokio::time::Instant;
 
 use crate::broadcast::EventBroadcast;
@@ -31,6 +31,8 @@ pub(crate) struct Process {
     pub(crate) id: String,
     pub(crate) river: riverqueue::Client,
     pub(crate) events: EventBroadcast,
+    /// The name of the database among all that there are, once it was asked for.
+    pub(crate) store: OnceCell<String>,
     /// Wakes the dispatcher of deliveries.
     pub(crate) deliveries: Notify,
     active: Mutex<HashMap<i64, ActiveAttempt>>,
@@ -82,6 +84,7 @@ impl Process {
             id,
             river,
             events,
+            store: OnceCell::new(),
             deliveries: Notify::new(),
             active: Mutex::default(),
             unsure: Mutex::default(),

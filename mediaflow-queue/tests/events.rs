@@ -5,15 +5,18 @@ mod database;
 
 use database::{Database, builder, shut, work};
 use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use mediaflow_core::engine::EventStream;
 use mediaflow_core::report::JobState;
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{FakeBackend, soon};
-use mediaflow_core::{Event, JobId, Mediaflow};
+use mediaflow_core::{JobId, Mediaflow};
 use mediaflow_queue::Queue;
 
 on_both! {
     a_flood_elsewhere_is_read_to_its_end
+    a_reader_that_falls_behind_misses_nothing
+    a_batch_of_many_jobs_ends_no_stream
+    what_has_ended_is_counted_by_the_minute
     an_end_is_seen_without_its_event
     what_is_queued_elsewhere_begins_at_once
 }
@@ -25,8 +28,9 @@ async fn process(queue: Queue) -> Mediaflow {
     builder.submit_only().start().await.unwrap()
 }
 
-async fn hears_of(events: &mut BoxStream<'static, Event>, job: JobId) {
-    let heard = async { while events.next().await.expect("an event").job != Some(job) {} };
+async fn hears_of(events: &mut EventStream, job: JobId) {
+    let next = async |events: &mut EventStream| events.next().await.unwrap().unwrap();
+    let heard = async { while next(events).await.job != Some(job) {} };
     soon("event of a job", heard).await;
 }
 
@@ -50,6 +54,75 @@ async fn a_flood_elsewhere_is_read_to_its_end(database: Database) {
     hears_of(&mut events, last).await;
     shut(here).await;
     shut(elsewhere).await;
+}
+
+/// It reads nothing while more happens than is kept for it.
+async fn a_reader_that_falls_behind_misses_nothing(database: Database) {
+    let (here, elsewhere) = (process(database.queue()).await, process(database.queue()).await);
+    let mut events = here.events();
+    let job = elsewhere.submit(work("first")).await.unwrap().id();
+    hears_of(&mut events, job).await;
+    let mut live = here.events();
+    const FLOOD: usize = 9000;
+    database
+        .run(&format!(
+            "WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < {FLOOD})
+             INSERT INTO mediaflow_events (id, kind, job, batch, at, origin, body)
+             SELECT replace(id, '-7', '-8') || number, kind, job, batch, at, origin,
+               replace(body, id, substr(id, 1, 24) || (100000000000 + number))
+             FROM mediaflow_events, numbers"
+        ))
+        .await;
+    // A second one reads, so that all of it has been told.
+    let mut read = std::collections::HashSet::new();
+    while read.len() < FLOOD {
+        read.insert(soon("event", live.next()).await.unwrap().unwrap().id);
+    }
+    let mut heard = std::collections::HashSet::new();
+    while heard.len() < FLOOD {
+        heard.insert(soon("event", events.next()).await.unwrap().unwrap().id);
+    }
+    let last = elsewhere.submit(work("last")).await.unwrap().id();
+    hears_of(&mut events, last).await;
+    shut(here).await;
+    shut(elsewhere).await;
+}
+
+/// More of them than events are kept for a reader.
+async fn a_batch_of_many_jobs_ends_no_stream(database: Database) {
+    let here = process(database.queue()).await;
+    let mut events = here.events();
+    const JOBS: usize = 5000;
+    let batch = here.eager((0..JOBS).map(|_| work("many"))).await.unwrap();
+    let mut created = std::collections::HashSet::new();
+    while created.len() < JOBS {
+        created.extend(soon("event", events.next()).await.unwrap().unwrap().job);
+    }
+    let first = batch.jobs().next().unwrap();
+    let ended = first.ended();
+    first.cancel().await.unwrap();
+    assert_eq!(soon("end", ended).await.unwrap().state, JobState::Cancelled);
+    shut(here).await;
+}
+
+async fn what_has_ended_is_counted_by_the_minute(database: Database) {
+    let fake = FakeBackend::new();
+    let builder = builder(database.queue(), &fake).storage_with("out", MemoryStorage::new());
+    let media = builder.start().await.unwrap();
+    for number in 0..3 {
+        let job = media.submit(work(&format!("job-{number}"))).await.unwrap();
+        soon("success", job.done()).await.unwrap();
+    }
+    database.run("UPDATE mediaflow_jobs SET ended_at = ended_at - 600000").await;
+    database.run("DELETE FROM mediaflow_facts WHERE name = 'counted'").await;
+    // A worker counts up to an hour in one turn, and looks once a second here.
+    let counted = "SELECT CAST(coalesce(sum(jobs), 0) AS BIGINT) FROM mediaflow_ended WHERE state = 'succeeded'";
+    database.until(counted, 3).await;
+    // The rows themselves are not asked any more.
+    database.run("UPDATE mediaflow_jobs SET ended_at = ended_at - 86400000").await;
+    let counts = media.inspect().counts().await.unwrap();
+    assert_eq!((counts.minute.jobs(), counts.hour.jobs(), counts.day.jobs()), (0, 3, 3));
+    shut(media).await;
 }
 
 async fn an_end_is_seen_without_its_event(database: Database) {

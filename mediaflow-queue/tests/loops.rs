@@ -114,8 +114,8 @@ async fn what_follows_for_a_destination_is_told_here_too(database: Database) {
     let mut next = async || {
         loop {
             let event = soon("an event", events.next()).await.unwrap();
-            if let EventData::Delivery(failure) = event.data {
-                return failure.destination;
+            if let EventData::Delivery(failure) = &event.unwrap().data {
+                return failure.destination.clone();
             }
         }
     };

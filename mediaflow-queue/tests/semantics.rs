@@ -172,7 +172,7 @@ async fn a_submitter_sees_what_workers_do(database: Database) {
     let worker = process.start(database.queue()).await;
     let mut seen = Vec::new();
     while seen.last() != Some(&EventKind::JobCompleted) {
-        seen.push(soon("event", events.next()).await.unwrap().kind);
+        seen.push(soon("event", events.next()).await.unwrap().unwrap().kind);
     }
     assert!(
         seen.contains(&EventKind::JobCreated) && seen.contains(&EventKind::JobStarted),

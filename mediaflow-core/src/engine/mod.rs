@@ -1,11 +1,12 @@
 //! The contract of engines: who keeps jobs, decides when they run, and keeps events until they have been delivered.
 //!
-//! Uses: error, event, executor, id, notify, outbox, report, schedule, shutdown, spec, supervise, time, wait.
+//! Uses: error, event, executor, id, inspect, notify, outbox, report, schedule, shutdown, spec, supervise, time, wait.
 
 mod memory;
 mod record;
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -16,6 +17,7 @@ pub use record::{Next, Record};
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
+use crate::inspect::Inspect;
 use crate::report::{BatchReport, JobStatus};
 use crate::schedule::{Schedule, Scheduled};
 pub use crate::shutdown::Shutdown;
@@ -23,6 +25,17 @@ use crate::spec::JobSpec;
 pub use crate::supervise::supervise;
 use crate::wait::{Signal, Signalled};
 use crate::{Error, Result};
+
+/// Events as they happen. An error in it is no end: the stream goes on behind it.
+pub type EventStream = BoxStream<'static, Result<Arc<Event>>>;
+
+/// What a reader of events is told who has missed some that are not kept any more, for engines.
+#[must_use]
+pub fn gap(missed: u64) -> Error {
+    Error::transient("events.gap", "events were missed that are not kept any more")
+        .with("missed", missed)
+        .help("look at the states of jobs that matter, and read on; read faster")
+}
 
 /// Keeps jobs and runs them: in memory, in one file, on many machines.
 ///
@@ -107,9 +120,12 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The engine's store can not be reached.
     async fn resume(&self) -> Result<()>;
 
-    /// Events from now on, progress among them. The stream ends when its reader falls too far behind: look at the
-    /// status and subscribe again.
-    fn events(&self) -> BoxStream<'static, Event>;
+    /// Events from now on, progress among them. A reader that falls behind misses nothing that is still kept; if something
+    /// is not, it is told so, with `events.gap`, and goes on behind the gap.
+    fn events(&self) -> EventStream;
+
+    /// Lists, histories and numbers of what it keeps.
+    fn inspect(&self) -> &dyn Inspect;
 
     /// Works on jobs and deliveries until it is told to stop.
     ///

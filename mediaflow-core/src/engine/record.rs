@@ -4,6 +4,7 @@ use std::time::Duration;
 use crate::event::{Event, EventData, EventKind};
 use crate::executor::{Checkpoint, Finished, RetryPolicy, published, with_published};
 use crate::id::{BatchId, JobId};
+use crate::inspect::JobSummary;
 use crate::report::{JobState, JobStatus, OutputReport, OutputState, Report};
 use crate::spec::{JobSpec, Pipeline};
 use crate::{Error, Failure, Retry, Timestamp};
@@ -92,6 +93,21 @@ impl Record {
             outputs,
             report: self.report.clone().map(Box::new),
         }
+    }
+
+    /// One line of a list.
+    #[must_use]
+    pub fn summary(&self) -> JobSummary {
+        let (options, report) = (&self.spec.options, self.report.as_ref());
+        let mut summary = JobSummary::new(self.id, &self.spec.kind, self.queued_at);
+        (summary.batch, summary.state) = (self.batch, self.state);
+        (summary.progress, summary.attempts) = (self.progress, self.attempts);
+        (summary.owner, summary.tags) = (options.owner.clone(), options.tags.clone());
+        let failure = report.and_then(|report| report.failure.as_ref()).or(self.failure.as_ref());
+        summary.failure = failure.map(|failure| failure.code.clone());
+        (summary.started_at, summary.ended_at) =
+            (self.started_at, report.map(|report| report.finished_at));
+        summary
     }
 
     /// Notes progress, in whole percents: more is of use to nobody. Gives the event if it grew.

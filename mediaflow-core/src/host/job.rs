@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Mediaflow, stopped};
+use crate::engine::EventStream;
 use crate::event::EventData;
 use crate::id::{BatchId, JobId};
 use crate::report::{BatchReport, JobState, JobStatus, Report};
@@ -15,16 +16,20 @@ use crate::{Error, Event, EventKind, Result};
 /// its transaction took too long, or this one fell behind.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// How long whoever has fallen behind, and so has lost the stream of events, waits before it reads again.
+/// How often in the end, if the wait is long: many may wait.
+const RARELY: Duration = Duration::from_secs(60);
+
+/// How long whoever has missed events waits before it looks.
 const BEHIND: Duration = Duration::from_millis(100);
 
 /// Waits for an event, or until there are no more to be read.
-async fn heard(events: &mut BoxStream<'static, Event>, is_it: impl Fn(&Event) -> bool) {
+async fn heard(events: &mut EventStream, is_it: impl Fn(&Event) -> bool) {
     loop {
         match events.next().await {
-            Some(event) if is_it(&event) => return,
-            Some(_) => {}
-            None => return sleep(BEHIND).await,
+            Some(Ok(event)) if is_it(&event) => return,
+            Some(Ok(_)) => {}
+            // What was missed may be it.
+            Some(Err(_)) | None => return sleep(BEHIND).await,
         }
     }
 }
@@ -84,6 +89,7 @@ impl JobHandle {
     /// # Errors
     /// `engine.stopped` if the engine stopped before; `job.unknown`.
     pub async fn ended(&self) -> Result<JobStatus> {
+        let mut look = LOOK;
         loop {
             // Subscribe first, look second: an end between the two is in the stream.
             let mut events = self.media.0.engine.events();
@@ -94,7 +100,7 @@ impl JobHandle {
             let ended = |event: &Event| event.job == Some(self.id) && event.kind.is_terminal();
             tokio::select! {
                 () = heard(&mut events, ended) => {}
-                () = sleep(LOOK) => {}
+                () = sleep(look) => look = (look * 2).min(RARELY),
                 () = self.media.0.stopped.cancelled() => {
                     let status = self.status().await?;
                     return if status.state.is_terminal() { Ok(status) } else { Err(stopped().with("job", self.id)) };
@@ -112,6 +118,7 @@ impl JobHandle {
             events: self.media.0.engine.events(),
             last: None,
             look_at: Instant::now(),
+            look: LOOK,
         };
         stream::unfold(Some(watched), async |watched| watched?.next().await).boxed()
     }
@@ -120,11 +127,12 @@ impl JobHandle {
 /// A job whose progress somebody reads.
 struct Watched {
     handle: JobHandle,
-    events: BoxStream<'static, Event>,
+    events: EventStream,
     /// What was told last.
     last: Option<f32>,
     /// When the job itself is looked at, whatever the events tell.
     look_at: Instant,
+    look: Duration,
 }
 
 impl Watched {
@@ -136,16 +144,19 @@ impl Watched {
                 biased;
                 () = sleep_until(self.look_at) => false,
                 event = self.events.next() => match event {
-                    Some(event) if event.job != Some(self.handle.id) => continue,
-                    Some(event) if event.kind.is_terminal() => false,
-                    Some(event) => match event.data {
+                    Some(Ok(event)) if event.job != Some(self.handle.id) => continue,
+                    Some(Ok(event)) if event.kind.is_terminal() => false,
+                    Some(Ok(event)) => match event.data {
                         EventData::Progress(done) if self.last < Some(done) => {
                             self.last = Some(done);
                             return Some((done, Some(self)));
                         }
                         _ => continue,
                     },
-                    // This reader has fallen behind.
+                    Some(Err(_)) => {
+                        sleep(BEHIND).await;
+                        false
+                    }
                     None => {
                         sleep(BEHIND).await;
                         self.events = self.handle.media.0.engine.events();
@@ -154,7 +165,8 @@ impl Watched {
                 },
                 () = stopped.cancelled() => true,
             };
-            self.look_at = Instant::now() + LOOK;
+            self.look_at = Instant::now() + self.look;
+            self.look = (self.look * 2).min(RARELY);
             let status = self.handle.status().await.ok()?;
             let ended = status.state.is_terminal();
             // Before anything else, what is known already; in the end, nothing unless it has succeeded.
@@ -221,6 +233,7 @@ impl BatchHandle {
     /// # Errors
     /// `engine.stopped` if the engine stopped before; `batch.unknown`.
     pub async fn done(&self) -> Result<BatchReport> {
+        let mut look = LOOK;
         loop {
             // Subscribe first, look second: an end between the two is in the stream.
             let mut events = self.media.0.engine.events();
@@ -232,7 +245,7 @@ impl BatchHandle {
             };
             tokio::select! {
                 () = heard(&mut events, ended) => {}
-                () = sleep(LOOK) => {}
+                () = sleep(look) => look = (look * 2).min(RARELY),
                 () = self.media.0.stopped.cancelled() => {
                     let report = self.media.batch(self.id).await?;
                     return report.ok_or_else(|| stopped().with("batch", self.id));

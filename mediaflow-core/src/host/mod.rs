@@ -1,16 +1,17 @@
 //! What a host holds: the builder, the engine's handle, and the handles of its jobs.
 //!
-//! Uses: context, cpu, engine, error, event, executor, http, id, limits, media, notify, planner, registry, report,
+//! Uses: context, cpu, engine, error, event, executor, http, id, inspect, limits, media, notify, planner, registry, report,
 //! schedule, shutdown, spec, storage, time, wait.
 
 mod builder;
+mod follow;
 mod job;
 mod upload;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, StreamExt as _};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
@@ -18,10 +19,10 @@ pub use builder::Builder;
 pub use job::{BatchHandle, BatchTicket, JobHandle};
 pub use upload::{Upload, UploadBuilder, UploadSession, Uploaded};
 
-use crate::engine::{Engine, Shutdown, Submission};
-use crate::event::Event;
+use crate::engine::{Engine, EventStream, Shutdown, Submission};
 use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
+use crate::inspect::Inspect;
 use crate::media::MediaInfo;
 use crate::planner::JobPlan;
 use crate::schedule::{Cron, Schedule, Scheduled};
@@ -223,10 +224,30 @@ impl Mediaflow {
         self.0.engine.resume().await
     }
 
-    /// All events from now on. The stream ends when its reader falls too far behind.
+    /// All events from now on. The stream ends when the engine has stopped here, and never before. Whoever reads too slowly
+    /// and has missed some that are not kept any more is told so with the error `events.gap`, and reads on behind the gap;
+    /// other errors say that the store can not be read at this moment.
+    ///
+    /// Events of one process come in the order in which it has caused them. [`Mediaflow::follow`] gives them in the order of
+    /// the store, and from a known place on.
     #[must_use]
-    pub fn events(&self) -> BoxStream<'static, Event> {
-        self.0.engine.events()
+    pub fn events(&self) -> EventStream {
+        let reader = (self.0.engine.events(), self.0.stopped.clone());
+        stream::unfold(reader, async |(mut events, stopped)| {
+            let event = tokio::select! {
+                biased;
+                event = events.next() => event?,
+                () = stopped.cancelled() => return None,
+            };
+            Some((event, (events, stopped)))
+        })
+        .boxed()
+    }
+
+    /// Lists, histories and numbers: see [`inspect`](crate::inspect).
+    #[must_use]
+    pub fn inspect(&self) -> &dyn Inspect {
+        self.0.engine.inspect()
     }
 
     /// What a job would do, without doing it: reads the headers of its sources, and decodes and writes nothing.

@@ -26,7 +26,7 @@ pub(crate) use parts::{
     start_part, stop as stop_parts,
 };
 pub(crate) use requeue::queue_again;
-pub(crate) use row::ClaimedJob;
+pub(crate) use row::{ClaimedJob, unknown};
 pub(crate) use schedule::{run_due, schedule, schedules, unschedule};
 pub(crate) use start::{Start, start_assembly};
 pub(crate) use status::{batch, recalled, replayable, status};

@@ -61,7 +61,7 @@ impl ClaimedJob {
     }
 }
 
-pub(super) fn unknown(job: JobId) -> Error {
+pub(crate) fn unknown(job: JobId) -> Error {
     Error::input("job.unknown", "there is no such job")
         .with("job", job)
         .help("ended jobs are forgotten after `Queue::retention`")

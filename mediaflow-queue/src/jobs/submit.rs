@@ -128,6 +128,7 @@ async fn take<'s>(
     events: &mut Vec<Event>,
 ) -> Result<Vec<JobId>> {
     let (mut jobs, mut rows, mut keyed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut tagged = Vec::new();
     for (place, spec) in specs.enumerate() {
         if let Some(key) = &spec.options.idempotency_key {
             keyed.push((key, place, spec));
@@ -135,6 +136,7 @@ async fn take<'s>(
         }
         let (job, row) = enqueue(process, tx, spec, batch, now, events).await?;
         jobs.push((place, job));
+        tagged.push((job, spec));
         rows.extend(row);
     }
     for rows in rows.chunks(TOGETHER * COLUMNS) {
@@ -142,10 +144,33 @@ async fn take<'s>(
     }
     keyed.sort_by_key(|(key, place, _)| (*key, *place));
     for (key, place, spec) in keyed {
-        jobs.push((place, one(process, tx, spec, key, batch, now, events).await?));
+        let told = events.len();
+        let job = one(process, tx, spec, key, batch, now, events).await?;
+        jobs.push((place, job));
+        // One that was known keeps the tags that it has.
+        if events.len() > told {
+            tagged.push((job, spec));
+        }
     }
+    tag(tx, &tagged).await?;
     jobs.sort_unstable();
     Ok(jobs.into_iter().map(|(_, job)| job).collect())
+}
+
+/// Writes down the words by which jobs are found. Most have none.
+async fn tag(tx: &mut Tx<'_, '_>, jobs: &[(JobId, &JobSpec)]) -> Result<()> {
+    let words = |spec: &JobSpec| spec.options.tags.iter().cloned().collect::<BTreeSet<_>>();
+    let rows: Vec<_> = jobs
+        .iter()
+        .flat_map(|(job, spec)| words(spec).into_iter().map(|word| values![word, *job].clone()))
+        .flatten()
+        .collect();
+    for rows in rows.chunks(TOGETHER * 2) {
+        let insert =
+            format!("INSERT INTO mediaflow_tags (tag, job) VALUES {}", places(rows.len() / 2, 2));
+        tx.run(AssertSqlSafe(insert), rows).await?;
+    }
+    Ok(())
 }
 
 /// Takes a job that has a key.
@@ -184,14 +209,14 @@ async fn one(
 const RACES: usize = 5;
 
 /// Columns of a new row, and how many rows one statement writes.
-const COLUMNS: usize = 14;
+const COLUMNS: usize = 16;
 const TOGETHER: usize = 16;
 
 fn insert(rows: &[Value]) -> String {
     format!(
         "INSERT INTO mediaflow_jobs
          (id, river, class, state, spec, batch, batched, idempotency_key, key_until, queued_at, due, notify, needs,
-          key_digest) VALUES {}",
+          key_digest, kind, owner) VALUES {}",
         places(rows.len() / COLUMNS, COLUMNS)
     )
 }
@@ -228,7 +253,9 @@ async fn enqueue(
         due.unwrap_or(now),
         notify,
         spec.needs().to_string(),
-        key.map(|_| spec.digest())
+        key.map(|_| spec.digest()),
+        &spec.kind,
+        spec.options.owner.clone()
     ];
     Ok((id, row.clone()))
 }

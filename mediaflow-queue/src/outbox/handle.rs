@@ -39,7 +39,7 @@ pub(super) fn policy_of(process: &Process, channel: &str) -> DeliveryPolicy {
 }
 
 /// How a destination is written: the channel has no space in its name.
-pub(super) fn to_text(key: &DestinationKey) -> String {
+pub(crate) fn to_text(key: &DestinationKey) -> String {
     format!("{} {}", key.channel, key.name)
 }
 

@@ -23,4 +23,4 @@ pub use filter::DeliveryFilter;
 pub use view::{Breaker, Delivery, DeliveryAttempt, DeliveryOutcome, DeliveryState, Destination};
 
 pub(crate) use expire::release;
-pub(crate) use handle::Outbox;
+pub(crate) use handle::{Outbox, to_text};

@@ -1,15 +1,15 @@
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
-use mediaflow_core::engine::{Engine, Shutdown, Submission, Submitted};
+use mediaflow_core::engine::{Engine, EventStream, Shutdown, Submission, Submitted};
 use mediaflow_core::executor::Executor;
+use mediaflow_core::inspect::Inspect;
 use mediaflow_core::report::{BatchReport, JobStatus};
 use mediaflow_core::schedule::{Schedule, Scheduled};
 use mediaflow_core::spec::JobSpec;
 use mediaflow_core::wait::{Signal, Signalled};
-use mediaflow_core::{BatchId, Event, JobId, Result};
+use mediaflow_core::{BatchId, JobId, Result};
 
 use super::handle::Queue;
-use crate::{jobs, work};
+use crate::{jobs, reader, work};
 
 #[async_trait]
 impl Engine for Queue {
@@ -62,8 +62,13 @@ impl Engine for Queue {
         work::pause(self.process()?, false).await
     }
 
-    fn events(&self) -> BoxStream<'static, Event> {
-        self.broadcast().subscribe()
+    fn events(&self) -> EventStream {
+        let process = self.jobs().map(|jobs| std::sync::Arc::downgrade(&jobs.process));
+        reader::read(self.broadcast(), process.unwrap_or_default())
+    }
+
+    fn inspect(&self) -> &dyn Inspect {
+        self
     }
 
     async fn run(&self, _worker: Executor, shutdown: Shutdown) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Worker processes: signs of life, takeover of what a dead one left behind, and the cleaning up.
 //!
-//! Uses: db, failpoint, jobs, metrics, outbox, process, stats.
+//! Uses: db, failpoint, inspect, jobs, metrics, outbox, process, stats.
 
 mod heartbeat;
 mod lock;

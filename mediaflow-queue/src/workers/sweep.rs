@@ -12,7 +12,7 @@ use super::{staged, takeover};
 use crate::db::{Db, Row, values};
 use crate::failpoint::may_panic;
 use crate::process::Process;
-use crate::{jobs, metrics, stats};
+use crate::{inspect, jobs, metrics, stats};
 
 /// How often the gauges are refreshed.
 const GAUGES: Duration = Duration::from_secs(15);
@@ -94,6 +94,7 @@ impl Sweeper {
             if first {
                 self.lost.jobs(process).await?;
                 more = self.retention.turn(process).await?;
+                inspect::count_ended(process).await?;
                 if due(self.collected, COLLECT) {
                     staged::collect(process).await?;
                     self.collected = Some(Instant::now());

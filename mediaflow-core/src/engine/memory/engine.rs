@@ -2,17 +2,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::stream::{self, BoxStream, StreamExt as _};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 
 use super::inner::Inner;
 use super::outbox::Outbox;
+use super::ring::Ring;
 use super::run;
 use super::state::State;
-use crate::engine::{Engine, Shutdown, Submission, Submitted};
-use crate::event::Event;
+use crate::engine::{Engine, EventStream, Shutdown, Submission, Submitted};
 use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
+use crate::inspect::{Cursor, Inspect};
 use crate::report::{BatchReport, JobStatus};
 use crate::schedule::{Schedule, Scheduled};
 use crate::spec::JobSpec;
@@ -24,7 +24,7 @@ use crate::{Error, Result};
 ///
 /// At most [`MemoryEngine::QUEUE`] jobs wait; the newest [`MemoryEngine::HISTORY`] ended ones can be asked for.
 #[derive(Clone)]
-pub struct MemoryEngine(Arc<Inner>);
+pub struct MemoryEngine(pub(super) Arc<Inner>);
 
 impl MemoryEngine {
     /// How many jobs may wait.
@@ -33,8 +33,6 @@ impl MemoryEngine {
     pub const HISTORY: usize = State::HISTORY;
     /// How many notifications may wait for each job that may wait, before no further job is taken.
     const ROWS_PER_JOB: usize = 10;
-    /// How many events a reader may fall behind.
-    const BEHIND: usize = 4096;
 
     /// Empty, with the machine's clock.
     #[must_use]
@@ -51,12 +49,13 @@ impl MemoryEngine {
     /// Empty, with this clock and room for `queue` waiting jobs.
     #[must_use]
     pub fn with(clock: Arc<dyn Clock>, queue: usize) -> Self {
-        let (state, events) = (Arc::default(), broadcast::channel(Self::BEHIND).0);
+        let (state, ring) = (Arc::default(), Arc::new(Ring::new()));
         Self(Arc::new(Inner {
-            outbox: Arc::new(Outbox::new(events.clone(), Arc::clone(&state))),
+            outbox: Arc::new(Outbox::new(Arc::clone(&ring), Arc::clone(&state))),
             state,
             work: Notify::new(),
-            events,
+            ring,
+            store: Cursor::new_store(),
             clock,
             queue,
         }))
@@ -160,13 +159,12 @@ impl Engine for MemoryEngine {
         Ok(())
     }
 
-    fn events(&self) -> BoxStream<'static, Event> {
-        let events = self.0.events.subscribe();
-        // A reader that fell behind gets an error here, which ends the stream.
-        stream::unfold(events, async |mut events| {
-            events.recv().await.ok().map(|event| (event, events))
-        })
-        .boxed()
+    fn events(&self) -> EventStream {
+        self.0.ring.subscribe()
+    }
+
+    fn inspect(&self) -> &dyn Inspect {
+        self
     }
 
     async fn run(&self, executor: Executor, shutdown: Shutdown) -> Result<()> {

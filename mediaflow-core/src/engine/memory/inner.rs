@@ -1,10 +1,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 
 use super::outbox::Outbox;
+use super::ring::Ring;
 use super::state::State;
-use crate::event::Event;
 use crate::time::Clock;
 
 /// What an engine in memory consists of.
@@ -13,7 +13,9 @@ pub(super) struct Inner {
     /// Wakes the loop that takes jobs.
     pub(super) work: Notify,
     pub(super) outbox: Arc<Outbox>,
-    pub(super) events: broadcast::Sender<Event>,
+    pub(super) ring: Arc<Ring>,
+    /// The name of this store among all that there are.
+    pub(super) store: String,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) queue: usize,
 }

@@ -32,10 +32,10 @@ pub(super) struct Tables {
 }
 
 pub(super) struct Row {
-    message: Message,
+    pub(super) message: Message,
     recipient: String,
     pub(super) destination: DestinationKey,
-    attempts: u32,
+    pub(super) attempts: u32,
     pub(super) failures: u32,
     pub(super) due: Timestamp,
     pub(super) expires_at: Timestamp,

@@ -1,11 +1,14 @@
 //! The engine of tests, scripts and hosts that keep a queue of their own: everything is lost with the process.
 //!
-//! Uses: engine, error, event, executor, id, notify, outbox, report, schedule, shutdown, spec, supervise, time, wait.
+//! Uses: engine, error, event, executor, id, inspect, notify, outbox, report, schedule, shutdown, spec, supervise, time,
+//! wait.
 
 mod engine;
 mod inner;
+mod inspect;
 mod messages;
 mod outbox;
+mod ring;
 mod run;
 mod schedules;
 mod state;

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 
 use super::messages::{Policies, Tables};
+use super::ring::Ring;
 use super::state::State;
 use crate::event::Event;
 use crate::executor::{DeliveryPolicy, Executor};
@@ -22,13 +23,13 @@ pub(super) struct Outbox {
     tables: Mutex<Tables>,
     changed: Notify,
     executor: OnceLock<Executor>,
-    readers: broadcast::Sender<Event>,
+    readers: Arc<Ring>,
     /// The jobs: what is told of a batch may want their reports.
     state: Arc<Mutex<State>>,
 }
 
 impl Outbox {
-    pub(super) fn new(readers: broadcast::Sender<Event>, state: Arc<Mutex<State>>) -> Self {
+    pub(super) fn new(readers: Arc<Ring>, state: Arc<Mutex<State>>) -> Self {
         Self {
             order: Mutex::default(),
             tables: Mutex::default(),
@@ -64,13 +65,10 @@ impl Outbox {
             }
             self.changed.notify_one();
         }
-        for event in events {
-            // Nobody listening is no error.
-            let _ = self.readers.send(event);
-        }
+        events.into_iter().for_each(|event| self.readers.push(event));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Tables> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Tables> {
         // The tables are consistent between statements, so a panic elsewhere does not spoil them.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -85,6 +85,25 @@ impl State {
         std::mem::take(&mut self.events)
     }
 
+    /// All jobs, in no order.
+    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.jobs.values().map(|entry| &entry.record)
+    }
+
+    pub(super) fn record(&self, job: JobId) -> Result<&Record> {
+        self.jobs.get(&job).map(|entry| &entry.record).ok_or_else(|| unknown(job))
+    }
+
+    /// The jobs of a batch; none of an unknown one.
+    pub(super) fn jobs_of(&self, batch: BatchId) -> &[JobId] {
+        self.batches.get(&batch).map_or(&[], |batch| &batch.jobs)
+    }
+
+    /// What of a job waits.
+    pub(super) fn known_waits(&self, job: JobId) -> Vec<KnownWait> {
+        self.waits.of(job)
+    }
+
     pub(super) fn submit(&mut self, submission: Submission, now: Timestamp) -> Result<Submitted> {
         self.check_keys(&submission.jobs)?;
         let batch = submission.batch.then(BatchId::new);
@@ -156,7 +175,7 @@ impl State {
     }
 
     pub(super) fn status(&self, job: JobId) -> Result<JobStatus> {
-        self.jobs.get(&job).map(|entry| entry.record.status()).ok_or_else(|| unknown(job))
+        self.record(job).map(Record::status)
     }
 
     pub(super) fn batch(&self, batch: BatchId) -> Result<Option<BatchReport>> {

@@ -118,6 +118,7 @@ pub(super) async fn progress_only_grows(host: Host) {
     let mut last = 0.0;
     loop {
         let event = soon("event", events.next()).await.expect("a stream that goes on");
+        let event = event.expect("an event");
         match (event.kind, &event.data) {
             (EventKind::JobProgress, EventData::Progress(done)) => {
                 assert!(*done > last && *done < 1.0, "progress went from {last} to {done}");

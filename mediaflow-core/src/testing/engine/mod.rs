@@ -1,5 +1,6 @@
 mod attempts;
 mod host;
+mod inspect;
 mod schedules;
 mod submission;
 mod waiting;
@@ -48,5 +49,11 @@ pub async fn exercise_engine<E: Engine>(make: impl AsyncFn() -> E) {
     waiting::a_failure_here_begins_nothing_twice_there(Host::new(make().await).await).await;
     waiting::progress_grows_while_a_job_waits(Host::new(make().await).await).await;
     schedules::a_schedule_runs_by_the_clock(Host::new(make().await).await).await;
+    inspect::jobs_are_listed_by_what_is_known_of_them(Host::new(make().await).await).await;
+    inspect::a_cursor_stays_valid_while_jobs_come(Host::new(make().await).await).await;
+    inspect::what_is_asked_wrongly_is_refused(Host::new(make().await).await).await;
+    inspect::events_are_followed_without_gap_or_double(Host::new(make().await).await).await;
+    inspect::one_job_is_looked_into(Host::new(make().await).await).await;
+    inspect::messages_are_listed(Host::new(make().await).await).await;
     submission::unknown_names_are_errors(Host::new(make().await).await).await;
 }

@@ -32,8 +32,8 @@ pub(super) async fn a_batch_is_told_in_numbers<E: Engine>(host: Host<E>) {
     assert_eq!(failures, [(jobs[1], "fake.wrong")]);
     let shown = serde_json::to_string(&told.event).expect("JSON");
     assert!(!shown.contains("secret"), "an address in what is sent: {shown}");
-    while let Some(event) = soon("event", events.next()).await {
-        let shown = serde_json::to_string(&event).expect("JSON");
+    while let Some(Ok(event)) = soon("event", events.next()).await {
+        let shown = serde_json::to_string(&*event).expect("JSON");
         assert!(!shown.contains("secret"), "an address in {shown}");
         if event.kind == EventKind::BatchCompleted {
             break;

@@ -61,6 +61,36 @@ CREATE TABLE mediaflow_told (
 -- When what is remembered of a destination was written last.
 ALTER TABLE mediaflow_destinations ADD COLUMN touched_at BIGINT NOT NULL DEFAULT 0;
 
+-- What jobs are looked for by. Jobs that an older version has taken have none of it: they are found by their state, batch and
+-- time, and leave with the retention.
+ALTER TABLE mediaflow_jobs ADD COLUMN kind TEXT;
+ALTER TABLE mediaflow_jobs ADD COLUMN owner TEXT;
+CREATE TABLE mediaflow_tags (
+    tag TEXT NOT NULL,
+    job TEXT NOT NULL REFERENCES mediaflow_jobs (id) ON DELETE CASCADE,
+    PRIMARY KEY (tag, job)
+);
+CREATE INDEX mediaflow_tags_job ON mediaflow_tags (job);
+
+-- The same of events.
+ALTER TABLE mediaflow_events ADD COLUMN owner TEXT;
+
+-- What is to be known of the tables as a whole: the name of this store ('store'), and up to which moment ended jobs are
+-- counted in the table below ('counted').
+CREATE TABLE mediaflow_facts (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+-- How many jobs ended in which minute, counted once that was over.
+CREATE TABLE mediaflow_ended (
+    minute BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    code TEXT NOT NULL,
+    jobs BIGINT NOT NULL,
+    PRIMARY KEY (minute, state, code)
+);
+
 -- online
 
 -- The first events of messages that have several: the others stand in mediaflow_message_events.
@@ -69,3 +99,16 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_first ON mediaflow_me
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_dead ON mediaflow_messages (destination) WHERE state = 'dead';
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_batches_ended ON mediaflow_batches (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_gone_at ON mediaflow_gone (at);
+
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_state ON mediaflow_jobs (state, id);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_kind ON mediaflow_jobs (kind, id);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_owner ON mediaflow_jobs (owner, id) WHERE owner IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_batch_jobs_listed ON mediaflow_batch_jobs (batch, job);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_events_of_job ON mediaflow_events (job, seq);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_events_of_batch ON mediaflow_events (batch, seq) WHERE batch IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_events_owner ON mediaflow_events (owner, seq) WHERE owner IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_left ON mediaflow_messages (state, id) WHERE state <> 'delivered';
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_to ON mediaflow_messages (destination, id);
+
+-- The index of jobs and numbers serves what this one did.
+DROP INDEX CONCURRENTLY IF EXISTS mediaflow_events_job;

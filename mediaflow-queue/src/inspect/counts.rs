@@ -1,0 +1,93 @@
+use mediaflow_core::Result;
+use mediaflow_core::inspect::Counts;
+
+use crate::db::values;
+use crate::process::Process;
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// How long after its end a minute is counted: an end may take so long from its moment to its commit.
+const LATE: i64 = 30_000;
+
+/// How many minutes are counted in one turn, after a time in which nobody has counted.
+const AT_ONCE: i64 = 60;
+
+const LIVE: &str = "SELECT CASE WHEN state <> 'parked' THEN state WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END AS state,
+      count(*) AS jobs
+    FROM mediaflow_jobs WHERE ended_at IS NULL GROUP BY 1";
+
+/// Those that ended between two moments, from the index of ends alone.
+const ENDED: &str = "SELECT state, failure_code AS code, count(*) AS jobs FROM mediaflow_jobs
+    WHERE ended_at >= $1 AND ended_at < $2 GROUP BY state, failure_code";
+
+/// The same of minutes that were counted.
+const COUNTED: &str = "SELECT state, code, CAST(sum(jobs) AS BIGINT) AS jobs FROM mediaflow_ended
+    WHERE minute >= $1 AND minute < $2 GROUP BY state, code";
+
+const UPTO: &str = "SELECT value FROM mediaflow_facts WHERE name = 'counted'";
+
+const COUNT: &str = "INSERT INTO mediaflow_ended (minute, state, code, jobs)
+    SELECT ended_at / 60000, state, coalesce(failure_code, ''), count(*) FROM mediaflow_jobs
+    WHERE ended_at >= $1 AND ended_at < $2 GROUP BY ended_at / 60000, state, coalesce(failure_code, '')
+    ON CONFLICT (minute, state, code) DO UPDATE SET jobs = excluded.jobs";
+
+const NOTE: &str = "INSERT INTO mediaflow_facts (name, value) VALUES ('counted', $1)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+/// How many jobs there are, and how many have ended lately: whole minutes from what was counted, the rest from the index.
+pub(crate) async fn counts(process: &Process) -> Result<Counts> {
+    let (now, mut counts) = (now(process), Counts::default());
+    for row in process.db.rows(LIVE, &[]).await? {
+        counts.live.insert(row.text("state")?, row.int("jobs")?.unsigned_abs());
+    }
+    let upto = upto(process).await?.unwrap_or(0);
+    for (ended, span) in
+        [(&mut counts.minute, MINUTE), (&mut counts.hour, HOUR), (&mut counts.day, DAY)]
+    {
+        let since = now - span;
+        // The last minute is asked of the index; of a longer time the minute in which it begins is taken as a whole.
+        let counted = if span > MINUTE { upto.clamp(since, now) } else { since };
+        if counted > since {
+            let minutes = values![since / MINUTE, counted / MINUTE];
+            for row in process.db.rows(COUNTED, minutes).await? {
+                let code = row.text("code")?;
+                let code = Some(&*code).filter(|code| !code.is_empty());
+                ended.add(&row.text("state")?, code, row.int("jobs")?.unsigned_abs());
+            }
+        }
+        for row in process.db.rows(ENDED, values![counted, now + LATE]).await? {
+            let code = row.opt_text("code")?;
+            ended.add(&row.text("state")?, code.as_deref(), row.int("jobs")?.unsigned_abs());
+        }
+    }
+    Ok(counts)
+}
+
+/// Counts the minutes that are over. One worker does it, now and then.
+pub(crate) async fn count_ended(process: &Process) -> Result<()> {
+    let now = now(process);
+    let over = (now - LATE) / MINUTE * MINUTE;
+    let first = (now - DAY) / MINUTE * MINUTE;
+    let from = upto(process).await?.unwrap_or(first).max(first);
+    let until = over.min(from + AT_ONCE * MINUTE);
+    if until <= from {
+        return Ok(());
+    }
+    let mut transaction = process.db.begin().await?;
+    let mut tx = transaction.tx();
+    tx.run(COUNT, values![from, until]).await?;
+    tx.run("DELETE FROM mediaflow_ended WHERE minute < $1", values![first / MINUTE]).await?;
+    tx.run(NOTE, values![until.to_string()]).await?;
+    transaction.commit().await
+}
+
+async fn upto(process: &Process) -> Result<Option<i64>> {
+    let row = process.db.row(UPTO, &[]).await?;
+    Ok(row.map(|row| row.text("value")).transpose()?.and_then(|upto| upto.parse().ok()))
+}
+
+fn now(process: &Process) -> i64 {
+    i64::try_from(process.now().millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,115 @@
+use crate::db::Value;
+
+/// How many rows a page examines at most, if it asks for more than one thing.
+pub(super) const BUDGET: i64 = 2000;
+
+/// A statement that walks along an index, and takes those rows of which the rest is true.
+pub(super) struct Walk {
+    values: Vec<Value>,
+    ways: Vec<Way>,
+    rest: Vec<String>,
+    /// Bounds of a key, written `{key}`.
+    range: String,
+    order: &'static str,
+}
+
+/// Where the keys come from, in order: an index.
+struct Way {
+    from: &'static str,
+    key: &'static str,
+    when: String,
+}
+
+/// A statement with its values.
+pub(super) type Statement = (String, Vec<Value>);
+
+impl Walk {
+    /// The newest first, or the oldest.
+    pub(super) fn new(newest_first: bool) -> Self {
+        let order = if newest_first { "DESC" } else { "ASC" };
+        let (values, ways, rest) = Default::default();
+        Self { values, ways, rest, range: "1 = 1".to_owned(), order }
+    }
+
+    /// A placeholder.
+    pub(super) fn bind(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    pub(super) fn range(&mut self, range: &str) {
+        self.range.push_str(&format!(" AND {range}"));
+    }
+
+    pub(super) fn way(&mut self, from: &'static str, key: &'static str, when: String) {
+        self.ways.push(Way { from, key, when });
+    }
+
+    pub(super) fn rest(&mut self, when: String) {
+        self.rest.push(when);
+    }
+
+    pub(super) fn has_way(&self) -> bool {
+        !self.ways.is_empty()
+    }
+
+    /// How many keys each way gives for a page of so many rows.
+    fn budget(&self, size: usize) -> i64 {
+        if self.rest.is_empty() { size as i64 + 1 } else { BUDGET }
+    }
+
+    fn keys(&self, way: usize, limit: &str) -> String {
+        let Way { from, key, when } = &self.ways[way];
+        let (range, order) = (self.range.replace("{key}", key), self.order);
+        // A job can be twice in a batch.
+        let distinct = if from.contains("batch") { "DISTINCT " } else { "" };
+        format!(
+            "SELECT {distinct}{key} AS key FROM {from} WHERE {when} AND {range} ORDER BY {key} {order} LIMIT {limit}"
+        )
+    }
+
+    fn union(&self, limit: &str) -> String {
+        let one = |way| format!("SELECT key FROM ({}) AS way{way}", self.keys(way, limit));
+        (0..self.ways.len()).map(one).collect::<Vec<_>>().join(" UNION ALL ")
+    }
+
+    /// A row more than the page holds, if there are so many.
+    pub(super) fn page(&self, columns: &str, join: &str, size: usize) -> Statement {
+        let mut values = self.values.clone();
+        values.extend([Value::from(self.budget(size)), Value::from(size as i64 + 1)]);
+        let (budget, limit) = (format!("${}", values.len() - 1), values.len());
+        let rest = if self.rest.is_empty() { "1 = 1" } else { &self.rest.join(" AND ") };
+        let sql = format!(
+            "SELECT {columns} FROM ({}) AS k JOIN {join} = k.key WHERE {rest} ORDER BY k.key {} LIMIT ${limit}",
+            self.union(&budget),
+            self.order
+        );
+        (sql, values)
+    }
+
+    /// The last key that such a page examines; no row if it examines all there are. Nothing if it examines no other rows
+    /// than it gives.
+    pub(super) fn boundary(&self, size: usize) -> Option<Statement> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let mut values = self.values.clone();
+        values.push(Value::from(self.budget(size) - 1));
+        let (last, limit) = (values.len(), "1 OFFSET $");
+        let (first, order) = (self.union(&format!("{limit}{last}")), self.order);
+        // Of several ways the one that got less far.
+        Some((format!("SELECT key FROM ({first}) AS k ORDER BY key {order} LIMIT 1"), values))
+    }
+
+    /// The statements of single ways, for a look at their plans.
+    #[cfg(all(test, feature = "testing", feature = "sqlite", feature = "postgres"))]
+    pub(super) fn each(&self) -> Vec<Statement> {
+        let alone = |way| {
+            let sql = self.keys(way, "10");
+            // PostgreSQL takes no values behind the last that is used.
+            let used = (1..=self.values.len()).rfind(|at| sql.contains(&format!("${at}")));
+            (sql, self.values.iter().take(used.unwrap_or(0)).cloned().collect())
+        };
+        (0..self.ways.len()).map(alone).collect()
+    }
+}
