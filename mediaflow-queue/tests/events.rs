@@ -115,7 +115,7 @@ async fn what_has_ended_is_counted_by_the_minute(database: Database) {
     }
     database.run("UPDATE mediaflow_jobs SET ended_at = ended_at - 600000").await;
     database.run("DELETE FROM mediaflow_facts WHERE name = 'counted'").await;
-    // A worker counts up to an hour in one turn, and looks once a second here.
+    // A worker counts some minutes in one turn, and looks once a second here.
     let counted = "SELECT CAST(coalesce(sum(jobs), 0) AS BIGINT) FROM mediaflow_ended WHERE state = 'succeeded'";
     database.until(counted, 3).await;
     // The rows themselves are not asked any more.

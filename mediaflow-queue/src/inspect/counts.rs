@@ -11,8 +11,8 @@ const DAY: i64 = 24 * HOUR;
 /// How long after its end a minute is counted: an end may take so long from its moment to its commit.
 const LATE: i64 = 30_000;
 
-/// How many minutes are counted in one turn, after a time in which nobody has counted.
-const AT_ONCE: i64 = 60;
+/// How many minutes are counted in one turn, after a time in which nobody has counted: others want to write as well.
+const AT_ONCE: i64 = 5;
 
 const LIVE: &str = "SELECT CASE WHEN state <> 'parked' THEN state WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END AS state,
       count(*) AS jobs
@@ -27,6 +27,9 @@ const COUNTED: &str = "SELECT state, code, CAST(sum(jobs) AS BIGINT) AS jobs FRO
     WHERE minute >= $1 AND minute < $2 GROUP BY state, code";
 
 const UPTO: &str = "SELECT value FROM mediaflow_facts WHERE name = 'counted'";
+
+/// The first end that was not counted.
+const NEXT: &str = "SELECT min(ended_at) AS at FROM mediaflow_jobs WHERE ended_at >= $1";
 
 const COUNT: &str = "INSERT INTO mediaflow_ended (minute, state, code, jobs)
     SELECT ended_at / 60000, state, coalesce(failure_code, ''), count(*) FROM mediaflow_jobs
@@ -70,11 +73,14 @@ pub(crate) async fn count_ended(process: &Process) -> Result<()> {
     let now = now(process);
     let over = (now - LATE) / MINUTE * MINUTE;
     let first = (now - DAY) / MINUTE * MINUTE;
-    let from = upto(process).await?.unwrap_or(first).max(first);
-    let until = over.min(from + AT_ONCE * MINUTE);
-    if until <= from {
+    let upto = upto(process).await?.unwrap_or(0).max(first);
+    if over <= upto {
         return Ok(());
     }
+    let next = process.db.row(NEXT, values![upto]).await?;
+    let next = next.map(|row| row.opt_int("at")).transpose()?.flatten();
+    let from = next.map_or(over, |next| next / MINUTE * MINUTE).min(over);
+    let until = over.min(from + AT_ONCE * MINUTE);
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     tx.run(COUNT, values![from, until]).await?;

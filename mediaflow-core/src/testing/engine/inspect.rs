@@ -24,7 +24,7 @@ async fn all(host: &Host, filter: &JobFilter) -> Vec<JobSummary> {
         match page.next {
             // As a client sends it back.
             Some(next) => {
-                paging = paging.after(next.to_string().parse::<Cursor>().expect("a cursor"))
+                paging = paging.after(next.to_string().parse::<Cursor>().expect("a cursor"));
             }
             None => return found,
         }
