@@ -61,7 +61,8 @@ wire_enum! {
         JobStarted = "job.started",
         /// What is left of a job waits for work that goes on elsewhere. It is told once for each job.
         JobWaiting = "job.waiting",
-        /// The work went on.
+        /// The work went on. The last value is kept with the job; as an event it is told to readers, and kept only by a process
+        /// that has a notifier which wants it. Readers in other processes hear of it within a second.
         JobProgress = "job.progress",
         /// A step, or a group of steps that ran as one, is done.
         StepCompleted = "step.completed",

@@ -2,7 +2,9 @@
 //!
 //! Uses: db, failpoint, process.
 
-use mediaflow_core::{Event, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mediaflow_core::{Event, EventKind, Result};
 use sqlx::AssertSqlSafe;
 
 use crate::db::{Transaction, Tx, Value, places, to_json, values};
@@ -17,7 +19,8 @@ const COLUMNS: usize = 8;
 /// Stores events, unrouted, and nothing else: whom they concern is found out later. An event that is there already, because
 /// the answer to its commit was lost, is written once.
 pub(crate) async fn record(process: &Process, tx: &mut Tx<'_, '_>, events: &[Event]) -> Result<()> {
-    for events in events.chunks(TOGETHER) {
+    let kept: Vec<_> = events.iter().filter(|event| is_kept(process, event)).collect();
+    for events in kept.chunks(TOGETHER) {
         let mut rows = Vec::with_capacity(events.len() * COLUMNS);
         for event in events {
             rows.extend_from_slice(values![
@@ -93,4 +96,14 @@ pub(crate) async fn settle(process: &Process) -> Result<()> {
         process.committed(stored);
     }
     Ok(())
+}
+
+/// Progress is no stored event: its last value is in the job's row. Unless a notifier of this process wants to tell of it.
+fn is_kept(process: &Process, event: &Event) -> bool {
+    if event.kind != EventKind::JobProgress {
+        return true;
+    }
+    // A defect of the host's is for the router to meet, which is begun again.
+    let wanted = AssertUnwindSafe(|| !process.executor.configured(event).is_empty());
+    catch_unwind(wanted).unwrap_or(true)
 }

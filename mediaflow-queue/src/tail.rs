@@ -2,21 +2,30 @@
 //!
 //! Uses: broadcast, db, failpoint, process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Weak;
 use std::time::Duration;
 
-use mediaflow_core::{CancellationToken, Result, Timestamp};
+use mediaflow_core::event::EventData;
+use mediaflow_core::spec::JobSpec;
+use mediaflow_core::{CancellationToken, Event, EventKind, Result, Timestamp};
+use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
 use crate::broadcast::EventBroadcast;
-use crate::db::values;
+use crate::db::{Value, places, values};
 use crate::failpoint::may_panic;
 use crate::process::Process;
 
 /// How often the tables are looked at for events of other processes.
 const EVERY: Duration = Duration::from_millis(100);
+
+/// How often is looked how far jobs of other processes are: that is no event in the tables.
+const PROGRESS: Duration = Duration::from_millis(500);
+
+/// How many of them are looked at.
+const RUNNING: usize = 1000;
 
 /// How long an event may take from being numbered to being committed. Numbers are given when a row is written, so a
 /// lower one can appear after a higher one.
@@ -53,6 +62,9 @@ struct Tail {
     high: Option<i64>,
     /// Numbers below it that were not there, and since when: their transactions may be under way.
     gaps: BTreeMap<i64, Instant>,
+    /// How far the jobs of other processes were, and when that was looked at.
+    progress: HashMap<String, f32>,
+    looked: Option<Instant>,
 }
 
 impl Tail {
@@ -62,6 +74,10 @@ impl Tail {
             return Ok(());
         };
         self.late(process).await?;
+        if self.looked.is_none_or(|looked| looked.elapsed() >= PROGRESS) {
+            self.progress(process).await?;
+            self.looked = Some(Instant::now());
+        }
         // The bodies of this process's own events are not read: its readers have them.
         let news = "SELECT seq, CASE WHEN origin <> $2 THEN body END AS body FROM mediaflow_events
                     WHERE seq > $1 ORDER BY seq LIMIT $3";
@@ -98,6 +114,41 @@ impl Tail {
                     .send(body.map(|row| row.json("body")).transpose()?.into_iter().collect());
             }
         }
+        Ok(())
+    }
+
+    /// Tells how far jobs are that run elsewhere, if that has changed. A job that was split may be at work here as well: its
+    /// progress may come twice.
+    async fn progress(&mut self, process: &Process) -> Result<()> {
+        let running = "SELECT id, progress FROM mediaflow_jobs
+                       WHERE state = 'running' AND ended_at IS NULL AND progress > 0 AND (worker IS NULL OR worker <> $1)
+                       LIMIT $2";
+        let mut known = HashMap::new();
+        let mut grown = Vec::new();
+        for row in process.db.rows(running, values![&process.id, RUNNING as i64]).await? {
+            let (job, done) = (row.text("id")?, row.share("progress")?);
+            if self.progress.get(&job).is_none_or(|told| *told < done) {
+                grown.push(Value::from(&job));
+            }
+            known.insert(job, done);
+        }
+        for jobs in grown.chunks(100) {
+            let find = format!(
+                "SELECT id, batch, spec, progress FROM mediaflow_jobs WHERE id IN {}",
+                places(1, jobs.len())
+            );
+            let mut events = Vec::with_capacity(jobs.len());
+            for row in process.db.rows(AssertSqlSafe(find), jobs).await? {
+                // A newer version may have written what can not be read here.
+                let Ok(spec) = row.json::<JobSpec>("spec") else { continue };
+                let batch = row.opt_text("batch")?.map(|batch| batch.parse()).transpose()?;
+                let done = EventData::Progress(row.share("progress")?);
+                let event = Event::new(EventKind::JobProgress, process.now(), done);
+                events.push(event.about(row.parsed("id")?, batch, &spec.options));
+            }
+            process.events.send(events);
+        }
+        self.progress = known;
         Ok(())
     }
 

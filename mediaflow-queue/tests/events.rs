@@ -6,16 +6,19 @@ mod database;
 use database::{Database, builder, shut, work};
 use futures_util::StreamExt as _;
 use mediaflow_core::engine::EventStream;
+use mediaflow_core::event::EventData;
 use mediaflow_core::report::JobState;
+use mediaflow_core::spec::Pipeline;
 use mediaflow_core::storage::MemoryStorage;
-use mediaflow_core::testing::{FakeBackend, soon};
-use mediaflow_core::{JobId, Mediaflow};
+use mediaflow_core::testing::{Behaviour, FakeBackend, FakeWork, dot, soon};
+use mediaflow_core::{EventKind, JobId, Mediaflow};
 use mediaflow_queue::Queue;
 
 on_both! {
     a_flood_elsewhere_is_read_to_its_end
     a_reader_that_falls_behind_misses_nothing
     a_batch_of_many_jobs_ends_no_stream
+    progress_elsewhere_is_heard_and_not_kept
     what_has_ended_is_counted_by_the_minute
     an_end_is_seen_without_its_event
     what_is_queued_elsewhere_begins_at_once
@@ -103,6 +106,34 @@ async fn a_batch_of_many_jobs_ends_no_stream(database: Database) {
     first.cancel().await.unwrap();
     assert_eq!(soon("end", ended).await.unwrap().state, JobState::Cancelled);
     shut(here).await;
+}
+
+async fn progress_elsewhere_is_heard_and_not_kept(database: Database) {
+    let (here, fake) = (process(database.queue()).await, FakeBackend::new());
+    fake.script("fast", [Behaviour::Progress(vec![0.5])]);
+    fake.script("slow", [Behaviour::Block]);
+    let builder = builder(database.queue(), &fake).storage_with("out", MemoryStorage::new());
+    let elsewhere = builder.start().await.unwrap();
+    let mut events = here.events();
+    let two = Pipeline::from(dot())
+        .output("out/a.gif", |dot| dot.then(FakeWork::new("fast")).then(FakeWork::new("slow")));
+    let job = here.submit(two.build().unwrap()).await.unwrap();
+    let told = async {
+        loop {
+            let event = events.next().await.unwrap().unwrap();
+            if event.kind == EventKind::JobProgress && event.job == Some(job.id()) {
+                return event;
+            }
+        }
+    };
+    let EventData::Progress(done) = soon("progress", told).await.data else { panic!("no number") };
+    assert!(done > 0.0 && done < 1.0, "{done}");
+    fake.release();
+    soon("success", job.done()).await.unwrap();
+    let kept = "SELECT count(*) FROM mediaflow_events WHERE kind = 'job.progress'";
+    assert_eq!(database.int(kept).await, 0);
+    shut(here).await;
+    shut(elsewhere).await;
 }
 
 async fn what_has_ended_is_counted_by_the_minute(database: Database) {

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::Mediaflow;
 use crate::engine::EventStream;
+use crate::event::{Event, EventKind};
 use crate::inspect::{Cursor, EventFilter, Paging, PlacedEvent};
 use crate::{Error, Result};
 
@@ -72,7 +73,7 @@ impl Follower {
             let stopped = self.media.0.stopped.is_cancelled();
             // What was told up to now is in the pages, or is looked for again.
             while let Some(Some(event)) = self.live.next().now_or_never() {
-                heard |= event.is_ok_and(|event| self.filter.takes(&event));
+                heard |= event.is_ok_and(|event| is_meant(&self.filter, &event));
             }
             let paging = Paging::first(TOGETHER).after(self.after.clone());
             let page = self.media.inspect().events(&self.filter, &paging).await?;
@@ -93,11 +94,16 @@ impl Follower {
     }
 }
 
+/// Whether an event is to be read. How far a job is, is kept with the job.
+fn is_meant(filter: &EventFilter, event: &Event) -> bool {
+    event.kind != EventKind::JobProgress && filter.takes(event)
+}
+
 /// Waits until something is told that is meant, or was missed. Gives whether there is something to be read.
 async fn told(live: &mut EventStream, filter: &EventFilter) -> bool {
     loop {
         match live.next().await {
-            Some(Ok(event)) if filter.takes(&event) => return true,
+            Some(Ok(event)) if is_meant(filter, &event) => return true,
             Some(Ok(_)) => {}
             Some(Err(_)) | None => {
                 sleep(AGAIN).await;

@@ -228,6 +228,8 @@ impl Mediaflow {
     /// and has missed some that are not kept any more is told so with the error `events.gap`, and reads on behind the gap;
     /// other errors say that the store can not be read at this moment.
     ///
+    /// Progress is among them, also that of jobs that run in other processes, with a delay of up to a second.
+    ///
     /// Events of one process come in the order in which it has caused them. [`Mediaflow::follow`] gives them in the order of
     /// the store, and from a known place on.
     #[must_use]

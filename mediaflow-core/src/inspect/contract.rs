@@ -31,7 +31,8 @@ pub trait Inspect: fmt::Debug + Send + Sync {
     async fn job(&self, job: JobId) -> Result<JobHistory>;
 
     /// Events in the order in which they were written, the oldest first: those behind the cursor, or all that are kept.
-    /// The page always ends with a cursor, so that whoever has read all goes on from there.
+    /// The page always ends with a cursor, so that whoever has read all goes on from there. Progress is none of them: its
+    /// last value is kept with the job.
     ///
     /// # Errors
     /// As all; `inspect.gap` if what followed the cursor is not kept any more.

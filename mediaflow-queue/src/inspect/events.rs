@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mediaflow_core::inspect::{Cursor, EventFilter, List, Page, Paging, PlacedEvent};
-use mediaflow_core::{Event, Result, Timestamp};
+use mediaflow_core::{Event, EventKind, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::store::store;
@@ -58,8 +58,9 @@ pub(super) async fn read(
     let (mut items, mut last) = (Vec::with_capacity(rows.len()), after);
     for row in rows.iter().take(size) {
         last = row.int("key")?;
-        // A newer version may have written what can not be read here at all.
-        if let Ok(event) = row.json::<Event>("body") {
+        // A newer version may have written what can not be read here at all; and how far a job is, is kept with the job.
+        let event = row.json::<Event>("body").ok();
+        if let Some(event) = event.filter(|event| event.kind != EventKind::JobProgress) {
             items.push(PlacedEvent::new(place(last), Arc::new(event)));
         }
     }

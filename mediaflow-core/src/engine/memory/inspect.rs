@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::engine::MemoryEngine;
 use super::messages::Row;
 use crate::engine::Record;
+use crate::event::EventKind;
 use crate::id::JobId;
 use crate::inspect::{
     Counts, Cursor, EventFilter, Inspect, JobFilter, JobHistory, JobSummary, List, MessageFilter,
@@ -113,7 +114,8 @@ impl MemoryEngine {
                 return Page::new(items, Some(place(last)), true);
             }
             last = number;
-            if filter.takes(&event) {
+            // How far a job is, is kept with the job.
+            if event.kind != EventKind::JobProgress && filter.takes(&event) {
                 items.push(PlacedEvent::new(place(number), event));
             }
         }
