@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use std::time::Duration;
 
 use mediaflow_core::inspect::{EventFilter, JobFilter, MessageFilter, MessageState};
