@@ -122,11 +122,16 @@ fn choose(walk: &mut Walk, column: Option<(&str, String)>) {
 
 /// A parked job is queued, or runs if it was split: where it waits is of no interest to anybody.
 fn states(state: JobState, name: &str) -> Vec<String> {
-    let mut states = vec![format!("d.state = {name}")];
+    // What the index asks for.
+    let mut states = vec![format!("d.state = {name} AND d.state <> ''")];
     match state {
-        JobState::Queued => states.push("d.state = 'parked' AND d.parts_left IS NULL".to_owned()),
+        JobState::Queued => {
+            states.push("d.state = 'parked' AND d.state <> '' AND d.parts_left IS NULL".to_owned());
+        }
         JobState::Running => {
-            states.push("d.state = 'parked' AND d.parts_left IS NOT NULL".to_owned());
+            states.push(
+                "d.state = 'parked' AND d.state <> '' AND d.parts_left IS NOT NULL".to_owned(),
+            );
         }
         _ => {}
     }

@@ -64,7 +64,11 @@ pub(super) fn walk(filter: &MessageFilter, after: Option<i64>) -> Walk {
         if walk.has_way() {
             walk.rest(format!("j.destination = {destination}"));
         } else {
-            walk.way(from, "d.id", format!("d.destination = {destination}"));
+            walk.way(
+                from,
+                "d.id",
+                format!("d.destination = {destination} AND d.destination <> ''"),
+            );
         }
     }
     if let Some(state) = filter.state {
