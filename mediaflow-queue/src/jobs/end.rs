@@ -6,7 +6,7 @@ use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp}
 use sqlx::AssertSqlSafe;
 
 use super::lock::update_in_order;
-use super::row::{COLUMNS, ClaimedJob, counts, fenced};
+use super::row::{COLUMNS, ClaimedJob, fenced};
 use super::waits::end_waits;
 use crate::db::{GroupCommit, Row, Tx, Value, places, to_json, values};
 use crate::events;
