@@ -41,6 +41,7 @@ pub(super) async fn run(home: Home) {
     for n in 0..jobs {
         vendor.begun(&format!("there-{n}")).await;
     }
+    let asked = vendor.begun("polled").await;
     let early = known(&vendor, "there-0");
     let signalled = world.media.signal(&early.key, vendor_done(), "early").await.unwrap();
     assert_ne!(signalled, Signalled::Duplicate);
@@ -59,7 +60,7 @@ pub(super) async fn run(home: Home) {
             assert_eq!(signal.await.unwrap(), expected, "{n}");
         }
     }
-    vendor.finish(&known(&vendor, "polled"));
+    vendor.finish(&asked);
     killed += die(&world, &BACK, turns).await;
 
     // Nobody waits for this one any more when its answer comes.
