@@ -78,7 +78,8 @@ pub(super) async fn run(home: Home) {
     let ended = world.look.count("mediaflow_jobs WHERE state = 'succeeded'").await;
     drop(healthy);
     let begun = vendor.jobs().len();
-    figure("waiting.processes_killed", home, killed, &format!(">= {}", 12 * turns));
+    let places = (OUT.len() + BACK.len()) * turns;
+    figure("waiting.processes_killed", home, killed, &(places + 1).to_string());
     figure("waiting.jobs_that_succeeded", home, ended, &(jobs + 1).to_string());
     figure("waiting.begun_twice_elsewhere", home, begun - (jobs + 2), "0");
     let left = world.look.count("mediaflow_waits").await;
