@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod database;
+mod wrong_clock;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +14,11 @@ use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier, soon};
 use mediaflow_core::{
-    Builder, Clock, Event, EventKind, Mediaflow, NotifyError, Result, SystemClock, Timestamp,
-    async_trait,
+    Builder, Clock, Event, EventKind, Mediaflow, NotifyError, Result, SystemClock, async_trait,
 };
 use mediaflow_queue::Queue;
 use tokio::sync::Semaphore;
+use wrong_clock::Wrong;
 
 on_both! {
     an_address_of_a_transaction_that_was_rolled_back_is_nobodys
@@ -307,26 +308,6 @@ async fn a_message_that_ends_its_process_each_time_comes_to_an_end(database: Dat
     database.until("SELECT count(*) FROM mediaflow_messages WHERE state = 'dead'", 1).await;
     ops.told(1).await;
     shut(media).await;
-}
-
-/// A clock that goes an hour wrong, as the machine's can.
-#[derive(Debug)]
-struct Wrong(i64);
-
-#[async_trait]
-impl Clock for Wrong {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(SystemClock::default().now().millis().saturating_add_signed(self.0))
-    }
-
-    async fn sleep_until(&self, when: Timestamp) {
-        let right = Timestamp::from_millis(when.millis().saturating_add_signed(-self.0));
-        SystemClock::default().sleep_until(right).await;
-    }
-
-    fn is_machine(&self) -> bool {
-        true
-    }
 }
 
 async fn a_worker_whose_clock_is_wrong_sends_in_time(database: Database) {

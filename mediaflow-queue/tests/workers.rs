@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod database;
+mod wrong_clock;
 
 use std::fs::{self, File};
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use mediaflow_core::executor::RetryPolicy;
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Behaviour, FakeBackend, soon};
-use mediaflow_core::{Builder, Clock, Error, Failure, SystemClock, Timestamp, async_trait};
+use mediaflow_core::{Builder, Error, Failure, Timestamp};
+use wrong_clock::Wrong;
 
 on_both! {
     who_is_not_among_the_first_looks_after_these_only
@@ -75,26 +77,6 @@ async fn who_is_not_among_the_first_looks_after_these_only(database: Database) {
     is_taken_over(&database, "a-9").await;
     shut(last).await;
     shut(media).await;
-}
-
-/// A clock that goes some milliseconds wrong, as the machine's can.
-#[derive(Debug)]
-struct Wrong(i64);
-
-#[async_trait]
-impl Clock for Wrong {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(SystemClock::default().now().millis().saturating_add_signed(self.0))
-    }
-
-    async fn sleep_until(&self, when: Timestamp) {
-        let right = Timestamp::from_millis(when.millis().saturating_add_signed(-self.0));
-        SystemClock::default().sleep_until(right).await;
-    }
-
-    fn is_machine(&self) -> bool {
-        true
-    }
 }
 
 async fn a_worker_whose_clock_is_wrong_knows_who_lives(database: Database) {

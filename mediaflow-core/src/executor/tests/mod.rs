@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, Capacity, DeliveryPolicy, Executor, Observer, RetryPolicy};
+use super::{Attempt, Capacity, DeliveryPolicy, Executor, Finished, Observer, RetryPolicy};
 use crate::media::{Blob, MediaFile, Scratch};
 use crate::spec::{JobSpec, Key, Pipeline};
 use crate::storage::{FileStorage, MemoryStorage, Storage, StorageExt as _, Storages, Ticket};
@@ -106,6 +106,11 @@ fn spec(folder: &str, outputs: u32) -> JobSpec {
 
 fn attempt(spec: &JobSpec, fence: u64) -> Attempt {
     Attempt::new(spec.clone(), CancellationToken::new(), Arc::new(Nobody)).fenced("job-1", fence)
+}
+
+/// What an attempt makes that need not wait for anything.
+async fn made(executor: &Executor, attempt: &Attempt) -> Finished {
+    executor.attempt(attempt).await.unwrap().finished().unwrap()
 }
 
 #[derive(Debug)]

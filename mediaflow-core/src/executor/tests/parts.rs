@@ -45,7 +45,7 @@ async fn parts_run_anywhere_in_any_order_and_are_put_together() {
     assert_eq!((published(&out).await.len(), staged(folder.path())), (40, 0));
 
     let elsewhere = host.executor(MemoryStorage::new());
-    let at_once = elsewhere.attempt(&attempt(&spec, 1)).await.unwrap().finished().unwrap();
+    let at_once = made(&elsewhere, &attempt(&spec, 1)).await;
     assert_eq!(at_once.outputs, whole.outputs, "a job in parts reports what a whole one does");
 }
 
@@ -210,7 +210,7 @@ async fn a_job_is_planned_and_its_source_fetched_once() {
     let whole = attempt(&many(4), 1);
     assert_eq!(executor.split(&whole).await.unwrap(), []);
     host.input.delete(&key("a.gif")).await.unwrap();
-    executor.attempt(&whole).await.unwrap().finished().unwrap().publish().await.unwrap();
+    made(&executor, &whole).await.publish().await.unwrap();
     assert_eq!(published(&out).await.len(), 4);
 }
 

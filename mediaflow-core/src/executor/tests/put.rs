@@ -25,28 +25,12 @@ async fn an_output_is_stored_with_what_is_said_of_it_or_of_its_storage() {
     storages.set_defaults("out".into(), defaults.clone());
     let said = PutOptions::new().cache_control("public, max-age=60").content_type("image/x-dot");
     let spec = one(said.clone(), None, "a");
-    executor
-        .attempt(&attempt(&spec, 1))
-        .await
-        .unwrap()
-        .finished()
-        .unwrap()
-        .publish()
-        .await
-        .unwrap();
+    made(&executor, &attempt(&spec, 1)).await.publish().await.unwrap();
     assert_eq!(stat(&out, "a.gif").await.options, said.or(&defaults));
 
     // Also what is put together from parts, or taken over.
     let plain = one(PutOptions::new(), None, "b");
-    executor
-        .attempt(&attempt(&plain, 2))
-        .await
-        .unwrap()
-        .finished()
-        .unwrap()
-        .publish()
-        .await
-        .unwrap();
+    made(&executor, &attempt(&plain, 2)).await.publish().await.unwrap();
     assert_eq!(stat(&out, "a.gif").await.options, defaults);
 }
 
@@ -56,12 +40,7 @@ async fn an_output_that_may_not_be_replaced_is_not() {
     let executor = host.executor(out.clone());
     out.put(&key("a.gif"), &Blob::from(b"somebody's".to_vec())).await.unwrap();
     let spec = |precondition| one(PutOptions::new(), Some(precondition), "a");
-    let mut done = executor
-        .attempt(&attempt(&spec(Precondition::IfNoneMatch), 1))
-        .await
-        .unwrap()
-        .finished()
-        .unwrap();
+    let mut done = made(&executor, &attempt(&spec(Precondition::IfNoneMatch), 1)).await;
     let error = done.publish().await.unwrap_err();
     assert_eq!((error.code(), error.fact("output")), ("storage.precondition", Some("out/a.gif")));
     assert_eq!(content(&out, "a.gif").await, b"somebody's");
@@ -69,7 +48,7 @@ async fn an_output_that_may_not_be_replaced_is_not() {
 
     let version = stat(&out, "a.gif").await.version.unwrap();
     let replace = attempt(&spec(Precondition::IfMatch(version)), 2);
-    executor.attempt(&replace).await.unwrap().finished().unwrap().publish().await.unwrap();
+    made(&executor, &replace).await.publish().await.unwrap();
     assert_eq!(content(&out, "a.gif").await, [GIF, b"a"].concat());
 }
 
@@ -79,26 +58,10 @@ async fn what_an_earlier_attempt_has_published_counts() {
     let (host, out) = (Host::new().await, MemoryStorage::new());
     let executor = host.executor(out.clone());
     let spec = one(PutOptions::new(), Some(Precondition::IfNoneMatch), "a");
-    executor
-        .attempt(&attempt(&spec, 1))
-        .await
-        .unwrap()
-        .finished()
-        .unwrap()
-        .publish()
-        .await
-        .unwrap();
+    made(&executor, &attempt(&spec, 1)).await.publish().await.unwrap();
     let before = stat(&out, "a.gif").await;
     let next = attempt(&spec, 2);
-    executor
-        .attempt(&next)
-        .await
-        .unwrap()
-        .finished()
-        .unwrap()
-        .publish()
-        .await
-        .expect("it is there, and ours");
+    made(&executor, &next).await.publish().await.expect("it is there, and ours");
     assert_eq!(stat(&out, "a.gif").await, before, "it is not touched");
     assert_eq!(out.staged_for().await.unwrap().len(), 0);
 }
@@ -108,7 +71,7 @@ async fn parts_carry_their_conditions() {
     let (host, out) = (Host::new().await, MemoryStorage::new());
     let executor = host.executor(out.clone());
     let spec = one(PutOptions::new(), Some(Precondition::IfNoneMatch), "a");
-    let part = executor.attempt(&attempt(&spec, 1)).await.unwrap().finished().unwrap().detach();
+    let part = made(&executor, &attempt(&spec, 1)).await.detach();
     let stored = serde_json::to_string(&part).unwrap();
     out.put(&key("a.gif"), &Blob::from(b"somebody's".to_vec())).await.unwrap();
     let parts = vec![serde_json::from_str(&stored).unwrap()];

@@ -51,12 +51,7 @@ async fn run(executor: &Executor, known: &Arc<Known>, pipeline: &Pipeline) -> Fi
 async fn run_spec(executor: &Executor, known: &Arc<Known>, spec: JobSpec) -> Finished {
     let attempt = Attempt::new(spec, CancellationToken::new(), Arc::new(Nobody));
     let known = Arc::clone(known);
-    let mut done = executor
-        .attempt(&attempt.recalling(Arc::clone(&known) as _))
-        .await
-        .unwrap()
-        .finished()
-        .unwrap();
+    let mut done = made(executor, &attempt.recalling(Arc::clone(&known) as _)).await;
     done.publish().await.unwrap();
     known.remember(&done);
     done
@@ -197,8 +192,7 @@ async fn reuse_can_be_switched_off() {
 #[tokio::test]
 async fn keys_are_for_those_who_recall() {
     let (host, out) = (Host::new().await, MemoryStorage::new());
-    let done =
-        host.executor(out).attempt(&attempt(&spec("x", 1), 1)).await.unwrap().finished().unwrap();
+    let done = made(&host.executor(out), &attempt(&spec("x", 1), 1)).await;
     assert_eq!((done.outputs[0].content_key.as_str(), done.outputs[0].reused), ("", false));
 }
 
@@ -217,7 +211,7 @@ impl Recall for Amnesia {
 async fn without_an_answer_the_work_is_done() {
     let (host, out) = (Host::new().await, MemoryStorage::new());
     let attempt = attempt(&spec("x", 2), 1).recalling(Arc::new(Amnesia));
-    let mut done = host.executor(out.clone()).attempt(&attempt).await.unwrap().finished().unwrap();
+    let mut done = made(&host.executor(out.clone()), &attempt).await;
     done.publish().await.unwrap();
     assert_eq!((published(&out).await.len(), host.fake.runs().len()), (2, 2));
 }
