@@ -75,7 +75,7 @@ async fn worker(folder: &Path) -> Mediaflow {
         .storage("uploads", concat!("file:", env!("CARGO_MANIFEST_DIR"), "/examples/media"))
         .storage("public", &format!("file:{}", folder.join("public").display()))
         .with(image::operations)
-        .concurrency(HANDS)
+        .places("image", HANDS)
         .start()
         .await
         .unwrap()

@@ -18,7 +18,7 @@ fn builder(place: &Place) -> mediaflow::Builder {
         .engine(place.queue())
         .with(step::operations)
         .storage("out", "memory:")
-        .concurrency(PLACES)
+        .places("image", PLACES)
 }
 
 /// Takes jobs and works on them.

@@ -36,7 +36,7 @@ pub(crate) fn builder(folder: &Path, receiver: &str) -> Builder {
             })
             .on([JobFailed, DeliveryFailed, DestinationDisabled]),
         )
-        .concurrency(2) // one after the other on a small machine, so that there is a middle to be killed in
+        .places("image", 2) // one after the other on a small machine, so that there is a middle to be killed in
         // The receiver is away for some seconds only: it is tried all the time.
         .delivery(DeliveryPolicy {
             breaker_after: 0,

@@ -71,7 +71,7 @@ pub(crate) fn builder(place: &Place) -> Builder {
         // the job's fault.
         .retry(RetryPolicy { max_attempts: 100, ..RetryPolicy::default() })
         .cores(1)
-        .concurrency(2)
+        .places("image", 2)
 }
 
 /// A worker: works until it is killed, or its input ends, because it is dismissed or its parent has gone.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::media::{Format, MediaFile, MediaInfo};
 use crate::operation::{AnyOperation, Inputs};
-use crate::plan::{Demand, Estimate, Explanation};
+use crate::plan::{CostClass, Demand, Estimate, Explanation};
 use crate::wait::{Ran, Update, Wait};
 use crate::{Error, Limits, Result, RunContext};
 
@@ -88,7 +88,7 @@ pub trait Plan: fmt::Debug + Send + Sync {
 }
 
 /// What a backend can do.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Capability {
     /// The kinds of steps that it claims.
@@ -97,19 +97,28 @@ pub struct Capability {
     pub formats: Vec<Format>,
     /// Its plans may [wait](crate::wait) for work that goes on elsewhere.
     pub waits: bool,
+    /// Which kind of work its plans are.
+    pub class: CostClass,
 }
 
 impl Capability {
-    /// It claims these steps and reads these formats.
+    /// It claims these steps and reads these formats. Its class is `image`.
     #[must_use]
     pub fn new(kinds: impl Into<Vec<&'static str>>, formats: impl Into<Vec<Format>>) -> Self {
-        Self { kinds: kinds.into(), formats: formats.into(), waits: false }
+        let (kinds, formats) = (kinds.into(), formats.into());
+        Self { kinds, formats, waits: false, class: CostClass::Image }
     }
 
     /// Its plans may wait.
     #[must_use]
     pub fn waiting(self) -> Self {
         Self { waits: true, ..self }
+    }
+
+    /// Its plans are this kind of work.
+    #[must_use]
+    pub fn class(self, class: CostClass) -> Self {
+        Self { class, ..self }
     }
 }
 

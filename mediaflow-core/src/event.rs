@@ -33,6 +33,9 @@ pub struct Event {
     /// The batch that it is about, or that the job belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchId>,
+    /// Whose job it is, among those who share the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// Who asked for the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -296,6 +299,7 @@ impl Event {
             severity,
             job: None,
             batch: None,
+            tenant: None,
             owner: None,
             metadata: BTreeMap::new(),
             tags: Vec::new(),
@@ -335,6 +339,7 @@ impl Event {
     }
 
     fn of(mut self, options: &JobOptions) -> Self {
+        self.tenant.clone_from(&options.tenant);
         self.owner.clone_from(&options.owner);
         self.metadata.clone_from(&options.metadata);
         self.tags.clone_from(&options.tags);

@@ -47,6 +47,7 @@ pub mod spec;
 pub mod storage;
 mod suggest;
 mod supervise;
+mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -68,5 +69,6 @@ pub use limits::Limits;
 pub use notify::{Notifier, NotifyError};
 pub use operation::{AnyOperation, Inputs, OpContext, Operation, Outputs, Takes, schema_of};
 pub use registry::Registry;
+pub use tenants::Tenants;
 pub use time::{Clock, SystemClock, Timestamp};
 pub use tokio_util::sync::CancellationToken;

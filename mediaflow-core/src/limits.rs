@@ -47,12 +47,14 @@ pub struct Limits {
     /// Bytes per second that a source by URL has to bring on average, over each time in which it could also have stalled;
     /// 0 for any. Default 1,024.
     pub source_rate: u64,
-    /// Bytes of an idempotency key, an owner, a tag, the name of a channel. Default 255.
+    /// Bytes of an idempotency key, a tenant, an owner, a tag, the name of a channel. Default 255.
     pub option_bytes: usize,
     /// Bytes of an address to notify. Default 4,096.
     pub address_bytes: usize,
     /// Tags of one job. Default 64.
     pub tags: usize,
+    /// Jobs that one job comes after. Default 64.
+    pub after: usize,
     /// Targets to notify of one job. Default 32.
     pub notify_targets: usize,
     /// Bytes of the metadata that a host gives with a job, as JSON. Default 64 KiB.
@@ -86,6 +88,7 @@ impl Default for Limits {
             option_bytes: 255,
             address_bytes: 4_096,
             tags: 64,
+            after: 64,
             notify_targets: 32,
             option_metadata_bytes: 64 << 10,
             batch_jobs: 10_000,

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::media::{Media, MediaInfo};
-use crate::plan::{Demand, Estimate};
+use crate::plan::{CostClass, Demand, Estimate};
 use crate::{Error, Result, RunContext};
 
 /// A step. The type *is* its parameters: a serde struct that can run.
@@ -91,6 +91,11 @@ pub trait Operation: Serialize + DeserializeOwned + fmt::Debug + Send + Sync + '
     /// How much of its first input is needed so that `wanted` of its result can be had. Default: all of it.
     fn demand(&self, _wanted: Demand, _input: &MediaInfo) -> Demand {
         Demand::FULL
+    }
+
+    /// Which kind of work it is where it runs by itself; where a backend claims it, that says so. Default: `image`.
+    fn class() -> CostClass {
+        CostClass::Image
     }
 
     /// What it will cost. Default: room for the input and one copy of it.

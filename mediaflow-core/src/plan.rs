@@ -49,15 +49,42 @@ pub struct Estimate {
 }
 
 wire_enum! {
-    /// Which kind of work something is: classes are admitted apart from one another.
+    /// Which kind of work something is. Each class has [places](crate::Builder::places) of its own in a process, so that
+    /// what takes hours is not in the way of what takes a moment.
+    ///
+    /// A host can have classes of its own, for work that needs something scarce: `"gpu".parse()`. Their names have lower-case
+    /// letters, digits and `-`, at most 32.
+    ///
+    /// A job is of the class of its steps; if they have several, of a host's own one first, then `video`, then `image`.
     #[derive(PartialOrd, Ord)]
     pub enum CostClass {
-        /// Milliseconds to seconds on one core.
-        Cpu = "cpu",
-        /// Seconds to hours, on all cores.
-        Video = "video",
         /// Waits for somebody else's machine.
         Remote = "remote",
+        /// Milliseconds to seconds on one core.
+        Image = "image",
+        /// Seconds to hours, on all cores.
+        Video = "video",
+    }
+}
+
+impl CostClass {
+    /// Those that every host has.
+    pub(crate) const BUILT_IN: [Self; 3] = [Self::Image, Self::Video, Self::Remote];
+
+    /// Refuses a name that can not stand among those of queues.
+    pub(crate) fn check(self) -> crate::Result<Self> {
+        let name = self.as_str();
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.len() > 32
+            || !name.chars().all(fits)
+            || name.starts_with('-')
+            || name.ends_with('-')
+        {
+            return Err(crate::Error::input("class.name", "this is no name of a class of work")
+                .with("class", name.escape_debug())
+                .help("use at most 32 lower-case letters, digits and `-`: `gpu`"));
+        }
+        Ok(self)
     }
 }
 
@@ -65,7 +92,7 @@ impl Estimate {
     /// Work on one core with this peak memory in bytes.
     #[must_use]
     pub const fn cpu(bytes: u64) -> Self {
-        Self { bytes, class: CostClass::Cpu }
+        Self { bytes, class: CostClass::Image }
     }
 
     /// Work on all cores with this peak memory in bytes.
@@ -83,8 +110,7 @@ impl Estimate {
     /// Both, one after the other: the larger memory, the heavier class.
     #[must_use]
     pub fn then(self, next: Self) -> Self {
-        let class = if next.class == CostClass::Video { next.class } else { self.class };
-        Self { bytes: self.bytes.max(next.bytes), class }
+        Self { bytes: self.bytes.max(next.bytes), class: self.class.max(next.class) }
     }
 }
 

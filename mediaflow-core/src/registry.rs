@@ -1,6 +1,6 @@
 //! What one engine knows: operations, jobs and backends. Nothing is global.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use crate::backend::Backend;
 use crate::job::{Job, PlanContext};
 use crate::media::Format;
 use crate::operation::{AnyOperation, Operation};
-use crate::spec::{JobSpec, Pipeline};
+use crate::plan::CostClass;
+use crate::spec::{JobSpec, Need, Pipeline};
 use crate::suggest::did_you_mean;
 use crate::{Error, Result};
 
@@ -32,6 +33,7 @@ struct OperationEntry {
     parse: fn(Value) -> Result<AnyOperation>,
     upgrade: fn(u32, Value) -> Result<Value>,
     schema: fn() -> Option<Schema>,
+    class: CostClass,
 }
 
 impl Default for Registry {
@@ -67,7 +69,9 @@ impl Registry {
             },
             upgrade: O::upgrade,
             schema: O::schema,
+            class: O::class(),
         };
+        self.note(entry.class.check().map_err(|e| e.with("op", O::KIND)));
         for name in std::iter::once(&O::KIND).chain(O::ALIASES) {
             if self.operations.insert(*name, entry).is_some() {
                 self.mistakes.push(twice("operation", name));
@@ -86,14 +90,20 @@ impl Registry {
 
     /// Adds a backend. Earlier ones are asked first.
     pub fn backend(&mut self, backend: impl Backend) -> &mut Self {
+        let class = backend.capability().class;
+        self.note(class.check().map_err(|e| e.with("backend", backend.name())));
         self.backends.push(Arc::new(backend));
         self
     }
 
-    /// What went wrong while it was filled: a kind that was registered twice.
+    fn note(&mut self, checked: Result<CostClass>) {
+        self.mistakes.extend(checked.err());
+    }
+
+    /// What went wrong while it was filled: a kind that was registered twice, a class that can have no name.
     ///
     /// # Errors
-    /// `registry.twice`.
+    /// `registry.twice`, `class.name`.
     pub fn check(&mut self) -> Result<()> {
         self.mistakes.pop().map_or(Ok(()), Err)
     }
@@ -181,6 +191,28 @@ impl Registry {
         let kind = self.operations.get(op).map(|known| known.kind);
         let backend = kind.and_then(|kind| self.backend_for_kind(kind));
         backend.is_some_and(|backend| backend.capability().waits)
+    }
+
+    /// Which kind of work a job is, as far as its steps tell: those of a custom job are what it requires.
+    pub(crate) fn class_of(&self, spec: &JobSpec) -> CostClass {
+        let needs = spec.needs();
+        let kinds = needs.each().filter_map(|need| match need {
+            Need::Operation(kind, _) => Some(kind),
+            _ => None,
+        });
+        kinds.filter_map(|kind| self.class_of_step(kind)).max().unwrap_or(CostClass::Image)
+    }
+
+    fn class_of_step(&self, op: &str) -> Option<CostClass> {
+        let known = self.operations.get(op)?;
+        let backend = self.backend_for_kind(known.kind);
+        Some(backend.map_or(known.class, |backend| backend.capability().class))
+    }
+
+    /// The classes of work that can come up here.
+    pub(crate) fn classes(&self) -> BTreeSet<CostClass> {
+        let steps = self.operations.keys().filter_map(|op| self.class_of_step(op));
+        CostClass::BUILT_IN.into_iter().chain(steps).collect()
     }
 
     /// The backend that reads this format.

@@ -43,7 +43,9 @@ async fn crossed_batches_do_not_wait_for_one_another(database: Database) {
     let names: Vec<_> = (0..24).map(|number| format!("job-{number}")).collect();
     names.iter().for_each(|name| fake.script(name, [Behaviour::Block]));
     let worker = || {
-        builder(database.queue(), &fake).storage_with("out", MemoryStorage::new()).concurrency(12)
+        builder(database.queue(), &fake)
+            .storage_with("out", MemoryStorage::new())
+            .places("image", 12)
     };
     let (one, two) = (worker().start().await.unwrap(), worker().start().await.unwrap());
     // Each job is in each of the batches.
@@ -278,7 +280,7 @@ async fn destinations_are_locked_in_the_order_of_their_bytes() {
 
 /// Knows no operation.
 fn ignorant(queue: Queue) -> Builder {
-    Mediaflow::builder().engine(queue).storage_with("out", MemoryStorage::new()).concurrency(1)
+    Mediaflow::builder().engine(queue).storage_with("out", MemoryStorage::new()).places("image", 1)
 }
 
 /// Whoever parks a part waits for its job, and holds nothing that others need who have the job.
@@ -288,7 +290,7 @@ async fn a_part_is_parked_after_its_job_is_locked() {
     let fake = FakeBackend::new();
     (0..24).for_each(|number| fake.script(format!("{number:02}"), [Behaviour::Block]));
     let new = builder(database.queue(), &fake).storage_with("out", MemoryStorage::new());
-    let new = new.concurrency(1).start().await.unwrap();
+    let new = new.places("image", 1).start().await.unwrap();
     let job = new.submit(many(24)).await.unwrap().id();
     database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'running'", 1).await;
     soon("shutdown", new.shutdown(Duration::from_millis(20))).await.unwrap();
@@ -322,7 +324,7 @@ async fn what_waits_for_workers_that_are_gone_is_parked_after_its_job_is_locked(
     let parked = "SELECT count(*) FROM mediaflow_jobs WHERE state = 'parked'";
     database.until(parked, 3).await;
     shut(old).await;
-    let short = knowing().concurrency(1).start().await.unwrap();
+    let short = knowing().places("image", 1).start().await.unwrap();
     database.until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'running'", 1).await;
     database.until(parked, 0).await;
     soon("shutdown", short.shutdown(Duration::from_millis(20))).await.unwrap();

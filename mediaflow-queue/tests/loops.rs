@@ -178,7 +178,7 @@ async fn a_part_that_ends_after_its_job_leaves_nothing(database: Database) {
     fake.script("00", [Behaviour::Block]);
     let media = builder(database.queue(), &fake)
         .storage_with("out", storage.clone())
-        .concurrency(3)
+        .places("image", 3)
         .start()
         .await
         .unwrap();

@@ -45,7 +45,7 @@ fn copy(name: &str) -> JobSpec {
 }
 
 async fn what_nobody_knows_harms_nothing_else(database: Database) {
-    let old = ignorant(database.queue()).concurrency(4).start().await.unwrap();
+    let old = ignorant(database.queue()).places("image", 4).start().await.unwrap();
     let fake = FakeBackend::new();
     let client = knowing(database.queue(), &fake).submit_only().start().await.unwrap();
     let jobs = (0..100).flat_map(|n| [work(&format!("new-{n}")), copy(&format!("copy-{n}"))]);
@@ -60,7 +60,7 @@ async fn what_nobody_knows_harms_nothing_else(database: Database) {
     let status = batch.jobs().next().unwrap().status().await.unwrap();
     assert_eq!((status.state, status.attempts), (JobState::Queued, 0));
 
-    let new = knowing(database.queue(), &fake).concurrency(4).start().await.unwrap();
+    let new = knowing(database.queue(), &fake).places("image", 4).start().await.unwrap();
     let report = soon("batch", batch.done()).await.unwrap();
     assert!(report.jobs.iter().all(|job| (job.state, job.attempts) == (JobState::Succeeded, 1)));
     assert_eq!((fake.runs().len(), database.int(claims).await), (100, 300));
@@ -72,7 +72,7 @@ async fn what_nobody_knows_harms_nothing_else(database: Database) {
 async fn parts_are_left_to_those_who_know(database: Database) {
     let fake = FakeBackend::new();
     fake.script("00", [Behaviour::Block]);
-    let new = knowing(database.queue(), &fake).concurrency(1).start().await.unwrap();
+    let new = knowing(database.queue(), &fake).places("image", 1).start().await.unwrap();
     let job = new.submit(many(24)).await.unwrap();
     soon("first part", fake.begun("00", 1)).await;
     let old = ignorant(database.queue()).start().await.unwrap();
@@ -167,7 +167,7 @@ async fn parts_that_nobody_knows_are_told_too(database: Database) {
         fake.script(format!("{number:02}"), [Behaviour::Block]);
     }
     let timed = |builder: Builder| builder.clock(Arc::new(clock.clone()));
-    let new = timed(knowing(database.queue(), &fake)).concurrency(1).start().await.unwrap();
+    let new = timed(knowing(database.queue(), &fake)).places("image", 1).start().await.unwrap();
     let job = new.submit(many(24)).await.unwrap();
     let running = "SELECT count(*) FROM mediaflow_parts WHERE state = 'running'";
     database.until(running, 1).await;
@@ -204,7 +204,7 @@ async fn what_waits_for_workers_that_are_gone_is_for_others(database: Database) 
         jobs.push(client.submit(work(name)).await.unwrap());
     }
     database.until(PARKED, 3).await;
-    let short = knowing(database.queue(), &fake).concurrency(1).start().await.unwrap();
+    let short = knowing(database.queue(), &fake).places("image", 1).start().await.unwrap();
     database.until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'running'", 1).await;
     database.until(PARKED, 0).await;
     soon("shutdown", short.shutdown(Duration::from_millis(20))).await.unwrap();

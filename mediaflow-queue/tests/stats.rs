@@ -82,7 +82,7 @@ async fn stats_and_metrics_tell_what_goes_on(database: Database) {
     let media = builder(queue.clone(), &fake)
         .storage_with("out", MemoryStorage::new())
         .notify(told.clone())
-        .concurrency(1)
+        .places("image", 1)
         .start()
         .await
         .unwrap();

@@ -392,7 +392,7 @@ async fn the_other_process() {
     let storage = format!("file://{}", std::env::var(FOLDER).unwrap());
     let _media = builder(Database::queue_at(&database).lease(Duration::from_secs(1)), &fake)
         .storage("out", &storage)
-        .concurrency(1)
+        .places("image", 1)
         .start()
         .await
         .unwrap();
@@ -409,7 +409,7 @@ async fn an_attempt_that_does_not_count_harms_no_other(database: Database) {
     let names: Vec<_> = (0..8).map(|number| format!("job-{number}")).collect();
     names.iter().for_each(|name| fake.script(name, [Behaviour::Block]));
     let builder = builder(database.queue(), &fake).storage_with("out", MemoryStorage::new());
-    let media = builder.concurrency(names.len()).start().await.unwrap();
+    let media = builder.places("image", names.len()).start().await.unwrap();
     let mut jobs = Vec::new();
     for name in &names {
         jobs.push(media.submit(work(name)).await.unwrap().id());

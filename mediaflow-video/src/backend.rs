@@ -5,6 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use mediaflow_core::backend::{Backend, Capability, Group, Plan};
 use mediaflow_core::media::{Format, MediaFile, MediaInfo, StreamKind};
+use mediaflow_core::plan::CostClass;
 use mediaflow_core::{Error, Limits, Operation, Result, RunContext};
 
 use crate::NAME;
@@ -39,6 +40,7 @@ impl Backend for VideoBackend {
     fn capability(&self) -> Capability {
         let formats = ["mp4", "mov", "webm", "mkv", "avi", "flv", "wmv", "mpg"].map(Format::named);
         Capability::new([Resize::KIND, Trim::KIND, Fps::KIND, Mp4::KIND, Poster::KIND], formats)
+            .class(CostClass::Video)
     }
 
     async fn probe(&self, file: &MediaFile, limits: &Limits) -> Result<MediaInfo> {

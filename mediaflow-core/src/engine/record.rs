@@ -103,6 +103,7 @@ impl Record {
         (summary.batch, summary.state) = (self.batch, self.state);
         (summary.progress, summary.attempts) = (self.progress, self.attempts);
         (summary.owner, summary.tags) = (options.owner.clone(), options.tags.clone());
+        summary.tenant.clone_from(&options.tenant);
         let failure = report.and_then(|report| report.failure.as_ref()).or(self.failure.as_ref());
         summary.failure = failure.map(|failure| failure.code.clone());
         (summary.started_at, summary.ended_at) =

@@ -44,7 +44,7 @@ impl Capacity {
             // First the scarcer place, then memory: nobody holds memory while waiting for a place.
             let place = match estimate.class {
                 CostClass::Video => Some(self.videos.acquire().await),
-                CostClass::Cpu | CostClass::Remote | CostClass::Other(_) => None,
+                CostClass::Image | CostClass::Remote | CostClass::Other(_) => None,
             };
             (place.transpose(), self.grains.acquire_many(grains).await)
         };

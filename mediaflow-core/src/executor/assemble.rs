@@ -29,7 +29,7 @@ impl Executor {
     /// The job can not be planned.
     pub async fn split(&self, attempt: &Attempt) -> Result<Vec<PartSpec>> {
         let cx = self.attempt_context(attempt, 0);
-        let sources = Sources::new(&self.0, &cx, &attempt.fetched);
+        let sources = Sources::new(&self.0, &cx, &attempt.fetched, attempt.outcomes.as_deref());
         if attempt.checkpoint.is_some() || !attempt.waits.is_empty() {
             return Ok(Vec::new());
         }

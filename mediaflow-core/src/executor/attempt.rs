@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use super::checkpoint::{Checkpoint, Journal, KnownWait};
 use super::fetch::Fetched;
+use super::outcomes::Outcomes;
 use super::recall::Recall;
 use crate::id::JobId;
 use crate::spec::JobSpec;
@@ -23,6 +24,8 @@ pub struct Attempt {
     /// Which attempt it is, in these tickets: a later one has a higher fence, and revokes what is staged under lower ones
     /// before it publishes. Default 1.
     pub fence: u64,
+    /// Knows what became of the jobs that it comes after. Default: nobody does.
+    pub outcomes: Option<Arc<dyn Outcomes>>,
     /// Knows the results of earlier work. Default: nobody does.
     pub recall: Option<Arc<dyn Recall>>,
     /// What earlier attempts have done of it.
@@ -54,6 +57,7 @@ impl Attempt {
             observer,
             job,
             fence: 1,
+            outcomes: None,
             recall: None,
             checkpoint: None,
             waits: Vec::new(),
@@ -80,6 +84,13 @@ impl Attempt {
         waits: Vec<KnownWait>,
     ) -> Self {
         (self.journal, self.checkpoint, self.waits) = (Some(journal), checkpoint, waits);
+        self
+    }
+
+    /// Asks what became of the jobs that it comes after, and where their outputs are.
+    #[must_use]
+    pub fn following(mut self, outcomes: Arc<dyn Outcomes>) -> Self {
+        self.outcomes = Some(outcomes);
         self
     }
 

@@ -37,7 +37,7 @@ impl Executor {
             Need::Operation(kind, version) => self.0.registry.knows_operation(kind, version),
             Need::Storage(name) => self.0.storages.named(name).is_ok(),
             Need::Channel(name) => self.channels().any(|channel| channel == name),
-            Need::Feature(name) => name == Needs::WAIT,
+            Need::Feature(name) => Needs::FEATURES.contains(&name),
             Need::Output(what, version) => what == "put" && version <= 1,
             Need::Unknown => false,
         })
@@ -46,7 +46,7 @@ impl Executor {
     fn check_places(&self, pipeline: &Pipeline) -> Result<()> {
         for source in std::iter::once(&pipeline.source).chain(pipeline.inputs.values()) {
             check_inline(source, &self.0.limits)?;
-            if let Source::Key(text) = source {
+            if let Source::Key(text) | Source::Output { output: text, .. } = source {
                 self.0.storages.of(&text.parse()?)?;
             }
         }

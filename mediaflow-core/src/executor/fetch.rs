@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell};
 
 use super::digest::sha256;
+use super::outcomes::{Outcomes, output_of};
 use super::resources::Resources;
+use crate::id::JobId;
 use crate::job::Prober;
 use crate::media::{Blob, MediaFile, MediaInfo};
 use crate::planner::needed_sources;
@@ -31,11 +33,17 @@ pub(crate) struct Sources<'a> {
     resources: &'a Resources,
     cx: &'a RunContext,
     fetched: &'a Fetched,
+    outcomes: Option<&'a dyn Outcomes>,
 }
 
 impl<'a> Sources<'a> {
-    pub(crate) fn new(resources: &'a Resources, cx: &'a RunContext, fetched: &'a Fetched) -> Self {
-        Self { resources, cx, fetched }
+    pub(crate) fn new(
+        resources: &'a Resources,
+        cx: &'a RunContext,
+        fetched: &'a Fetched,
+        outcomes: Option<&'a dyn Outcomes>,
+    ) -> Self {
+        Self { resources, cx, fetched, outcomes }
     }
 
     /// The file, and what its headers say.
@@ -46,7 +54,10 @@ impl<'a> Sources<'a> {
             return Ok(found.clone());
         }
         let fetching = async {
-            let file = self.resources.fetch(source, self.cx).await?;
+            let file = match source {
+                Source::Output { job, output } => self.output(source, *job, output).await?,
+                _ => self.resources.fetch(source, self.cx).await?,
+            };
             let info = self.resources.probe(&file).await?;
             Ok((file, info))
         };
@@ -56,6 +67,19 @@ impl<'a> Sources<'a> {
         };
         known.insert(source.clone(), found.clone());
         Ok(found)
+    }
+
+    /// What another job has made, if that is still what is at its place.
+    async fn output(&self, source: &Source, job: JobId, output: &str) -> Result<MediaFile> {
+        let made = output_of(job, output, self.outcomes).await?;
+        let file = self.resources.fetch(&Source::Key(made.output), self.cx).await?;
+        let blob = file.blob().clone();
+        let hash = self.cx.cpu(move |cx| sha256(&blob, cx)).await?;
+        if hash != made.sha256 {
+            return Err(Error::input("source.changed", "what the job has made was replaced since"));
+        }
+        self.fetched.hashes.lock().await.insert(source.clone(), hash);
+        Ok(file)
     }
 
     /// All that its outputs need.
@@ -108,6 +132,9 @@ impl Resources {
                 Blob::bytes(bytes.clone())
             }
             Source::Url(url) => self.download(url, cx).await?,
+            Source::Output { .. } => {
+                return Err(Error::internal("source.output", "an output was not looked up"));
+            }
         };
         check_size("input_bytes", blob.len(), self.limits.input_bytes)?;
         let name = source.to_string();
@@ -165,6 +192,6 @@ fn check_size(field: &'static str, found: u64, allowed: u64) -> Result<()> {
 pub(crate) fn check_inline(source: &Source, limits: &Limits) -> Result<()> {
     match source {
         Source::Bytes(bytes) => check_size("inline_bytes", bytes.len() as u64, limits.inline_bytes),
-        Source::Key(_) | Source::Url(_) | Source::Path(_) => Ok(()),
+        Source::Key(_) | Source::Url(_) | Source::Path(_) | Source::Output { .. } => Ok(()),
     }
 }

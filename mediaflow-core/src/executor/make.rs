@@ -5,6 +5,7 @@ use super::attempted::Attempted;
 use super::execution::Execution;
 use super::fetch::{Fetched, Sources};
 use super::finished::Finished;
+use super::outcomes::{Outcomes, check_predecessors};
 use super::parts::{PartSpec, part_job};
 use super::resources::Executor;
 use crate::job::PlanContext;
@@ -30,7 +31,7 @@ impl Executor {
         part: Option<&PartSpec>,
     ) -> Result<Attempted> {
         let cx = self.attempt_context(attempt, part.map_or(0, |part| part.number));
-        let sources = Sources::new(&self.0, &cx, &attempt.fetched);
+        let sources = Sources::new(&self.0, &cx, &attempt.fetched, attempt.outcomes.as_deref());
         let mut pipeline = match &attempt.checkpoint {
             Some(checkpoint) => checkpoint.pipeline.clone(),
             None => self.planned(attempt, &sources).await?,
@@ -67,16 +68,18 @@ impl Executor {
         attempt: &Attempt,
         sources: &Sources<'_>,
     ) -> Result<Pipeline> {
-        let planning =
-            async || self.0.registry.plan_job(&attempt.spec, &PlanContext::new(sources)).await;
+        let planning = async || {
+            check_predecessors(&attempt.spec, attempt.outcomes.as_deref()).await?;
+            self.0.registry.plan_job(&attempt.spec, &PlanContext::new(sources)).await
+        };
         attempt.fetched.pipeline.get_or_try_init(planning).await.cloned()
     }
 
     /// Plans a job without running it. Fetches its sources to read their headers.
-    pub(crate) async fn plan(&self, spec: &JobSpec) -> Result<JobPlan> {
+    pub(crate) async fn plan(&self, spec: &JobSpec, outcomes: &dyn Outcomes) -> Result<JobPlan> {
         let cx = self.context(Work::default(), &CancellationToken::new(), None, |_| {});
         let fetched = Fetched::default();
-        let sources = Sources::new(&self.0, &cx, &fetched);
+        let sources = Sources::new(&self.0, &cx, &fetched, Some(outcomes));
         let pipeline = self.0.registry.plan_job(spec, &PlanContext::new(&sources)).await?;
         let infos = sources
             .probe_all(&pipeline)
@@ -87,9 +90,15 @@ impl Executor {
         planner::plan(&pipeline, &infos, &self.0.registry, &self.0.limits)
     }
 
-    pub(crate) async fn probe(&self, source: &Source) -> Result<MediaInfo> {
+    pub(crate) async fn probe(
+        &self,
+        source: &Source,
+        outcomes: &dyn Outcomes,
+    ) -> Result<MediaInfo> {
         let cx = self.context(Work::default(), &CancellationToken::new(), None, |_| {});
-        Sources::new(&self.0, &cx, &Fetched::default()).get(source).await.map(|(_, info)| info)
+        let fetched = Fetched::default();
+        let sources = Sources::new(&self.0, &cx, &fetched, Some(outcomes));
+        sources.get(source).await.map(|(_, info)| info)
     }
 
     pub(super) fn attempt_context(&self, attempt: &Attempt, part: u32) -> RunContext {

@@ -1,13 +1,13 @@
 //! What every engine shares: the host's registry, storages, notifiers and limits, and the two things done with them,
 //! an attempt at a job and an attempt at a delivery. Engines decide *when*; the executor knows *how*.
 //!
-//! From the bottom up: what a host has configured (`resources`), its sources (`fetch`), the data of an attempt and its
+//! From the bottom up: what a host has configured (`resources`), what became of earlier jobs (`outcomes`), its sources (`fetch`), the data of an attempt and its
 //! results (`attempt`, `parts`, `finished`, `checkpoint`), the execution of a pipeline (`execution`, `outputs`, `rest`, `reuse`,
 //! `waits`, `run`), and
 //! what engines call (`make`, `assemble`, `check`, `deliver`).
 //!
 //! Uses: backend, context, cpu, error, event, http, id, job, limits, media, notify, operation, plan, planner, registry, report,
-//! spec, storage, suggest, time, wait.
+//! spec, storage, suggest, tenants, time, wait.
 
 mod admission;
 mod assemble;
@@ -22,6 +22,7 @@ mod fetch;
 mod finished;
 mod make;
 mod needs;
+mod outcomes;
 mod outputs;
 mod parts;
 mod policy;
@@ -39,6 +40,7 @@ pub use attempt::{Attempt, Observer};
 pub use attempted::{Attempted, Suspended};
 pub use checkpoint::{Checkpoint, GroupWait, Journal, KnownWait, StagedStep};
 pub use finished::Finished;
+pub use outcomes::Outcomes;
 pub use parts::{Artefact, PartResult, PartSpec};
 pub use policy::{DeliveryPolicy, RetryPolicy};
 pub use recall::Recall;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,10 +8,11 @@ use super::policy::{DeliveryPolicy, RetryPolicy};
 use super::scratch::OwnFolder;
 use crate::media::Scratch;
 use crate::notify::{Notifier, Recipients};
-use crate::spec::Pipeline;
+use crate::plan::CostClass;
+use crate::spec::{JobSpec, Pipeline};
 use crate::storage::Storages;
 use crate::time::Clock;
-use crate::{CpuPool, Limits, Registry};
+use crate::{CpuPool, Limits, Registry, Tenants};
 
 /// Everything that a host has configured, as engines use it. Clones share.
 #[derive(Clone)]
@@ -34,8 +36,8 @@ pub(crate) struct Resources {
     pub(crate) http: crate::http::GuardedClient,
     pub(crate) retry: RetryPolicy,
     pub(crate) delivery: DeliveryPolicy,
-    pub(crate) concurrency: usize,
-    pub(crate) videos: usize,
+    pub(crate) places: BTreeMap<CostClass, usize>,
+    pub(crate) tenants: Tenants,
 }
 
 impl Resources {
@@ -75,16 +77,22 @@ impl Executor {
         &self.0.delivery
     }
 
-    /// How many jobs may be under way at once; admission by memory and class comes on top.
-    #[must_use]
-    pub fn concurrency(&self) -> usize {
-        self.0.concurrency
+    /// The classes of work that can come up here, each with how many of its jobs may be under way at once, which may be
+    /// none; admission by memory comes on top.
+    pub fn places(&self) -> impl Iterator<Item = (CostClass, usize)> {
+        self.0.places.iter().map(|(class, places)| (*class, *places))
     }
 
-    /// How many video pipelines may run at once.
+    /// Which kind of work a job is, as far as its steps tell.
     #[must_use]
-    pub fn videos(&self) -> usize {
-        self.0.videos
+    pub fn class_of(&self, spec: &JobSpec) -> CostClass {
+        self.0.registry.class_of(spec)
+    }
+
+    /// How many jobs of a tenant may be under way at once in this class, in the whole fleet; nothing if that is not said.
+    #[must_use]
+    pub fn share(&self, tenant: &str, class: CostClass) -> Option<usize> {
+        self.0.tenants.share(tenant, class)
     }
 }
 

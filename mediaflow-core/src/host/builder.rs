@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,10 +7,12 @@ use super::Mediaflow;
 use crate::engine::{Engine, MemoryEngine};
 use crate::executor::{self, Capacity, DeliveryPolicy, Executor, Resources, RetryPolicy};
 use crate::notify::{Configured, IntoNotifier, Notifier, Recipients};
+use crate::plan::CostClass;
 use crate::spec::PutOptions;
 use crate::storage::{self, Storage, Storages};
+use crate::suggest::did_you_mean;
 use crate::time::{Clock, SystemClock};
-use crate::{CpuPool, Error, Limits, Registry, Result};
+use crate::{CpuPool, Error, Limits, Registry, Result, Tenants};
 
 /// Configures a [`Mediaflow`]. Nothing fails before [`Builder::start`], which reports the first mistake.
 ///
@@ -18,8 +21,8 @@ use crate::{CpuPool, Error, Limits, Registry, Result};
 /// | [`engine`](Builder::engine) | in memory |
 /// | [`cores`](Builder::cores) | all that the process may use |
 /// | [`memory`](Builder::memory) | 1 GiB for all running jobs together |
-/// | [`concurrency`](Builder::concurrency) | 4 jobs per core under way; pixels wait for a core |
-/// | [`videos`](Builder::videos) | 1 video pipeline at a time: each uses all cores |
+/// | [`places`](Builder::places) | `image` and `remote`: 4 jobs per core under way, pixels wait for a core; `video` and any class of the host's own: 1, which uses all cores |
+/// | [`tenants`](Builder::tenants) | as many jobs of one tenant at once as there are places |
 /// | [`limits`](Builder::limits), [`retry`](Builder::retry), [`delivery`](Builder::delivery) | see there |
 /// | [`scratch`](Builder::scratch) | in the system's; a folder of its own there, removed at the end |
 #[must_use]
@@ -35,9 +38,9 @@ pub struct Builder {
     delivery: DeliveryPolicy,
     cores: Option<usize>,
     memory: u64,
-    concurrency: Option<usize>,
+    places: BTreeMap<String, usize>,
+    tenants: Tenants,
     submit_only: bool,
-    videos: usize,
     scratch: Option<PathBuf>,
     allowed_paths: Vec<PathBuf>,
     allowed_hosts: Vec<String>,
@@ -58,9 +61,9 @@ impl Builder {
             delivery: DeliveryPolicy::default(),
             cores: None,
             memory: 1 << 30,
-            concurrency: None,
+            places: BTreeMap::new(),
+            tenants: Tenants::new(),
             submit_only: false,
-            videos: 1,
             scratch: None,
             allowed_paths: Vec::new(),
             allowed_hosts: Vec::new(),
@@ -154,21 +157,26 @@ impl Builder {
         self
     }
 
-    /// How many jobs may be under way at once.
-    pub fn concurrency(mut self, jobs: usize) -> Self {
-        self.concurrency = Some(jobs.max(1));
+    /// How many jobs of a class may be under way at once in this process. With none, it leaves them to other processes on
+    /// the same engine.
+    ///
+    /// ```
+    /// let media = mediaflow_core::Mediaflow::builder().places("image", 8).places("video", 2);
+    /// ```
+    pub fn places(mut self, class: impl Into<String>, jobs: usize) -> Self {
+        self.places.insert(class.into(), jobs);
+        self
+    }
+
+    /// How many jobs of one tenant may be under way at once.
+    pub fn tenants(mut self, tenants: Tenants) -> Self {
+        self.tenants = tenants;
         self
     }
 
     /// Takes jobs and works on none: other processes on the same engine do.
     pub fn submit_only(mut self) -> Self {
         self.submit_only = true;
-        self
-    }
-
-    /// How many video pipelines may run at once.
-    pub fn videos(mut self, videos: usize) -> Self {
-        self.videos = videos.max(1);
         self
     }
 
@@ -225,6 +233,8 @@ impl Builder {
         let engine = self
             .engine
             .unwrap_or_else(|| Arc::new(MemoryEngine::with_clock(Arc::clone(&self.clock))));
+        let places = places(&self.registry, &self.places, &self.tenants, cores)?;
+        let videos = places.get(&CostClass::Video).copied().unwrap_or_default().max(1);
         #[cfg(feature = "http")]
         let source_rate = self.limits.source_rate;
         let executor = Executor(Arc::new(Resources {
@@ -234,7 +244,7 @@ impl Builder {
             recipients: self.recipients,
             limits: self.limits,
             cpu,
-            capacity: Capacity::new(self.memory, self.videos),
+            capacity: Capacity::new(self.memory, videos),
             scratch,
             _scratch_folder: scratch_folder,
             clock: self.clock,
@@ -243,8 +253,8 @@ impl Builder {
             http: client(&self.allowed_hosts, source_rate)?,
             retry: self.retry,
             delivery: self.delivery,
-            concurrency: self.concurrency.unwrap_or(4 * cores),
-            videos: self.videos,
+            places,
+            tenants: self.tenants,
         }));
         engine.open(&executor).await?;
         Ok(Mediaflow::start(engine, executor, self.submit_only))
@@ -272,6 +282,32 @@ impl fmt::Debug for Builder {
             .field("notifiers", &self.notifiers)
             .finish_non_exhaustive()
     }
+}
+
+/// The places of each class that can come up here.
+fn places(
+    registry: &Registry,
+    asked: &BTreeMap<String, usize>,
+    tenants: &Tenants,
+    cores: usize,
+) -> Result<BTreeMap<CostClass, usize>> {
+    let default = |class| match class {
+        CostClass::Image | CostClass::Remote => (class, 4 * cores),
+        CostClass::Video | CostClass::Other(_) => (class, 1),
+    };
+    let mut places: BTreeMap<_, _> = registry.classes().into_iter().map(default).collect();
+    let known = |name: &str, of: &BTreeMap<CostClass, usize>| {
+        of.keys().find(|class| class.as_str() == name).copied().ok_or_else(|| {
+            let names: Vec<_> = of.keys().map(CostClass::as_str).collect();
+            Error::input("class.unknown", format!("nothing here is of the class `{name}`"))
+                .help(did_you_mean(name, names))
+        })
+    };
+    for (name, jobs) in asked {
+        places.insert(known(name, &places)?, *jobs);
+    }
+    tenants.classes().try_for_each(|name| known(name, &places).map(drop))?;
+    Ok(places)
 }
 
 /// Refuses the name of a notifier that can not stand beside others: blanks and bars part names where they are stored.

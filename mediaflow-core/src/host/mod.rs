@@ -1,7 +1,7 @@
 //! What a host holds: the builder, the engine's handle, and the handles of its jobs.
 //!
-//! Uses: context, cpu, engine, error, event, executor, http, id, inspect, limits, media, notify, planner, registry, report,
-//! schedule, shutdown, spec, storage, time, wait.
+//! Uses: context, cpu, engine, error, event, executor, http, id, inspect, limits, media, notify, plan, planner, registry,
+//! report, schedule, shutdown, spec, storage, suggest, tenants, time, wait.
 
 mod builder;
 mod follow;
@@ -11,6 +11,7 @@ mod upload;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -20,11 +21,12 @@ pub use job::{BatchHandle, BatchTicket, JobHandle};
 pub use upload::{Upload, UploadBuilder, UploadSession, Uploaded};
 
 use crate::engine::{Engine, EventStream, Shutdown, Submission};
-use crate::executor::Executor;
+use crate::executor::{Executor, Outcomes};
 use crate::id::{BatchId, JobId};
 use crate::inspect::Inspect;
 use crate::media::MediaInfo;
 use crate::planner::JobPlan;
+use crate::report::JobStatus;
 use crate::schedule::{Cron, Schedule, Scheduled};
 use crate::spec::{IntoSpec, JobSpec, Source};
 use crate::wait::{Signal, Signalled};
@@ -60,6 +62,13 @@ struct Running {
     /// Cancelled when the engine's loop has ended, for whatever reason.
     stopped: crate::CancellationToken,
     task: Mutex<Option<JoinHandle<Result<()>>>>,
+}
+
+#[async_trait]
+impl Outcomes for Running {
+    async fn outcome(&self, job: JobId) -> Result<JobStatus> {
+        self.engine.status(job).await
+    }
 }
 
 impl Mediaflow {
@@ -259,7 +268,7 @@ impl Mediaflow {
     /// Everything that would make the job fail before its first step.
     pub async fn plan(&self, job: impl IntoSpec) -> Result<JobPlan> {
         let spec = self.checked(job)?;
-        self.0.executor.plan(&spec).await
+        self.0.executor.plan(&spec, &*self.0).await
     }
 
     /// [`Mediaflow::plan`] as text for people: the steps merged, the scale chosen, the crop, memory and cost.
@@ -275,7 +284,7 @@ impl Mediaflow {
     /// # Errors
     /// The source can not be fetched or read, or passes a limit.
     pub async fn probe(&self, source: impl Into<Source>) -> Result<MediaInfo> {
-        self.0.executor.probe(&source.into()).await
+        self.0.executor.probe(&source.into(), &*self.0).await
     }
 
     /// The JSON Schema of the specs that this host understands.

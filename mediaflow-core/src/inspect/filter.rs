@@ -14,6 +14,8 @@ pub struct JobFilter {
     pub kind: Option<String>,
     /// With this word among their tags.
     pub tag: Option<String>,
+    /// Of this tenant.
+    pub tenant: Option<String>,
     /// Asked for by this owner.
     pub owner: Option<String>,
     /// Submitted with this batch.
@@ -45,6 +47,12 @@ impl JobFilter {
     /// Those with this tag.
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tag = Some(tag.into());
+        self
+    }
+
+    /// Those of this tenant.
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
         self
     }
 
@@ -84,6 +92,8 @@ pub struct EventFilter {
     pub job: Option<JobId>,
     /// About this batch, or a job that was submitted with it.
     pub batch: Option<BatchId>,
+    /// About jobs of this tenant.
+    pub tenant: Option<String>,
     /// About jobs of this owner.
     pub owner: Option<String>,
 }
@@ -112,6 +122,12 @@ impl EventFilter {
         self
     }
 
+    /// Those about jobs of this tenant.
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
     /// Those about jobs of this owner.
     pub fn owner(mut self, owner: impl Into<String>) -> Self {
         self.owner = Some(owner.into());
@@ -124,6 +140,7 @@ impl EventFilter {
         (self.kinds.is_empty() || self.kinds.contains(&event.kind))
             && self.job.is_none_or(|job| event.job == Some(job))
             && self.batch.is_none_or(|batch| event.batch == Some(batch))
+            && self.tenant.as_ref().is_none_or(|tenant| event.tenant.as_ref() == Some(tenant))
             && self.owner.as_ref().is_none_or(|owner| event.owner.as_ref() == Some(owner))
     }
 }

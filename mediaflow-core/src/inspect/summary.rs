@@ -24,6 +24,8 @@ pub struct JobSummary {
     pub progress: f32,
     /// How often it was tried.
     pub attempts: u32,
+    /// Whose it is, among those who share the host.
+    pub tenant: Option<String>,
     /// Who asked for it.
     pub owner: Option<String>,
     /// The words to find it by.
@@ -49,6 +51,7 @@ impl JobSummary {
             state: JobState::Queued,
             progress: 0.0,
             attempts: 0,
+            tenant: None,
             owner: None,
             tags: Vec::new(),
             failure: None,

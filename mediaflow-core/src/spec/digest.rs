@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::JobSpec;
 
 impl JobSpec {
-    /// A SHA-256 of what was asked for: the kind and parameters of the job, its owner, and who is to be told. An idempotency
+    /// A SHA-256 of what was asked for: the kind and parameters of the job, its owner and tenant, and who is to be told. An idempotency
     /// key stands for one of these. When, how urgently and how often a job is tried does not change what was asked for, nor
     /// do its tags and metadata: a request that is repeated may have others.
     #[must_use]
@@ -14,7 +14,13 @@ impl JobSpec {
         let (with, options) = (sorted(&self.with), &self.options);
         let notify: Vec<_> =
             options.notify.iter().map(|target| json!([target.channel, target.to])).collect();
-        digest(&json!([self.schema, self.kind, self.v, with, options.owner, notify]))
+        let mut asked = vec![json!([self.schema, self.kind, self.v, with, options.owner, notify])];
+        // As it was before there were tenants, if there is none: digests are stored.
+        asked.extend(options.tenant.as_ref().map(|tenant| json!(tenant)));
+        match &*asked {
+            [only] => digest(only),
+            all => digest(&json!(all)),
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 //! A [`JobSpec`] names its kind, its version and its parameters. The built-in kind is the [`Pipeline`]: a graph of named
 //! steps from one source to any number of outputs, usually made with [`Pipeline::from`] and a [`Chain`] per output.
 //!
-//! Uses: error, limits, operation, suggest, time.
+//! Uses: error, id, limits, operation, suggest, time.
 
+mod after;
 mod builder;
 mod chain;
 pub(crate) mod digest;
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use after::{After, OnFailure};
 pub use builder::PipelineBuilder;
 pub use chain::Chain;
 pub(crate) use needs::Need;

@@ -66,7 +66,14 @@ impl Needs {
     }
 
     /// The name of what it takes to go on after a wait.
-    pub(crate) const WAIT: &str = "wait";
+    const WAIT: &str = "wait";
+    /// Of what it takes to run after other jobs.
+    const AFTER: &str = "after";
+    /// Of what it takes to keep tenants apart.
+    const TENANT: &str = "tenant";
+
+    /// What this version can do with jobs.
+    pub(crate) const FEATURES: [&str; 3] = [Self::WAIT, Self::AFTER, Self::TENANT];
 
     pub(crate) fn each(&self) -> impl Iterator<Item = Need<'_>> {
         self.iter().map(Need::read)
@@ -123,6 +130,12 @@ impl JobSpec {
         for target in &self.options.notify {
             needs.add("channel", &target.channel);
         }
+        if !self.predecessors().is_empty() {
+            needs.add("feature", Needs::AFTER);
+        }
+        if self.options.tenant.is_some() {
+            needs.add("feature", Needs::TENANT);
+        }
         if self.kind == Pipeline::WIRE
             && let Ok(pipeline) = Pipeline::deserialize(&self.with)
         {
@@ -130,7 +143,7 @@ impl JobSpec {
                 needs.add("op", format_args!("{}@{}", step.op, step.v));
             }
             for source in std::iter::once(&pipeline.source).chain(pipeline.inputs.values()) {
-                if let Source::Key(place) = source {
+                if let Source::Key(place) | Source::Output { output: place, .. } = source {
                     needs.add_storage(place);
                 }
             }

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{After, OnFailure};
+use crate::id::JobId;
 use crate::limits::at_most;
 use crate::{Error, Limits, Result, Timestamp};
 
@@ -50,6 +52,13 @@ pub struct JobOptions {
     /// How often to try at most. Default: the engine's retry policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
+    /// Whose job it is among those who share the host: idempotency keys, results that are used again, and
+    /// [shares](crate::Tenants) are each tenant's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// Not before these jobs have ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<After>,
     /// Who asked for it: goes into every event, for notifiers that tell the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -128,6 +137,23 @@ impl JobOptions {
         self
     }
 
+    /// Whose job it is among those who share the host.
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// Not before this job has ended, and not at all if it fails.
+    pub fn after(self, job: JobId) -> Self {
+        self.after_with(job, OnFailure::Fail)
+    }
+
+    /// Not before this job has ended.
+    pub fn after_with(mut self, job: JobId, on_failure: OnFailure) -> Self {
+        self.after.push(After::new(job, on_failure));
+        self
+    }
+
     /// Who asked for it.
     pub fn owner(mut self, owner: impl Into<String>) -> Self {
         self.owner = Some(owner.into());
@@ -155,8 +181,8 @@ impl JobOptions {
     /// Counts what stands in them against the limits.
     ///
     /// # Errors
-    /// `limit.option_bytes`, `limit.address_bytes`, `limit.tags`, `limit.notify_targets`, `limit.option_metadata_bytes`,
-    /// each naming the option.
+    /// `limit.option_bytes`, `limit.address_bytes`, `limit.tags`, `limit.after`, `limit.notify_targets`,
+    /// `limit.option_metadata_bytes`, each naming the option; `spec.tenant`.
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
         let named = |option: &'static str| move |e: Error| e.with("option", option);
         let short = |text: &str| {
@@ -164,6 +190,15 @@ impl JobOptions {
         };
         self.idempotency_key.as_deref().map_or(Ok(()), short).map_err(named("idempotency_key"))?;
         self.owner.as_deref().map_or(Ok(()), short).map_err(named("owner"))?;
+        self.tenant.as_deref().map_or(Ok(()), short).map_err(named("tenant"))?;
+        if let Some(tenant) = &self.tenant
+            && (tenant.is_empty() || tenant.contains(char::is_control))
+        {
+            return Err(Error::input("spec.tenant", "this is no name of a tenant")
+                .with("tenant", tenant.escape_debug())
+                .help("name it by something without control characters, or leave it out"));
+        }
+        at_most("limit.after", "after", self.after.len(), limits.after)?;
         at_most("limit.tags", "tags", self.tags.len(), limits.tags)?;
         self.tags.iter().try_for_each(|tag| short(tag)).map_err(named("tags"))?;
         let targets = self.notify.len();

@@ -9,7 +9,11 @@ use bytes::Bytes;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::id::JobId;
 use crate::{Error, Result};
+
+/// What the name of an output of another job begins with.
+const JOB: &str = "job:";
 
 /// Where bytes come from. Written as one string:
 ///
@@ -18,6 +22,7 @@ use crate::{Error, Result};
 /// | `uploads/2026/cat.jpg` | the key `2026/cat.jpg` of the storage `uploads` |
 /// | `https://host/cat.jpg` | fetched with the guarded client (feature `http`) |
 /// | `file:/srv/in/cat.jpg` | a local path, inside a folder that the host has allowed |
+/// | `job:0199c8f0-.../public/cat.jpg` | what another job has put at `public/cat.jpg`; the job that reads it comes [after](super::JobOptions::after) that one |
 /// | `data:;base64,...` | the bytes themselves, a few MiB at most |
 ///
 /// `Display` shows it without query, credentials or content.
@@ -32,6 +37,13 @@ pub enum Source {
     Path(PathBuf),
     /// The bytes themselves.
     Bytes(Bytes),
+    /// What another job makes.
+    Output {
+        /// The other job.
+        job: JobId,
+        /// The output's place, as its pipeline names it: `public/cat.jpg`.
+        output: String,
+    },
 }
 
 impl Source {
@@ -47,12 +59,42 @@ impl Source {
         Self::Path(path.into())
     }
 
+    /// What another job makes, by the name that its pipeline gives to it. The job that has it as a source comes after the
+    /// other one, and fails if that one fails.
+    ///
+    /// ```
+    /// use mediaflow_core::JobId;
+    /// use mediaflow_core::spec::{JobSpec, Pipeline, Source};
+    ///
+    /// let first = JobId::new();
+    /// let made = Source::output(first, "public/cat.jpg");
+    /// let copy = Pipeline::from(made).output("archive/cat.jpg", |photo| photo).build()?;
+    /// assert_eq!(JobSpec::new(&copy)?.predecessors()[0].job, first);
+    /// # Ok::<(), mediaflow_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn output(job: JobId, output: impl Into<String>) -> Self {
+        Self::Output { job, output: output.into() }
+    }
+
+    /// The job whose output a text names.
+    pub(super) fn job_of(text: &str) -> Option<JobId> {
+        text.strip_prefix(JOB)?.split_once('/')?.0.parse().ok()
+    }
+
     /// Checks the form: the key of a storage key, the scheme of a URL.
     ///
     /// # Errors
     /// `storage.key`, `spec.source`.
     pub fn validate(&self) -> Result<()> {
         match self {
+            Self::Key(text) if text.starts_with(JOB) => Err(Error::input(
+                "spec.source",
+                "an output of another job is named by its id and its place",
+            )
+            .with("source", text.escape_debug())
+            .help("write it as `job:<id>/<storage>/<key>`")),
+            Self::Output { output, .. } => Location::from_str(output).map(drop),
             Self::Key(text) => Location::from_str(text).map(drop),
             Self::Path(path) if !path.is_absolute() => {
                 Err(Error::input("spec.source", "a path source must be absolute")
@@ -73,6 +115,10 @@ impl From<&str> for Source {
         }
         if let Some(path) = text.strip_prefix("file:") {
             return Self::Path(path.into());
+        }
+        let output = text.strip_prefix(JOB).and_then(|rest| rest.split_once('/'));
+        if let (Some((_, output)), Some(job)) = (output, Self::job_of(text)) {
+            return Self::output(job, output);
         }
         // A `data:` that does not decode stays a key, and `validate` refuses its colon.
         let inline = text.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
@@ -102,6 +148,7 @@ impl fmt::Display for Source {
             Self::Url(url) => f.write_str(&without_secrets(url)),
             Self::Path(path) => write!(f, "file:{}", path.display()),
             Self::Bytes(bytes) => write!(f, "{} inline bytes", bytes.len()),
+            Self::Output { job, output } => write!(f, "{JOB}{job}/{output}"),
         }
     }
 }
@@ -117,6 +164,7 @@ impl Serialize for Source {
         match self {
             Self::Key(text) | Self::Url(text) => serializer.serialize_str(text),
             Self::Path(path) => serializer.collect_str(&format_args!("file:{}", path.display())),
+            Self::Output { .. } => serializer.collect_str(self),
             Self::Bytes(bytes) => {
                 serializer.collect_str(&format_args!("data:;base64,{}", STANDARD.encode(bytes)))
             }
@@ -138,7 +186,7 @@ impl JsonSchema for Source {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "description": "A storage key (`uploads/cat.jpg`), a URL, a path (`file:/...`) or bytes (`data:;base64,...`)"
+            "description": "A storage key (`uploads/cat.jpg`), a URL, a path (`file:/...`), an output of another job (`job:<id>/<storage>/<key>`) or bytes (`data:;base64,...`)"
         })
     }
 }
@@ -258,6 +306,7 @@ mod tests {
             Source::from("https://example.com/cat.jpg?token=1"),
             Source::path("/srv/cat.jpg"),
             Source::bytes(&b"cat"[..]),
+            Source::output(JobId::new(), "public/cat.jpg"),
         ] {
             let json = serde_json::to_string(&source).unwrap();
             assert_eq!(serde_json::from_str::<Source>(&json).unwrap(), source);

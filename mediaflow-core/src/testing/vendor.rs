@@ -249,7 +249,7 @@ impl Backend for FakeVendor {
     }
 
     fn capability(&self) -> Capability {
-        Capability::new([FakeEncode::KIND], [Format::GIF]).waiting()
+        Capability::new([FakeEncode::KIND], [Format::GIF]).waiting().class(CostClass::Remote)
     }
 
     async fn probe(&self, file: &MediaFile, _limits: &Limits) -> Result<MediaInfo> {

@@ -103,7 +103,7 @@ impl Setup {
                 timeout,
                 ..DeliveryPolicy::default()
             })
-            .concurrency(self.concurrency)
+            .places("image", self.concurrency)
     }
 }
 

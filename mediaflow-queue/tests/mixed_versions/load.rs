@@ -51,7 +51,7 @@ impl Fleet<'_> {
         builder(self.database.queue(), &FakeBackend::new())
             .storage_with("out", MemoryStorage::new())
             .notify(self.told.clone())
-            .concurrency(2)
+            .places("image", 2)
             .start()
             .await
             .unwrap()
@@ -65,7 +65,7 @@ impl Fleet<'_> {
             .storage_with("out", MemoryStorage::new())
             .storage_with("archive", MemoryStorage::new())
             .notify(self.told.clone())
-            .concurrency(2)
+            .places("image", 2)
             .start()
             .await
             .unwrap()

@@ -78,6 +78,7 @@ impl fmt::Debug for MemoryEngine {
 impl Engine for MemoryEngine {
     async fn open(&self, executor: &Executor) -> Result<()> {
         self.0.outbox.open(executor);
+        self.0.lock().executor = Some(executor.clone());
         Ok(())
     }
 

@@ -153,6 +153,7 @@ fn takes(filter: &JobFilter, record: &Record) -> bool {
     filter.state.is_none_or(|state| record.state == state)
         && filter.kind.as_ref().is_none_or(|kind| record.spec.kind == *kind)
         && filter.tag.as_ref().is_none_or(|tag| options.tags.contains(tag))
+        && filter.tenant.as_ref().is_none_or(|tenant| options.tenant.as_ref() == Some(tenant))
         && filter.owner.as_ref().is_none_or(|owner| options.owner.as_ref() == Some(owner))
         && filter.since.is_none_or(|since| made >= since)
         && filter.until.is_none_or(|until| made < until)

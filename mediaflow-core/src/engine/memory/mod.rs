@@ -1,13 +1,15 @@
 //! The engine of tests, scripts and hosts that keep a queue of their own: everything is lost with the process.
 //!
-//! Uses: engine, error, event, executor, id, inspect, notify, outbox, report, schedule, shutdown, spec, supervise, time,
+//! Uses: engine, error, event, executor, id, inspect, notify, outbox, plan, report, schedule, shutdown, spec, supervise, time,
 //! wait.
 
+mod attempts;
 mod engine;
 mod inner;
 mod inspect;
 mod messages;
 mod outbox;
+mod ready;
 mod ring;
 mod run;
 mod schedules;

@@ -2,14 +2,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::attempts::Taken;
 use super::inner::Inner;
-use super::state::Taken;
+
 use crate::engine::Shutdown;
-use crate::executor::{Attempt, Attempted, Executor, GroupWait, Journal, Observer};
+use crate::executor::{Attempt, Attempted, Executor, GroupWait, Journal, Observer, Outcomes};
 use crate::id::JobId;
 use crate::outbox::Dispatcher;
+use crate::report::JobStatus;
 use crate::supervise::supervise;
 use crate::{Error, Failure, Result};
 
@@ -43,23 +46,37 @@ pub(super) async fn run(inner: &Arc<Inner>, executor: Executor, shutdown: Shutdo
 
 async fn take_jobs(inner: &Arc<Inner>, executor: &Executor, shutdown: &Shutdown) {
     let mut running = JoinSet::new();
+    let places: Vec<_> = executor
+        .places()
+        .map(|(class, places)| {
+            (class, Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))))
+        })
+        .collect();
     loop {
         // Looked at once a round: what is cancelled after this wakes the wait below.
         let draining = shutdown.drain.is_cancelled();
         for (job, groups) in inner.lock().take_abandoned() {
             running.spawn(abandon(executor.clone(), job, groups));
         }
-        while running.len() < executor.concurrency() && !draining {
-            let Some(taken) = inner.lock().take(inner.clock.now()) else { break };
+        if !draining {
+            inner.lock().look(inner.clock.now());
             inner.settle();
-            running.spawn(attempt(Arc::clone(inner), executor.clone(), shutdown.clone(), taken));
+        }
+        for (class, places) in places.iter().filter(|_| !draining) {
+            while let Ok(place) = Arc::clone(places).try_acquire_owned() {
+                let Some(taken) = inner.lock().take(*class, inner.clock.now()) else { break };
+                inner.settle();
+                let work = attempt(Arc::clone(inner), executor.clone(), shutdown.clone(), taken);
+                running.spawn(async move {
+                    work.await;
+                    drop(place);
+                });
+            }
         }
         if draining && running.is_empty() {
             return;
         }
-        // Without room the end of a job is the next thing to wait for, not the next job.
-        let has_room = running.len() < executor.concurrency() && !draining;
-        let next_due = inner.lock().next_due().filter(|_| has_room);
+        let next_due = inner.lock().next_due().filter(|_| !draining);
         tokio::select! {
             () = inner.work.notified() => {}
             () = shutdown.drain.cancelled(), if !draining => {}
@@ -72,7 +89,7 @@ async fn take_jobs(inner: &Arc<Inner>, executor: &Executor, shutdown: &Shutdown)
 async fn attempt(inner: Arc<Inner>, executor: Executor, shutdown: Shutdown, taken: Taken) {
     let (job, cancel) = (taken.job, taken.cancel.clone());
     let watcher = Arc::new(Watcher { inner: Arc::clone(&inner), job });
-    let attempt = taken.attempt(Arc::clone(&watcher) as _, watcher);
+    let attempt = taken.attempt(Arc::clone(&watcher) as _, watcher.clone(), watcher);
     // The attempt runs in a task of its own, so that a panic in it ends the attempt and not the engine.
     let working = tokio::spawn({
         let executor = executor.clone();
@@ -149,6 +166,13 @@ impl Observer for Watcher {
 impl Journal for Watcher {
     async fn waiting(&self, wait: &GroupWait, heard: &[u64]) -> Result<()> {
         self.inner.lock().store_wait(self.job, wait, heard)
+    }
+}
+
+#[async_trait]
+impl Outcomes for Watcher {
+    async fn outcome(&self, job: JobId) -> Result<JobStatus> {
+        self.inner.lock().status(job)
     }
 }
 

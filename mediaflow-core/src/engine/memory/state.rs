@@ -1,53 +1,60 @@
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
 
+use super::ready::{Candidate, Ready};
 use super::schedules::Schedules;
 use super::waits::Waits;
-use crate::engine::{Next, Record, Submission, Submitted};
+use crate::engine::{Record, Submission, Submitted};
 use crate::event::{Event, EventData, EventKind};
-use crate::executor::{
-    Attempt, Checkpoint, Finished, GroupWait, Journal, KnownWait, Observer, RetryPolicy, Suspended,
-};
+use crate::executor::{Executor, GroupWait, KnownWait};
 use crate::id::{BatchId, JobId};
 use crate::outbox::Claimed;
+use crate::plan::CostClass;
 use crate::report::{BatchReport, JobState, JobStatus};
 use crate::spec::JobSpec;
-use crate::wait::{Signal, Signalled};
-use crate::{CancellationToken, Error, ErrorKind, Failure, Result, Timestamp};
+use crate::{CancellationToken, Error, Result, Timestamp};
 
 /// All jobs. Every method leaves it consistent, and leaves the events that it has caused in `events`.
 #[derive(Default)]
 pub(super) struct State {
-    jobs: HashMap<JobId, Entry>,
-    /// Jobs that can start, the most urgent first: by priority, then by age.
-    ready: BTreeMap<(Reverse<i16>, JobId), ()>,
+    pub(super) jobs: HashMap<JobId, Entry>,
+    /// Jobs that can start.
+    pub(super) ready: Ready,
+    /// Jobs that come after others, by each of these that has not ended.
+    followers: HashMap<JobId, Vec<JobId>>,
     /// Jobs that wait for their next attempt.
-    later: BTreeMap<(Timestamp, JobId), ()>,
+    pub(super) later: BTreeMap<(Timestamp, JobId), ()>,
     batches: HashMap<BatchId, Batch>,
     /// The batches that wait for the end of a job.
     waiting_batches: HashMap<JobId, Vec<BatchId>>,
-    keys: HashMap<String, Keyed>,
+    keys: HashMap<(Option<String>, String), Keyed>,
     /// Ended jobs, the oldest first.
     ended: VecDeque<JobId>,
-    events: VecDeque<Event>,
-    waits: Waits,
+    pub(super) events: VecDeque<Event>,
+    pub(super) waits: Waits,
     pub(super) schedules: Schedules,
     /// No job is taken while this is set.
     pub(super) paused: bool,
+    /// What the host has configured, once it is known.
+    pub(super) executor: Option<Executor>,
 }
 
 /// One job, and how to stop it.
-struct Entry {
-    record: Record,
+pub(super) struct Entry {
+    pub(super) record: Record,
     /// Cancels the attempt that runs.
-    running: Option<CancellationToken>,
+    pub(super) running: Option<CancellationToken>,
     /// The number of the last attempt.
-    fence: u64,
+    pub(super) fence: u64,
     /// The batches that it is in.
     batches: Vec<BatchId>,
-    /// It is old enough to be forgotten, but a batch that it is in has not ended.
+    /// How many jobs that it comes after have not ended.
+    after: usize,
+    /// How many jobs that come after it have not ended.
+    followed: usize,
+    /// It is old enough to be forgotten, but a batch that it is in has not ended, or a job that comes after it.
     kept: bool,
+    /// Where it waits for its turn.
+    pub(super) candidate: Candidate,
 }
 
 struct Batch {
@@ -63,22 +70,13 @@ struct Keyed {
     digest: String,
 }
 
-/// Something to do for the loop that takes jobs.
-pub(super) struct Taken {
-    pub(super) job: JobId,
-    pub(super) spec: JobSpec,
-    pub(super) cancel: CancellationToken,
-    fence: u64,
-    checkpoint: Option<Checkpoint>,
-    waits: Vec<KnownWait>,
-}
-
 impl State {
     /// How many ended jobs are remembered.
     pub(super) const HISTORY: usize = 10_000;
 
     pub(super) fn waiting(&self) -> usize {
-        self.ready.len() + self.later.len()
+        let after: usize = self.followers.values().map(Vec::len).sum();
+        self.ready.len() + self.later.len() + after
     }
 
     pub(super) fn take_events(&mut self) -> VecDeque<Event> {
@@ -106,6 +104,9 @@ impl State {
 
     pub(super) fn submit(&mut self, submission: Submission, now: Timestamp) -> Result<Submitted> {
         self.check_keys(&submission.jobs)?;
+        for after in submission.jobs.iter().flat_map(JobSpec::predecessors) {
+            self.record(after.job).map_err(|e| e.with("option", "after"))?;
+        }
         let batch = submission.batch.then(BatchId::new);
         let jobs: Vec<_> =
             submission.jobs.into_iter().map(|spec| self.submit_one(spec, batch, now)).collect();
@@ -133,11 +134,11 @@ impl State {
 
     /// Refuses all jobs if the key of one stands for another job.
     fn check_keys(&self, jobs: &[JobSpec]) -> Result<()> {
-        let mut fresh: HashMap<&str, String> = HashMap::new();
+        let mut fresh: HashMap<_, String> = HashMap::new();
         for spec in jobs {
-            let Some(key) = &spec.options.idempotency_key else { continue };
+            let Some(key) = key_of(spec) else { continue };
             let digest = spec.digest();
-            if let Some(known) = self.keyed(key).filter(|known| known.digest != digest) {
+            if let Some(known) = self.keyed(&key).filter(|known| known.digest != digest) {
                 return Err(Error::key_reused().with("job", known.job));
             }
             if *fresh.entry(key).or_insert_with(|| digest.clone()) != digest {
@@ -148,30 +149,64 @@ impl State {
     }
 
     /// What a key stands for. One whose job has failed or was cancelled is free again.
-    fn keyed(&self, key: &str) -> Option<&Keyed> {
+    fn keyed(&self, key: &(Option<String>, String)) -> Option<&Keyed> {
         let known = self.keys.get(key)?;
         let state = self.jobs.get(&known.job)?.record.state;
         Some(known).filter(|_| !matches!(state, JobState::Failed | JobState::Cancelled))
     }
 
-    fn submit_one(&mut self, spec: JobSpec, batch: Option<BatchId>, now: Timestamp) -> JobId {
-        let key = spec.options.idempotency_key.as_ref();
-        if let Some(known) = key.and_then(|key| self.keyed(key)) {
+    pub(super) fn submit_one(
+        &mut self,
+        spec: JobSpec,
+        batch: Option<BatchId>,
+        now: Timestamp,
+    ) -> JobId {
+        let key = key_of(&spec);
+        if let Some(known) = key.as_ref().and_then(|key| self.keyed(key)) {
             return known.job;
         }
-        let digest = key.map(|_| spec.digest());
+        let digest = spec.digest();
         let record = Record::new(spec, batch, now);
-        let (id, options) = (record.id, &record.spec.options);
-        if let (Some(key), Some(digest)) = (&options.idempotency_key, digest) {
-            self.keys.insert(key.clone(), Keyed { job: id, digest });
+        let id = record.id;
+        if let Some(key) = key {
+            self.keys.insert(key, Keyed { job: id, digest });
         }
         self.events.push_back(record.event(EventKind::JobCreated, now, EventData::None));
-        match options.run_at.filter(|due| *due > now) {
-            Some(due) => self.later.insert((due, id), ()),
-            None => self.ready.insert((Reverse(options.priority), id), ()),
-        };
-        self.jobs.insert(id, Entry::new(record));
+        let mut entry = Entry::new(record, self.executor.as_ref());
+        for after in entry.record.spec.predecessors() {
+            let Some(earlier) = self.jobs.get_mut(&after.job) else { continue };
+            earlier.followed += 1;
+            if !earlier.record.state.is_terminal() {
+                entry.after += 1;
+                self.followers.entry(after.job).or_default().push(id);
+            }
+        }
+        let free = entry.after == 0;
+        self.jobs.insert(id, entry);
+        if free {
+            self.enqueue(id, now);
+        }
         id
+    }
+
+    /// Lets a job start that waits for no other one: at once, or at its moment.
+    fn enqueue(&mut self, job: JobId, now: Timestamp) {
+        let Some(entry) = self.jobs.get(&job) else { return };
+        match entry.record.spec.options.run_at.filter(|due| *due > now) {
+            Some(due) => drop(self.later.insert((due, job), ())),
+            None => self.ready.add(&entry.candidate),
+        }
+    }
+
+    /// Lets the jobs start that came after one which has ended.
+    fn follow(&mut self, ended: JobId, now: Timestamp) {
+        for job in self.followers.remove(&ended).unwrap_or_default() {
+            let Some(entry) = self.jobs.get_mut(&job) else { continue };
+            entry.after = entry.after.saturating_sub(1);
+            if entry.after == 0 && !entry.record.state.is_terminal() {
+                self.enqueue(job, now);
+            }
+        }
     }
 
     pub(super) fn status(&self, job: JobId) -> Result<JobStatus> {
@@ -216,7 +251,7 @@ impl State {
         match &entry.running {
             Some(running) => running.cancel(),
             None => {
-                self.ready.remove(&(Reverse(entry.record.spec.options.priority), job));
+                self.ready.leave(&entry.candidate);
                 self.later.retain(|(_, waiting), ()| *waiting != job);
                 self.end(job, now, |record| record.end(JobState::Cancelled, None, now));
             }
@@ -234,91 +269,6 @@ impl State {
         Ok(spec.unwrap_or_else(|| entry.record.spec.clone()).again())
     }
 
-    /// Takes the most urgent job that is due.
-    pub(super) fn take(&mut self, now: Timestamp) -> Option<Taken> {
-        self.run_schedules(now);
-        if self.paused {
-            return None;
-        }
-        while let Some(entry) = self.later.first_entry().filter(|entry| entry.key().0 <= now) {
-            let (_, job) = *entry.key();
-            entry.remove();
-            if let Some(entry) = self.jobs.get(&job) {
-                self.ready.insert((Reverse(entry.record.spec.options.priority), job), ());
-            }
-        }
-        for job in self.waits.take_due(now) {
-            self.go_on(job);
-        }
-        let ((_, job), ()) = self.ready.pop_first()?;
-        let entry = self.jobs.get_mut(&job)?;
-        let cancel = CancellationToken::new();
-        entry.running = Some(cancel.clone());
-        entry.fence += 1;
-        let record = &mut entry.record;
-        self.events.extend(record.started(now));
-        Some(Taken {
-            job,
-            spec: record.spec.clone(),
-            cancel,
-            fence: entry.fence,
-            checkpoint: record.checkpoint.as_deref().cloned(),
-            waits: self.waits.of(job),
-        })
-    }
-
-    /// Submits what is due by the clock.
-    fn run_schedules(&mut self, now: Timestamp) {
-        for (schedule, run) in self.schedules.take_due(now) {
-            self.events.extend(schedule.missed(&run, now));
-            let job = self.submit_one(run.spec, None, now);
-            self.schedules.ran(&schedule.name, now, job);
-        }
-    }
-
-    /// Takes what is said of work that goes on elsewhere.
-    pub(super) fn signal(&mut self, signal: Signal) -> Signalled {
-        let (signalled, job) = self.waits.signal(&signal.key, signal.update, &signal.replay_key);
-        if let Some(job) = job {
-            self.go_on(job);
-        }
-        signalled
-    }
-
-    /// Lets a job that waits go on. One that is under way looks for itself before it waits.
-    fn go_on(&mut self, job: JobId) {
-        let Some(entry) = self.jobs.get_mut(&job) else { return };
-        if entry.record.state == JobState::Waiting {
-            self.waits.wake(job);
-            entry.record.state = JobState::Queued;
-            self.ready.insert((Reverse(entry.record.spec.options.priority), job), ());
-        }
-    }
-
-    /// Stores that a group of a job waits.
-    pub(super) fn store_wait(
-        &mut self,
-        job: JobId,
-        group: &GroupWait,
-        heard: &[u64],
-    ) -> Result<()> {
-        self.waits.store(job, group, heard)
-    }
-
-    /// Lets what is left of a job wait, after an attempt at the rest.
-    pub(super) fn suspended(&mut self, job: JobId, suspended: Suspended, now: Timestamp) {
-        let Some(entry) = self.jobs.get_mut(&job) else { return };
-        entry.running = None;
-        if entry.record.cancelled {
-            return self.end(job, now, |record| record.end(JobState::Cancelled, None, now));
-        }
-        let waits_on = self.waits.suspend(job, &suspended);
-        self.events.extend(entry.record.suspended(suspended.checkpoint, now));
-        if !waits_on {
-            self.go_on(job);
-        }
-    }
-
     /// What is to be stopped elsewhere, of jobs that have ended.
     pub(super) fn take_abandoned(&mut self) -> Vec<(JobId, Vec<GroupWait>)> {
         self.waits.take_abandoned()
@@ -331,59 +281,17 @@ impl State {
         first.filter(|_| !self.paused).into_iter().chain(self.schedules.next_due()).min()
     }
 
-    pub(super) fn progress(&mut self, job: JobId, done: f32, now: Timestamp) {
-        let event = self.jobs.get_mut(&job).and_then(|entry| entry.record.advance(done, now));
-        self.events.extend(event);
-    }
-
-    pub(super) fn steps(
+    pub(super) fn end(
         &mut self,
         job: JobId,
-        steps: &[String],
-        failure: Option<&Failure>,
         now: Timestamp,
+        end: impl FnOnce(&mut Record) -> Vec<Event>,
     ) {
-        let Some(entry) = self.jobs.get(&job) else { return };
-        self.events.push_back(entry.record.stepped(steps.to_vec(), failure.cloned(), now));
-    }
-
-    /// Ends an attempt that was published.
-    pub(super) fn succeeded(&mut self, job: JobId, made: Finished, now: Timestamp) {
-        self.end(job, now, |record| record.succeeded(made, now));
-    }
-
-    /// Ends an attempt that failed: the job waits for the next one, is handed back, or ends.
-    pub(super) fn failed(
-        &mut self,
-        job: JobId,
-        error: &Error,
-        retry: &RetryPolicy,
-        handed_back: bool,
-        now: Timestamp,
-    ) {
-        let Some(entry) = self.jobs.get_mut(&job) else { return };
-        entry.running = None;
-        let record = &mut entry.record;
-        if error.kind() == ErrorKind::Cancelled && handed_back && !record.cancelled {
-            // Not the job's fault: the attempt does not count.
-            record.attempts -= 1;
-            record.state = JobState::Queued;
-            self.ready.insert((Reverse(record.spec.options.priority), job), ());
-            return;
-        }
-        match record.failed(error, retry) {
-            Next::Retry(wait) => {
-                record.state = JobState::Queued;
-                self.later.insert((now.plus(wait), job), ());
-            }
-            Next::End(state) => self.end(job, now, |record| record.end(state, None, now)),
-        }
-    }
-
-    fn end(&mut self, job: JobId, now: Timestamp, end: impl FnOnce(&mut Record) -> Vec<Event>) {
         let Some(entry) = self.jobs.get_mut(&job) else { return };
         entry.running = None;
         self.events.extend(end(&mut entry.record));
+        self.ready.leave(&entry.candidate);
+        let after = entry.record.spec.predecessors();
         let stop = matches!(entry.record.state, JobState::Failed | JobState::Cancelled);
         self.waits.end(job, stop);
         self.ended.push_back(job);
@@ -398,7 +306,26 @@ impl State {
         for batch in batches {
             self.end_batch(batch, now);
         }
+        self.follow(job, now);
+        for after in &after {
+            if let Some(earlier) = self.jobs.get_mut(&after.job) {
+                earlier.followed = earlier.followed.saturating_sub(1);
+            }
+        }
+        self.keep_no_longer(after.into_iter().map(|after| after.job));
         self.forget();
+    }
+
+    /// Lets jobs be forgotten that were kept for others, if they are old enough.
+    fn keep_no_longer(&mut self, jobs: impl IntoIterator<Item = JobId>) {
+        for job in jobs {
+            if let Some(entry) = self.jobs.get_mut(&job)
+                && entry.followed == 0
+                && std::mem::take(&mut entry.kept)
+            {
+                self.ended.push_back(job);
+            }
+        }
     }
 
     fn end_batch(&mut self, batch: BatchId, now: Timestamp) {
@@ -416,28 +343,22 @@ impl State {
         );
         self.events.push_back(event.about_batch(batch, &options));
         // What was kept for it can be forgotten.
-        for report in report.jobs {
-            if let Some(entry) = self.jobs.get_mut(&report.job)
-                && std::mem::take(&mut entry.kept)
-            {
-                self.ended.push_back(report.job);
-            }
-        }
+        self.keep_no_longer(report.jobs.into_iter().map(|report| report.job));
     }
 
-    /// Drops the oldest ended jobs, but those of batches that have not ended. A batch goes with the first of its jobs that
+    /// Drops the oldest ended jobs, but those of batches that have not ended, and those that others come after. A batch goes with the first of its jobs that
     /// goes.
     fn forget(&mut self) {
         while self.ended.len() > Self::HISTORY {
             let Some(job) = self.ended.pop_front() else { return };
             let Some(entry) = self.jobs.get_mut(&job) else { continue };
             let waits = |batch| self.batches.get(batch).is_some_and(|batch| batch.left > 0);
-            if entry.batches.iter().any(waits) {
+            if entry.batches.iter().any(waits) || entry.followed > 0 {
                 entry.kept = true;
                 continue;
             }
             let Some(entry) = self.jobs.remove(&job) else { continue };
-            if let Some(key) = &entry.record.spec.options.idempotency_key
+            if let Some(key) = &key_of(&entry.record.spec)
                 && self.keys.get(key).is_some_and(|known| known.job == entry.record.id)
             {
                 self.keys.remove(key);
@@ -450,20 +371,34 @@ impl State {
 }
 
 impl Entry {
-    fn new(record: Record) -> Self {
-        Self { record, running: None, fence: 0, batches: Vec::new(), kept: false }
+    fn new(record: Record, executor: Option<&Executor>) -> Self {
+        let (spec, class) =
+            (&record.spec, executor.map(|executor| executor.class_of(&record.spec)));
+        let class = class.unwrap_or(CostClass::Image);
+        let share =
+            spec.options.tenant.as_ref().and_then(|tenant| {
+                executor?.share(tenant, class).map(|share| (tenant.clone(), share))
+            });
+        let priority = spec.options.priority;
+        let candidate = Candidate { job: record.id, priority, class, share };
+        let batches = Vec::new();
+        Self {
+            record,
+            running: None,
+            fence: 0,
+            batches,
+            after: 0,
+            followed: 0,
+            kept: false,
+            candidate,
+        }
     }
 }
 
-impl Taken {
-    pub(super) fn attempt(self, observer: Arc<dyn Observer>, journal: Arc<dyn Journal>) -> Attempt {
-        let attempt = Attempt::new(self.spec, self.cancel, observer);
-        attempt.fenced(self.job.to_string(), self.fence).journaled(
-            journal,
-            self.checkpoint,
-            self.waits,
-        )
-    }
+/// An idempotency key, which is its tenant's own.
+fn key_of(spec: &JobSpec) -> Option<(Option<String>, String)> {
+    let options = &spec.options;
+    options.idempotency_key.clone().map(|key| (options.tenant.clone(), key))
 }
 
 const FORGOTTEN: &str =

@@ -63,8 +63,8 @@ impl Host {
             http: crate::http::GuardedClient::builder().build().unwrap(),
             retry: RetryPolicy::default(),
             delivery: DeliveryPolicy::default(),
-            concurrency: 1,
-            videos: 1,
+            places: std::collections::BTreeMap::new(),
+            tenants: crate::Tenants::new(),
         }))
     }
 }

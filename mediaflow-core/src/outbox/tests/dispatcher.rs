@@ -132,8 +132,8 @@ fn executor(hooks: ScriptedNotifier, delivery: DeliveryPolicy, clock: ManualCloc
         http: crate::http::GuardedClient::builder().build().unwrap(),
         retry: RetryPolicy::default(),
         delivery,
-        concurrency: 1,
-        videos: 1,
+        places: std::collections::BTreeMap::new(),
+        tenants: crate::Tenants::new(),
     }))
 }
 

@@ -9,7 +9,7 @@ use crate::executor::{DeliveryPolicy, RetryPolicy};
 use crate::notify::{DeliveryContext, Message};
 use crate::spec::{JobSpec, Pipeline, PipelineBuilder};
 use crate::storage::{MemoryStorage, Storage};
-use crate::{Error, Failure, JobId, Mediaflow};
+use crate::{Builder, Error, Failure, JobId, Mediaflow};
 
 /// An engine with everything around it that a test looks at.
 pub(super) struct Host {
@@ -24,11 +24,18 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) async fn new(engine: impl Engine) -> Self {
+        Self::with(engine, |builder| builder.places("image", 1)).await
+    }
+
+    pub(super) async fn with(
+        engine: impl Engine,
+        configure: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
         let (fake, vendor, storage) = (FakeBackend::new(), FakeVendor::new(), MemoryStorage::new());
         let faults = FaultyStorage::new(storage.clone());
         let (first, second) = (RecordingNotifier::new("first"), RecordingNotifier::new("second"));
         let soon = Duration::from_millis(5);
-        let media = Mediaflow::builder()
+        let media = configure(Mediaflow::builder())
             .engine(engine)
             .with(fake.operations())
             .with(vendor.operations())
@@ -37,7 +44,6 @@ impl Host {
             .notify(second.clone())
             .retry(RetryPolicy { first: soon, longest: soon, ..RetryPolicy::default() })
             .delivery(DeliveryPolicy::every(soon, 3))
-            .concurrency(1)
             .start()
             .await
             .expect("start");

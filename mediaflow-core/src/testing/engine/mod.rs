@@ -1,8 +1,10 @@
+mod after;
 mod attempts;
 mod host;
 mod inspect;
 mod schedules;
 mod submission;
+mod tenants;
 mod waiting;
 
 use host::Host;
@@ -48,6 +50,14 @@ pub async fn exercise_engine<E: Engine>(make: impl AsyncFn() -> E) {
     waiting::policies_decide_on_what_fails_elsewhere(Host::new(make().await).await).await;
     waiting::a_failure_here_begins_nothing_twice_there(Host::new(make().await).await).await;
     waiting::progress_grows_while_a_job_waits(Host::new(make().await).await).await;
+    tenants::keys_are_a_tenants_own(tenants::sharing(make().await).await).await;
+    tenants::a_tenant_has_its_share(tenants::sharing(make().await).await).await;
+    tenants::the_most_urgent_of_a_tenant_is_next(tenants::sharing(make().await).await).await;
+    tenants::what_waits_elsewhere_takes_no_share(tenants::sharing(make().await).await).await;
+    after::a_job_comes_after_others(tenants::sharing(make().await).await).await;
+    after::a_failure_is_passed_on(tenants::sharing(make().await).await).await;
+    after::what_waits_for_others_can_be_cancelled(tenants::sharing(make().await).await).await;
+    after::what_can_not_be_read_is_said(tenants::sharing(make().await).await).await;
     schedules::a_schedule_runs_by_the_clock(Host::new(make().await).await).await;
     inspect::jobs_are_listed_by_what_is_known_of_them(Host::new(make().await).await).await;
     inspect::a_cursor_stays_valid_while_jobs_come(Host::new(make().await).await).await;

@@ -112,12 +112,21 @@ pub(super) async fn urgent_jobs_go_first(host: Host) {
     host.media.submit(spec("holds")).await.expect("submit");
     host.fake.begun("holds", 1).await;
     let at = |name: &str, priority| spec(name).with_options(JobOptions::new().priority(priority));
-    for (name, priority) in [("usual", 0), ("late", -5), ("urgent", 5)] {
+    for (name, priority) in [
+        ("usual", 0),
+        ("late", -5),
+        ("urgent", 5),
+        ("last", i16::MIN),
+        ("more", 300),
+        ("most", i16::MAX),
+        ("less", 299),
+    ] {
         host.media.submit(at(name, priority)).await.expect("submit");
     }
     host.fake.release();
-    host.fake.begun("late", 1).await;
-    assert_eq!(host.fake.runs(), ["holds", "urgent", "usual", "late"]);
+    host.fake.begun("last", 1).await;
+    let order = ["holds", "most", "more", "less", "urgent", "usual", "late", "last"];
+    assert_eq!(host.fake.runs(), order);
     host.done().await;
 }
 
