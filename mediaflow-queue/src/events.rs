@@ -7,46 +7,42 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use mediaflow_core::{Event, EventKind, Result};
 use sqlx::AssertSqlSafe;
 
-use crate::db::{Transaction, Tx, Value, places, to_json, values};
+use crate::db::{Transaction, Tx, Value, places, to_json, together, values};
 use crate::failpoint::lost_answer;
 use crate::process::Process;
-
-/// How many rows one statement writes. Each number of rows is a statement of its own, which the database prepares once.
-const TOGETHER: usize = 16;
 
 const COLUMNS: usize = 8;
 
 /// Stores events, unrouted, and nothing else: whom they concern is found out later. An event that is there already, because
 /// the answer to its commit was lost, is written once.
 pub(crate) async fn record(process: &Process, tx: &mut Tx<'_, '_>, events: &[Event]) -> Result<()> {
-    let kept: Vec<_> = events.iter().filter(|event| is_kept(process, event)).collect();
-    for events in kept.chunks(TOGETHER) {
-        let mut rows = Vec::with_capacity(events.len() * COLUMNS);
-        for event in events {
-            rows.extend_from_slice(values![
-                event.id,
-                event.kind.as_str(),
-                event.job,
-                event.batch,
-                event.time,
-                &process.id,
-                event.owner.clone(),
-                to_json(event)?
-            ]);
-        }
+    let mut rows = Vec::with_capacity(events.len() * COLUMNS);
+    for event in events.iter().filter(|event| is_kept(process, event)) {
+        rows.extend_from_slice(values![
+            event.id,
+            event.kind.as_str(),
+            event.job,
+            event.batch,
+            event.time,
+            &process.id,
+            event.owner.clone(),
+            to_json(event)?
+        ]);
+    }
+    for rows in together(&rows, COLUMNS) {
         let insert = format!(
             "INSERT INTO mediaflow_events (id, kind, job, batch, at, origin, owner, body) VALUES {}
              ON CONFLICT (id) DO NOTHING RETURNING seq",
-            places(events.len(), COLUMNS)
+            places(rows.len() / COLUMNS, COLUMNS)
         );
         if tx.writes_in_queries() {
             let both = format!(
                 "WITH written AS ({insert}) INSERT INTO mediaflow_unrouted (seq) SELECT seq FROM written"
             );
-            tx.run(AssertSqlSafe(both), &rows).await?;
+            tx.run(AssertSqlSafe(both), rows).await?;
             continue;
         }
-        let written = tx.rows(AssertSqlSafe(insert), &rows).await?;
+        let written = tx.rows(AssertSqlSafe(insert), rows).await?;
         let numbers = written
             .iter()
             .map(|row| row.int("seq").map(Value::from))

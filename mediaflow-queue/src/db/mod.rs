@@ -16,6 +16,7 @@ mod patience;
 mod postgres;
 mod query;
 mod river;
+mod river_insert;
 mod river_schema;
 mod row;
 #[cfg(feature = "sqlite")]
@@ -34,6 +35,7 @@ pub(crate) use river::{
     AssemblyTask, JobTask, ORDINARY, PartTask, Requeued, class_of, classes, failed as river_failed,
     missing, priority_of, queue_of,
 };
-pub(crate) use row::{Row, Value, places, to_json, values};
+pub(crate) use river_insert::NewTask;
+pub(crate) use row::{Row, Value, places, to_json, together, values};
 pub use tx::HostTransaction;
 pub(crate) use tx::{Transaction, Tx};

@@ -1,8 +1,8 @@
-//! Everything that is said to River, and every statement on its tables.
+//! Everything that is said to River, and every statement on its tables; what is put into its queues is beside it.
 
 use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{Error, JobId, Result, Timestamp};
-use riverqueue::{Client, InsertOpts, JobArgs};
+use riverqueue::{Client, JobArgs};
 use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 
@@ -66,39 +66,7 @@ pub(crate) fn priority_of(spec: &JobSpec) -> i16 {
     }
 }
 
-/// Attempts are counted in our tables; River only must not give up before.
-const ATTEMPTS: i16 = i16::MAX;
-
 impl Tx<'_, '_> {
-    /// Puts something into River's queue. Gives River's number for it.
-    pub(crate) async fn enqueue<A: JobArgs + Clone>(
-        &mut self,
-        client: &Client,
-        args: A,
-        class: &str,
-        priority: i16,
-        due: Option<Timestamp>,
-    ) -> Result<i64> {
-        let mut options = InsertOpts::default()
-            .with_queue(class)
-            .with_priority(priority)
-            .with_max_attempts(ATTEMPTS.into());
-        if let Some(due) = due {
-            let millis = i64::try_from(due.millis()).unwrap_or(i64::MAX);
-            let due = riverqueue::jiff::Timestamp::from_millisecond(millis)
-                .unwrap_or(riverqueue::jiff::Timestamp::MAX);
-            options = options.with_scheduled_at(due);
-        }
-        let request = client.insert(args).opts(options);
-        let inserted = match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(tx) => request.tx(&mut **tx).await,
-            #[cfg(feature = "postgres")]
-            Self::Postgres(tx) => request.tx(&mut **tx).await,
-        };
-        inserted.map(|inserted| inserted.id()).map_err(failed)
-    }
-
     /// Marks what River runs as done, together with everything else in the transaction: as River's own
     /// `Jobs::complete`, for many at once. Our rows decide who may end a job: that River has given its row to somebody
     /// else, or has lost it, changes nothing.
@@ -147,6 +115,16 @@ impl Db {
             Self::Sqlite(_) => name.to_owned(),
             #[cfg(feature = "postgres")]
             Self::Postgres(db) => db.river.qualify(name),
+        }
+    }
+
+    /// What River calls one of its topics.
+    pub(super) fn river_topic(&self, topic: &str) -> String {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => topic.to_owned(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(db) => format!("{}.{topic}", db.river.as_deref().unwrap_or_default()),
         }
     }
 

@@ -161,8 +161,56 @@ pub(crate) fn places(rows: usize, columns: usize) -> String {
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
+/// How many rows one statement writes at most, and how many bytes, unless a single row has more.
+const TOGETHER: usize = 64;
+const BYTES: usize = 4 << 20;
+
+/// Cuts rows of so many columns into what one statement writes each. Each number of rows is a statement of its own, which
+/// every connection prepares once and keeps, so few numbers are used: any up to 16, 32, and 64.
+pub(crate) fn together(mut rows: &[Value], columns: usize) -> impl Iterator<Item = &[Value]> {
+    std::iter::from_fn(move || {
+        let mut most = match rows.len() / columns {
+            0 => return None,
+            left @ ..=16 => left,
+            left => (1 << left.ilog2()).min(TOGETHER),
+        };
+        while most > 1 && rows[..most * columns].iter().map(Value::bytes).sum::<usize>() > BYTES {
+            most /= 2;
+        }
+        let (these, others) = rows.split_at(most * columns);
+        rows = others;
+        Some(these)
+    })
+}
+
+impl Value {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(Some(text)) => text.len(),
+            Self::Text(None) | Self::Int(_) | Self::Real(_) => 8,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::{BYTES, Value, together};
+
+    #[test]
+    fn rows_are_written_by_few_statements() {
+        let sizes = |rows: usize| {
+            let rows = vec![Value::from(1_i64); rows * 3];
+            together(&rows, 3).map(|rows| rows.len() / 3).collect::<Vec<_>>()
+        };
+        assert!(sizes(0).is_empty());
+        assert_eq!(sizes(13), [13]);
+        assert_eq!(sizes(16), [16]);
+        assert_eq!(sizes(150), [64, 64, 16, 6]);
+        let long = vec![Value::from("x".repeat(BYTES / 3)); 8];
+        let sizes: Vec<_> = together(&long, 1).map(<[_]>::len).collect();
+        assert_eq!(sizes, [2, 2, 2, 2]);
+    }
+
     #[test]
     fn placeholders_count_on() {
         assert_eq!(super::places(1, 3), "($1, $2, $3)");

@@ -14,8 +14,8 @@ use mediaflow_core::{Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use crate::db::{
-    AssemblyTask, JobTask, ORDINARY, PartTask, Row, Tx, Value, classes, distinct, places,
-    priority_of, values,
+    AssemblyTask, JobTask, NewTask, ORDINARY, PartTask, Row, Tx, Value, classes, distinct, places,
+    priority_of, together, values,
 };
 use crate::events;
 use crate::failpoint::failpoint;
@@ -143,27 +143,30 @@ async fn queue_jobs(process: &Process, digest: &str) -> Result<u64> {
         process.db.skip_locked()
     );
     let rows = tx.rows(AssertSqlSafe(find), values![digest]).await?;
-    let mut queued = Vec::with_capacity(rows.len() * 2);
+    let (mut jobs, mut tasks) = (Vec::new(), Vec::new());
     for row in &rows {
-        let job = row.parsed("id")?;
+        let job: JobId = row.parsed("id")?;
         let queue = process.own_queue(&row.text("class")?);
         let due = Some(row.time("due")?).filter(|due| *due > process.now());
-        let (priority, river) = (urgency(row), &process.river);
-        let river = if row.opt_int("parts_left")?.is_some() {
-            tx.enqueue(river, AssemblyTask { job }, &queue, priority, due).await?
-        } else {
-            tx.enqueue(river, JobTask { job }, &queue, priority, due).await?
+        let task = match row.opt_int("parts_left")? {
+            Some(_) => NewTask::new(&AssemblyTask { job }, &queue, urgency(row))?,
+            None => NewTask::new(&JobTask { job }, &queue, urgency(row))?,
         };
-        queued.extend_from_slice(values![job, river]);
+        jobs.push(job);
+        tasks.push(task.scheduled_at(due));
     }
-    if !queued.is_empty() {
-        let follow = format!(
-            "UPDATE mediaflow_jobs SET parked = NULL, river = column2,
-             state = CASE WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END
-             FROM (VALUES {}) AS given WHERE id = column1",
-            places(rows.len(), 2)
-        );
-        tx.run(AssertSqlSafe(follow), &queued).await?;
+    if !jobs.is_empty() {
+        let rivers = tx.enqueue_many(&process.db, &tasks).await?;
+        let queued = jobs.iter().zip(rivers).flat_map(|(job, river)| values![*job, river].clone());
+        for rows in together(&queued.collect::<Vec<_>>(), 2) {
+            let follow = format!(
+                "UPDATE mediaflow_jobs SET parked = NULL, river = column2,
+                 state = CASE WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END
+                 FROM (VALUES {}) AS given WHERE id = column1",
+                places(rows.len() / 2, 2)
+            );
+            tx.run(AssertSqlSafe(follow), rows).await?;
+        }
         failpoint("unpark.rows");
         transaction.commit().await?;
         failpoint("unpark.commit");
@@ -180,11 +183,14 @@ async fn queue_parts(process: &Process, digest: &str) -> Result<u64> {
         process.db.skip_locked()
     );
     let rows = tx.rows(AssertSqlSafe(find), values![digest]).await?;
+    let (mut parts, mut tasks) = (Vec::new(), Vec::new());
     for row in &rows {
         let part = u32::try_from(row.int("number")?).unwrap_or(u32::MAX);
         let task = PartTask { job: row.parsed("job")?, part };
-        let queue = process.own_queue(&row.text("class")?);
-        let river = tx.enqueue(&process.river, task.clone(), &queue, urgency(row), None).await?;
+        tasks.push(NewTask::new(&task, &process.own_queue(&row.text("class")?), urgency(row))?);
+        parts.push(task);
+    }
+    for (task, river) in parts.iter().zip(tx.enqueue_many(&process.db, &tasks).await?) {
         let follow = "UPDATE mediaflow_parts SET state = 'queued', parked = NULL, river = $3
                       WHERE job = $1 AND number = $2";
         tx.run(follow, values![task.job, task.part, river]).await?;

@@ -11,7 +11,9 @@ use super::lock::lock;
 use super::park::{needs_of, park_part};
 use super::row::counts;
 use super::row::{COLUMNS, ClaimedJob};
-use crate::db::{AssemblyTask, PartTask, Tx, priority_of, to_json, values};
+use crate::db::{
+    AssemblyTask, NewTask, PartTask, Tx, places, priority_of, to_json, together, values,
+};
 use crate::events;
 use crate::failpoint::{failpoint, lost_answer};
 use crate::process::Process;
@@ -46,15 +48,22 @@ pub(crate) async fn split(
         .await?;
     counts(waits, record.id)?;
     let queue = claimed.queue(process);
-    for part in parts {
-        let args = PartTask { job: record.id, part: part.number };
-        let priority = priority_of(&record.spec);
-        let river = tx.enqueue(&process.river, args, &queue, priority, None).await?;
-        tx.run(
-            "INSERT INTO mediaflow_parts (job, number, river, state, input) VALUES ($1, $2, $3, 'queued', $4)",
-            values![record.id, part.number, river, to_json(&part.input)?],
-        )
-        .await?;
+    let (job, priority) = (record.id, priority_of(&record.spec));
+    let task =
+        |part: &PartSpec| NewTask::new(&PartTask { job, part: part.number }, &queue, priority);
+    let tasks = parts.iter().map(task).collect::<Result<Vec<_>>>()?;
+    let rivers = tx.enqueue_many(&process.db, &tasks).await?;
+    let mut rows = Vec::with_capacity(parts.len() * 5);
+    for (part, river) in parts.iter().zip(rivers) {
+        let input = to_json(&part.input)?;
+        rows.extend_from_slice(values![job, part.number, river, "queued", input]);
+    }
+    for rows in together(&rows, 5) {
+        let insert = format!(
+            "INSERT INTO mediaflow_parts (job, number, river, state, input) VALUES {}",
+            places(rows.len() / 5, 5)
+        );
+        tx.run(AssertSqlSafe(insert), rows).await?;
     }
     tx.complete(&process.db, &[claimed.river]).await?;
     failpoint("split.rows");
@@ -140,8 +149,8 @@ pub(crate) async fn part_done(
         events.extend(advance(process, &mut tx, part).await?);
         if left.int("parts_left")? == 0 {
             let priority = priority_of(&part.job.record.spec);
-            let river =
-                tx.enqueue(&process.river, AssemblyTask { job }, &queue, priority, None).await?;
+            let task = NewTask::new(&AssemblyTask { job }, &queue, priority)?;
+            let river = tx.enqueue(&process.db, task).await?;
             tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river])
                 .await?;
         }
@@ -296,7 +305,8 @@ pub(crate) async fn remake(process: &Process, claimed: &ClaimedJob, part: u32) -
     let (record, queue) = (&claimed.record, claimed.queue(process));
     lock(&mut tx, record.id).await?;
     let args = PartTask { job: record.id, part };
-    let river = tx.enqueue(&process.river, args, &queue, priority_of(&record.spec), None).await?;
+    let task = NewTask::new(&args, &queue, priority_of(&record.spec))?;
+    let river = tx.enqueue(&process.db, task).await?;
     tx.run(
         "UPDATE mediaflow_parts SET state = 'queued', river = $3, result = NULL, progress = 0 WHERE job = $1 AND number = $2",
         values![record.id, part, river],

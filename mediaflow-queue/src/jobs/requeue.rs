@@ -1,7 +1,9 @@
 use mediaflow_core::{JobId, Result};
 use sqlx::AssertSqlSafe;
 
-use crate::db::{AssemblyTask, JobTask, ORDINARY, PartTask, Tx, missing, priority_of, values};
+use crate::db::{
+    AssemblyTask, JobTask, NewTask, ORDINARY, PartTask, Tx, missing, priority_of, values,
+};
 use crate::process::Process;
 
 /// Queues again what of a job waits without River's knowing of it: its row was deleted, or is in another schema. Gives
@@ -21,12 +23,13 @@ pub(crate) async fn queue_again(process: &Process, job: JobId) -> Result<bool> {
     let queued = match row.opt_int("parts_left")? {
         Some(1..) => parts(process, &mut tx, job, &class, priority).await?,
         left => {
-            let river = if left.is_some() {
-                tx.enqueue(&process.river, AssemblyTask { job }, &class, priority, None).await?
+            let task = if left.is_some() {
+                NewTask::new(&AssemblyTask { job }, &class, priority)?
             } else {
                 let due = Some(row.time("due")?).filter(|due| *due > process.now());
-                tx.enqueue(&process.river, JobTask { job }, &class, priority, due).await?
+                NewTask::new(&JobTask { job }, &class, priority)?.scheduled_at(due)
             };
+            let river = tx.enqueue(&process.db, task).await?;
             // Nobody has the job: it waits, unless only its parts have to be put together.
             let follow = "UPDATE mediaflow_jobs SET river = $3,
                    state = CASE WHEN parts_left IS NULL THEN 'queued' ELSE state END
@@ -58,8 +61,8 @@ async fn parts(
     for row in tx.rows(AssertSqlSafe(find), values![job]).await? {
         let number = row.int("number")?;
         let part = u32::try_from(number).unwrap_or_default();
-        let river =
-            tx.enqueue(&process.river, PartTask { job, part }, class, priority, None).await?;
+        let task = NewTask::new(&PartTask { job, part }, class, priority)?;
+        let river = tx.enqueue(&process.db, task).await?;
         let follow = "UPDATE mediaflow_parts SET river = $4
              WHERE job = $1 AND number = $2 AND river = $3 AND state = 'queued'";
         queued += tx.run(follow, values![job, number, row.int("river")?, river]).await?;

@@ -9,8 +9,8 @@ use sqlx::AssertSqlSafe;
 
 use super::lock::update_in_order;
 use crate::db::{
-    GroupCommit, JobTask, Transaction, Tx, Value, class_of, classes, places, priority_of,
-    through_conflicts, to_json, values,
+    GroupCommit, JobTask, NewTask, Transaction, Tx, Value, class_of, classes, places, priority_of,
+    through_conflicts, to_json, together, values,
 };
 use crate::events;
 use crate::failpoint::failpoint;
@@ -31,7 +31,7 @@ impl GroupCommit for NewJob {
         let specs = || items.iter().map(|Self(spec)| spec);
         let jobs = take(process, &mut tx, specs(), None, now, &mut events).await?;
         store(process, transaction, events, specs()).await?;
-        Ok(jobs)
+        Ok(names(&jobs))
     }
 }
 
@@ -63,7 +63,11 @@ async fn all(process: &Process, submission: &Submission) -> Result<Submitted> {
         events.extend(fill(&mut tx, batch, &jobs, now).await?);
     }
     store(process, transaction, events, specs()).await?;
-    Ok(Submitted::new(jobs, batch))
+    Ok(Submitted::new(names(&jobs), batch))
+}
+
+fn names(jobs: &[(JobId, bool)]) -> Vec<JobId> {
+    jobs.iter().map(|(job, _)| *job).collect()
 }
 
 fn key_is_taken() -> Error {
@@ -114,11 +118,11 @@ pub(crate) async fn submit_in(
     }
     let jobs = take(process, tx, std::iter::once(&spec), None, process.now(), &mut events).await?;
     events::record(process, tx, &events).await?;
-    Submitted::new(jobs, None).job()
+    Submitted::new(names(&jobs), None).job()
 }
 
 /// Takes jobs. What has no key is stored many at a time; what has one comes after it, in the order of the keys: two who
-/// submit the same keys do not wait for one another.
+/// submit the same keys do not wait for one another. Gives the jobs, and which of them are new.
 async fn take<'s>(
     process: &Process,
     tx: &mut Tx<'_, '_>,
@@ -126,35 +130,41 @@ async fn take<'s>(
     batch: Option<BatchId>,
     now: Timestamp,
     events: &mut Vec<Event>,
-) -> Result<Vec<JobId>> {
-    let (mut jobs, mut rows, mut keyed) = (Vec::new(), Vec::new(), Vec::new());
-    let mut tagged = Vec::new();
+) -> Result<Vec<(JobId, bool)>> {
+    let (mut taken, mut keyed, mut tagged) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut tasks, mut rows) = (Vec::new(), Vec::new());
     for (place, spec) in specs.enumerate() {
         if let Some(key) = &spec.options.idempotency_key {
             keyed.push((key, place, spec));
             continue;
         }
-        let (job, row) = enqueue(process, tx, spec, batch, now, events).await?;
-        jobs.push((place, job));
+        let (job, task, row) = prepare(process, spec, batch, now, events)?;
+        taken.push((place, job, true));
         tagged.push((job, spec));
+        tasks.push(task);
         rows.extend(row);
     }
-    for rows in rows.chunks(TOGETHER * COLUMNS) {
+    let rivers = tx.enqueue_many(&process.db, &tasks).await?;
+    for (row, river) in rows.chunks_mut(COLUMNS).zip(rivers) {
+        row[RIVER] = river.into();
+    }
+    for rows in together(&rows, COLUMNS) {
         tx.run(AssertSqlSafe(insert(rows)), rows).await?;
     }
     keyed.sort_by_key(|(key, place, _)| (*key, *place));
     for (key, place, spec) in keyed {
         let told = events.len();
         let job = one(process, tx, spec, key, batch, now, events).await?;
-        jobs.push((place, job));
+        let new = events.len() > told;
+        taken.push((place, job, new));
         // One that was known keeps the tags that it has.
-        if events.len() > told {
+        if new {
             tagged.push((job, spec));
         }
     }
     tag(tx, &tagged).await?;
-    jobs.sort_unstable();
-    Ok(jobs.into_iter().map(|(_, job)| job).collect())
+    taken.sort_unstable();
+    Ok(taken.into_iter().map(|(_, job, new)| (job, new)).collect())
 }
 
 /// Writes down the words by which jobs are found. Most have none.
@@ -165,7 +175,7 @@ async fn tag(tx: &mut Tx<'_, '_>, jobs: &[(JobId, &JobSpec)]) -> Result<()> {
         .flat_map(|(job, spec)| words(spec).into_iter().map(|word| values![word, *job].clone()))
         .flatten()
         .collect();
-    for rows in rows.chunks(TOGETHER * 2) {
+    for rows in together(&rows, 2) {
         let insert =
             format!("INSERT INTO mediaflow_tags (tag, job) VALUES {}", places(rows.len() / 2, 2));
         tx.run(AssertSqlSafe(insert), rows).await?;
@@ -186,7 +196,9 @@ async fn one(
     if let Some(known) = known(tx, spec, key, now).await? {
         return Ok(known);
     }
-    let (job, row) = enqueue(process, tx, spec, batch, now, events).await?;
+    let (job, task, mut row) = prepare(process, spec, batch, now, events)?;
+    let river = tx.enqueue(&process.db, task).await?;
+    row[RIVER] = river.into();
     let unless = "ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING";
     let insert = format!("{} {unless}", insert(&row));
     for _ in 0..RACES {
@@ -195,8 +207,7 @@ async fn one(
         }
         if let Some(known) = known(tx, spec, key, now).await? {
             // Somebody else was first, a moment ago.
-            let [_, river, ..] = row;
-            tx.delete_task(&process.db, river).await?;
+            tx.delete_task(&process.db, river.into()).await?;
             events.pop();
             return Ok(known);
         }
@@ -208,9 +219,9 @@ async fn one(
 /// How often a key can be lost to somebody else who does not keep it.
 const RACES: usize = 5;
 
-/// Columns of a new row, and how many rows one statement writes.
+/// Columns of a new row, and which of them is River's number.
 const COLUMNS: usize = 16;
-const TOGETHER: usize = 16;
+const RIVER: usize = 1;
 
 fn insert(rows: &[Value]) -> String {
     format!(
@@ -221,27 +232,25 @@ fn insert(rows: &[Value]) -> String {
     )
 }
 
-/// Puts a job into River's queue. Gives the row that is to be stored.
-async fn enqueue(
+/// Makes a job. Gives what is to be put into River's queue, and the row that is to be stored once it has its number there.
+fn prepare(
     process: &Process,
-    tx: &mut Tx<'_, '_>,
     spec: &JobSpec,
     batch: Option<BatchId>,
     now: Timestamp,
     events: &mut Vec<Event>,
-) -> Result<(JobId, [Value; COLUMNS])> {
+) -> Result<(JobId, NewTask, [Value; COLUMNS])> {
     let record = Record::new(spec.clone(), batch, now);
     let (id, class) = (record.id, class_of(spec));
     let due = spec.options.run_at.filter(|due| *due > now);
-    let river =
-        tx.enqueue(&process.river, JobTask { job: id }, class, priority_of(spec), due).await?;
+    let task = NewTask::new(&JobTask { job: id }, class, priority_of(spec))?.scheduled_at(due);
     events.push(record.event(EventKind::JobCreated, now, EventData::None));
     let key = spec.options.idempotency_key.as_ref();
     let targets = Some(&spec.options.notify).filter(|targets| !targets.is_empty());
     let notify = targets.map(to_json).transpose()?;
     let row: &[Value; COLUMNS] = values![
         id,
-        river,
+        0_i64,
         class,
         JobState::Queued.as_str(),
         to_json(spec)?,
@@ -257,7 +266,7 @@ async fn enqueue(
         &spec.kind,
         spec.options.owner.clone()
     ];
-    Ok((id, row.clone()))
+    Ok((id, task, row.clone()))
 }
 
 /// The job that a key stands for. It is free again when its time is over, or its job has failed or was cancelled.
@@ -284,31 +293,32 @@ async fn known(
 async fn fill(
     tx: &mut Tx<'_, '_>,
     batch: BatchId,
-    jobs: &[JobId],
+    jobs: &[(JobId, bool)],
     now: Timestamp,
 ) -> Result<Vec<Event>> {
-    for (first, jobs) in (0_i64..).step_by(TOGETHER).zip(jobs.chunks(TOGETHER)) {
-        let rows: Vec<_> =
-            (first..).zip(jobs).flat_map(|(at, job)| values![batch, at, *job].clone()).collect();
+    let listed = |(at, (job, _)): (i64, &(JobId, bool))| values![batch, at, *job].clone();
+    let rows: Vec<_> = (0_i64..).zip(jobs).flat_map(listed).collect();
+    for rows in together(&rows, 3) {
         let insert = format!(
             "INSERT INTO mediaflow_batch_jobs (batch, position, job) VALUES {}",
-            places(jobs.len(), 3)
+            places(rows.len() / 3, 3)
         );
-        tx.run(AssertSqlSafe(insert), &rows).await?;
+        tx.run(AssertSqlSafe(insert), rows).await?;
     }
-    let distinct: Vec<_> = jobs.iter().collect::<BTreeSet<_>>().into_iter().copied().collect();
-    let mut waits = HashSet::new();
-    for jobs in distinct.chunks(TOGETHER) {
+    // Nobody else knows a new one.
+    let mut waits: HashSet<_> = jobs.iter().filter(|(_, new)| *new).map(|(job, _)| *job).collect();
+    let known: BTreeSet<_> = names(jobs).into_iter().filter(|job| !waits.contains(job)).collect();
+    let known: Vec<_> = known.into_iter().map(Value::from).collect();
+    for jobs in together(&known, 1) {
         // The update also keeps a job from ending, elsewhere, before this batch is there to see it.
         let wait =
             update_in_order(tx, "batched = 1", (jobs.len(), 1), "ended_at IS NULL RETURNING id");
-        let names: Vec<_> = jobs.iter().copied().map(Value::from).collect();
-        for row in tx.rows(AssertSqlSafe(wait), &names).await? {
+        for row in tx.rows(AssertSqlSafe(wait), jobs).await? {
             waits.insert(row.parsed::<JobId>("id")?);
         }
     }
     // A job that is twice in the batch is waited for twice, and ends twice.
-    let left = jobs.iter().filter(|job| waits.contains(job)).count() as i64;
+    let left = jobs.iter().filter(|(job, _)| waits.contains(job)).count() as i64;
     tx.run("UPDATE mediaflow_batches SET jobs_left = $2 WHERE id = $1", values![batch, left])
         .await?;
     if left > 0 {

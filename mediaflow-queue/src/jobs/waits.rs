@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 use super::lock::lock;
 use super::row::ClaimedJob;
 use super::row::counts;
-use crate::db::{JobTask, ORDINARY, Row, Tx, Value, places, priority_of, to_json, values};
+use crate::db::{JobTask, NewTask, ORDINARY, Row, Tx, Value, places, priority_of, to_json, values};
 use crate::events;
 use crate::failpoint::failpoint;
 use crate::process::Process;
@@ -185,7 +185,8 @@ async fn go_on(process: &Process, tx: &mut Tx<'_, '_>, job: JobId) -> Result<Opt
         Some(_) => process.own_queue(&class),
         None => class,
     };
-    let river = tx.enqueue(&process.river, JobTask { job }, &queue, priority, None).await?;
+    let task = NewTask::new(&JobTask { job }, &queue, priority)?;
+    let river = tx.enqueue(&process.db, task).await?;
     let queued = "UPDATE mediaflow_jobs SET state = 'queued', river = $2, due = $3 WHERE id = $1";
     tx.run(queued, values![job, river, process.now()]).await?;
     Ok(Some(queue))

@@ -1,0 +1,118 @@
+use mediaflow_core::{Error, Result, Timestamp};
+use riverqueue::JobArgs;
+use sqlx::AssertSqlSafe;
+
+use super::{Db, Tx, places, to_json, together, values};
+
+/// Something that River is to run.
+#[derive(Clone, Debug)]
+pub(crate) struct NewTask {
+    kind: &'static str,
+    args: String,
+    queue: String,
+    priority: i16,
+    scheduled_at: Option<Timestamp>,
+}
+
+impl NewTask {
+    pub(crate) fn new<A: JobArgs>(args: &A, queue: &str, priority: i16) -> Result<Self> {
+        let args = to_json(args)?;
+        Ok(Self { kind: A::KIND, args, queue: queue.to_owned(), priority, scheduled_at: None })
+    }
+
+    /// It waits for this moment; one that is over only decides its place among others of its priority.
+    pub(crate) fn scheduled_at(self, scheduled_at: Option<Timestamp>) -> Self {
+        Self { scheduled_at, ..self }
+    }
+}
+
+/// Attempts are counted in our tables; River only must not give up before.
+const ATTEMPTS: i16 = i16::MAX;
+
+/// The last moment that River can read.
+const LAST: Timestamp = Timestamp::from_millis(253_402_207_200_000);
+
+const COLUMNS: usize = 5;
+
+impl Tx<'_, '_> {
+    /// Puts something into River's queue. Gives River's number for it.
+    pub(crate) async fn enqueue(&mut self, db: &Db, task: NewTask) -> Result<i64> {
+        let rivers = self.enqueue_many(db, &[task]).await?;
+        rivers.into_iter().next().ok_or_else(|| {
+            Error::internal("queue.river", "River's table has given no number to a new row")
+        })
+    }
+
+    /// Puts all these into River's queues, and gives River's numbers for them, in their order. River's client would write
+    /// them one by one.
+    pub(crate) async fn enqueue_many(&mut self, db: &Db, tasks: &[NewTask]) -> Result<Vec<i64>> {
+        let mut rows = Vec::with_capacity(tasks.len() * COLUMNS);
+        for task in tasks {
+            let due = task.scheduled_at.map(|due| due.min(LAST));
+            rows.extend_from_slice(values![
+                task.kind,
+                &task.args,
+                &task.queue,
+                i64::from(task.priority),
+                due
+            ]);
+        }
+        let mut rivers = Vec::with_capacity(tasks.len());
+        for rows in together(&rows, COLUMNS) {
+            let insert = insert(db, rows.len() / COLUMNS);
+            let written = self.rows(AssertSqlSafe(insert), rows).await?;
+            let first = rivers.len();
+            for row in written {
+                rivers.push(row.int("id")?);
+            }
+            // They are numbered in their order, and told in any.
+            rivers[first..].sort_unstable();
+        }
+        self.tell_of(db, tasks).await?;
+        Ok(rivers)
+    }
+
+    /// Has River's clients look for what was queued, once this is committed. A file is watched instead.
+    async fn tell_of(&mut self, db: &Db, tasks: &[NewTask]) -> Result<()> {
+        if db.file().is_some() {
+            return Ok(());
+        }
+        let mut queues: Vec<_> = tasks.iter().map(|task| &*task.queue).collect();
+        queues.sort_unstable();
+        queues.dedup();
+        let tell = "SELECT pg_notify($1, $2)";
+        let topic = db.river_topic(riverqueue::protocol::NOTIFICATION_TOPIC_INSERT);
+        for queue in queues {
+            let payload = serde_json::json!({ "queue": queue }).to_string();
+            self.run(tell, values![&topic, payload]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes so many rows as River's own client does. What it has no value for here is the same by default, but on SQLite the
+/// times, whose defaults have no fractions of a second.
+fn insert(db: &Db, rows: usize) -> String {
+    let (table, list) = (db.river_name("river_job"), places(rows, COLUMNS));
+    let columns = "kind, args, queue, max_attempts, created_at, priority, scheduled_at, state";
+    match db {
+        #[cfg(feature = "sqlite")]
+        Db::Sqlite(_) => format!(
+            "INSERT INTO {table} ({columns})
+             SELECT column1, jsonb(column2), column3, {ATTEMPTS}, now, column4, coalesce(due, now),
+               CASE WHEN due > now THEN 'scheduled' ELSE 'available' END
+             FROM (SELECT *, strftime('%Y-%m-%d %H:%M:%f', 'now') AS now,
+                     strftime('%Y-%m-%d %H:%M:%f', column5 / 1000.0, 'unixepoch') AS due
+                   FROM (VALUES {list})) WHERE 1 RETURNING id"
+        ),
+        #[cfg(feature = "postgres")]
+        Db::Postgres(_) => format!(
+            "INSERT INTO {table} ({columns})
+             SELECT column1, CAST(column2 AS JSONB), column3, {ATTEMPTS}, now(), CAST(column4 AS SMALLINT),
+               coalesce(to_timestamp(column5 / 1000.0), now()),
+               CAST(CASE WHEN to_timestamp(column5 / 1000.0) > now() THEN 'scheduled' ELSE 'available' END AS {})
+             FROM (VALUES {list}) AS given RETURNING id",
+            db.river_name("river_job_state")
+        ),
+    }
+}
