@@ -20,6 +20,9 @@ on_both! {
     what_nobody_comes_for_is_left_to_nobody
     a_digest_keeps_all_its_events
     destinations_are_forgotten
+    what_is_large_leaves_in_small_steps
+    the_next_worker_goes_on_where_the_last_one_was
+    what_has_to_stay_is_passed_over
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -169,5 +172,119 @@ async fn destinations_are_forgotten(database: Database) {
     assert_eq!(database.texts(left).await, ["hooks b"]);
     clock.advance(2 * DAY);
     there(0).await;
+    shut(media).await;
+}
+
+/// Refuses to delete what more than 500 rows of another table leave with.
+async fn refuse_many(database: &Database, table: &str, owned: &str, owner: &str) {
+    let many = format!("(SELECT count(*) FROM {owned} WHERE {owner} = old.id) > 500");
+    match database {
+        Database::Sqlite { .. } => {
+            let trigger = format!(
+                "CREATE TRIGGER {table}_many BEFORE DELETE ON {table} WHEN {many}
+                 BEGIN SELECT RAISE(ABORT, 'too many rows at once'); END"
+            );
+            database.run(&trigger).await;
+        }
+        Database::Postgres { .. } => {
+            let refuse = format!(
+                "CREATE FUNCTION {table}_many() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                   IF {many} THEN RAISE EXCEPTION 'too many rows at once'; END IF; RETURN old; END $$"
+            );
+            database.run(&refuse).await;
+            let trigger = format!(
+                "CREATE TRIGGER {table}_many BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_many()"
+            );
+            database.run(&trigger).await;
+        }
+    }
+}
+
+/// Rows from others, as often as there are numbers up to this one.
+fn multiplied(upto: u32, rest: &str) -> String {
+    format!(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {upto}) {rest}"
+    )
+}
+
+async fn what_is_large_leaves_in_small_steps(database: Database) {
+    let clock = ManualClock::new();
+    let queue = database.queue().retention(HOUR);
+    let media = host(queue, &clock).start().await.unwrap();
+    let batch = media.eager([work("a"), work("b")]).await.unwrap();
+    soon("batch", batch.done()).await.unwrap();
+    for rest in [
+        "INSERT INTO mediaflow_batch_jobs (batch, position, job)
+         SELECT batch, 10 + n, job FROM n, mediaflow_batch_jobs WHERE position = 0",
+        "INSERT INTO mediaflow_outputs (job, place, content_key, report)
+         SELECT job, place || n, content_key, report FROM n, mediaflow_outputs",
+        "INSERT INTO mediaflow_tags (tag, job) SELECT 'tag ' || n, id FROM n, mediaflow_jobs",
+    ] {
+        database.run(&multiplied(3000, rest)).await;
+    }
+    refuse_many(&database, "mediaflow_batches", "mediaflow_batch_jobs", "batch").await;
+    refuse_many(&database, "mediaflow_jobs", "mediaflow_outputs", "job").await;
+    clock.advance(2 * HOUR);
+    for table in ["mediaflow_batches", "mediaflow_jobs", "mediaflow_events"] {
+        database.until(&format!("SELECT count(*) FROM {table}"), 0).await;
+    }
+    shut(media).await;
+}
+
+async fn the_next_worker_goes_on_where_the_last_one_was(database: Database) {
+    let clock = ManualClock::new();
+    let start = || host(database.queue().retention(HOUR / 2), &clock).start();
+    let media = start().await.unwrap();
+    retained(&database).await;
+    let before = clock.now().millis();
+    let job = media.submit(work("a")).await.unwrap();
+    soon("success", job.done()).await.unwrap();
+    clock.advance(31 * HOUR / 60);
+    database.until("SELECT count(*) FROM mediaflow_jobs", 0).await;
+    let mut jobs = Vec::new();
+    for name in ["b", "c"] {
+        let job = media.submit(work(name)).await.unwrap();
+        soon("success", job.done()).await.unwrap();
+        jobs.push(job.id().to_string());
+    }
+    shut(media).await;
+
+    // One was committed long after it ended.
+    for (job, ended) in jobs.iter().zip([before - 1, before + 1000]) {
+        let old = format!("UPDATE mediaflow_jobs SET ended_at = {ended} WHERE id = '{job}'");
+        database.run(&old).await;
+    }
+    let media = start().await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_jobs", 1).await;
+    retained(&database).await;
+    assert_eq!(database.texts("SELECT id FROM mediaflow_jobs").await, jobs[..1]);
+    // Now and then a walk begins anew.
+    clock.advance(HOUR);
+    database.until("SELECT count(*) FROM mediaflow_jobs", 0).await;
+    shut(media).await;
+}
+
+async fn what_has_to_stay_is_passed_over(database: Database) {
+    let clock = ManualClock::new();
+    let media = host(database.queue().retention(HOUR), &clock).start().await.unwrap();
+    let job = media.submit(work("a")).await.unwrap();
+    soon("success", job.done()).await.unwrap();
+    // Others of one batch, in which one has not ended yet.
+    let copies = "INSERT INTO mediaflow_jobs (id, river, class, state, spec, queued_at, due, started_at, ended_at, report)
+        SELECT id || n, river, class, state, spec, queued_at, due, started_at, ended_at - 1000 + n / 100, report
+        FROM n, mediaflow_jobs";
+    database.run(&multiplied(1200, copies)).await;
+    let batch = "INSERT INTO mediaflow_batches (id, options, jobs_left, created_at) VALUES ('batch', '{}', 1, 1)";
+    database.run(batch).await;
+    let of = "INSERT INTO mediaflow_batch_jobs (batch, position, job)
+        SELECT 'batch', n, id || n FROM n, mediaflow_jobs WHERE batch IS NULL AND queued_at > 0 AND length(id) = $1";
+    let of = of.replace("$1", &job.id().to_string().len().to_string());
+    database.run(&multiplied(1200, &of)).await;
+    clock.advance(2 * HOUR);
+    database.until("SELECT count(*) FROM mediaflow_jobs", 1200).await;
+    retained(&database).await;
+    assert_eq!(database.int("SELECT count(*) FROM mediaflow_jobs").await, 1200);
+    database.run("UPDATE mediaflow_batches SET ended_at = 1").await;
+    database.until("SELECT count(*) FROM mediaflow_jobs", 0).await;
     shut(media).await;
 }

@@ -2,6 +2,7 @@
 //!
 //! Uses: db, failpoint, inspect, jobs, metrics, outbox, process, stats.
 
+mod aged;
 mod heartbeat;
 mod lock;
 mod lost;

@@ -1,12 +1,16 @@
 //! What has ended long ago is deleted, a little at a time.
+//!
+//! What grows is walked through by age ([`Aged`]), and how far is stored: whoever is the first worker next goes on there.
 
 use std::time::Duration;
 
 use mediaflow_core::Result;
+use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
-use crate::db::values;
+use super::aged::{Aged, BATCHES, DEAD, DELIVERED, EVENTS, JOBS, Times, Turn, Walk};
+use crate::db::{to_json, values};
 use crate::process::Process;
 
 /// How long the past progress of jobs is kept.
@@ -23,17 +27,6 @@ const EARLY: Duration = Duration::from_secs(86_400);
 
 /// How long one turn may take: others want to write as well.
 const TURN: Duration = Duration::from_secs(1);
-
-/// Not while somebody is to be told of its end: who that is stands in its options.
-const BATCHES: &str = "DELETE FROM mediaflow_batches WHERE id IN (
-    SELECT b.id FROM mediaflow_batches b WHERE b.ended_at < $1
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_events e WHERE e.batch = b.id AND e.job IS NULL AND (
-        EXISTS (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = e.seq AND e.at > $2
-                AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $2))
-        OR EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id AND d.state IN ('pending', 'sending'))
-        OR EXISTS (SELECT 1 FROM mediaflow_messages d
-                   WHERE d.event = e.id AND d.events > 1 AND d.state IN ('pending', 'sending'))))
-    ORDER BY b.ended_at LIMIT 200)";
 
 /// What is remembered of destinations that work by now, or that nobody has told anything for long. One that is disabled
 /// stays so as long as there is something that was given up for it. Each turn looks at a page of them.
@@ -62,113 +55,116 @@ const WORKS: &str = "d.failures = 0 AND d.probes = 0 AND d.paused = 0 AND d.told
 const NOT_GIVEN_UP: &str = "(d.disabled_at IS NULL OR NOT EXISTS (
     SELECT 1 FROM mediaflow_messages m WHERE m.destination = d.destination AND m.state = 'dead'))";
 
-/// What arrived or was given up goes after the same time, with its address and its log.
-const MESSAGES: &str = "DELETE FROM mediaflow_messages WHERE id IN (
-    SELECT id FROM mediaflow_messages WHERE state IN ('delivered', 'dead') AND ended_at < $1 ORDER BY ended_at LIMIT 500)";
-
 /// Addresses that are gone are asked again after the same time.
-const GONE: &str = "DELETE FROM mediaflow_gone WHERE at < $1";
+const GONE: &str = "DELETE FROM mediaflow_gone WHERE (channel, recipient) IN (
+    SELECT channel, recipient FROM mediaflow_gone WHERE at < $1 ORDER BY at LIMIT 500)";
 
 /// What was said of work elsewhere is known for the same time, so that nobody can say it again.
 const SIGNALS: &str = "DELETE FROM mediaflow_signals WHERE id IN (
     SELECT id FROM mediaflow_signals WHERE at < $1 ORDER BY at LIMIT 500)";
 
 /// What was told so long ago is told again.
-const TOLD: &str = "DELETE FROM mediaflow_told WHERE at < $1";
-
-/// Not while somebody is to be told of them, nor while a batch is there that counts them. Who is to be told is not known
-/// before their events are routed, for which a fleet without any notifier has nobody.
-const JOBS: &str = "DELETE FROM mediaflow_jobs WHERE id IN (
-    SELECT j.id FROM mediaflow_jobs j WHERE j.ended_at < $1
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_unrouted u JOIN mediaflow_events e ON e.seq = u.seq
-                      WHERE e.job = j.id AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $2)
-                        AND e.at > $2)
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.job = j.id AND d.state IN ('pending', 'sending'))
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_batch_jobs b WHERE b.job = j.id)
-    ORDER BY j.ended_at LIMIT 200)";
-
-/// Those of jobs go after their job, and all after their messages: one that was given up can be sent again for as long as
-/// it is kept.
-const EVENTS: &str = "DELETE FROM mediaflow_events WHERE id IN (
-    SELECT e.id FROM mediaflow_events e WHERE e.at < $1
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_jobs j WHERE j.id = e.job)
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = e.seq AND e.at > $2
-                      AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $2))
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id)
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.event = e.id AND d.events > 1)
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_message_events m WHERE m.event = e.id)
-    ORDER BY e.at LIMIT 500)";
+const TOLD: &str = "DELETE FROM mediaflow_told WHERE (destination, recipient) IN (
+    SELECT destination, recipient FROM mediaflow_told WHERE at < $1 ORDER BY at LIMIT 500)";
 
 /// The next page of events, as far as it is old enough.
 const PAGE: &str = "SELECT max(CASE WHEN at < $2 THEN seq END) AS upto FROM (
-    SELECT seq, at FROM mediaflow_events WHERE seq > $1 ORDER BY seq LIMIT 2000) AS page";
+    SELECT seq, at FROM mediaflow_events WHERE seq > $1 ORDER BY seq LIMIT 500) AS page";
 
-const PAST_PROGRESS: &str = "DELETE FROM mediaflow_events
-    WHERE seq > $1 AND seq <= $2 AND at < $3 AND kind = 'job.progress'
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = mediaflow_events.id)
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.event = mediaflow_events.id AND d.events > 1)
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_message_events m WHERE m.event = mediaflow_events.id)";
+const PAST_PROGRESS: &str = "DELETE FROM mediaflow_events WHERE seq IN (
+    SELECT e.seq FROM (
+        SELECT seq, id, at, kind FROM mediaflow_events WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT 500) AS e
+    WHERE e.at < $3 AND e.kind = 'job.progress'
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id)
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.event = e.id AND d.events > 1)
+      AND NOT EXISTS (SELECT 1 FROM mediaflow_message_events m WHERE m.event = e.id))";
 
-#[derive(Debug, Default)]
-pub(super) struct Retention {
+/// What leaves in this order, as far as it is old enough: what others depend on comes after them.
+const ORDER: [&Aged; 5] = [&DELIVERED, &DEAD, &BATCHES, &JOBS, &EVENTS];
+
+/// How far everything was looked at. It is stored, and one that an earlier version has left or can not read begins anew.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Places {
+    /// As in [`ORDER`].
+    aged: [Walk; ORDER.len()],
     /// Progress was deleted up to this event.
     progress: i64,
     /// The last destination that was looked at.
     destination: String,
 }
 
-impl Retention {
-    /// Deletes for a moment. Gives true if there is more to delete.
-    pub(super) async fn turn(&mut self, process: &Process) -> Result<bool> {
-        let began = Instant::now();
-        self.destinations(process).await?;
-        while self.step(process).await? {
-            if began.elapsed() > TURN {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+/// Deletes for a moment. Gives true if there is more to delete.
+pub(super) async fn turn(process: &Process) -> Result<bool> {
+    let before = read(process).await?;
+    let mut places = before.clone();
+    destinations(process, &mut places).await?;
+    let more = delete(process, &mut places).await;
+    // Also after an error: what was deleted is not looked for again.
+    if places != before {
+        let save = "INSERT INTO mediaflow_facts (name, value) VALUES ('retention', $1)
+                    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        process.db.run(save, values![to_json(&places)?]).await?;
     }
+    more
+}
 
-    /// Looks at a page of the destinations, and then at the next one.
-    async fn destinations(&mut self, process: &Process) -> Result<()> {
-        let page = process.db.row(DESTINATIONS, values![&self.destination]).await?;
-        let last = page.map(|row| row.opt_text("last")).transpose()?.flatten();
-        let Some(last) = last else {
-            self.destination = String::new();
-            return Ok(());
-        };
-        // Whoever fails for so long is disabled: what counts for that is not forgotten before.
-        let kept = process.settings.retention.max(process.executor.delivery().disable_after);
-        for (only, time) in [(WORKS, RATE), (NOT_GIVEN_UP, kept)] {
-            let delete = AssertSqlSafe(untouched(process, only));
-            let values = values![&self.destination, &last, past(process, time)];
-            process.db.run(delete, values).await?;
-        }
-        self.destination = last;
-        Ok(())
+async fn read(process: &Process) -> Result<Places> {
+    let find = "SELECT value FROM mediaflow_facts WHERE name = 'retention'";
+    let row = process.db.row(find, &[]).await?;
+    Ok(row.and_then(|row| row.json("value").ok()).unwrap_or_default())
+}
+
+/// Looks at a page of the destinations, and at the next one in the next turn.
+async fn destinations(process: &Process, places: &mut Places) -> Result<()> {
+    let page = process.db.row(DESTINATIONS, values![&places.destination]).await?;
+    let last = page.map(|row| row.opt_text("last")).transpose()?.flatten();
+    let Some(last) = last else {
+        places.destination = String::new();
+        return Ok(());
+    };
+    // Whoever fails for so long is disabled: what counts for that is not forgotten before.
+    let kept = process.settings.retention.max(process.executor.delivery().disable_after);
+    for (only, time) in [(WORKS, RATE), (NOT_GIVEN_UP, kept)] {
+        let delete = AssertSqlSafe(untouched(process, only));
+        process.db.run(delete, values![&places.destination, &last, past(process, time)]).await?;
     }
+    places.destination = last;
+    Ok(())
+}
 
-    async fn step(&mut self, process: &Process) -> Result<bool> {
+/// A step of everything, and again, until nothing more is old enough.
+async fn delete(process: &Process, places: &mut Places) -> Result<bool> {
+    let began = Instant::now();
+    let mut turns = [const { Turn::new() }; ORDER.len()];
+    loop {
         let past = |time| past(process, time);
-        let (db, until) = (&process.db, past(process.settings.retention));
-        let mut deleted = 0;
-        for sql in [MESSAGES, GONE, TOLD] {
-            deleted += db.run(sql, values![until]).await?;
+        let until = past(process.settings.retention);
+        let times = Times { now: past(Duration::ZERO), until, unrouted: past(UNROUTED).min(until) };
+        let mut more = false;
+        for sql in [GONE, TOLD] {
+            more |= process.db.run(sql, values![until]).await? > 0;
         }
-        deleted += db.run(SIGNALS, values![until.min(past(EARLY))]).await?;
-        for sql in [BATCHES, JOBS, EVENTS] {
-            deleted += db.run(sql, values![until, past(UNROUTED).min(until)]).await?;
+        more |= process.db.run(SIGNALS, values![until.min(past(EARLY))]).await? > 0;
+        for ((aged, walk), turn) in ORDER.iter().zip(&mut places.aged).zip(&mut turns) {
+            more |= aged.step(process, &times, walk, turn).await?;
         }
-        let until = past(PROGRESS);
-        let page = db.row(PAGE, values![self.progress, until]).await?;
-        let upto = page.map(|row| row.opt_int("upto")).transpose()?.flatten();
-        if let Some(upto) = upto {
-            db.run(PAST_PROGRESS, values![self.progress, upto, until]).await?;
-            self.progress = upto;
+        more |= progress(process, places).await?;
+        if !more || began.elapsed() > TURN {
+            return Ok(more);
         }
-        Ok(deleted > 0 || upto.is_some())
     }
+}
+
+async fn progress(process: &Process, places: &mut Places) -> Result<bool> {
+    let until = past(process, PROGRESS);
+    let page = process.db.row(PAGE, values![places.progress, until]).await?;
+    let Some(upto) = page.map(|row| row.opt_int("upto")).transpose()?.flatten() else {
+        return Ok(false);
+    };
+    process.db.run(PAST_PROGRESS, values![places.progress, upto, until]).await?;
+    places.progress = upto;
+    Ok(true)
 }
 
 /// So long ago.

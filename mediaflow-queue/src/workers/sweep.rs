@@ -7,8 +7,7 @@ use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
 use super::lost::Lost;
-use super::retention::Retention;
-use super::{staged, takeover};
+use super::{retention, staged, takeover};
 use crate::db::{Db, Row, values};
 use crate::failpoint::may_panic;
 use crate::process::Process;
@@ -19,6 +18,9 @@ const GAUGES: Duration = Duration::from_secs(15);
 
 /// How often is looked for what killed processes have left staged: each look lists the storages.
 const COLLECT: Duration = Duration::from_secs(600);
+
+/// The wait while there is more to delete: half of the time is left to others.
+const BETWEEN: Duration = Duration::from_secs(1);
 
 /// The longest wait while the database is away.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -45,7 +47,8 @@ pub(crate) async fn sweep(process: Arc<Process>, stop: CancellationToken) {
                 away = (away * 2).clamp(Duration::from_millis(500), LONGEST);
             }
         }
-        let wait = every.max(away).mul_f64(0.9 + 0.2 * fastrand::f64());
+        let wait = if sweeper.more { every.min(BETWEEN) } else { every };
+        let wait = wait.max(away).mul_f64(0.9 + 0.2 * fastrand::f64());
         if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
             return;
         }
@@ -55,8 +58,9 @@ pub(crate) async fn sweep(process: Arc<Process>, stop: CancellationToken) {
 #[derive(Default)]
 struct Sweeper {
     lost: Lost,
-    retention: Retention,
     searched: Option<Instant>,
+    /// There is more to delete.
+    more: bool,
     gauged: Option<Instant>,
     collected: Option<Instant>,
 }
@@ -93,7 +97,7 @@ impl Sweeper {
             let mut more = false;
             if first {
                 self.lost.jobs(process).await?;
-                more = self.retention.turn(process).await?;
+                more = retention::turn(process).await?;
                 inspect::count_ended(process).await?;
                 if due(self.collected, COLLECT) {
                     staged::collect(process).await?;
@@ -101,6 +105,7 @@ impl Sweeper {
                 }
             }
             self.searched = Some(Instant::now()).filter(|_| !more);
+            self.more = more;
         }
         process.db.shrink_log().await?;
         self.gauge(process, first).await

@@ -113,3 +113,5 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_to ON mediaflow_messa
 
 -- The index of jobs and numbers serves what this one did.
 DROP INDEX CONCURRENTLY IF EXISTS mediaflow_events_job;
+
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_told_at ON mediaflow_told (at);
