@@ -11,7 +11,7 @@ use crate::db::{Transaction, Tx, Value, places, to_json, together, values};
 use crate::failpoint::lost_answer;
 use crate::process::Process;
 
-const COLUMNS: usize = 8;
+const COLUMNS: usize = 9;
 
 /// Stores events, unrouted, and nothing else: whom they concern is found out later. An event that is there already, because
 /// the answer to its commit was lost, is written once.
@@ -26,12 +26,13 @@ pub(crate) async fn record(process: &Process, tx: &mut Tx<'_, '_>, events: &[Eve
             event.time,
             &process.id,
             event.owner.clone(),
+            event.tenant.clone(),
             to_json(event)?
         ]);
     }
     for rows in together(&rows, COLUMNS) {
         let insert = format!(
-            "INSERT INTO mediaflow_events (id, kind, job, batch, at, origin, owner, body) VALUES {}
+            "INSERT INTO mediaflow_events (id, kind, job, batch, at, origin, owner, tenant, body) VALUES {}
              ON CONFLICT (id) DO NOTHING RETURNING seq",
             places(rows.len() / COLUMNS, COLUMNS)
         );

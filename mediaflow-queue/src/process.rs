@@ -3,7 +3,7 @@
 //!
 //! Uses: broadcast, clock, db, metrics, settings.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::broadcast::EventBroadcast;
 use crate::clock::DatabaseClock;
-use crate::db::{Db, classes, patiently, queue_of};
+use crate::db::{Db, class_and_capability, class_queue, patiently, queue_of};
 use crate::metrics;
 use crate::settings::Settings;
 
@@ -42,9 +42,13 @@ pub(crate) struct Process {
     heard: Mutex<Option<(Instant, Instant)>>,
     /// What it knows, by a short name.
     pub(crate) capability: String,
-    /// The places of each class. River counts them for each queue by itself, and a class has two here: one for whoever
-    /// works on it, and one for those who know the same.
-    places: [Semaphore; 2],
+    /// The places of each class that this process works on, by its queue. River counts them for each queue by itself, and a
+    /// class has two here: one for whoever works on it, and one for those who know the same.
+    places: BTreeMap<String, Semaphore>,
+    /// Tells the loop that looks at what waits in our tables to look.
+    pub(crate) looking: Notify,
+    /// When it is to look next, in milliseconds.
+    look_at: AtomicU64,
     /// Cancelled when this process has to stop at once.
     pub(crate) halt: OnceLock<CancellationToken>,
     /// Cancelled when nobody uses this any more.
@@ -75,7 +79,9 @@ impl Process {
     ) -> Arc<Self> {
         let clock = Arc::new(DatabaseClock::new(Arc::clone(executor.clock())));
         let capability = executor.capability();
-        let places = classes().map(|class| Semaphore::new(places(&executor, class)));
+        let places = class_places(&executor)
+            .map(|(queue, places)| (queue, Semaphore::new(places)))
+            .collect();
         Arc::new(Self {
             db,
             executor,
@@ -91,6 +97,8 @@ impl Process {
             heard: Mutex::default(),
             capability,
             places,
+            looking: Notify::new(),
+            look_at: AtomicU64::new(u64::MAX),
             halt: OnceLock::new(),
             closed: CancellationToken::new(),
         })
@@ -124,7 +132,13 @@ impl Process {
         static TURN: AtomicU64 = AtomicU64::new(0);
         let odd = TURN.fetch_add(1, Ordering::Relaxed) % 64;
         let poll = poll(&self.db, queue) + Duration::from_millis(odd);
-        let config = queue_config(&self.executor, queue, poll);
+        // What another process works on is none of this one's.
+        let Some(places) =
+            class_places(&self.executor).find(|(class, _)| queue.starts_with(&**class))
+        else {
+            return;
+        };
+        let config = queue_config(places.1, poll);
         if let Err(error) = self.river.local_queues().update(queue, config) {
             tracing::debug!(%error, queue, "River can not be woken; it will look by itself");
         }
@@ -135,10 +149,38 @@ impl Process {
         queue_of(class, &self.capability)
     }
 
-    /// The places for what comes from a queue.
-    pub(crate) fn places(&self, queue: &str) -> &Semaphore {
-        let [_, video] = classes();
-        &self.places[usize::from(queue.starts_with(video))]
+    /// The queues of the classes that this process works on.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(String::as_str)
+    }
+
+    /// The places for what comes from a queue; nothing if it is none of this process's.
+    pub(crate) fn places(&self, queue: &str) -> Option<&Semaphore> {
+        let (class, _) = class_and_capability(queue)?;
+        self.places
+            .iter()
+            .find(|(own, _)| class_and_capability(own).is_some_and(|(own, _)| own == class))
+            .map(|(_, places)| places)
+    }
+
+    /// Has what waits in our tables looked at at this moment, if that is not done sooner.
+    pub(crate) fn look_at(&self, moment: Timestamp) {
+        if self.look_at.fetch_min(moment.millis(), Ordering::SeqCst) > moment.millis() {
+            self.looking.notify_one();
+        }
+    }
+
+    /// When what waits is to be looked at next. It is forgotten when that is over.
+    pub(crate) fn next_look(&self) -> Option<Timestamp> {
+        let next = self.look_at.load(Ordering::SeqCst);
+        (next < u64::MAX).then(|| Timestamp::from_millis(next))
+    }
+
+    /// What waits is looked at now.
+    pub(crate) fn looks(&self) {
+        if self.look_at.load(Ordering::SeqCst) <= self.now().millis() {
+            self.look_at.store(u64::MAX, Ordering::SeqCst);
+        }
     }
 
     /// Stops what this process does for a job, if anything. Another process learns of it from River.
@@ -197,19 +239,18 @@ impl fmt::Debug for Process {
 /// SQLite compile its query again. What was parked before, and whoever took it up is not told of, can wait a little more.
 pub(crate) fn poll(db: &Db, queue: &str) -> Duration {
     let every = Duration::from_secs(if db.file().is_some() { 2 } else { 1 });
-    if classes().contains(&queue) { every } else { every * 4 }
+    let of_class = class_and_capability(queue).is_some_and(|(_, capability)| capability.is_none());
+    if of_class { every } else { every * 4 }
 }
 
-/// How many of a class run at once here.
-fn places(executor: &Executor, queue: &str) -> usize {
-    let [_, video] = classes();
-    let places = if queue.starts_with(video) { executor.videos() } else { executor.concurrency() };
-    places.clamp(1, riverqueue::QUEUE_NUM_WORKERS_MAX)
+/// The queues of the classes that are worked on here, and how many of each run at once.
+pub(crate) fn class_places(executor: &Executor) -> impl Iterator<Item = (String, usize)> {
+    let most = riverqueue::QUEUE_NUM_WORKERS_MAX;
+    let here = executor.places().filter(|(_, places)| *places > 0);
+    here.map(move |(class, places)| (class_queue(class), places.min(most)))
 }
 
 /// How many from a queue run at once here, and how often River looks for more.
-pub(crate) fn queue_config(executor: &Executor, queue: &str, poll: Duration) -> QueueConfig {
-    QueueConfig::new(places(executor, queue))
-        .with_fetch_cooldown(COOLDOWN)
-        .with_fetch_poll_interval(poll)
+pub(crate) fn queue_config(places: usize, poll: Duration) -> QueueConfig {
+    QueueConfig::new(places).with_fetch_cooldown(COOLDOWN).with_fetch_poll_interval(poll)
 }

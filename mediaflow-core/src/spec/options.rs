@@ -182,13 +182,19 @@ impl JobOptions {
     ///
     /// # Errors
     /// `limit.option_bytes`, `limit.address_bytes`, `limit.tags`, `limit.after`, `limit.notify_targets`,
-    /// `limit.option_metadata_bytes`, each naming the option; `spec.tenant`.
+    /// `limit.option_metadata_bytes`, each naming the option; `spec.tenant`, `spec.idempotency_key`.
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
         let named = |option: &'static str| move |e: Error| e.with("option", option);
         let short = |text: &str| {
             at_most("limit.option_bytes", "option_bytes", text.len(), limits.option_bytes)
         };
         self.idempotency_key.as_deref().map_or(Ok(()), short).map_err(named("idempotency_key"))?;
+        if self.idempotency_key.as_deref().is_some_and(|key| key.contains(char::is_control)) {
+            return Err(Error::input(
+                "spec.idempotency_key",
+                "an idempotency key has no control characters",
+            ));
+        }
         self.owner.as_deref().map_or(Ok(()), short).map_err(named("owner"))?;
         self.tenant.as_deref().map_or(Ok(()), short).map_err(named("tenant"))?;
         if let Some(tenant) = &self.tenant

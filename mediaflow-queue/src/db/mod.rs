@@ -32,8 +32,8 @@ pub(crate) use group_commit::{CommitQueue, GroupCommit};
 pub(crate) use migrate::Migration;
 pub(crate) use patience::patiently;
 pub(crate) use river::{
-    AssemblyTask, JobTask, ORDINARY, PartTask, Requeued, class_of, classes, failed as river_failed,
-    missing, priority_of, queue_of,
+    AssemblyTask, JobTask, PartTask, Requeued, class_and_capability, class_queue,
+    failed as river_failed, missing, queue_of,
 };
 pub(crate) use river_insert::NewTask;
 pub(crate) use row::{Row, Value, places, to_json, together, values};

@@ -1,6 +1,6 @@
 //! Everything that is said to River, and every statement on its tables; what is put into its queues is beside it.
 
-use mediaflow_core::spec::JobSpec;
+use mediaflow_core::plan::CostClass;
 use mediaflow_core::{Error, JobId, Result, Timestamp};
 use riverqueue::{Client, JobArgs};
 use serde::{Deserialize, Serialize};
@@ -30,10 +30,21 @@ pub(crate) struct AssemblyTask {
     pub(crate) job: JobId,
 }
 
-/// The classes of jobs, which are River's queues: each has its own number of places in a process.
-pub(crate) const fn classes() -> [&'static str; 2] {
-    ["mediaflow_image", "mediaflow_video"]
+/// River's queue of a class of jobs.
+pub(crate) fn class_queue(class: CostClass) -> String {
+    format!("{PREFIX}{class}")
 }
+
+/// The class of which a queue has jobs, and the capability that it is for, if only those are to take from it who have that.
+pub(crate) fn class_and_capability(queue: &str) -> Option<(&str, Option<&str>)> {
+    let name = queue.strip_prefix(PREFIX)?;
+    let (class, capability) =
+        name.split_once('_').map_or((name, None), |(class, of)| (class, Some(of)));
+    Some((class, capability))
+}
+
+/// What the names of our queues begin with.
+const PREFIX: &str = "mediaflow_";
 
 /// What River's jobs of ours are called.
 #[cfg(feature = "postgres")]
@@ -44,26 +55,6 @@ pub(super) const fn kinds() -> [&'static str; 3] {
 /// The queue of those workers of a class that know the same.
 pub(crate) fn queue_of(class: &str, capability: &str) -> String {
     format!("{class}_{capability}")
-}
-
-/// A job that needs a step on video or audio waits for a place among the videos.
-pub(crate) fn class_of(spec: &JobSpec) -> &'static str {
-    let [image, video] = classes();
-    let moves = |kind: &String| kind.starts_with("video.") || kind.starts_with("audio.");
-    if spec.requires.iter().any(moves) { video } else { image }
-}
-
-/// River's priority of a job that asks for none.
-pub(crate) const ORDINARY: i16 = 3;
-
-/// River knows four priorities, of which 1 is the most urgent.
-pub(crate) fn priority_of(spec: &JobSpec) -> i16 {
-    match spec.options.priority {
-        10.. => 1,
-        1..10 => 2,
-        0 => ORDINARY,
-        _ => 4,
-    }
 }
 
 impl Tx<'_, '_> {
@@ -157,7 +148,7 @@ impl Db {
     /// All queues of ours.
     pub(crate) async fn queues(&self) -> Result<Vec<String>> {
         let find = format!(
-            "SELECT name FROM {} WHERE name LIKE 'mediaflow%' ORDER BY name",
+            "SELECT name FROM {} WHERE name LIKE '{PREFIX}%' ORDER BY name",
             self.river_name("river_queue")
         );
         self.rows(AssertSqlSafe(find), &[]).await?.iter().map(|row| row.text("name")).collect()
@@ -165,12 +156,11 @@ impl Db {
 
     /// Whether somebody has paused our queues.
     pub(crate) async fn is_paused(&self) -> Result<bool> {
-        let [image, video] = classes();
         let find = format!(
-            "SELECT 1 AS one FROM {} WHERE name IN ($1, $2) AND paused_at IS NOT NULL",
+            "SELECT 1 AS one FROM {} WHERE name LIKE '{PREFIX}%' AND paused_at IS NOT NULL LIMIT 1",
             self.river_name("river_queue")
         );
-        self.row(AssertSqlSafe(find), values![image, video]).await.map(|paused| paused.is_some())
+        self.row(AssertSqlSafe(find), &[]).await.map(|paused| paused.is_some())
     }
 
     /// Makes available what is due by the database's clock. River's leader sees to that too, by the clock of its machine.
@@ -301,6 +291,9 @@ impl Db {
     }
 }
 
+/// What River has handed out, and was not asked to cancel.
+const UNDISTURBED: &str = "state = 'running' AND metadata ->> 'cancel_attempted_at' IS NULL";
+
 /// A row that is in River's queue again, under a new number.
 #[derive(Debug)]
 pub(crate) struct Requeued {
@@ -328,8 +321,8 @@ impl Tx<'_, '_> {
             db.skip_locked()
         );
         let again = format!(
-            "INSERT INTO {jobs} (args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags)
-             SELECT args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags
+            "INSERT INTO {jobs} (args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags, scheduled_at)
+             SELECT args, attempt, attempted_by, errors, kind, max_attempts, priority, queue, tags, scheduled_at
              FROM {jobs} WHERE id = $1 RETURNING id"
         );
         let mut requeued = Vec::new();
@@ -345,15 +338,14 @@ impl Tx<'_, '_> {
         Ok(requeued)
     }
 
-    /// Puts what this process runs back into the queue that it came from, under a new number, to wait until it is due: what
-    /// River itself lets wait is due by the clock of the worker's machine. Gives nothing if it is left to River, which has been
-    /// asked to cancel it, or does not know it any more.
+    /// Puts what this process runs back into the queue that it came from, under a new number: at once with its rank, or to
+    /// wait until it is due, because what River itself lets wait is due by the clock of the worker's machine. Gives nothing if
+    /// it is left to River, which has been asked to cancel it, or does not know it any more.
     pub(crate) async fn put_back(
         &mut self,
         db: &Db,
         river: i64,
-        due: Timestamp,
-        waits: bool,
+        due: Option<Timestamp>,
     ) -> Result<Option<i64>> {
         let time = match self {
             #[cfg(feature = "sqlite")]
@@ -361,18 +353,40 @@ impl Tx<'_, '_> {
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => "to_timestamp($2 / 1000.0)",
         };
-        let (jobs, state) =
-            (db.river_name("river_job"), if waits { "scheduled" } else { "available" });
+        let jobs = db.river_name("river_job");
+        let state = "CASE WHEN $2 > 0 THEN 'scheduled' ELSE 'available' END";
+        let state = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => state.to_owned(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => format!("CAST({state} AS {})", db.river_name("river_job_state")),
+        };
         let again = format!(
             "INSERT INTO {jobs} (args, kind, max_attempts, priority, queue, tags, scheduled_at, state)
-             SELECT args, kind, max_attempts, priority, queue, tags, {time}, '{state}' FROM {jobs}
-             WHERE id = $1 AND state = 'running' AND metadata ->> 'cancel_attempted_at' IS NULL RETURNING id"
+             SELECT args, kind, max_attempts, priority, queue, tags,
+               CASE WHEN $2 > 0 THEN {time} ELSE scheduled_at END, {state} FROM {jobs}
+             WHERE id = $1 AND {UNDISTURBED} RETURNING id"
         );
+        let due = due.unwrap_or_default();
         let Some(new) = self.row(AssertSqlSafe(again), values![river, due]).await? else {
             return Ok(None);
         };
         self.complete(db, &[river]).await?;
         new.int("id").map(Some)
+    }
+
+    /// Takes what this process runs out of River: it waits in our tables now. Gives false if it is left to River, as
+    /// [`Tx::put_back`] says.
+    pub(crate) async fn take_out(&mut self, db: &Db, river: i64) -> Result<bool> {
+        let find = format!(
+            "SELECT id FROM {} WHERE id = $1 AND {UNDISTURBED}",
+            db.river_name("river_job")
+        );
+        let found = self.row(AssertSqlSafe(find), values![river]).await?.is_some();
+        if found {
+            self.complete(db, &[river]).await?;
+        }
+        Ok(found)
     }
 
     /// What waits in a queue: River's numbers, and the parts among them.

@@ -20,10 +20,28 @@ impl NewTask {
         Ok(Self { kind: A::KIND, args, queue: queue.to_owned(), priority, scheduled_at: None })
     }
 
-    /// It waits for this moment; one that is over only decides its place among others of its priority.
+    /// It waits for this moment.
     pub(crate) fn scheduled_at(self, scheduled_at: Option<Timestamp>) -> Self {
         Self { scheduled_at, ..self }
     }
+}
+
+/// River knows four priorities, of which 1 is the most urgent.
+fn priority_in_river(priority: i16) -> i64 {
+    match priority {
+        10.. => 1,
+        1..10 => 2,
+        0 => 3,
+        _ => 4,
+    }
+}
+
+/// Among rows of one priority River takes that first which was scheduled first, and then the one with the lowest number. So
+/// the priorities that share one of River's are told apart by moments long ago, a second for each.
+fn rank(priority: i16) -> Option<Timestamp> {
+    const FIRST: u64 = 946_684_800_000;
+    let seconds = i16::MAX.abs_diff(priority);
+    (priority != 0).then(|| Timestamp::from_millis(FIRST + u64::from(seconds) * 1000))
 }
 
 /// Attempts are counted in our tables; River only must not give up before.
@@ -48,12 +66,12 @@ impl Tx<'_, '_> {
     pub(crate) async fn enqueue_many(&mut self, db: &Db, tasks: &[NewTask]) -> Result<Vec<i64>> {
         let mut rows = Vec::with_capacity(tasks.len() * COLUMNS);
         for task in tasks {
-            let due = task.scheduled_at.map(|due| due.min(LAST));
+            let due = task.scheduled_at.map(|due| due.min(LAST)).or_else(|| rank(task.priority));
             rows.extend_from_slice(values![
                 task.kind,
                 &task.args,
                 &task.queue,
-                i64::from(task.priority),
+                priority_in_river(task.priority),
                 due
             ]);
         }

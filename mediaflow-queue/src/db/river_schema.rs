@@ -8,7 +8,7 @@ use sqlx::AssertSqlSafe;
 
 use super::migration_lock::MigrationLock;
 #[cfg(feature = "postgres")]
-use super::river::{classes, kinds};
+use super::river::kinds;
 #[cfg(feature = "postgres")]
 use super::values;
 use super::{Db, distinct};
@@ -113,7 +113,7 @@ mod of_postgres {
     use riverqueue::database::SchemaName;
     use riverqueue::migrate::PostgresMigrator;
 
-    use super::{AssertSqlSafe, Db, Error, MigrationLock, Result, classes, failed, kinds, values};
+    use super::{AssertSqlSafe, Db, Error, MigrationLock, Result, failed, kinds, values};
     use crate::db::migration_lock::{IN_THE_WAY, Turns};
     use crate::db::postgres::Postgres;
 
@@ -123,6 +123,9 @@ mod of_postgres {
 
     /// A table of ours among River's: which tables of ours they belong to. Two mediaflows in one database would give away
     /// each other's jobs.
+    /// The queues that there were before River had a schema of its own.
+    const EARLIER: [&str; 2] = ["mediaflow_image", "mediaflow_video"];
+
     const OWNER: &str = "mediaflow_owner";
 
     /// The schema that a table of this name is found in.
@@ -276,7 +279,7 @@ mod of_postgres {
         /// Finds something of ours, if anything is left.
         fn any(&self) -> String {
             let Self { jobs, queues, ours } = self;
-            let names = list(&classes());
+            let names = list(&EARLIER);
             format!(
                 "(SELECT 1 AS one FROM {jobs} WHERE {ours} LIMIT 1)
                  UNION ALL (SELECT 1 FROM {queues} WHERE name IN {names} LIMIT 1)"
@@ -287,7 +290,7 @@ mod of_postgres {
         async fn take_over(&self, db: &Db, lock: &mut MigrationLock) -> Result<()> {
             let Self { jobs, queues, ours } = self;
             let (new_jobs, new_queues) = (db.river_name("river_job"), db.river_name("river_queue"));
-            let (state, names) = (db.river_name("river_job_state"), list(&classes()));
+            let (state, names) = (db.river_name("river_job_state"), list(&EARLIER));
             let columns = "attempt, max_attempts, attempted_at, created_at, scheduled_at, priority, args, \
                 attempted_by, errors, kind, metadata, queue, tags";
             // In one statement: what a process of that layout queues meanwhile is not deleted unseen.

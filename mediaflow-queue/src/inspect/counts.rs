@@ -14,7 +14,7 @@ const LATE: i64 = 30_000;
 /// How many minutes are counted in one turn, after a time in which nobody has counted: others want to write as well.
 const AT_ONCE: i64 = 5;
 
-const LIVE: &str = "SELECT CASE WHEN state <> 'parked' THEN state WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END AS state,
+const LIVE: &str = "SELECT CASE WHEN state = 'held' THEN 'queued' WHEN state <> 'parked' THEN state WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END AS state,
       count(*) AS jobs
     FROM mediaflow_jobs WHERE ended_at IS NULL GROUP BY 1";
 

@@ -81,7 +81,8 @@ pub(super) fn walk(filter: &EventFilter, after: i64, before: i64) -> Walk {
     let job = filter.job.map(|job| ("job", walk.bind(job)));
     let batch = filter.batch.map(|batch| ("batch", walk.bind(batch)));
     let owner = filter.owner.as_ref().map(|owner| ("owner", walk.bind(owner)));
-    for (column, value) in [job, batch, owner].into_iter().flatten() {
+    let tenant = filter.tenant.as_ref().map(|tenant| ("tenant", walk.bind(tenant)));
+    for (column, value) in [job, batch, owner, tenant].into_iter().flatten() {
         if walk.has_way() {
             walk.rest(format!("j.{column} = {value}"));
         } else {

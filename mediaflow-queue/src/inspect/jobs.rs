@@ -90,10 +90,16 @@ pub(super) fn walk(filter: &JobFilter, after: Option<JobId>) -> Walk {
             walk.way("mediaflow_tags d", "d.job", format!("d.tag = {tag}"));
         }
     }
-    let exact = [("owner", filter.owner.as_ref()), ("kind", filter.kind.as_ref())];
-    let [owner, kind] = exact.map(|(column, value)| value.map(|value| (column, walk.bind(value))));
+    let exact = [
+        ("owner", filter.owner.as_ref()),
+        ("tenant", filter.tenant.as_ref()),
+        ("kind", filter.kind.as_ref()),
+    ];
+    let [owner, tenant, kind] =
+        exact.map(|(column, value)| value.map(|value| (column, walk.bind(value))));
     let state = filter.state.map(|state| (state, walk.bind(state.as_str())));
     choose(&mut walk, owner);
+    choose(&mut walk, tenant);
     if let Some((state, name)) = state {
         let meant = states(state, &name);
         if walk.has_way() {
@@ -120,13 +126,14 @@ fn choose(walk: &mut Walk, column: Option<(&str, String)>) {
     }
 }
 
-/// A parked job is queued, or runs if it was split: where it waits is of no interest to anybody.
+/// A job that is held is queued, and so is one that is parked, or it runs if it was split: where it waits is of no interest to anybody.
 fn states(state: JobState, name: &str) -> Vec<String> {
     // What the index asks for.
     let mut states = vec![format!("d.state = {name} AND d.state <> ''")];
     match state {
         JobState::Queued => {
             states.push("d.state = 'parked' AND d.state <> '' AND d.parts_left IS NULL".to_owned());
+            states.push("d.state = 'held' AND d.state <> ''".to_owned());
         }
         JobState::Running => {
             states.push(
@@ -153,11 +160,12 @@ fn summary(row: &Row) -> Result<JobSummary> {
     summary.batch = row.opt_text("batch")?.map(|batch| batch.parse()).transpose()?;
     summary.state = match row.text("state")?.as_str() {
         "parked" if row.opt_int("parts_left")?.is_some() => JobState::Running,
-        "parked" => JobState::Queued,
+        "parked" | "held" => JobState::Queued,
         _ => row.named("state")?,
     };
     summary.progress = row.share("progress")?;
     summary.attempts = u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX);
+    summary.tenant = text(&spec["options"]["tenant"]);
     summary.owner = text(&spec["options"]["owner"]);
     let tags = spec["options"]["tags"].as_array();
     summary.tags = tags.into_iter().flatten().filter_map(text).collect();

@@ -22,17 +22,16 @@ pub(crate) async fn cancel(process: &Process, job: JobId) -> Result<()> {
     let state = row.text("state")?;
     let idle = state == "queued"
         || state == "parked"
+        || state == "held"
         || state == "waiting"
         || (row.opt_int("parts_left")?.is_some() && row.opt_text("worker")?.is_none());
-    let mut events = Vec::new();
+    let mut ended = None;
     if idle {
         let reason = mediaflow_core::Error::cancelled();
-        let ended =
-            super::fail_by_name(process, &mut tx, job, JobState::Cancelled, &reason).await?;
-        events = ended.unwrap_or_default();
+        ended = super::fail_by_name(process, &mut tx, job, JobState::Cancelled, &reason).await?;
     }
     transaction.commit().await?;
-    process.committed(events);
+    ended.unwrap_or_default().tell(process);
     process.stop(row.int("river")?);
     for part in parts {
         process.stop(part);

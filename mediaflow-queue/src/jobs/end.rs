@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use mediaflow_core::engine::Record;
 use mediaflow_core::event::EventData;
 use mediaflow_core::report::{JobState, OutputState};
@@ -5,8 +7,11 @@ use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
+use super::after::note_ended;
 use super::lock::update_in_order;
+use super::ready::release;
 use super::row::{COLUMNS, ClaimedJob, fenced};
+use super::submit::own;
 use super::waits::end_waits;
 use crate::db::{GroupCommit, Row, Tx, Value, places, to_json, values};
 use crate::events;
@@ -40,7 +45,7 @@ impl GroupCommit for EndedJob {
         failpoint("end.begin");
         let (now, mut events) = (process.now(), Vec::new());
         let jobs: Vec<_> = items.iter().map(|item| &item.claimed).collect();
-        let batched = match (write(&mut tx, &jobs, now).await, &*jobs) {
+        let Waited { batched, followed } = match (write(&mut tx, &jobs, now).await, &*jobs) {
             (Err(error), [claimed]) if error.code() == "queue.fenced" => {
                 drop(transaction);
                 let events = items.iter().flat_map(|item| item.events.clone()).collect();
@@ -57,16 +62,53 @@ impl GroupCommit for EndedJob {
         events.extend(count_down(&mut tx, &batched, now).await?);
         failpoint("end.outputs");
         events::record(process, &mut tx, &events).await?;
+        note_ended(&mut tx, &followed).await?;
         failpoint("end.outbox");
+        let shares = items.iter().filter_map(|item| item.claimed.share.as_deref());
+        let queues = release(process, &mut tx, shares).await?;
         let complete = items.iter().filter(|item| item.river == End::Complete);
         tx.complete(&process.db, &complete.map(|item| item.claimed.river).collect::<Vec<_>>())
             .await?;
         failpoint("end.river");
         transaction.commit().await?;
         failpoint("end.commit");
-        process.committed(events);
+        Ended { events, queues, followed: !followed.is_empty() }.tell(process);
         Ok(vec![(); items.len()])
     }
+}
+
+/// What follows from the end of jobs, once it is committed.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    pub(crate) events: Vec<Event>,
+    /// Queues in which others of the same tenants have followed.
+    queues: BTreeSet<String>,
+    /// Others come after one of them.
+    followed: bool,
+}
+
+impl Ended {
+    pub(crate) fn tell(self, process: &Process) {
+        process.committed(self.events);
+        self.queues.iter().for_each(|queue| process.wake(queue));
+        if self.followed {
+            process.look_at(process.now());
+        }
+    }
+
+    pub(crate) fn and(&mut self, other: Self) {
+        self.events.extend(other.events);
+        self.queues.extend(other.queues);
+        self.followed |= other.followed;
+    }
+}
+
+/// Ended jobs of which somebody waits for the end.
+struct Waited {
+    /// Of which batches do.
+    batched: Vec<JobId>,
+    /// Of which other jobs do.
+    followed: Vec<JobId>,
 }
 
 /// Finds out whether it was this very attempt that has ended the job: the connection was lost after the commit, and
@@ -82,8 +124,8 @@ async fn told_already(process: &Process, claimed: &ClaimedJob, events: Vec<Event
     Ok(())
 }
 
-/// Writes the ends of jobs, if the tokens of all still count. Gives those that a batch waits for.
-async fn write(tx: &mut Tx<'_, '_>, jobs: &[&ClaimedJob], now: Timestamp) -> Result<Vec<JobId>> {
+/// Writes the ends of jobs, if the tokens of all still count.
+async fn write(tx: &mut Tx<'_, '_>, jobs: &[&ClaimedJob], now: Timestamp) -> Result<Waited> {
     let mut rows = Vec::with_capacity(jobs.len() * 9);
     for claimed in jobs {
         let record = &claimed.record;
@@ -101,16 +143,19 @@ async fn write(tx: &mut Tx<'_, '_>, jobs: &[&ClaimedJob], now: Timestamp) -> Res
         ]);
     }
     let set =
-        "state = column3, worker = NULL, parked = NULL, checkpoint = NULL, progress = column4, failure = column5,
+        "state = column3, worker = NULL, parked = NULL, held = NULL, checkpoint = NULL, progress = column4, failure = column5,
          failure_code = column6, report = column7, ended_at = column8, attempts = column9";
-    let and = "fence = column2 AND ended_at IS NULL RETURNING id, batched";
+    let and = "fence = column2 AND ended_at IS NULL RETURNING id, batched, followed";
     let end = update_in_order(tx, set, (jobs.len(), 9), and);
     let ended = tx.rows(AssertSqlSafe(end), &rows).await?;
     if let (false, Some(claimed)) = (ended.len() == jobs.len(), jobs.first()) {
         return Err(fenced(claimed.record.id));
     }
-    let batched = ended.iter().filter(|row| row.int("batched").is_ok_and(|batched| batched != 0));
-    batched.map(|row| row.parsed("id")).collect()
+    let waited = |column| {
+        let waited = ended.iter().filter(|row| row.int(column).is_ok_and(|waited| waited != 0));
+        waited.map(|row| row.parsed("id")).collect::<Result<Vec<_>>>()
+    };
+    Ok(Waited { batched: waited("batched")?, followed: waited("followed")? })
 }
 
 async fn outputs(tx: &mut Tx<'_, '_>, ended: &[EndedJob]) -> Result<()> {
@@ -119,7 +164,8 @@ async fn outputs(tx: &mut Tx<'_, '_>, ended: &[EndedJob]) -> Result<()> {
         let made = record.report.iter().flat_map(|report| &report.outputs);
         for output in made.filter(|output| output.state == OutputState::Published) {
             let report = to_json(output)?;
-            rows.extend_from_slice(values![record.id, &output.output, &output.content_key, report]);
+            let key = own(record.spec.options.tenant.as_deref(), &output.content_key);
+            rows.extend_from_slice(values![record.id, &output.output, key, report]);
         }
     }
     for rows in rows.chunks(16 * 4) {
@@ -205,7 +251,7 @@ async fn requeue(
     let mut tx = transaction.tx();
     let back = "UPDATE mediaflow_jobs SET state = CASE WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END,
                 worker = NULL, progress = $3, failure = $4, due = $5, attempts = $6
-                WHERE id = $1 AND fence = $2 AND ended_at IS NULL RETURNING river";
+                WHERE id = $1 AND fence = $2 AND ended_at IS NULL RETURNING river, parts_left";
     let (job, failure) = (claimed.record.id, claimed.failure()?);
     let row = tx
         .row(back, values![job, claimed.fence, claimed.record.progress, failure, due, attempts])
@@ -215,17 +261,28 @@ async fn requeue(
         // It was put back, and the answer was lost.
         return Ok(true);
     }
-    let waits = due > process.now();
-    let again = tx.put_back(&process.db, claimed.river, due, waits).await?;
-    if let Some(river) = again {
-        tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river]).await?;
-    }
     events::record(process, &mut tx, &events).await?;
+    let waits = Some(due).filter(|due| *due > process.now());
+    let (mut again, mut queues) = (true, BTreeSet::new());
+    if waits.is_some() && row.opt_int("parts_left")?.is_none() {
+        again = tx.take_out(&process.db, claimed.river).await?;
+        if again {
+            // Meanwhile another one of its tenant can run.
+            let hold = "UPDATE mediaflow_jobs SET state = 'held', held = 'due', shared = 0, river = 0 WHERE id = $1";
+            tx.run(hold, values![job]).await?;
+            queues = release(process, &mut tx, claimed.share.as_deref()).await?;
+        }
+    } else if let Some(river) = tx.put_back(&process.db, claimed.river, waits).await? {
+        tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river]).await?;
+    } else {
+        again = false;
+    }
     failpoint("retry.row");
     transaction.commit().await?;
     failpoint("retry.commit");
-    process.committed(events);
-    Ok(again.is_some())
+    Ended { events, queues, followed: false }.tell(process);
+    process.look_at(due);
+    Ok(again)
 }
 
 /// Whether an attempt still counts, and whether somebody has asked for the end of its job.
@@ -268,7 +325,7 @@ pub(crate) async fn fail_by_name(
     job: JobId,
     state: JobState,
     error: &Error,
-) -> Result<Option<Vec<Event>>> {
+) -> Result<Option<Ended>> {
     // Never all columns: a newer version may add some under a connection that has this statement prepared.
     let find = format!("SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL");
     let Some(row) = tx.row(AssertSqlSafe(find), values![job]).await? else { return Ok(None) };
@@ -278,13 +335,15 @@ pub(crate) async fn fail_by_name(
         claimed.record.note(error);
     }
     let mut events = claimed.record.end(state, None, now);
-    let batched = write(tx, &[&claimed], now).await?;
+    let Waited { batched, followed } = write(tx, &[&claimed], now).await?;
     if claimed.waits {
         end_claimed_waits(process, tx, &claimed).await?;
     }
     events.extend(count_down(tx, &batched, now).await?);
     events::record(process, tx, &events).await?;
-    Ok(Some(events))
+    note_ended(tx, &followed).await?;
+    let queues = release(process, tx, claimed.share.as_deref()).await?;
+    Ok(Some(Ended { events, queues, followed: !followed.is_empty() }))
 }
 
 async fn end_claimed_waits(
@@ -312,6 +371,7 @@ fn legible(row: &Row, job: JobId, now: Timestamp) -> Result<ClaimedJob> {
         class: row.text("class").unwrap_or_default(),
         parked_before: false,
         waits: true,
+        share: row.opt_text("taken").unwrap_or_default(),
     })
 }
 

@@ -2,12 +2,14 @@
 //!
 //! Uses: db, events, failpoint, process.
 
+mod after;
 mod cancel;
 mod end;
 mod groups;
 mod lock;
 mod park;
 mod parts;
+mod ready;
 mod requeue;
 mod row;
 mod schedule;
@@ -16,8 +18,9 @@ mod status;
 mod submit;
 mod waits;
 
+pub(crate) use after::{follow_ended, start_new};
 pub(crate) use cancel::{cancel, stop_cancelled};
-pub(crate) use end::{End, asked, fail_by_name, give_back, progress, retry};
+pub(crate) use end::{End, Ended, asked, fail_by_name, give_back, progress, retry};
 pub(crate) use groups::Jobs;
 pub(crate) use lock::{lock, lock_held};
 pub(crate) use park::{UNCLAIMED, park_orphans, take_up, tell_unclaimed};
@@ -25,6 +28,7 @@ pub(crate) use parts::{
     ClaimedPart, part_done, part_failed, part_progress, part_retry, remake, results, split,
     start_part, stop as stop_parts,
 };
+pub(crate) use ready::{next_due, recount_shares, start_due};
 pub(crate) use requeue::queue_again;
 pub(crate) use row::{ClaimedJob, unknown};
 pub(crate) use schedule::{run_due, schedule, schedules, unschedule};

@@ -13,9 +13,9 @@ use mediaflow_core::spec::{JobSpec, Needs};
 use mediaflow_core::{Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
+use super::ready::{self, priority, release};
 use crate::db::{
-    AssemblyTask, JobTask, NewTask, ORDINARY, PartTask, Row, Tx, Value, classes, distinct, places,
-    priority_of, together, values,
+    AssemblyTask, NewTask, PartTask, Row, Tx, Value, class_and_capability, distinct, values,
 };
 use crate::events;
 use crate::failpoint::failpoint;
@@ -46,16 +46,19 @@ fn read(needs: &str) -> Needs {
     needs.parse().unwrap_or_default()
 }
 
-/// Parks jobs that this transaction has taken, as if it had not. Gives River's numbers for them, which are to end.
+/// A job that is to be parked: what it needs, and the share of which it takes a place.
+pub(super) type Unknown = (JobId, Needs, Option<String>);
+
+/// Parks jobs that this transaction has taken, as if it had not. Gives the queues in which others have followed.
 pub(super) async fn park(
     process: &Process,
     tx: &mut Tx<'_, '_>,
-    jobs: &[(JobId, Needs)],
+    jobs: &[Unknown],
     counted: bool,
-) -> Result<()> {
+) -> Result<BTreeSet<String>> {
     let mut rivers = Vec::with_capacity(jobs.len());
-    for (job, needs) in jobs {
-        let back = "UPDATE mediaflow_jobs SET state = 'parked', worker = NULL, parked = $2, needs = $3, parked_at = $4,
+    for (job, needs, _) in jobs {
+        let back = "UPDATE mediaflow_jobs SET state = 'parked', worker = NULL, shared = 0, parked = $2, needs = $3, parked_at = $4,
                       attempts = attempts - $5, started_at = CASE WHEN attempts = $5 THEN NULL ELSE started_at END
                     WHERE id = $1 RETURNING river";
         let values = values![*job, needs.digest(), needs.to_string(), process.now(), counted];
@@ -65,7 +68,10 @@ pub(super) async fn park(
         tracing::info!(%job, %needs, "a job waits for a worker that knows what it needs");
     }
     failpoint("park.rows");
-    tx.complete(&process.db, &rivers).await
+    let queues =
+        release(process, tx, jobs.iter().filter_map(|(.., share)| share.as_deref())).await?;
+    tx.complete(&process.db, &rivers).await?;
+    Ok(queues)
 }
 
 /// Parks a part that waits. Gives River's number for it, if it did wait.
@@ -105,7 +111,7 @@ pub(crate) async fn take_up(process: &Process) -> Result<u64> {
         }
     }
     if queued > 0 {
-        classes().into_iter().for_each(|class| process.wake(&process.own_queue(class)));
+        process.classes().for_each(|class| process.wake(&process.own_queue(class)));
     }
     Ok(queued)
 }
@@ -139,46 +145,36 @@ async fn queue_jobs(process: &Process, digest: &str) -> Result<u64> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let find = format!(
-        "SELECT id, class, due, parts_left, spec FROM mediaflow_jobs WHERE parked = $1 ORDER BY id LIMIT {TOGETHER}{}",
+        "SELECT {}, parts_left FROM mediaflow_jobs WHERE parked = $1 ORDER BY id LIMIT {TOGETHER}{}",
+        ready::COLUMNS,
         process.db.skip_locked()
     );
     let rows = tx.rows(AssertSqlSafe(find), values![digest]).await?;
-    let (mut jobs, mut tasks) = (Vec::new(), Vec::new());
-    for row in &rows {
-        let job: JobId = row.parsed("id")?;
-        let queue = process.own_queue(&row.text("class")?);
-        let due = Some(row.time("due")?).filter(|due| *due > process.now());
-        let task = match row.opt_int("parts_left")? {
-            Some(_) => NewTask::new(&AssemblyTask { job }, &queue, urgency(row))?,
-            None => NewTask::new(&JobTask { job }, &queue, urgency(row))?,
-        };
-        jobs.push(job);
-        tasks.push(task.scheduled_at(due));
+    let found = rows.len() as u64;
+    let (mut whole, mut split) = (Vec::new(), Vec::new());
+    for row in rows {
+        if row.opt_int("parts_left")?.is_none() { whole.push(row) } else { split.push(row) }
     }
-    if !jobs.is_empty() {
-        let rivers = tx.enqueue_many(&process.db, &tasks).await?;
-        let queued = jobs.iter().zip(rivers).flat_map(|(job, river)| values![*job, river].clone());
-        for rows in together(&queued.collect::<Vec<_>>(), 2) {
-            let follow = format!(
-                "UPDATE mediaflow_jobs SET parked = NULL, river = column2,
-                 state = CASE WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END
-                 FROM (VALUES {}) AS given WHERE id = column1",
-                places(rows.len() / 2, 2)
-            );
-            tx.run(AssertSqlSafe(follow), rows).await?;
-        }
-        failpoint("unpark.rows");
-        transaction.commit().await?;
-        failpoint("unpark.commit");
+    ready::start(process, &mut tx, &whole).await?;
+    for row in split {
+        let (job, queue) = (row.parsed("id")?, process.own_queue(&row.text("class")?));
+        let task = NewTask::new(&AssemblyTask { job }, &queue, priority(&row)?)?;
+        let river = tx.enqueue(&process.db, task).await?;
+        let follow =
+            "UPDATE mediaflow_jobs SET parked = NULL, state = 'running', river = $2 WHERE id = $1";
+        tx.run(follow, values![job, river]).await?;
     }
-    Ok(rows.len() as u64)
+    failpoint("unpark.rows");
+    transaction.commit().await?;
+    failpoint("unpark.commit");
+    Ok(found)
 }
 
 async fn queue_parts(process: &Process, digest: &str) -> Result<u64> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let find = format!(
-        "SELECT p.job, p.number, j.class, j.spec FROM mediaflow_parts p JOIN mediaflow_jobs j ON j.id = p.job
+        "SELECT p.job, p.number, j.class, j.spec, j.priority FROM mediaflow_parts p JOIN mediaflow_jobs j ON j.id = p.job
          WHERE p.parked = $1 ORDER BY p.job, p.number LIMIT {TOGETHER}{}",
         process.db.skip_locked()
     );
@@ -187,7 +183,7 @@ async fn queue_parts(process: &Process, digest: &str) -> Result<u64> {
     for row in &rows {
         let part = u32::try_from(row.int("number")?).unwrap_or(u32::MAX);
         let task = PartTask { job: row.parsed("job")?, part };
-        tasks.push(NewTask::new(&task, &process.own_queue(&row.text("class")?), urgency(row))?);
+        tasks.push(NewTask::new(&task, &process.own_queue(&row.text("class")?), priority(row)?)?);
         parts.push(task);
     }
     for (task, river) in parts.iter().zip(tx.enqueue_many(&process.db, &tasks).await?) {
@@ -199,15 +195,10 @@ async fn queue_parts(process: &Process, digest: &str) -> Result<u64> {
     Ok(rows.len() as u64)
 }
 
-fn urgency(row: &Row) -> i16 {
-    row.json("spec").map_or(ORDINARY, |spec| priority_of(&spec))
-}
-
 /// Parks again what waits in queues of capabilities that no worker has any more.
 pub(crate) async fn park_orphans(process: &Process, capabilities: &HashSet<String>) -> Result<()> {
     for queue in process.db.queues().await? {
-        let capability =
-            classes().iter().find_map(|class| queue.strip_prefix(class)?.strip_prefix('_'));
+        let capability = class_and_capability(&queue).and_then(|(_, capability)| capability);
         if capability.is_some_and(|capability| !capabilities.contains(capability)) {
             while park_queue(process, &queue).await? == TOGETHER {}
         }
@@ -224,20 +215,25 @@ async fn park_queue(process: &Process, queue: &str) -> Result<usize> {
     let ours = waiting.iter().filter(|(river, part)| of(*river, part).is_some());
     let rivers: Vec<_> = ours.map(|(river, _)| *river).collect();
     let taken = tx.take_waiting(&process.db, &rivers).await?;
+    let mut freed = Vec::new();
     for (river, part) in waiting.iter().filter(|(river, _)| taken.contains(river)) {
-        let Some(Some((job, needs))) = of(*river, part) else { continue };
+        let Some(Some((job, needs, share))) = of(*river, part) else { continue };
         match part {
             Some(part) => drop(park_part(process, &mut tx, *job, part.part, needs).await?),
             None => {
-                let park = "UPDATE mediaflow_jobs SET state = 'parked', parked = $2, needs = $3, parked_at = $4
+                let park = "UPDATE mediaflow_jobs SET state = 'parked', shared = 0, parked = $2, needs = $3, parked_at = $4
                             WHERE id = $1 AND river = $5 AND ended_at IS NULL AND worker IS NULL";
                 let values =
                     values![*job, needs.digest(), needs.to_string(), process.now(), *river];
-                tx.run(park, values).await?;
+                if tx.run(park, values).await? > 0 {
+                    freed.extend(share.clone());
+                }
             }
         }
     }
+    let queues = release(process, &mut tx, freed.iter().map(String::as_str)).await?;
     transaction.commit().await?;
+    queues.iter().for_each(|queue| process.wake(queue));
     Ok(taken.len())
 }
 
@@ -258,7 +254,7 @@ async fn lock_waiting(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     waiting: &[(i64, Option<PartTask>)],
-) -> Result<BTreeMap<Holder, Option<(JobId, Needs)>>> {
+) -> Result<BTreeMap<Holder, Option<Unknown>>> {
     let mut locked = BTreeMap::new();
     let holders: BTreeSet<_> =
         waiting.iter().map(|(river, part)| holder(*river, part.as_ref())).collect();
@@ -267,10 +263,14 @@ async fn lock_waiting(
             Holder::OfPart(job) => ("id = $1", &[Value::from(job)]),
             Holder::Job(river) => ("river = $1", &[Value::from(*river)]),
         };
-        let find = format!("SELECT id, needs, spec FROM mediaflow_jobs WHERE {condition} LIMIT 1");
+        let find = format!(
+            "SELECT id, needs, spec, CASE WHEN shared = 1 THEN share END AS taken
+             FROM mediaflow_jobs WHERE {condition} LIMIT 1"
+        );
         let lock = format!("{find}{}", process.db.skip_locked());
         if let Some(row) = tx.row(AssertSqlSafe(lock), value).await? {
-            locked.insert(holder, Some((row.parsed("id")?, needs_of(&row)?)));
+            let unknown = (row.parsed("id")?, needs_of(&row)?, row.opt_text("taken")?);
+            locked.insert(holder, Some(unknown));
         } else if tx.row(AssertSqlSafe(find), value).await?.is_none() {
             locked.insert(holder, None);
         }

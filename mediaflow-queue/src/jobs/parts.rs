@@ -11,9 +11,7 @@ use super::lock::lock;
 use super::park::{needs_of, park_part};
 use super::row::counts;
 use super::row::{COLUMNS, ClaimedJob};
-use crate::db::{
-    AssemblyTask, NewTask, PartTask, Tx, places, priority_of, to_json, together, values,
-};
+use crate::db::{AssemblyTask, NewTask, PartTask, Tx, places, to_json, together, values};
 use crate::events;
 use crate::failpoint::{failpoint, lost_answer};
 use crate::process::Process;
@@ -48,7 +46,7 @@ pub(crate) async fn split(
         .await?;
     counts(waits, record.id)?;
     let queue = claimed.queue(process);
-    let (job, priority) = (record.id, priority_of(&record.spec));
+    let (job, priority) = (record.id, record.spec.options.priority);
     let task =
         |part: &PartSpec| NewTask::new(&PartTask { job, part: part.number }, &queue, priority);
     let tasks = parts.iter().map(task).collect::<Result<Vec<_>>>()?;
@@ -148,7 +146,7 @@ pub(crate) async fn part_done(
     if let Some(left) = left {
         events.extend(advance(process, &mut tx, part).await?);
         if left.int("parts_left")? == 0 {
-            let priority = priority_of(&part.job.record.spec);
+            let priority = part.job.record.spec.options.priority;
             let task = NewTask::new(&AssemblyTask { job }, &queue, priority)?;
             let river = tx.enqueue(&process.db, task).await?;
             tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river])
@@ -231,7 +229,8 @@ pub(crate) async fn part_retry(
         "UPDATE mediaflow_parts SET state = 'queued', worker = NULL, attempts = $4, failure = $5
                 WHERE job = $1 AND number = $2 AND fence = $3 AND state = 'running'";
     counts(tx.run(back, values![job, number, part.fence, attempts, failure]).await?, job)?;
-    let again = tx.put_back(&process.db, part.river, now.plus(wait), !wait.is_zero()).await?;
+    let due = Some(now.plus(wait)).filter(|_| !wait.is_zero());
+    let again = tx.put_back(&process.db, part.river, due).await?;
     if let Some(river) = again {
         let follow = "UPDATE mediaflow_parts SET river = $3 WHERE job = $1 AND number = $2";
         tx.run(follow, values![job, number, river]).await?;
@@ -264,9 +263,8 @@ pub(crate) async fn part_failed(
     let others = stop(process, &mut tx, job).await?;
     let ended = super::fail_by_name(process, &mut tx, job, state, error).await?;
     transaction.commit().await?;
-    let mut events = events;
-    events.extend(ended.unwrap_or_default());
     process.committed(events);
+    ended.unwrap_or_default().tell(process);
     others.into_iter().for_each(|river| process.stop(river));
     Ok(())
 }
@@ -305,7 +303,7 @@ pub(crate) async fn remake(process: &Process, claimed: &ClaimedJob, part: u32) -
     let (record, queue) = (&claimed.record, claimed.queue(process));
     lock(&mut tx, record.id).await?;
     let args = PartTask { job: record.id, part };
-    let task = NewTask::new(&args, &queue, priority_of(&record.spec))?;
+    let task = NewTask::new(&args, &queue, record.spec.options.priority)?;
     let river = tx.enqueue(&process.db, task).await?;
     tx.run(
         "UPDATE mediaflow_parts SET state = 'queued', river = $3, result = NULL, progress = 0 WHERE job = $1 AND number = $2",

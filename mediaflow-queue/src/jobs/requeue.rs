@@ -1,9 +1,8 @@
 use mediaflow_core::{JobId, Result};
 use sqlx::AssertSqlSafe;
 
-use crate::db::{
-    AssemblyTask, JobTask, NewTask, ORDINARY, PartTask, Tx, missing, priority_of, values,
-};
+use super::ready::priority;
+use crate::db::{AssemblyTask, JobTask, NewTask, PartTask, Tx, missing, values};
 use crate::process::Process;
 
 /// Queues again what of a job waits without River's knowing of it: its row was deleted, or is in another schema. Gives
@@ -12,14 +11,13 @@ pub(crate) async fn queue_again(process: &Process, job: JobId) -> Result<bool> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let find = format!(
-        "SELECT river, class, spec, due, parts_left FROM mediaflow_jobs
-         WHERE id = $1 AND ended_at IS NULL AND worker IS NULL AND parked IS NULL AND (parts_left > 0 OR {})",
+        "SELECT river, class, spec, priority, due, parts_left FROM mediaflow_jobs
+         WHERE id = $1 AND ended_at IS NULL AND worker IS NULL AND parked IS NULL AND held IS NULL AND (parts_left > 0 OR {})",
         missing(&process.db, "mediaflow_jobs")
     );
     let Some(row) = tx.row(AssertSqlSafe(find), values![job]).await? else { return Ok(false) };
     let class = row.text("class")?;
-    // A spec that can not be read is told of by whoever starts the job.
-    let priority = row.json("spec").map_or(ORDINARY, |spec| priority_of(&spec));
+    let priority = priority(&row)?;
     let queued = match row.opt_int("parts_left")? {
         Some(1..) => parts(process, &mut tx, job, &class, priority).await?,
         left => {

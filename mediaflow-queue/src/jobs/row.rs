@@ -17,10 +17,12 @@ pub(crate) struct ClaimedJob {
     pub(crate) parked_before: bool,
     /// Something of it waits for work that goes on elsewhere, or has waited.
     pub(crate) waits: bool,
+    /// The share of its tenant, of which it takes a place.
+    pub(crate) share: Option<String>,
 }
 
 /// What [`ClaimedJob::read`] needs.
-pub(super) const COLUMNS: &str = "id, river, class, state, spec, batch, fence, attempts, progress, cancelled, failure, report, queued_at, started_at, parts_left, needs, parked_at, checkpoint, waits";
+pub(super) const COLUMNS: &str = "id, river, class, state, spec, batch, fence, attempts, progress, cancelled, failure, report, queued_at, started_at, parts_left, needs, parked_at, checkpoint, waits, CASE WHEN shared = 1 THEN share END AS taken";
 
 impl ClaimedJob {
     pub(super) fn read(row: &Row) -> Result<Self> {
@@ -31,7 +33,7 @@ impl ClaimedJob {
         record.state = match row.text("state")?.as_str() {
             // Where it waits is of no interest to anybody.
             "parked" if row.opt_int("parts_left")?.is_some() => JobState::Running,
-            "parked" => JobState::Queued,
+            "parked" | "held" => JobState::Queued,
             _ => row.named("state")?,
         };
         record.progress = row.share("progress")?;
@@ -48,6 +50,7 @@ impl ClaimedJob {
             class: row.text("class")?,
             parked_before: row.opt_int("parked_at")?.is_some(),
             waits: row.int("waits")? != 0,
+            share: row.opt_text("taken")?,
         })
     }
 

@@ -4,7 +4,7 @@ use mediaflow_core::schedule::{Run, Schedule, Scheduled};
 use mediaflow_core::{Error, Result};
 
 use super::submit::submit_in;
-use crate::db::{Row, class_of, to_json, values};
+use crate::db::{Row, class_queue, to_json, values};
 use crate::events;
 use crate::failpoint::failpoint;
 use crate::process::Process;
@@ -82,6 +82,7 @@ async fn run(process: &Process, row: &Row) -> Result<()> {
     transaction.commit().await?;
     failpoint("schedule.commit");
     process.committed(missed);
-    process.wake(class_of(&run.spec));
+    process.wake(&class_queue(process.executor.class_of(&run.spec)));
+    process.look_at(now);
     Ok(())
 }

@@ -56,7 +56,7 @@ async fn begin(process: &Process, jobs: &[JobId], assembly: bool) -> Result<Vec<
         };
         let needs = needs_of(&row)?;
         if !process.executor.knows(&needs) {
-            unknown.push((*job, needs));
+            unknown.push((*job, needs, row.opt_text("taken")?));
             starts.push(Start::Nothing);
             continue;
         }
@@ -67,11 +67,12 @@ async fn begin(process: &Process, jobs: &[JobId], assembly: bool) -> Result<Vec<
         }
         starts.push(Start::Go(Box::new(claimed)));
     }
-    park(process, &mut tx, &unknown, !assembly).await?;
+    let queues = park(process, &mut tx, &unknown, !assembly).await?;
     failpoint(if assembly { "assembly.row" } else { "start.row" });
     events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
     process.committed(events);
+    queues.iter().for_each(|queue| process.wake(queue));
     Ok(starts)
 }
 

@@ -6,6 +6,7 @@ use mediaflow_core::{BatchId, Error, JobId, Result};
 use sqlx::AssertSqlSafe;
 
 use super::row::{COLUMNS, ClaimedJob, unknown};
+use super::submit::own;
 use crate::db::{Row, Tx, values};
 use crate::process::Process;
 
@@ -48,12 +49,16 @@ pub(crate) async fn status(process: &Process, job: JobId) -> Result<JobStatus> {
     Ok(find(process, job).await?.record.status())
 }
 
-/// Reports of outputs under a content key, the newest first. A caller looks whether their bytes are still there.
-pub(crate) async fn recalled(process: &Process, content_key: &str) -> Result<Vec<OutputReport>> {
+/// Reports of outputs of a tenant under a content key, the newest first. A caller looks whether their bytes are still there.
+pub(crate) async fn recalled(
+    process: &Process,
+    tenant: Option<&str>,
+    content_key: &str,
+) -> Result<Vec<OutputReport>> {
     // Ids of jobs sort by the time they were made.
     let find =
         "SELECT report FROM mediaflow_outputs WHERE content_key = $1 ORDER BY job DESC LIMIT 8";
-    let rows = process.db.rows(find, values![content_key]).await?;
+    let rows = process.db.rows(find, values![own(tenant, content_key)]).await?;
     // A report of a newer version is of no use here.
     Ok(rows.iter().filter_map(|row| row.json("report").ok()).collect())
 }

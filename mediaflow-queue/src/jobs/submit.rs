@@ -8,9 +8,11 @@ use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp}
 use sqlx::AssertSqlSafe;
 
 use super::lock::update_in_order;
+use super::ready::{Candidate, place, share_of};
+use super::row::unknown;
 use crate::db::{
-    GroupCommit, JobTask, NewTask, Transaction, Tx, Value, class_of, classes, places, priority_of,
-    through_conflicts, to_json, together, values,
+    GroupCommit, Transaction, Tx, Value, class_queue, places, through_conflicts, to_json, together,
+    values,
 };
 use crate::events;
 use crate::failpoint::failpoint;
@@ -29,7 +31,8 @@ impl GroupCommit for NewJob {
         let mut tx = transaction.tx();
         let (now, mut events) = (process.now(), Vec::new());
         let specs = || items.iter().map(|Self(spec)| spec);
-        let jobs = take(process, &mut tx, specs(), None, now, &mut events).await?;
+        let submitted = Together { batch: None, now, by_host: false };
+        let jobs = take(process, &mut tx, specs(), &submitted, &mut events).await?;
         store(process, transaction, events, specs()).await?;
         Ok(names(&jobs))
     }
@@ -54,11 +57,12 @@ async fn all(process: &Process, submission: &Submission) -> Result<Submitted> {
     }
     let specs = || submission.jobs.iter();
     for key in keys(specs()) {
-        if !tx.try_key(key).await? {
+        if !tx.try_key(&key).await? {
             return Err(key_is_taken().help("submit again when it has ended"));
         }
     }
-    let jobs = take(process, &mut tx, specs(), batch, now, &mut events).await?;
+    let submitted = Together { batch, now, by_host: false };
+    let jobs = take(process, &mut tx, specs(), &submitted, &mut events).await?;
     if let Some(batch) = batch {
         events.extend(fill(&mut tx, batch, &jobs, now).await?);
     }
@@ -78,8 +82,19 @@ fn key_is_taken() -> Error {
 }
 
 /// The idempotency keys of jobs, in order.
-fn keys<'s>(specs: impl Iterator<Item = &'s JobSpec>) -> BTreeSet<&'s str> {
-    specs.filter_map(|spec| spec.options.idempotency_key.as_deref()).collect()
+fn keys<'s>(specs: impl Iterator<Item = &'s JobSpec>) -> BTreeSet<String> {
+    specs.filter_map(key_of).collect()
+}
+
+/// An idempotency key, which is its tenant's own.
+fn key_of(spec: &JobSpec) -> Option<String> {
+    let options = &spec.options;
+    options.idempotency_key.as_deref().map(|key| own(options.tenant.as_deref(), key))
+}
+
+/// A text that is a tenant's own. Neither tenants nor idempotency keys have control characters.
+pub(super) fn own(tenant: Option<&str>, text: &str) -> String {
+    tenant.map_or_else(|| text.to_owned(), |tenant| format!("{tenant}\u{1f}{text}"))
 }
 
 /// Stores what was taken, and tells of it.
@@ -95,10 +110,12 @@ async fn store<'s>(
     transaction.commit().await?;
     failpoint("submit.commit");
     process.committed(events);
-    for class in classes() {
-        if specs.clone().any(|spec| class_of(spec) == class) {
-            process.wake(class);
-        }
+    let queues: BTreeSet<_> =
+        specs.clone().map(|spec| class_queue(process.executor.class_of(spec))).collect();
+    queues.iter().for_each(|queue| process.wake(queue));
+    if specs.clone().any(|spec| spec.options.tenant.is_some() || !spec.predecessors().is_empty()) {
+        // What it waits for is to be found out.
+        process.look_at(process.now());
     }
     Ok(())
 }
@@ -111,12 +128,13 @@ pub(crate) async fn submit_in(
 ) -> Result<JobId> {
     let mut events = Vec::new();
     // Whoever else needs the key sees that it is taken, and does not wait for this transaction inside of theirs.
-    if let Some(key) = &spec.options.idempotency_key
-        && !tx.try_key(key).await?
+    if let Some(key) = key_of(&spec)
+        && !tx.try_key(&key).await?
     {
         return Err(key_is_taken().help("roll back, and try again"));
     }
-    let jobs = take(process, tx, std::iter::once(&spec), None, process.now(), &mut events).await?;
+    let submitted = Together { batch: None, now: process.now(), by_host: true };
+    let jobs = take(process, tx, std::iter::once(&spec), &submitted, &mut events).await?;
     events::record(process, tx, &events).await?;
     Submitted::new(names(&jobs), None).job()
 }
@@ -127,44 +145,73 @@ async fn take<'s>(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     specs: impl Iterator<Item = &'s JobSpec>,
-    batch: Option<BatchId>,
-    now: Timestamp,
+    submitted: &Together,
     events: &mut Vec<Event>,
 ) -> Result<Vec<(JobId, bool)>> {
-    let (mut taken, mut keyed, mut tagged) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut tasks, mut rows) = (Vec::new(), Vec::new());
+    let (mut taken, mut keyed, mut fresh) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut jobs, mut candidates) = (Vec::new(), Vec::new());
     for (place, spec) in specs.enumerate() {
-        if let Some(key) = &spec.options.idempotency_key {
+        if let Some(key) = key_of(spec) {
             keyed.push((key, place, spec));
             continue;
         }
-        let (job, task, row) = prepare(process, spec, batch, now, events)?;
-        taken.push((place, job, true));
-        tagged.push((job, spec));
-        tasks.push(task);
-        rows.extend(row);
+        let job = prepare(process, spec, submitted, events)?;
+        taken.push((place, job.id, true));
+        fresh.push((job.id, spec));
+        candidates.extend(job.candidate.clone());
+        jobs.push(job);
     }
-    let rivers = tx.enqueue_many(&process.db, &tasks).await?;
-    for (row, river) in rows.chunks_mut(COLUMNS).zip(rivers) {
-        row[RIVER] = river.into();
+    let mut rivers = place(process, tx, &candidates).await?.into_iter();
+    let mut rows = Vec::with_capacity(jobs.len() * COLUMNS);
+    for mut job in jobs {
+        if job.candidate.is_some() {
+            job.placed(rivers.next().flatten());
+        }
+        rows.extend(job.row);
     }
     for rows in together(&rows, COLUMNS) {
         tx.run(AssertSqlSafe(insert(rows)), rows).await?;
     }
-    keyed.sort_by_key(|(key, place, _)| (*key, *place));
+    keyed.sort_by(|(one, at, _), (other, then, _)| (one, at).cmp(&(other, then)));
     for (key, place, spec) in keyed {
         let told = events.len();
-        let job = one(process, tx, spec, key, batch, now, events).await?;
+        let job = one(process, tx, spec, &key, submitted, events).await?;
         let new = events.len() > told;
         taken.push((place, job, new));
         // One that was known keeps the tags that it has.
         if new {
-            tagged.push((job, spec));
+            fresh.push((job, spec));
         }
     }
-    tag(tx, &tagged).await?;
+    tag(tx, &fresh).await?;
+    follow(tx, &fresh).await?;
     taken.sort_unstable();
     Ok(taken.into_iter().map(|(_, job, new)| (job, new)).collect())
+}
+
+/// Writes down which jobs come after which. Whether these have ended is found out later.
+async fn follow(tx: &mut Tx<'_, '_>, jobs: &[(JobId, &JobSpec)]) -> Result<()> {
+    let (mut rows, mut earlier) = (Vec::new(), BTreeSet::new());
+    for (job, spec) in jobs {
+        for after in spec.predecessors() {
+            rows.extend_from_slice(values![*job, after.job]);
+            earlier.insert(after.job);
+        }
+    }
+    for job in earlier {
+        let find = "SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1";
+        if tx.row(find, values![job]).await?.is_none() {
+            return Err(unknown(job).with("option", "after"));
+        }
+    }
+    for rows in together(&rows, 2) {
+        let insert = format!(
+            "INSERT INTO mediaflow_after (job, before) VALUES {}",
+            places(rows.len() / 2, 2)
+        );
+        tx.run(AssertSqlSafe(insert), rows).await?;
+    }
+    Ok(())
 }
 
 /// Writes down the words by which jobs are found. Most have none.
@@ -189,25 +236,29 @@ async fn one(
     tx: &mut Tx<'_, '_>,
     spec: &JobSpec,
     key: &str,
-    batch: Option<BatchId>,
-    now: Timestamp,
+    submitted: &Together,
     events: &mut Vec<Event>,
 ) -> Result<JobId> {
-    if let Some(known) = known(tx, spec, key, now).await? {
+    if let Some(known) = known(tx, spec, key, submitted.now).await? {
         return Ok(known);
     }
-    let (job, task, mut row) = prepare(process, spec, batch, now, events)?;
-    let river = tx.enqueue(&process.db, task).await?;
-    row[RIVER] = river.into();
+    let mut job = prepare(process, spec, submitted, events)?;
+    let mut river = None;
+    if let Some(candidate) = job.candidate.take() {
+        river = place(process, tx, &[candidate]).await?.into_iter().next().flatten();
+        job.placed(river);
+    }
     let unless = "ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING";
-    let insert = format!("{} {unless}", insert(&row));
+    let insert = format!("{} {unless}", insert(&job.row));
     for _ in 0..RACES {
-        if tx.run(AssertSqlSafe(insert.clone()), &row).await? > 0 {
-            return Ok(job);
+        if tx.run(AssertSqlSafe(insert.clone()), &job.row).await? > 0 {
+            return Ok(job.id);
         }
-        if let Some(known) = known(tx, spec, key, now).await? {
+        if let Some(known) = known(tx, spec, key, submitted.now).await? {
             // Somebody else was first, a moment ago.
-            tx.delete_task(&process.db, river.into()).await?;
+            if let Some(river) = river {
+                tx.delete_task(&process.db, river.into()).await?;
+            }
             events.pop();
             return Ok(known);
         }
@@ -219,54 +270,100 @@ async fn one(
 /// How often a key can be lost to somebody else who does not keep it.
 const RACES: usize = 5;
 
-/// Columns of a new row, and which of them is River's number.
-const COLUMNS: usize = 16;
+/// Columns of a new row, and which of them say where it waits.
+const COLUMNS: usize = 21;
 const RIVER: usize = 1;
+const STATE: usize = 3;
+const HELD: usize = 19;
+const SHARED: usize = 20;
 
 fn insert(rows: &[Value]) -> String {
     format!(
         "INSERT INTO mediaflow_jobs
          (id, river, class, state, spec, batch, batched, idempotency_key, key_until, queued_at, due, notify, needs,
-          key_digest, kind, owner) VALUES {}",
+          key_digest, kind, owner, tenant, priority, share, held, shared) VALUES {}",
         places(rows.len() / COLUMNS, COLUMNS)
     )
 }
 
-/// Makes a job. Gives what is to be put into River's queue, and the row that is to be stored once it has its number there.
+/// What is the same of jobs that are submitted together.
+struct Together {
+    batch: Option<BatchId>,
+    now: Timestamp,
+    /// In a transaction of the host, which may stay open for long: nobody is to wait for what it has locked.
+    by_host: bool,
+}
+
+/// A job that is about to be stored.
+struct Prepared {
+    id: JobId,
+    /// It can start, if its tenant has room for it.
+    candidate: Option<Candidate>,
+    row: Vec<Value>,
+}
+
+impl Prepared {
+    /// It has this number in River's queue, or is held until its tenant has room for it.
+    fn placed(&mut self, river: Option<i64>) {
+        if let Some(river) = river {
+            let shared = matches!(&self.candidate, Some(Candidate { share: Some(_), .. }));
+            (self.row[RIVER], self.row[SHARED]) = (river.into(), shared.into());
+        } else {
+            (self.row[STATE], self.row[HELD]) = ("held".into(), "share".into());
+        }
+    }
+}
+
 fn prepare(
     process: &Process,
     spec: &JobSpec,
-    batch: Option<BatchId>,
-    now: Timestamp,
+    Together { batch, now, by_host }: &Together,
     events: &mut Vec<Event>,
-) -> Result<(JobId, NewTask, [Value; COLUMNS])> {
-    let record = Record::new(spec.clone(), batch, now);
-    let (id, class) = (record.id, class_of(spec));
-    let due = spec.options.run_at.filter(|due| *due > now);
-    let task = NewTask::new(&JobTask { job: id }, class, priority_of(spec))?.scheduled_at(due);
-    events.push(record.event(EventKind::JobCreated, now, EventData::None));
-    let key = spec.options.idempotency_key.as_ref();
-    let targets = Some(&spec.options.notify).filter(|targets| !targets.is_empty());
+) -> Result<Prepared> {
+    let record = Record::new(spec.clone(), *batch, *now);
+    let (id, options, class) = (record.id, &spec.options, process.executor.class_of(spec));
+    let (share, queue) = (share_of(process, spec, class), class_queue(class));
+    let key = key_of(spec);
+    let due = options.run_at.filter(|due| due > now);
+    // Places of a share are not counted by whoever may have to wait for somebody else.
+    let later = share.is_some() && (*by_host || key.is_some());
+    let held = match due {
+        _ if later || !spec.predecessors().is_empty() => Some("new"),
+        Some(due) => {
+            process.look_at(due);
+            Some("due")
+        }
+        None => None,
+    };
+    let priority = options.priority;
+    let candidate = Candidate { job: id, queue: queue.clone(), priority, share: share.clone() };
+    events.push(record.event(EventKind::JobCreated, *now, EventData::None));
+    let targets = Some(&options.notify).filter(|targets| !targets.is_empty());
     let notify = targets.map(to_json).transpose()?;
     let row: &[Value; COLUMNS] = values![
         id,
         0_i64,
-        class,
-        JobState::Queued.as_str(),
+        queue,
+        if held.is_some() { "held" } else { JobState::Queued.as_str() },
         to_json(spec)?,
-        batch,
+        *batch,
         batch.is_some(),
-        key.cloned(),
-        key.map(|_| now.plus(process.settings.idempotency)),
-        now,
-        due.unwrap_or(now),
+        key.clone(),
+        key.as_ref().map(|_| now.plus(process.settings.idempotency)),
+        *now,
+        due.unwrap_or(*now),
         notify,
         spec.needs().to_string(),
         key.map(|_| spec.digest()),
         &spec.kind,
-        spec.options.owner.clone()
+        options.owner.clone(),
+        options.tenant.clone(),
+        i64::from(priority),
+        share,
+        held.map(str::to_owned),
+        false
     ];
-    Ok((id, task, row.clone()))
+    Ok(Prepared { id, candidate: Some(candidate).filter(|_| held.is_none()), row: row.to_vec() })
 }
 
 /// The job that a key stands for. It is free again when its time is over, or its job has failed or was cancelled.

@@ -1,15 +1,17 @@
 //! Jobs of which some waits for work that goes on elsewhere: what waits, what is said of it, and how they go on.
 
+use std::collections::BTreeSet;
+
 use mediaflow_core::executor::{GroupWait, KnownWait, Suspended};
-use mediaflow_core::spec::JobSpec;
 use mediaflow_core::wait::{Signal, Signalled, Update, key_taken};
 use mediaflow_core::{Event, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::lock::lock;
+use super::ready::{self, release};
 use super::row::ClaimedJob;
 use super::row::counts;
-use crate::db::{JobTask, NewTask, ORDINARY, Row, Tx, Value, places, priority_of, to_json, values};
+use crate::db::{Row, Tx, Value, places, to_json, values};
 use crate::events;
 use crate::failpoint::failpoint;
 use crate::process::Process;
@@ -99,7 +101,7 @@ pub(crate) async fn suspend(
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let record = &claimed.record;
-    let wait = "UPDATE mediaflow_jobs SET state = 'waiting', worker = NULL, checkpoint = $3, progress = $4, failure = $5,
+    let wait = "UPDATE mediaflow_jobs SET state = 'waiting', worker = NULL, shared = 0, checkpoint = $3, progress = $4, failure = $5,
                   attempts = $6
                 WHERE id = $1 AND fence = $2 AND ended_at IS NULL RETURNING cancelled";
     let checkpoint = to_json(&suspended.checkpoint)?;
@@ -138,8 +140,12 @@ pub(crate) async fn suspend(
                 WHERE w.job = $1 AND s.body IS NOT NULL AND s.id > $2 LIMIT 1";
     let seen = i64::try_from(suspended.seen).unwrap_or(i64::MAX);
     let said = tx.row(said, values![record.id, seen]).await?.is_some();
+    // Meanwhile another one of its tenant can run.
+    let mut woken = release(process, &mut tx, claimed.share.as_deref()).await?;
     tx.complete(&process.db, &[claimed.river]).await?;
-    let woken = if said { go_on(process, &mut tx, record.id).await? } else { None };
+    if said {
+        woken.extend(go_on(process, &mut tx, record.id).await?);
+    }
     failpoint("suspend.rows");
     transaction.commit().await?;
     failpoint("suspend.commit");
@@ -162,7 +168,7 @@ pub(crate) async fn signal(process: &Process, signal: &Signal) -> Result<Signall
     let waits = tx.row(find, values![key]).await?;
     let woken = match &waits {
         Some(row) => go_on(process, &mut tx, row.parsed("job")?).await?,
-        None => None,
+        None => BTreeSet::new(),
     };
     failpoint("signal.rows");
     transaction.commit().await?;
@@ -170,26 +176,18 @@ pub(crate) async fn signal(process: &Process, signal: &Signal) -> Result<Signall
     Ok(if waits.is_some() { Signalled::Accepted } else { Signalled::Early })
 }
 
-/// Queues a job that waits. Gives its queue; nothing if it does not wait at this moment: then it looks for itself before it
-/// waits again.
-async fn go_on(process: &Process, tx: &mut Tx<'_, '_>, job: JobId) -> Result<Option<String>> {
+/// Queues a job that waits. Gives its queue; nothing if its tenant has no room for it, or it does not wait at this moment: then
+/// it looks for itself before it waits again.
+async fn go_on(process: &Process, tx: &mut Tx<'_, '_>, job: JobId) -> Result<BTreeSet<String>> {
     lock(tx, job).await?;
     tx.run("UPDATE mediaflow_waits SET due = NULL WHERE job = $1 AND stopping = 0", values![job])
         .await?;
-    let find = "SELECT class, spec, parked_at FROM mediaflow_jobs
-                WHERE id = $1 AND state = 'waiting' AND ended_at IS NULL";
-    let Some(row) = tx.row(find, values![job]).await? else { return Ok(None) };
-    let class = row.text("class")?;
-    let priority = row.json::<JobSpec>("spec").map_or(ORDINARY, |spec| priority_of(&spec));
-    let queue = match row.opt_int("parked_at")? {
-        Some(_) => process.own_queue(&class),
-        None => class,
-    };
-    let task = NewTask::new(&JobTask { job }, &queue, priority)?;
-    let river = tx.enqueue(&process.db, task).await?;
-    let queued = "UPDATE mediaflow_jobs SET state = 'queued', river = $2, due = $3 WHERE id = $1";
-    tx.run(queued, values![job, river, process.now()]).await?;
-    Ok(Some(queue))
+    let find = format!(
+        "SELECT {} FROM mediaflow_jobs WHERE id = $1 AND state = 'waiting' AND ended_at IS NULL",
+        ready::COLUMNS
+    );
+    let rows = tx.rows(AssertSqlSafe(find), values![job]).await?;
+    ready::start(process, tx, &rows).await
 }
 
 /// Lets the jobs go on whose time has come.

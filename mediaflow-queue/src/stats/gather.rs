@@ -152,7 +152,7 @@ async fn workers(process: &Process) -> Result<Vec<WorkerStats>> {
 
 fn state<'a>(jobs: &'a mut JobCounts, name: &str) -> &'a mut u64 {
     match name {
-        "queued" | "parked" => &mut jobs.queued,
+        "queued" | "parked" | "held" => &mut jobs.queued,
         "running" => &mut jobs.running,
         "succeeded" => &mut jobs.succeeded,
         "partial" => &mut jobs.partial,

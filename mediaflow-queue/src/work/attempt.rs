@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use mediaflow_core::engine::Next;
 use mediaflow_core::executor::{
-    Attempt, Attempted, Finished, GroupWait, Journal, PartSpec, Recall, Suspended,
+    Attempt, Attempted, Finished, GroupWait, Journal, Outcomes, PartSpec, Recall, Suspended,
 };
-use mediaflow_core::report::{JobState, OutputReport};
+use mediaflow_core::report::{JobState, JobStatus, OutputReport};
 use mediaflow_core::{CancellationToken, Error, ErrorKind, Event, JobId, Result};
 use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tokio_util::task::AbortOnDropHandle;
@@ -64,7 +64,8 @@ async fn attempt(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) -
     let journal = Arc::new(WaitJournal::new(process, claimed));
     let attempt = Attempt::new(claimed.record.spec.clone(), working.stop.clone(), observer)
         .fenced(claimed.record.id.to_string(), u64::try_from(claimed.fence).unwrap_or_default())
-        .recalling(Arc::new(Recollection(Arc::clone(process))));
+        .recalling(Earlier::than(process, claimed))
+        .following(Earlier::than(process, claimed));
     let work = isolated(make(Arc::clone(process), claimed.clone(), attempt, Arc::clone(&journal)));
     let held = claimed.clone();
     let write = |record, _, events| {
@@ -231,7 +232,7 @@ pub(super) async fn unreadable(process: &Process, job: JobId, error: &Error) -> 
             jobs::fail_by_name(process, &mut transaction.tx(), job, JobState::Failed, error)
                 .await?;
         transaction.commit().await?;
-        process.committed(ended.unwrap_or_default());
+        ended.unwrap_or_default().tell(process);
         Ok(())
     };
     outcome(fail().await, WorkOutcome::Discard)
@@ -306,19 +307,35 @@ impl fmt::Debug for WaitJournal {
     }
 }
 
-/// Remembers outputs by what they were made from and how, for the attempts of one process. Whoever keeps owners apart asks
-/// for those of one owner here.
-pub(super) struct Recollection(pub(super) Arc<Process>);
+/// What earlier jobs have made, for the attempts at a job of one tenant.
+pub(super) struct Earlier {
+    process: Arc<Process>,
+    tenant: Option<String>,
+}
 
-#[async_trait]
-impl Recall for Recollection {
-    async fn recall(&self, key: &str) -> Result<Vec<OutputReport>> {
-        jobs::recalled(&self.0, key).await
+impl Earlier {
+    pub(super) fn than(process: &Arc<Process>, claimed: &ClaimedJob) -> Arc<Self> {
+        let tenant = claimed.record.spec.options.tenant.clone();
+        Arc::new(Self { process: Arc::clone(process), tenant })
     }
 }
 
-impl fmt::Debug for Recollection {
+#[async_trait]
+impl Recall for Earlier {
+    async fn recall(&self, key: &str) -> Result<Vec<OutputReport>> {
+        jobs::recalled(&self.process, self.tenant.as_deref(), key).await
+    }
+}
+
+#[async_trait]
+impl Outcomes for Earlier {
+    async fn outcome(&self, job: JobId) -> Result<JobStatus> {
+        jobs::status(&self.process, job).await
+    }
+}
+
+impl fmt::Debug for Earlier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recollection").finish_non_exhaustive()
+        f.debug_struct("Earlier").finish_non_exhaustive()
     }
 }

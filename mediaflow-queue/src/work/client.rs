@@ -8,9 +8,9 @@ use tokio::sync::SemaphorePermit;
 
 use super::attempt::Working;
 use super::{assembly, attempt, part};
-use crate::db::{AssemblyTask, Db, JobTask, PartTask, classes, queue_of, river_failed};
+use crate::db::{AssemblyTask, Db, JobTask, PartTask, queue_of, river_failed};
 use crate::jobs::Jobs;
-use crate::process::{COOLDOWN, Process, poll, queue_config};
+use crate::process::{COOLDOWN, Process, class_places, poll, queue_config};
 
 /// Where River's workers find the jobs of this process, once it is open.
 pub(crate) type JobsCell = Arc<OnceLock<Weak<Jobs>>>;
@@ -45,12 +45,13 @@ pub(crate) fn client(cell: &JobsCell, db: &Db, executor: &Executor, id: &str) ->
         // Deadlines are ours, and so is the takeover of what a dead worker held.
         .without_job_timeout()
         .maintenance(maintenance);
-    classes()
-        .into_iter()
-        .fold(builder, |builder, class| {
-            let own = queue_of(class, &executor.capability());
-            let config = |queue: &str| queue_config(executor, queue, poll(db, queue));
-            builder.queue(class, config(class)).queue(own.clone(), config(&own))
+    let capability = executor.capability();
+    class_places(executor)
+        .fold(builder, |builder, (class, places)| {
+            let own = queue_of(&class, &capability);
+            let config = |queue: &str| queue_config(places, poll(db, queue));
+            let (whole, part) = (config(&class), config(&own));
+            builder.queue(class, whole).queue(own, part)
         })
         .build()
         .map_err(river_failed)
@@ -98,7 +99,7 @@ async fn place<'p, A: Sync>(
     context: &WorkContext,
     job: &riverqueue::Job<A>,
 ) -> std::result::Result<SemaphorePermit<'p>, WorkCancelled> {
-    let places = process.places(&job.row.queue);
+    let places = process.places(&job.row.queue).ok_or(WorkCancelled)?;
     if let Ok(place) = places.try_acquire() {
         return Ok(place);
     }

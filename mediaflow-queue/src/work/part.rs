@@ -7,7 +7,7 @@ use mediaflow_core::{Error, ErrorKind, Event, Result};
 use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tracing::Instrument as _;
 
-use super::attempt::{Recollection, Working, isolated, unreadable};
+use super::attempt::{Earlier, Working, isolated, unreadable};
 use super::outcome::{Outcome, outcome, put_back};
 use super::progress::ProgressWriter;
 use crate::db::PartTask;
@@ -38,7 +38,8 @@ async fn attempt(process: &Arc<Process>, context: &WorkContext, part: &ClaimedPa
     let (observer, mut writer) = ProgressWriter::new();
     let attempt = Attempt::new(part.job.record.spec.clone(), working.stop.clone(), observer)
         .fenced(part.job.record.id.to_string(), u64::try_from(part.fence).unwrap_or_default())
-        .recalling(Arc::new(Recollection(Arc::clone(process))));
+        .recalling(Earlier::than(process, &part.job))
+        .following(Earlier::than(process, &part.job));
     let work = isolated(make(Arc::clone(process), attempt, part.spec.clone()));
     // The job's own progress comes from all parts: what one says of itself is no progress of the job.
     let mut record = part.job.record.clone();

@@ -9,7 +9,7 @@ use riverqueue::QueueSelector;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::watch;
-use crate::db::{classes, river_failed};
+use crate::db::river_failed;
 use crate::jobs::Jobs;
 use crate::outbox::Outbox;
 use crate::process::Process;
@@ -18,7 +18,7 @@ use crate::workers;
 
 /// Lets no process take jobs, or lets all take them again.
 pub(crate) async fn pause(process: &Process, paused: bool) -> Result<()> {
-    for class in classes() {
+    for class in process.classes() {
         process.db.add_queue(class).await?;
     }
     for queue in process.db.queues().await? {

@@ -10,7 +10,6 @@ use tokio::sync::Notify;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::db::classes;
 use crate::failpoint::may_panic;
 use crate::jobs;
 use crate::process::Process;
@@ -75,7 +74,7 @@ async fn wake(process: Arc<Process>, written: Arc<Notify>) {
             }
         };
         if version.replace(others) != Some(others) {
-            classes().into_iter().for_each(|class| process.wake(class));
+            process.classes().for_each(|class| process.wake(class));
             process.deliveries.notify_one();
             if let Err(error) = jobs::stop_cancelled(&process).await {
                 tracing::debug!(%error, "what was cancelled elsewhere can not be read; it is looked for again");

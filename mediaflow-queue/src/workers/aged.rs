@@ -83,7 +83,8 @@ pub(super) const BATCHES: Aged = Aged {
     numbered: false,
 };
 
-/// Not while somebody is to be told of them, nor while a batch is there that counts them. Who is to be told is not known
+/// Not while somebody is to be told of them, nor while a batch is there that counts them, or a job that comes after them and has
+/// not ended. Who is to be told is not known
 /// before their events are routed, for which a fleet without any notifier has nobody.
 pub(super) const JOBS: Aged = Aged {
     table: "mediaflow_jobs",
@@ -93,6 +94,8 @@ pub(super) const JOBS: Aged = Aged {
     of: "ended_at IS NOT NULL",
     kept: Some(
         "EXISTS (SELECT 1 FROM mediaflow_batch_jobs b WHERE b.job = o.id)
+         OR EXISTS (SELECT 1 FROM mediaflow_after a JOIN mediaflow_jobs f ON f.id = a.job
+                    WHERE a.before = o.id AND f.ended_at IS NULL)
          OR EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.job = o.id AND d.state IN ('pending', 'sending'))
          OR EXISTS (SELECT 1 FROM mediaflow_events e JOIN mediaflow_unrouted u ON u.seq = e.seq
                     WHERE e.job = o.id AND e.at > $6 AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $6))",
@@ -102,6 +105,7 @@ pub(super) const JOBS: Aged = Aged {
         ("mediaflow_parts", "job", "number"),
         ("mediaflow_tags", "job", "tag"),
         ("mediaflow_waits", "job", "work"),
+        ("mediaflow_after", "job", "before"),
     ],
     numbered: false,
 };

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use mediaflow_core::report::JobState;
 use mediaflow_core::{Error, JobId, Result};
+use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
 use super::takeover::{self, After};
-use crate::db::{Row, classes};
+use crate::db::{Row, distinct};
 use crate::jobs;
 use crate::process::Process;
 
@@ -31,7 +32,7 @@ pub(super) struct Lost {
     /// When ends in River were looked for.
     looked: Option<Instant>,
     /// How far the waiting jobs of each class were looked at, by due and id.
-    pages: HashMap<&'static str, (i64, String)>,
+    pages: HashMap<String, (i64, String)>,
 }
 
 impl Lost {
@@ -85,16 +86,20 @@ impl Lost {
             settle(process, &row).await?;
         }
         self.looked = Some(began);
-        for class in classes() {
-            self.page(process, class).await?;
+        let classes = format!(
+            "{} SELECT value FROM found WHERE value IS NOT NULL",
+            distinct("mediaflow_jobs", "class", "state = 'queued' AND ended_at IS NULL")
+        );
+        for class in db.rows(AssertSqlSafe(classes), &[]).await? {
+            self.page(process, class.text("value")?).await?;
         }
         Ok(())
     }
 
     /// The waiting jobs by turns: there can be many.
-    async fn page(&mut self, process: &Process, class: &'static str) -> Result<()> {
-        let after = self.pages.remove(class).unwrap_or((i64::MIN, String::new()));
-        let rows = process.db.waiting_page(class, after, PAGE).await?;
+    async fn page(&mut self, process: &Process, class: String) -> Result<()> {
+        let after = self.pages.remove(&class).unwrap_or((i64::MIN, String::new()));
+        let rows = process.db.waiting_page(&class, after, PAGE).await?;
         if rows.len() as i64 == PAGE
             && let Some(last) = rows.last()
         {

@@ -1,9 +1,10 @@
 //! What somebody held who does not hold it any more goes back into the queue, or ends: one transaction.
 
 use mediaflow_core::report::JobState;
-use mediaflow_core::{Error, Event, JobId, Result};
+use mediaflow_core::{Error, JobId, Result};
 
-use crate::db::{Requeued, Tx, classes, values};
+use crate::db::{Requeued, Tx, values};
+use crate::jobs::Ended;
 use crate::process::Process;
 use crate::{jobs, outbox};
 
@@ -31,7 +32,7 @@ pub(super) async fn from_worker(
     }
     let mut after = After::default();
     let taken = Taking { process, worker, only: None }.all(&mut tx, &mut after).await?;
-    after.events.extend(outbox::release(process, &mut tx, worker).await?);
+    after.told.events.extend(outbox::release(process, &mut tx, worker).await?);
     if let Some(file) = process.db.file() {
         // While the database is locked: a worker that comes back makes its lock again after this.
         super::lock::remove(file, worker);
@@ -60,7 +61,7 @@ pub(super) async fn from_ourselves(process: &Process, river: i64) -> Result<()> 
 /// What follows a transaction.
 #[derive(Default)]
 pub(super) struct After {
-    events: Vec<Event>,
+    told: Ended,
     /// River's numbers of attempts that this process may be at, and that nobody needs any more.
     stop: Vec<i64>,
     /// Jobs that have ended.
@@ -69,8 +70,8 @@ pub(super) struct After {
 
 impl After {
     pub(super) async fn settle(self, process: &Process) {
-        process.committed(self.events);
-        classes().into_iter().for_each(|class| process.wake(class));
+        self.told.tell(process);
+        process.classes().for_each(|class| process.wake(class));
         self.stop.into_iter().for_each(|river| process.stop(river));
         process.executor.discard(self.ended).await;
     }
@@ -90,8 +91,8 @@ pub(super) async fn end(
     let Some(row) = tx.row(find, values![job]).await? else { return Ok(()) };
     after.stop.extend(jobs::stop_parts(process, tx, job).await?);
     tx.cancel(&process.river, row.int("river")?).await?;
-    let events = jobs::fail_by_name(process, tx, job, state, error).await?;
-    after.events.extend(events.unwrap_or_default());
+    let ended = jobs::fail_by_name(process, tx, job, state, error).await?;
+    after.told.and(ended.unwrap_or_default());
     after.ended.push(job);
     Ok(())
 }

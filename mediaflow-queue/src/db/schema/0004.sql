@@ -91,6 +91,46 @@ CREATE TABLE mediaflow_ended (
     PRIMARY KEY (minute, state, code)
 );
 
+-- Whose job it is, and how urgent.
+ALTER TABLE mediaflow_jobs ADD COLUMN tenant TEXT;
+ALTER TABLE mediaflow_jobs ADD COLUMN priority BIGINT NOT NULL DEFAULT 0;
+
+-- Its class and its tenant, if that has a share in the class; and whether the job takes one place of it.
+ALTER TABLE mediaflow_jobs ADD COLUMN share TEXT;
+ALTER TABLE mediaflow_jobs ADD COLUMN shared BIGINT NOT NULL DEFAULT 0;
+
+-- What a job in the state 'held' waits for here, without a row in River: 'after' other jobs, until it is 'due', for its
+-- 'share'; 'new' is one of which that is still to be found out.
+ALTER TABLE mediaflow_jobs ADD COLUMN held TEXT;
+
+-- How many jobs that it comes after have not ended, and whether any comes after it.
+ALTER TABLE mediaflow_jobs ADD COLUMN after_left BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE mediaflow_jobs ADD COLUMN followed BIGINT NOT NULL DEFAULT 0;
+
+-- Jobs that come after others.
+CREATE TABLE mediaflow_after (
+    job TEXT NOT NULL REFERENCES mediaflow_jobs (id) ON DELETE CASCADE,
+    before TEXT NOT NULL,
+    -- Whether that was seen to have ended.
+    over BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (job, before)
+);
+CREATE INDEX mediaflow_after_before ON mediaflow_after (before, job);
+
+-- Jobs that have ended, and whose followers are still to be told.
+CREATE TABLE mediaflow_followed (
+    job TEXT PRIMARY KEY
+);
+
+-- How many places of a share are taken.
+CREATE TABLE mediaflow_shares (
+    share TEXT PRIMARY KEY,
+    taken BIGINT NOT NULL
+);
+
+-- The same of events.
+ALTER TABLE mediaflow_events ADD COLUMN tenant TEXT;
+
 -- online
 
 -- The first events of messages that have several: the others stand in mediaflow_message_events.
@@ -104,10 +144,15 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_gone_at ON mediaflow_gone (at)
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_state ON mediaflow_jobs (state, id) WHERE state <> '';
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_kind ON mediaflow_jobs (kind, id);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_owner ON mediaflow_jobs (owner, id) WHERE owner IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_tenant ON mediaflow_jobs (tenant, id) WHERE tenant IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_held ON mediaflow_jobs (held, due, id) WHERE held IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_share ON mediaflow_jobs (share, priority DESC, id) WHERE held = 'share';
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_jobs_shared ON mediaflow_jobs (share) WHERE shared = 1 AND ended_at IS NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_batch_jobs_listed ON mediaflow_batch_jobs (batch, job);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_events_of_job ON mediaflow_events (job, seq);
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_events_of_batch ON mediaflow_events (batch, seq) WHERE batch IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_events_owner ON mediaflow_events (owner, seq) WHERE owner IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_events_tenant ON mediaflow_events (tenant, seq) WHERE tenant IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_left ON mediaflow_messages (state, id) WHERE state <> 'delivered';
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_to ON mediaflow_messages (destination, id) WHERE destination <> '';
 

@@ -1,0 +1,291 @@
+//! Jobs that can start: they go into River's queue, as far as the share of their tenant goes. What is above that is held in
+//! our tables, and follows when another job of the tenant ends.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use mediaflow_core::plan::CostClass;
+use mediaflow_core::spec::JobSpec;
+use mediaflow_core::{JobId, Result, Timestamp};
+use sqlx::AssertSqlSafe;
+
+use super::park::needs_of;
+use crate::db::{JobTask, NewTask, Row, Tx, Value, together, values};
+use crate::process::Process;
+
+/// How many follow in one transaction.
+const TOGETHER: usize = 100;
+
+/// What [`Candidate::read`] needs.
+pub(super) const COLUMNS: &str = "id, class, priority, share, parked_at, needs, spec, due";
+
+/// A job that can start.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) job: JobId,
+    pub(super) queue: String,
+    pub(super) priority: i16,
+    pub(super) share: Option<String>,
+}
+
+impl Candidate {
+    /// A job that has a row. Nothing if it was parked before, and this process does not know what it needs.
+    fn read(process: &Process, row: &Row) -> Result<Option<Self>> {
+        let class = row.text("class")?;
+        let queue = match row.opt_int("parked_at")? {
+            Some(_) if !process.executor.knows(&needs_of(row)?) => return Ok(None),
+            Some(_) => process.own_queue(&class),
+            None => class,
+        };
+        let (job, share) = (row.parsed("id")?, row.opt_text("share")?);
+        Ok(Some(Self { job, queue, priority: priority(row)?, share }))
+    }
+}
+
+/// How urgent a job is. Of one that an older version has taken, only its spec says that.
+pub(super) fn priority(row: &Row) -> Result<i16> {
+    let known = i16::try_from(row.int("priority")?).unwrap_or_default();
+    if known != 0 {
+        return Ok(known);
+    }
+    // One that can not be read is told of by whoever starts the job.
+    Ok(row.json::<JobSpec>("spec").map_or(0, |spec| spec.options.priority))
+}
+
+/// What a job takes from while it can start or runs, if its tenant has a share in its class.
+pub(super) fn share_of(process: &Process, spec: &JobSpec, class: CostClass) -> Option<String> {
+    let tenant = spec.options.tenant.as_ref()?;
+    process.executor.share(tenant, class).map(|_| format!("{class} {tenant}"))
+}
+
+/// How many jobs a share is; nothing if that is not said here.
+fn most(process: &Process, share: &str) -> Option<usize> {
+    let (class, tenant) = share.split_once(' ')?;
+    process.executor.share(tenant, class.parse().ok()?)
+}
+
+/// Puts jobs into River's queue, as far as their shares go. Gives River's numbers; none for those that are to be held.
+pub(super) async fn place(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    candidates: &[Candidate],
+) -> Result<Vec<Option<i64>>> {
+    let mut shares: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, candidate) in candidates.iter().enumerate() {
+        if let Some(share) = &candidate.share {
+            shares.entry(share).or_default().push(at);
+        }
+    }
+    let mut held = HashSet::new();
+    for (share, wanted) in shares {
+        let taken = taken(tx, share).await?;
+        let room = most(process, share).map_or(usize::MAX, |most| most.saturating_sub(taken));
+        held.extend(wanted.iter().skip(room).copied());
+        note(tx, share, taken.saturating_add(wanted.len().min(room))).await?;
+    }
+    let task = |candidate: &Candidate| {
+        NewTask::new(&JobTask { job: candidate.job }, &candidate.queue, candidate.priority)
+    };
+    let placed = (0..).zip(candidates).filter(|(at, _)| !held.contains(at));
+    let tasks = placed.map(|(_, candidate)| task(candidate)).collect::<Result<Vec<_>>>()?;
+    let mut rivers = tx.enqueue_many(&process.db, &tasks).await?.into_iter();
+    Ok((0..candidates.len())
+        .map(|at| if held.contains(&at) { None } else { rivers.next() })
+        .collect())
+}
+
+/// Places jobs that have a row, which is locked. Gives the queues that have something new.
+pub(super) async fn follow(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    candidates: &[Candidate],
+) -> Result<BTreeSet<String>> {
+    let rivers = place(process, tx, candidates).await?;
+    write(process, tx, candidates, &rivers).await?;
+    let placed = candidates.iter().zip(rivers).filter(|(_, river)| river.is_some());
+    Ok(placed.map(|(candidate, _)| candidate.queue.clone()).collect())
+}
+
+async fn write(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    candidates: &[Candidate],
+    rivers: &[Option<i64>],
+) -> Result<()> {
+    let (mut rows, now) = (Vec::with_capacity(candidates.len() * 6), process.now());
+    for (candidate, river) in candidates.iter().zip(rivers) {
+        let (state, held) = match river {
+            Some(_) => ("queued", None),
+            None => ("held", Some("share".to_owned())),
+        };
+        let shared = river.is_some() && candidate.share.is_some();
+        rows.extend_from_slice(values![
+            candidate.job,
+            state,
+            held,
+            shared,
+            river.unwrap_or_default(),
+            now
+        ]);
+    }
+    for rows in together(&rows, 6) {
+        let set = format!(
+            "UPDATE mediaflow_jobs SET state = column2, held = column3, shared = column4, river = column5, due = column6,
+               parked = NULL
+             FROM (VALUES {}) AS given WHERE id = column1",
+            crate::db::places(rows.len() / 6, 6)
+        );
+        tx.run(AssertSqlSafe(set), rows).await?;
+    }
+    Ok(())
+}
+
+/// Lets jobs start that wait for no other one, at once or at their moment. Their rows, of [`COLUMNS`], are locked. Gives the
+/// queues that have something new.
+pub(super) async fn start(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    rows: &[Row],
+) -> Result<BTreeSet<String>> {
+    let (mut candidates, now) = (Vec::new(), process.now());
+    for row in rows {
+        if row.time("due")? > now {
+            let wait = "UPDATE mediaflow_jobs SET state = 'held', held = 'due' WHERE id = $1";
+            tx.run(wait, values![row.text("id")?]).await?;
+            process.look_at(row.time("due")?);
+        } else if let Some(candidate) = Candidate::read(process, row)? {
+            candidates.push(candidate);
+        } else {
+            park_again(tx, row).await?;
+        }
+    }
+    follow(process, tx, &candidates).await
+}
+
+/// Somebody who knows what it needs takes it up.
+async fn park_again(tx: &mut Tx<'_, '_>, row: &Row) -> Result<()> {
+    let park = "UPDATE mediaflow_jobs SET state = 'parked', held = NULL, parked = $2 WHERE id = $1";
+    tx.run(park, values![row.text("id")?, needs_of(row)?.digest()]).await.map(drop)
+}
+
+/// Gives back a place of each of these shares, and lets those follow that wait for one. Gives the queues that have something
+/// new.
+pub(super) async fn release<'s>(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    shares: impl IntoIterator<Item = &'s str>,
+) -> Result<BTreeSet<String>> {
+    let mut freed: BTreeMap<&str, usize> = BTreeMap::new();
+    for share in shares {
+        *freed.entry(share).or_default() += 1;
+    }
+    let mut queues = BTreeSet::new();
+    for (share, places) in freed {
+        let left = taken(tx, share).await?.saturating_sub(places);
+        queues.extend(promote(process, tx, share, left).await?);
+    }
+    Ok(queues)
+}
+
+/// Lets as many jobs of a share start as it has room for beside those that do.
+async fn promote(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    share: &str,
+    taken: usize,
+) -> Result<BTreeSet<String>> {
+    let room = most(process, share).map_or(TOGETHER, |most| most.saturating_sub(taken));
+    let find = format!(
+        "SELECT {COLUMNS} FROM mediaflow_jobs WHERE held = 'share' AND share = $1
+         ORDER BY priority DESC, id LIMIT {}{}",
+        room.min(TOGETHER),
+        process.db.skip_locked()
+    );
+    let mut candidates = Vec::new();
+    if room > 0 {
+        for row in tx.rows(AssertSqlSafe(find), values![share]).await? {
+            match Candidate::read(process, &row)? {
+                Some(candidate) => candidates.push(candidate),
+                None => park_again(tx, &row).await?,
+            }
+        }
+    }
+    note(tx, share, taken + candidates.len()).await?;
+    let task = |candidate: &Candidate| {
+        NewTask::new(&JobTask { job: candidate.job }, &candidate.queue, candidate.priority)
+    };
+    let tasks = candidates.iter().map(task).collect::<Result<Vec<_>>>()?;
+    let rivers = tx.enqueue_many(&process.db, &tasks).await?;
+    write(process, tx, &candidates, &rivers.into_iter().map(Some).collect::<Vec<_>>()).await?;
+    Ok(candidates.into_iter().map(|candidate| candidate.queue).collect())
+}
+
+/// How many places of a share are taken. Locks it.
+async fn taken(tx: &mut Tx<'_, '_>, share: &str) -> Result<usize> {
+    let lock = "INSERT INTO mediaflow_shares (share, taken) VALUES ($1, 0)
+                ON CONFLICT (share) DO UPDATE SET taken = mediaflow_shares.taken RETURNING taken";
+    let row = tx.row(lock, values![share]).await?;
+    let taken = row.map_or(Ok(0), |row| row.int("taken"))?;
+    Ok(usize::try_from(taken).unwrap_or_default())
+}
+
+async fn note(tx: &mut Tx<'_, '_>, share: &str, taken: usize) -> Result<()> {
+    let note = "UPDATE mediaflow_shares SET taken = $2 WHERE share = $1";
+    let taken = i64::try_from(taken).unwrap_or(i64::MAX);
+    tx.run(note, values![share, taken]).await.map(drop)
+}
+
+/// Lets those start whose moment has come.
+pub(crate) async fn start_due(process: &Process) -> Result<()> {
+    loop {
+        let mut transaction = process.db.begin().await?;
+        let mut tx = transaction.tx();
+        let find = format!(
+            "SELECT {COLUMNS} FROM mediaflow_jobs WHERE held = 'due' AND due <= $1 ORDER BY due, id LIMIT {TOGETHER}{}",
+            process.db.skip_locked()
+        );
+        let rows = tx.rows(AssertSqlSafe(find), values![process.now()]).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let queues = start(process, &mut tx, &rows).await?;
+        transaction.commit().await?;
+        queues.iter().for_each(|queue| process.wake(queue));
+        if rows.len() < TOGETHER {
+            return Ok(());
+        }
+    }
+}
+
+/// When the next of those is due that wait for their moment.
+pub(crate) async fn next_due(process: &Process) -> Result<Option<Timestamp>> {
+    let find = "SELECT due FROM mediaflow_jobs WHERE held = 'due' ORDER BY due LIMIT 1";
+    process.db.row(find, &[]).await?.map(|row| row.time("due")).transpose()
+}
+
+/// Counts anew what is taken of shares, and lets those start that wait although there is room: the share has grown, or an
+/// older version has ended a job without giving its place back. Looks at a page of the shares after `last`, and gives the
+/// last of them.
+pub(crate) async fn recount_shares(process: &Process, last: &str) -> Result<String> {
+    let find = "SELECT share FROM mediaflow_shares WHERE share > $1 ORDER BY share LIMIT 100";
+    let mut seen = String::new();
+    for row in process.db.rows(find, values![last]).await? {
+        seen = row.text("share")?;
+        let mut transaction = process.db.begin().await?;
+        let mut tx = transaction.tx();
+        taken(&mut tx, &seen).await?;
+        let count = "SELECT count(*) AS jobs FROM mediaflow_jobs WHERE share = $1 AND shared = 1 AND ended_at IS NULL";
+        let jobs = tx.row(count, values![&seen]).await?.map_or(Ok(0), |row| row.int("jobs"))?;
+        let queues = promote(process, &mut tx, &seen, usize::try_from(jobs).unwrap_or(0)).await?;
+        // Nobody of its tenant is here any more.
+        let unused = "DELETE FROM mediaflow_shares WHERE share = $1 AND taken = 0";
+        tx.run(unused, values![&seen]).await?;
+        transaction.commit().await?;
+        queues.iter().for_each(|queue| process.wake(queue));
+    }
+    Ok(seen)
+}
+
+/// The values of names, for a list.
+pub(super) fn names<'j>(jobs: impl IntoIterator<Item = &'j JobId>) -> Vec<Value> {
+    jobs.into_iter().copied().map(Value::from).collect()
+}
