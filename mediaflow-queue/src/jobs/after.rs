@@ -7,7 +7,7 @@ use mediaflow_core::{JobId, Result};
 use sqlx::AssertSqlSafe;
 
 use super::ready::{self, names, start};
-use crate::db::{BY_BYTES, Row, Tx, places, values};
+use crate::db::{Row, Tx, places, values};
 use crate::failpoint::failpoint;
 use crate::process::Process;
 
@@ -40,7 +40,7 @@ pub(super) async fn settle(process: &Process, job: JobId) -> Result<()> {
         rows.iter().map(|row| row.parsed("before")).collect::<Result<BTreeSet<JobId>>>()?;
     let all: BTreeSet<_> = before.iter().copied().chain([job]).collect();
     // Locked, so that none of them ends unseen.
-    let rows = lock(&mut tx, &all, "ended_at, held, ").await?;
+    let rows = lock(process, &mut tx, &all, "ended_at, held, ").await?;
     let mut left = BTreeSet::new();
     for row in &rows {
         let id: JobId = row.parsed("id")?;
@@ -122,7 +122,7 @@ async fn followed(process: &Process, ended: JobId) -> Result<bool> {
         tx.run("DELETE FROM mediaflow_followed WHERE job = $1", values![ended]).await?;
         return transaction.commit().await.map(|()| true);
     }
-    lock(&mut tx, &jobs, "").await?;
+    lock(process, &mut tx, &jobs, "").await?;
     let (list, own) = (places(1, jobs.len()), jobs.len() + 1);
     let mut values = names(&jobs);
     values.push(ended.into());
@@ -154,10 +154,15 @@ async fn followed(process: &Process, ended: JobId) -> Result<bool> {
 }
 
 /// Locks jobs, in their order. Gives what is asked for of each, and what it takes to start it.
-async fn lock(tx: &mut Tx<'_, '_>, jobs: &BTreeSet<JobId>, columns: &str) -> Result<Vec<Row>> {
-    let lock = if tx.locks_rows() { " FOR UPDATE" } else { "" };
+async fn lock(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    jobs: &BTreeSet<JobId>,
+    columns: &str,
+) -> Result<Vec<Row>> {
+    let (by_bytes, lock) = (process.db.by_bytes(), process.db.for_update());
     let find = format!(
-        "SELECT {columns}{} FROM mediaflow_jobs WHERE id IN {} ORDER BY id{BY_BYTES}{lock}",
+        "SELECT {columns}{} FROM mediaflow_jobs WHERE id IN {} ORDER BY id{by_bytes}{lock}",
         ready::COLUMNS,
         places(1, jobs.len())
     );
