@@ -2,11 +2,12 @@
 //!
 //! Uses: nothing.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use mediaflow_core::Event;
 use mediaflow_core::event::EventData;
-use metrics::{Unit, counter, gauge, histogram};
+use metrics::{IntoF64, Unit, counter, gauge, histogram};
 
 const JOBS: &str = "mediaflow_jobs_total";
 const JOB_SECONDS: &str = "mediaflow_job_seconds";
@@ -83,10 +84,66 @@ pub(crate) fn restarted(name: &'static str) {
     counter!(RESTARTS, "loop" => name).increment(1);
 }
 
+/// Whether anybody collects metrics here: what nobody records does not ask for its value, also if it is to be recorded not
+/// even once.
+pub(crate) fn collected() -> bool {
+    struct Asked<'a>(&'a Cell<bool>);
+    impl IntoF64 for Asked<'_> {
+        fn into_f64(self) -> f64 {
+            self.0.set(true);
+            0.0
+        }
+    }
+    let asked = Cell::new(false);
+    histogram!(WAIT_SECONDS).record_many(Asked(&asked), 0);
+    asked.get()
+}
+
 /// Shows how the whole queue stands. One worker does; what another one has shown before it shows as nothing.
 pub(crate) fn gauges(queued: u64, running: u64, oldest: Duration, pending: i64) {
     gauge!(DEPTH, "state" => "queued").set(queued as f64);
     gauge!(DEPTH, "state" => "running").set(running as f64);
     gauge!(OLDEST).set(oldest.as_secs_f64());
     gauge!(PENDING).set(pending as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use metrics::{
+        Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString,
+    };
+
+    use super::*;
+
+    struct Collector;
+
+    impl HistogramFn for Collector {
+        fn record(&self, _: f64) {
+            panic!("nothing is recorded");
+        }
+    }
+
+    impl Recorder for Collector {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::noop()
+        }
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::from_arc(Arc::new(Self))
+        }
+    }
+
+    #[test]
+    fn nobody_collects_what_no_recorder_takes() {
+        assert!(!collected());
+        assert!(metrics::with_local_recorder(&Collector, collected));
+        assert!(!collected());
+    }
 }

@@ -109,7 +109,7 @@ impl Reader {
             Some(after) => after,
             None => {
                 let before =
-                    "SELECT coalesce(max(seq), 0) AS seq FROM mediaflow_events WHERE at < $1";
+                    "SELECT seq FROM mediaflow_events WHERE at < $1 ORDER BY at DESC LIMIT 1";
                 let moment = Timestamp::from_millis(self.since.millis().saturating_sub(MOMENT));
                 let row = process.db.row(before, values![moment]).await?;
                 row.map_or(Ok(0), |row| row.int("seq"))?

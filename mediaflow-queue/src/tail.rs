@@ -162,7 +162,7 @@ impl Tail {
 /// The highest number of what the first reader does not want to hear of: what was written in the last moment may be
 /// news to it.
 async fn before_the_last_moment(process: &Process) -> Result<i64> {
-    let newest = "SELECT coalesce(max(seq), 0) AS seq FROM mediaflow_events WHERE at < $1";
+    let newest = "SELECT seq FROM mediaflow_events WHERE at < $1 ORDER BY at DESC LIMIT 1";
     let moment = u64::try_from(LATE.as_millis()).unwrap_or(u64::MAX);
     let moment = Timestamp::from_millis(process.now().millis().saturating_sub(moment));
     let row = process.db.row(newest, values![moment]).await?;

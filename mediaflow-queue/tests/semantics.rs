@@ -5,12 +5,12 @@ mod database;
 
 use std::time::Duration;
 
-use database::{Database, shut, work};
+use database::{Database, many, shut, work};
 use futures_util::StreamExt as _;
 use mediaflow_core::report::JobState;
 use mediaflow_core::spec::{IntoSpec as _, JobOptions, JobSpec, Pipeline, Source};
 use mediaflow_core::storage::{MemoryStorage, StorageExt as _};
-use mediaflow_core::testing::{Behaviour, FakeBackend, FakeWork, dot, soon};
+use mediaflow_core::testing::{Behaviour, FakeBackend, FakeWork, FaultyStorage, dot, soon};
 use mediaflow_core::{
     Builder, EventKind, Inputs, Mediaflow, OpContext, Operation, Outputs, Result, async_trait,
 };
@@ -27,6 +27,7 @@ on_both! {
     a_running_job_is_cancelled_from_elsewhere
     a_cancellation_that_was_not_heard_is_found
     a_batch_waits_for_jobs_that_were_known_before
+    what_parts_have_staged_is_listed_once
 }
 
 /// A process: what it works with, around one database.
@@ -228,4 +229,25 @@ async fn a_batch_waits_for_jobs_that_were_known_before(database: Database) {
     let batch = media.eager([known()]).await.unwrap();
     soon("batch", batch.done()).await.unwrap();
     shut(media).await;
+}
+
+/// Each part that is under way when its job is cancelled takes its own along.
+async fn what_parts_have_staged_is_listed_once(database: Database) {
+    let process = Process::new();
+    let storage = FaultyStorage::new(MemoryStorage::new());
+    for number in 0..24 {
+        process.fake.script(&format!("{number:02}"), [Behaviour::Block]);
+    }
+    let media = Mediaflow::builder()
+        .engine(database.queue())
+        .with(process.fake.operations())
+        .storage_with("out", storage.clone())
+        .concurrency(3);
+    let media = media.start().await.unwrap();
+    let job = media.submit(many(24)).await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'running'", 3).await;
+    job.cancel().await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'running'", 0).await;
+    shut(media).await;
+    assert_eq!(storage.discards(), 1);
 }

@@ -22,6 +22,8 @@ struct Faults {
     get: AtomicU32,
     stage: AtomicU32,
     publish: AtomicU32,
+    /// How often it was asked to discard what jobs have staged.
+    discards: AtomicU32,
     /// Keys that can not be published.
     blocked: Mutex<BTreeSet<String>>,
 }
@@ -55,6 +57,12 @@ impl FaultyStorage {
     /// The next moves into place fail.
     pub fn fail_publishes(&self, times: u32) {
         self.faults.publish.store(times, Ordering::SeqCst);
+    }
+
+    /// How often what jobs have staged was discarded, for which all that is staged is listed.
+    #[must_use]
+    pub fn discards(&self) -> u32 {
+        self.faults.discards.load(Ordering::SeqCst)
     }
 
     /// Nothing can be moved to this key any more.
@@ -107,6 +115,7 @@ impl Storage for FaultyStorage {
     }
 
     async fn discard(&self, jobs: &BTreeSet<String>) -> Result<()> {
+        self.faults.discards.fetch_add(1, Ordering::SeqCst);
         self.inner.discard(jobs).await
     }
 

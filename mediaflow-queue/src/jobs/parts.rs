@@ -239,14 +239,14 @@ pub(crate) async fn part_retry(
     Ok(again.is_some())
 }
 
-/// Ends a job because one of its parts can not be made, or was cancelled.
+/// Ends a job because one of its parts can not be made, or was cancelled. Gives false if it had ended already.
 pub(crate) async fn part_failed(
     process: &Process,
     part: &ClaimedPart,
     state: JobState,
     error: &Error,
     events: Vec<Event>,
-) -> Result<()> {
+) -> Result<bool> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let job = part.job.record.id;
@@ -263,10 +263,11 @@ pub(crate) async fn part_failed(
     let others = stop(process, &mut tx, job).await?;
     let ended = super::fail_by_name(process, &mut tx, job, state, error).await?;
     transaction.commit().await?;
+    let has_ended = ended.is_some();
     process.committed(events);
     ended.unwrap_or_default().tell(process);
     others.into_iter().for_each(|river| process.stop(river));
-    Ok(())
+    Ok(has_ended)
 }
 
 /// Cancels the parts that are not done. Gives River's numbers of those that may be running.

@@ -5,9 +5,9 @@ use crate::db::Value;
 
 /// The message of one event is grouped by it. Of one that has several, the first is in the message, and the others are in a
 /// table of their own.
-const EVENT: &str =
-    "(d.group_key = $ OR d.id IN (SELECT id FROM mediaflow_messages WHERE event = $ AND events > 1
-      UNION ALL SELECT message FROM mediaflow_message_events WHERE event = $))";
+const EVENT: &str = "d.id IN (SELECT id FROM mediaflow_messages WHERE group_key = $
+      UNION ALL SELECT id FROM mediaflow_messages WHERE event = $ AND events > 1
+      UNION ALL SELECT message FROM mediaflow_message_events WHERE event = $)";
 
 /// What has not ended, or has, has an index of its own: a condition has to say which one.
 const PENDING: &str =

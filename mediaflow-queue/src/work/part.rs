@@ -57,7 +57,8 @@ async fn attempt(process: &Arc<Process>, context: &WorkContext, part: &ClaimedPa
                 .await;
             match &done {
                 Ok(true) => {}
-                Ok(false) => process.executor.discard([part.job.record.id]).await,
+                // Whoever has ended the job has discarded what was staged before.
+                Ok(false) => superseded(process, part).await,
                 Err(error) if error.code() == "queue.fenced" => superseded(process, part).await,
                 Err(_) => {}
             }
@@ -96,13 +97,17 @@ async fn failed(process: &Process, part: &ClaimedPart, error: &Error, events: &[
             let ended = process
                 .patiently(move || jobs::part_failed(process, part, state, error, events.to_vec()))
                 .await;
-            // The parts of a job that will not be assembled have staged for nobody.
-            process.executor.discard([part.job.record.id]).await;
+            match &ended {
+                // The parts of a job that will not be assembled have staged for nobody. Finding them lists every storage,
+                // which one of them does.
+                Ok(true) => process.executor.discard([part.job.record.id]).await,
+                _ => superseded(process, part).await,
+            }
             let reached = match state {
                 JobState::Cancelled => WorkOutcome::Cancel,
                 _ => WorkOutcome::Discard,
             };
-            outcome(ended, reached)
+            outcome(ended.map(drop), reached)
         }
     }
 }

@@ -34,7 +34,8 @@ pub(super) struct Aged {
     columns: &'static str,
     /// The condition of the index by age.
     of: &'static str,
-    /// Which rows `o` stay. `$6` is the moment up to which nobody waits for events to be routed.
+    /// Which rows `o` stay. `$5` is the moment up to which nobody waits for events to be routed. What is asked of other tables
+    /// is asked for each row, as `(SELECT ...) IS NOT NULL`: from an `EXISTS` PostgreSQL may make a hash of a whole table.
     kept: Option<&'static str>,
     /// The tables whose rows leave with them, with the column that names the owner and the one that is different of each.
     owned: &'static [(&'static str, &'static str, &'static str)],
@@ -72,12 +73,14 @@ pub(super) const BATCHES: Aged = Aged {
     columns: "",
     of: "ended_at IS NOT NULL",
     kept: Some(
-        "EXISTS (SELECT 1 FROM mediaflow_events e WHERE e.batch = o.id AND e.job IS NULL AND (
-           EXISTS (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = e.seq AND e.at > $6
-                   AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $6))
-           OR EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id AND d.state IN ('pending', 'sending'))
-           OR EXISTS (SELECT 1 FROM mediaflow_messages d
-                      WHERE d.event = e.id AND d.events > 1 AND d.state IN ('pending', 'sending'))))",
+        "(SELECT 1 FROM mediaflow_events e WHERE e.batch = o.id AND e.job IS NULL AND (
+           (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = e.seq AND e.at > $5 LIMIT 1) IS NOT NULL
+             AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $5)
+           OR (SELECT 1 FROM mediaflow_messages d
+               WHERE d.group_key = e.id AND d.state IN ('pending', 'sending') LIMIT 1) IS NOT NULL
+           OR (SELECT 1 FROM mediaflow_messages d
+               WHERE d.event = e.id AND d.events > 1 AND d.state IN ('pending', 'sending') LIMIT 1) IS NOT NULL)
+         LIMIT 1) IS NOT NULL",
     ),
     owned: &[("mediaflow_batch_jobs", "batch", "position")],
     numbered: false,
@@ -93,12 +96,15 @@ pub(super) const JOBS: Aged = Aged {
     columns: "",
     of: "ended_at IS NOT NULL",
     kept: Some(
-        "EXISTS (SELECT 1 FROM mediaflow_batch_jobs b WHERE b.job = o.id)
-         OR EXISTS (SELECT 1 FROM mediaflow_after a JOIN mediaflow_jobs f ON f.id = a.job
-                    WHERE a.before = o.id AND f.ended_at IS NULL)
-         OR EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.job = o.id AND d.state IN ('pending', 'sending'))
-         OR EXISTS (SELECT 1 FROM mediaflow_events e JOIN mediaflow_unrouted u ON u.seq = e.seq
-                    WHERE e.job = o.id AND e.at > $6 AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $6))",
+        "(SELECT 1 FROM mediaflow_batch_jobs b WHERE b.job = o.id LIMIT 1) IS NOT NULL
+         OR (SELECT 1 FROM mediaflow_after a WHERE a.before = o.id
+               AND (SELECT 1 FROM mediaflow_jobs f WHERE f.id = a.job AND f.ended_at IS NULL LIMIT 1) IS NOT NULL
+             LIMIT 1) IS NOT NULL
+         OR (SELECT 1 FROM mediaflow_messages d
+             WHERE d.job = o.id AND d.state IN ('pending', 'sending') LIMIT 1) IS NOT NULL
+         OR (SELECT 1 FROM mediaflow_events e WHERE e.job = o.id AND e.at + 0 > $5
+               AND (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = e.seq LIMIT 1) IS NOT NULL LIMIT 1) IS NOT NULL
+           AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $5)",
     ),
     owned: &[
         ("mediaflow_outputs", "job", "place"),
@@ -119,12 +125,12 @@ pub(super) const EVENTS: Aged = Aged {
     columns: ", id, job",
     of: "TRUE",
     kept: Some(
-        "EXISTS (SELECT 1 FROM mediaflow_jobs j WHERE j.id = o.job)
-         OR EXISTS (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = o.seq AND o.at > $6
-                    AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $6))
-         OR EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = o.id)
-         OR EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.event = o.id AND d.events > 1)
-         OR EXISTS (SELECT 1 FROM mediaflow_message_events m WHERE m.event = o.id)",
+        "(SELECT 1 FROM mediaflow_jobs j WHERE j.id = o.job LIMIT 1) IS NOT NULL
+         OR (SELECT 1 FROM mediaflow_unrouted u WHERE u.seq = o.seq AND o.at > $5 LIMIT 1) IS NOT NULL
+           AND EXISTS (SELECT 1 FROM mediaflow_channels WHERE seen_at > $5)
+         OR (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = o.id LIMIT 1) IS NOT NULL
+         OR (SELECT 1 FROM mediaflow_messages d WHERE d.event = o.id AND d.events > 1 LIMIT 1) IS NOT NULL
+         OR (SELECT 1 FROM mediaflow_message_events m WHERE m.event = o.id LIMIT 1) IS NOT NULL",
     ),
     owned: &[],
     numbered: true,
@@ -142,7 +148,7 @@ pub(super) struct Times {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Walk {
-    /// The last row.
+    /// The last row. Others of its moment may come after it, in the order of their keys.
     at: i64,
     key: String,
     /// Some were passed over.
@@ -176,35 +182,102 @@ impl Aged {
         if turn.done {
             return Ok(false);
         }
-        let rows =
-            process.db.rows(AssertSqlSafe(self.look()), &self.range(times, walk, None)).await?;
-        let whole = rows.len() as i64 == ROWS;
+        let (rows, last) = self.page(process, times, walk).await?;
         let (mut next, mut deleted) = (walk.clone(), 0);
-        for row in &rows {
-            if row.int("kept")? != 0 {
+        for found in rows {
+            if found.kept {
                 (next.left, turn.left) = (true, turn.left + 1);
             } else {
-                let size = 1 + row.int("owned")?;
-                if size > ROWS {
-                    self.shorten(process, self.key_of(row)?).await?;
+                if found.size > ROWS {
+                    self.shorten(process, &found.key).await?;
                 }
-                if size > ROWS || deleted + size > ROWS {
+                if deleted + found.size > ROWS {
                     self.delete(process, times, walk, next, deleted).await?;
                     return Ok(true);
                 }
-                deleted += size;
+                deleted += found.size;
             }
-            (next.at, next.key) = (row.int("at")?, self.key_of(row)?);
+            (next.at, next.key) = (found.at, found.key);
         }
         self.delete(process, times, walk, next, deleted).await?;
-        turn.done = !whole || turn.left >= LEFT;
+        turn.done = last || turn.left >= LEFT;
         let anew = i64::try_from(ANEW.as_millis()).unwrap_or(i64::MAX);
         let old = walk.began.saturating_add(anew) <= times.now;
-        if !whole && (walk.left || old) {
+        if last && (walk.left || old) {
             let began = if old { times.now } else { walk.began };
             *walk = Walk { began, ..Walk::default() };
         }
         Ok(!turn.done)
+    }
+
+    /// The next rows that are old, in the order of their moments and keys, and whether these are the last ones.
+    ///
+    /// There is an index of the moments only. So what is left of a moment is read by itself, and of a page that was cut
+    /// the last moment is left for the next time, unless it is all there is.
+    async fn page(
+        &self,
+        process: &Process,
+        times: &Times,
+        walk: &Walk,
+    ) -> Result<(Vec<Found>, bool)> {
+        let same = format!(
+            "{at} = $1 AND {key} > $2 ORDER BY {key}",
+            at = self.at,
+            key = self.by(process)
+        );
+        let mut rows = self.look(process, times, &same, (walk.at, self.value(&walk.key))).await?;
+        if !rows.is_empty() {
+            return Ok((rows, false));
+        }
+        let later = format!("{at} > $1 AND {at} < $2 ORDER BY {at}", at = self.at);
+        rows = self.look(process, times, &later, (walk.at, times.until.into())).await?;
+        let last = (rows.len() as i64) < ROWS;
+        if let (false, Some(cut)) = (last, rows.last().map(|row| row.at)) {
+            rows.retain(|row| row.at < cut);
+            if rows.is_empty() {
+                rows = self.look(process, times, &same, (cut, self.value(""))).await?;
+            }
+        }
+        if self.numbered {
+            rows.sort_unstable_by_key(|row| (row.at, row.key.parse::<i64>().unwrap_or(0)));
+        } else {
+            rows.sort_unstable_by(|a, b| (a.at, &a.key).cmp(&(b.at, &b.key)));
+        }
+        Ok((rows, last))
+    }
+
+    /// A page of rows, with what leaves together with each.
+    async fn look(
+        &self,
+        process: &Process,
+        times: &Times,
+        which: &str,
+        (at, other): (i64, Value),
+    ) -> Result<Vec<Found>> {
+        let Self { table, key, at: moment, columns, of, .. } = self;
+        let count = |(table, owner, _): &(&str, &str, &str)| {
+            let few = format!("SELECT 1 FROM {table} c WHERE c.{owner} = o.{key} LIMIT {ROWS}");
+            format!(" + (SELECT count(*) FROM ({few}) AS few)")
+        };
+        let owned = self.owned.iter().map(count).collect::<String>();
+        let kept = self.kept.map(|kept| format!("CASE WHEN {kept} THEN 1 ELSE 0 END"));
+        let kept = kept.as_deref().unwrap_or("0");
+        let look = format!(
+            "SELECT o.{key} AS key, o.{moment} AS at, CAST({kept} AS BIGINT) AS kept, CAST(1{owned} AS BIGINT) AS size
+             FROM (SELECT {key}, {moment}{columns} FROM {table} WHERE {of} AND {which} LIMIT {ROWS}) AS o"
+        );
+        let mut values = values![at, other].to_vec();
+        if self.kept.is_some() {
+            values.extend_from_slice(values![0_i64, 0_i64, times.unrouted]);
+        }
+        let rows = process.db.rows(AssertSqlSafe(look), &values).await?;
+        rows.iter().map(|row| self.found(row)).collect()
+    }
+
+    fn found(&self, row: &Row) -> Result<Found> {
+        let key = if self.numbered { row.int("key")?.to_string() } else { row.text("key")? };
+        let (at, kept, size) = (row.int("at")?, row.int("kept")? != 0, row.int("size")?);
+        Ok(Found { at, key, kept, size })
     }
 
     /// Deletes what may leave between two places, and goes on behind them.
@@ -217,30 +290,32 @@ impl Aged {
         deleted: i64,
     ) -> Result<()> {
         if deleted > 0 {
+            let Self { table, at, of, .. } = self;
+            let by = self.by(process);
             let stays = self.kept.map(|kept| format!(" AND NOT ({kept})")).unwrap_or_default();
             let delete = format!(
-                "DELETE FROM {} WHERE {} IN (SELECT o.{} FROM {} WHERE {}{stays})",
-                self.table,
-                self.key,
-                self.key,
-                self.page(),
-                self.upto(),
+                "DELETE FROM {table} AS o WHERE {of} AND {at} >= $1 AND {at} <= $3
+                   AND ({at}, {by}) > ($1, $2) AND ({at}, {by}) <= ($3, $4){stays}"
             );
-            let range = self.range(times, walk, Some(&next));
-            process.db.run(AssertSqlSafe(delete), &range).await?;
+            let (from, upto) = (self.value(&walk.key), self.value(&next.key));
+            let mut values = values![walk.at, from, next.at, upto].to_vec();
+            if self.kept.is_some() {
+                values.push(times.unrouted.into());
+            }
+            process.db.run(AssertSqlSafe(delete), &values).await?;
         }
         *walk = next;
         Ok(())
     }
 
     /// Deletes some of what leaves with a row that has too much of it.
-    async fn shorten(&self, process: &Process, key: String) -> Result<()> {
+    async fn shorten(&self, process: &Process, key: &str) -> Result<()> {
         for (table, owner, name) in self.owned {
             let some = format!(
                 "DELETE FROM {table} WHERE {owner} = $1 AND {name} IN (
                    SELECT {name} FROM {table} WHERE {owner} = $1 ORDER BY {name} LIMIT {ROWS})"
             );
-            let gone = process.db.run(AssertSqlSafe(some), &[self.value(&key)]).await?;
+            let gone = process.db.run(AssertSqlSafe(some), &[self.value(key)]).await?;
             if i64::try_from(gone).is_ok_and(|gone| gone >= ROWS / 2) {
                 break;
             }
@@ -248,58 +323,27 @@ impl Aged {
         Ok(())
     }
 
-    /// A page of rows, with what leaves together with each.
-    fn look(&self) -> String {
-        let count = |(table, owner, _): &(&str, &str, &str)| {
-            format!(
-                " + (SELECT count(*) FROM (SELECT 1 FROM {table} c WHERE c.{owner} = o.{} LIMIT {ROWS}) AS c)",
-                self.key
-            )
-        };
-        format!(
-            "SELECT o.{key} AS key, o.{at} AS at, CAST({kept} AS BIGINT) AS kept, CAST(0{owned} AS BIGINT) AS owned FROM {page} WHERE {upto} ORDER BY o.{at}, o.{key}",
-            key = self.key,
-            at = self.at,
-            kept = self
-                .kept
-                .map_or("0".to_owned(), |kept| format!("CASE WHEN {kept} THEN 1 ELSE 0 END")),
-            owned = self.owned.iter().map(count).collect::<String>(),
-            page = self.page(),
-            upto = self.upto(),
-        )
-    }
-
-    /// The next rows that are old, in their order. Not more are joined with anything, however few the database expects.
-    fn page(&self) -> String {
-        let Self { table, key, at, columns, of, .. } = self;
-        format!(
-            "(SELECT {key}, {at}{columns} FROM {table} WHERE {of} AND {at} >= $1 AND {at} < $2 AND ({at} > $1 OR {key} > $3)
-              ORDER BY {at}, {key} LIMIT {ROWS}) AS o"
-        )
-    }
-
-    fn upto(&self) -> String {
-        let Self { key, at, .. } = self;
-        format!("(o.{at} < $4 OR o.{at} = $4 AND o.{key} <= $5)")
-    }
-
-    fn range(&self, times: &Times, from: &Walk, upto: Option<&Walk>) -> Vec<Value> {
-        let end = Walk { at: i64::MAX, ..Walk::default() };
-        let upto = upto.unwrap_or(&end);
-        let mut values =
-            values![from.at, times.until, self.value(&from.key), upto.at, self.value(&upto.key)]
-                .to_vec();
-        if self.kept.is_some() {
-            values.push(times.unrouted.into());
+    /// The key as rows of one moment are ordered by it, which is no reason to read all rows along the index of keys.
+    fn by(&self, process: &Process) -> String {
+        let key = self.key;
+        if self.numbered {
+            format!("({key} + 0)")
+        } else {
+            format!("({key} || ''{})", process.db.by_bytes())
         }
-        values
-    }
-
-    fn key_of(&self, row: &Row) -> Result<String> {
-        if self.numbered { row.int("key").map(|key| key.to_string()) } else { row.text("key") }
     }
 
     fn value(&self, key: &str) -> Value {
         if self.numbered { key.parse::<i64>().unwrap_or(0).into() } else { key.into() }
     }
+}
+
+/// A row that is old.
+struct Found {
+    at: i64,
+    key: String,
+    /// It has to stay for now.
+    kept: bool,
+    /// Rows that leave if it does.
+    size: i64,
 }

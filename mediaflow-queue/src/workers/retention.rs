@@ -55,17 +55,19 @@ const WORKS: &str = "d.failures = 0 AND d.probes = 0 AND d.paused = 0 AND d.told
 const NOT_GIVEN_UP: &str = "(d.disabled_at IS NULL OR NOT EXISTS (
     SELECT 1 FROM mediaflow_messages m WHERE m.destination = d.destination AND m.state = 'dead'))";
 
-/// Addresses that are gone are asked again after the same time.
-const GONE: &str = "DELETE FROM mediaflow_gone WHERE (channel, recipient) IN (
-    SELECT channel, recipient FROM mediaflow_gone WHERE at < $1 ORDER BY at LIMIT 500)";
+/// What is remembered for a time: addresses that are gone are asked again after it, and what was told is told again.
+const REMEMBERED: [&str; 2] = ["mediaflow_gone", "mediaflow_told"];
 
 /// What was said of work elsewhere is known for the same time, so that nobody can say it again.
-const SIGNALS: &str = "DELETE FROM mediaflow_signals WHERE id IN (
-    SELECT id FROM mediaflow_signals WHERE at < $1 ORDER BY at LIMIT 500)";
+const SAID: &str = "mediaflow_signals";
 
-/// What was told so long ago is told again.
-const TOLD: &str = "DELETE FROM mediaflow_told WHERE (destination, recipient) IN (
-    SELECT destination, recipient FROM mediaflow_told WHERE at < $1 ORDER BY at LIMIT 500)";
+/// The oldest rows of a table, up to the moment of the last one of a page.
+fn oldest(table: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "DELETE FROM {table} WHERE at < $1 AND at <= (
+           SELECT max(at) FROM (SELECT at FROM {table} WHERE at < $1 ORDER BY at LIMIT 500) AS page)"
+    ))
+}
 
 /// The next page of events, as far as it is old enough.
 const PAGE: &str = "SELECT max(CASE WHEN at < $2 THEN seq END) AS upto FROM (
@@ -75,9 +77,9 @@ const PAST_PROGRESS: &str = "DELETE FROM mediaflow_events WHERE seq IN (
     SELECT e.seq FROM (
         SELECT seq, id, at, kind FROM mediaflow_events WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT 500) AS e
     WHERE e.at < $3 AND e.kind = 'job.progress'
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id)
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_messages d WHERE d.event = e.id AND d.events > 1)
-      AND NOT EXISTS (SELECT 1 FROM mediaflow_message_events m WHERE m.event = e.id))";
+      AND (SELECT 1 FROM mediaflow_messages d WHERE d.group_key = e.id LIMIT 1) IS NULL
+      AND (SELECT 1 FROM mediaflow_messages d WHERE d.event = e.id AND d.events > 1 LIMIT 1) IS NULL
+      AND (SELECT 1 FROM mediaflow_message_events m WHERE m.event = e.id LIMIT 1) IS NULL)";
 
 /// What leaves in this order, as far as it is old enough: what others depend on comes after them.
 const ORDER: [&Aged; 5] = [&DELIVERED, &DEAD, &BATCHES, &JOBS, &EVENTS];
@@ -142,10 +144,10 @@ async fn delete(process: &Process, places: &mut Places) -> Result<bool> {
         let until = past(process.settings.retention);
         let times = Times { now: past(Duration::ZERO), until, unrouted: past(UNROUTED).min(until) };
         let mut more = false;
-        for sql in [GONE, TOLD] {
-            more |= process.db.run(sql, values![until]).await? > 0;
+        for table in REMEMBERED {
+            more |= process.db.run(oldest(table), values![until]).await? > 0;
         }
-        more |= process.db.run(SIGNALS, values![until.min(past(EARLY))]).await? > 0;
+        more |= process.db.run(oldest(SAID), values![until.min(past(EARLY))]).await? > 0;
         for ((aged, walk), turn) in ORDER.iter().zip(&mut places.aged).zip(&mut turns) {
             more |= aged.step(process, &times, walk, turn).await?;
         }

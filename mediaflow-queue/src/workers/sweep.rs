@@ -16,6 +16,9 @@ use crate::{inspect, jobs, metrics, stats};
 /// How often the gauges are refreshed.
 const GAUGES: Duration = Duration::from_secs(15);
 
+/// How much later than it is due a look may come.
+const LATE: Duration = Duration::from_secs(5);
+
 /// How often is looked for what killed processes have left staged: each look lists the storages.
 const COLLECT: Duration = Duration::from_secs(600);
 
@@ -62,6 +65,8 @@ struct Sweeper {
     /// There is more to delete.
     more: bool,
     gauged: Option<Instant>,
+    /// It shows the gauges.
+    shown: bool,
     collected: Option<Instant>,
 }
 
@@ -108,17 +113,19 @@ impl Sweeper {
             self.more = more;
         }
         process.db.shrink_log().await?;
-        self.gauge(process, first).await
+        self.gauge(process).await
     }
 
-    /// Counting is for one.
-    async fn gauge(&mut self, process: &Process, first: bool) -> Result<()> {
-        if first && due(self.gauged, GAUGES) {
-            stats::gauge(process).await?;
-            self.gauged = Some(Instant::now());
-        } else if !first && self.gauged.take().is_some() {
+    /// Counting is for one of those processes in which somebody collects metrics, and for none if nobody does.
+    async fn gauge(&mut self, process: &Process) -> Result<()> {
+        if !due(self.gauged, GAUGES) || !metrics::collected() {
+            return Ok(());
+        }
+        let shown = stats::gauge(process, 2 * GAUGES + LATE).await?;
+        if self.shown && !shown {
             metrics::gauges(0, 0, Duration::ZERO, 0);
         }
+        (self.shown, self.gauged) = (shown, Some(Instant::now()));
         Ok(())
     }
 }

@@ -1,0 +1,122 @@
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use sqlx::Row as _;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::database::Database;
+use crate::everything::everything;
+use crate::{GROWING, ONE, SHORT};
+
+/// Reads as much as there is that waits.
+const COUNT: &str = "SELECT count(*) AS deliveries FROM mediaflow_messages WHERE state = 'pending'";
+
+/// Keeps the statements that were executed.
+#[derive(Clone, Debug, Default)]
+struct Statements(Arc<Mutex<Executed>>);
+
+#[derive(Debug, Default)]
+struct Executed {
+    different: BTreeSet<String>,
+    /// How often all that waits was counted, for a gauge.
+    counts: u64,
+}
+
+impl Subscriber for Statements {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "sqlx::query"
+    }
+
+    fn new_span(&self, _span: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &Id, _values: &Record<'_>) {}
+
+    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut statement = Statement::default();
+        event.record(&mut statement);
+        let mut executed = self.0.lock().unwrap();
+        executed.counts += u64::from(statement.0 == COUNT);
+        executed.different.insert(statement.0);
+    }
+
+    fn enter(&self, _span: &Id) {}
+
+    fn exit(&self, _span: &Id) {}
+}
+
+#[derive(Default)]
+struct Statement(String);
+
+impl Visit for Statement {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let whole = field.name() == "db.statement" && !value.is_empty();
+        if whole || field.name() == "summary" && self.0.is_empty() {
+            value.trim().clone_into(&mut self.0);
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if ["db.statement", "summary"].contains(&field.name()) {
+            self.record_str(field, &format!("{value:?}"));
+        }
+    }
+}
+
+/// The steps of a plan that read the whole of a table that grows.
+async fn whole(database: &Database, sql: &str) -> Vec<String> {
+    let Database::Sqlite { pool, .. } = database else { panic!("it is a file") };
+    let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+    let steps = sqlx::query(plan).fetch_all(pool).await.unwrap();
+    let steps = steps.iter().map(|step| step.get::<String, _>("detail"));
+    let words = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    let grows = |name: &str| {
+        let of = |table: &str| [format!("{table} {name} "), format!("{table} AS {name} ")];
+        let called = |table| of(table).iter().any(|alias| format!("{words} ").contains(alias));
+        GROWING.iter().any(|table| *table == name || called(table))
+    };
+    let reads_all = |step: &String| {
+        let Some(rest) = step.strip_prefix("SCAN ") else { return false };
+        let name = rest.split_whitespace().next().unwrap_or_default();
+        grows(name) && !SHORT.iter().any(|index| rest.ends_with(index))
+    };
+    steps.filter(reads_all).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_statement_reads_a_whole_table_that_grows() {
+    let _alone = ONE.lock().await;
+    let statements = Statements::default();
+    let database = Database::sqlite().await;
+    tracing::subscriber::set_global_default(statements.clone()).unwrap();
+    let began = Instant::now();
+    // Migrations are done once.
+    everything(&database, || statements.0.lock().unwrap().different.clear()).await;
+    let statements = std::mem::take(&mut *statements.0.lock().unwrap());
+    // Four times a minute, by one of the workers.
+    let counts = 1 + began.elapsed().as_secs() / 15;
+    assert!((1..=counts).contains(&statements.counts), "counted {} times", statements.counts);
+    let ours = |sql: &&String| {
+        let reads = ["SELECT", "UPDATE", "DELETE", "INSERT", "WITH"];
+        sql.contains("mediaflow_") && reads.iter().any(|word| sql.starts_with(word))
+    };
+    // The tests' own are not ours.
+    let own = |sql: &&String| !sql.contains("$1") && !sql.contains('\n') || sql.contains("'held'");
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for sql in statements.different.iter().filter(ours).filter(|sql| !own(sql)) {
+        seen += 1;
+        let steps = whole(&database, sql).await;
+        if !steps.is_empty() {
+            wrong.push(format!("{steps:?}\n{sql}"));
+        }
+    }
+    assert!(seen > 80, "{seen} statements");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
