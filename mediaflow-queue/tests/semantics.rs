@@ -242,7 +242,7 @@ async fn what_parts_have_staged_is_listed_once(database: Database) {
         .engine(database.queue())
         .with(process.fake.operations())
         .storage_with("out", storage.clone())
-        .concurrency(3);
+        .places("image", 3);
     let media = media.start().await.unwrap();
     let job = media.submit(many(24)).await.unwrap();
     database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'running'", 3).await;

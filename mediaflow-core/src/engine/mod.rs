@@ -1,6 +1,6 @@
 //! The contract of engines: who keeps jobs, decides when they run, and keeps events until they have been delivered.
 //!
-//! Uses: error, event, executor, id, inspect, notify, outbox, report, schedule, shutdown, spec, supervise, time, wait.
+//! Uses: error, event, executor, id, inspect, notify, outbox, plan, report, schedule, shutdown, spec, supervise, time, wait.
 
 mod memory;
 mod record;

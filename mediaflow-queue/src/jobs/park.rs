@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use mediaflow_core::event::EventData;
-use mediaflow_core::spec::{JobSpec, Needs};
+use mediaflow_core::spec::Needs;
 use mediaflow_core::{Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::ready::{self, priority, release};
+use super::row::{needs_of, read_needs};
 use crate::db::{
     AssemblyTask, NewTask, PartTask, Row, Tx, Value, class_and_capability, distinct, values,
 };
@@ -32,19 +33,6 @@ const TOGETHER: usize = 100;
 
 /// How many transactions one look makes.
 const TURNS: usize = 20;
-
-/// What a job needs, as it was stored with it, or read from its spec.
-pub(super) fn needs_of(row: &Row) -> Result<Needs> {
-    match row.opt_text("needs")? {
-        Some(needs) => Ok(read(&needs)),
-        None => row.json::<JobSpec>("spec").map(|spec| spec.needs()),
-    }
-}
-
-/// No text is refused.
-fn read(needs: &str) -> Needs {
-    needs.parse().unwrap_or_default()
-}
 
 /// A job that is to be parked: what it needs, and the share of which it takes a place.
 pub(super) type Unknown = (JobId, Needs, Option<String>);
@@ -136,7 +124,7 @@ async fn parked_in(process: &Process, table: &str, needs: &str) -> Result<Vec<(S
     let rows = process.db.rows(AssertSqlSafe(find), &[]).await?;
     let kind = |row: &Row| {
         let needs = row.opt_text("needs")?.unwrap_or_default();
-        Ok((row.text("digest")?, read(&needs)))
+        Ok((row.text("digest")?, read_needs(&needs)))
     };
     rows.iter().map(kind).collect()
 }

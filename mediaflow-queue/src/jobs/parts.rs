@@ -8,9 +8,8 @@ use mediaflow_core::{Error, Event, JobId, Result};
 use sqlx::AssertSqlSafe;
 
 use super::lock::lock;
-use super::park::{needs_of, park_part};
-use super::row::counts;
-use super::row::{COLUMNS, ClaimedJob};
+use super::park::park_part;
+use super::row::{COLUMNS, ClaimedJob, counts, needs_of};
 use crate::db::{AssemblyTask, NewTask, PartTask, Tx, places, to_json, together, values};
 use crate::events;
 use crate::failpoint::{failpoint, lost_answer};

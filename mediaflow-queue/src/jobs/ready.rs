@@ -8,7 +8,7 @@ use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::park::needs_of;
+use super::row::needs_of;
 use crate::db::{JobTask, NewTask, Row, Tx, Value, together, values};
 use crate::process::Process;
 

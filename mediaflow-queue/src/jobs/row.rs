@@ -1,6 +1,6 @@
 use mediaflow_core::engine::Record;
 use mediaflow_core::report::JobState;
-use mediaflow_core::spec::JobSpec;
+use mediaflow_core::spec::{JobSpec, Needs};
 use mediaflow_core::{Error, JobId, Result};
 
 use crate::db::{Row, to_json};
@@ -62,6 +62,24 @@ impl ClaimedJob {
     pub(super) fn failure(&self) -> Result<Option<String>> {
         self.record.failure.as_ref().map(to_json).transpose()
     }
+}
+
+/// What a job needs, as it was stored with it, or read from its spec.
+pub(super) fn needs_of(row: &Row) -> Result<Needs> {
+    match row.opt_text("needs")? {
+        Some(needs) => Ok(read_needs(&needs)),
+        None => row.json::<JobSpec>("spec").map(|spec| spec.needs()),
+    }
+}
+
+/// No text is refused.
+pub(super) fn read_needs(needs: &str) -> Needs {
+    needs.parse().unwrap_or_default()
+}
+
+/// A text that is a tenant's own. Neither tenants nor idempotency keys have control characters.
+pub(super) fn own(tenant: Option<&str>, text: &str) -> String {
+    tenant.map_or_else(|| text.to_owned(), |tenant| format!("{tenant}\u{1f}{text}"))
 }
 
 pub(crate) fn unknown(job: JobId) -> Error {

@@ -6,8 +6,8 @@ use mediaflow_core::{EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::lock::update_in_order;
-use super::park::{needs_of, park};
-use super::row::{COLUMNS, ClaimedJob};
+use super::park::park;
+use super::row::{COLUMNS, ClaimedJob, needs_of};
 use crate::db::{GroupCommit, Row, Tx, values};
 use crate::events;
 use crate::failpoint::failpoint;

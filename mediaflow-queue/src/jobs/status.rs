@@ -5,8 +5,7 @@ use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{BatchId, Error, JobId, Result};
 use sqlx::AssertSqlSafe;
 
-use super::row::{COLUMNS, ClaimedJob, unknown};
-use super::submit::own;
+use super::row::{COLUMNS, ClaimedJob, own, unknown};
 use crate::db::{Row, Tx, values};
 use crate::process::Process;
 

@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 
 use super::lock::update_in_order;
 use super::ready::{Candidate, place, share_of};
-use super::row::unknown;
+use super::row::{own, unknown};
 use crate::db::{
     GroupCommit, Transaction, Tx, Value, class_queue, places, through_conflicts, to_json, together,
     values,
@@ -90,11 +90,6 @@ fn keys<'s>(specs: impl Iterator<Item = &'s JobSpec>) -> BTreeSet<String> {
 fn key_of(spec: &JobSpec) -> Option<String> {
     let options = &spec.options;
     options.idempotency_key.as_deref().map(|key| own(options.tenant.as_deref(), key))
-}
-
-/// A text that is a tenant's own. Neither tenants nor idempotency keys have control characters.
-pub(super) fn own(tenant: Option<&str>, text: &str) -> String {
-    tenant.map_or_else(|| text.to_owned(), |tenant| format!("{tenant}\u{1f}{text}"))
 }
 
 /// Stores what was taken, and tells of it.

@@ -89,7 +89,7 @@ async fn take_jobs(inner: &Arc<Inner>, executor: &Executor, shutdown: &Shutdown)
 async fn attempt(inner: Arc<Inner>, executor: Executor, shutdown: Shutdown, taken: Taken) {
     let (job, cancel) = (taken.job, taken.cancel.clone());
     let watcher = Arc::new(Watcher { inner: Arc::clone(&inner), job });
-    let attempt = taken.attempt(Arc::clone(&watcher) as _, watcher.clone(), watcher);
+    let attempt = taken.attempt(Arc::clone(&watcher) as _, Arc::clone(&watcher) as _, watcher);
     // The attempt runs in a task of its own, so that a panic in it ends the attempt and not the engine.
     let working = tokio::spawn({
         let executor = executor.clone();
