@@ -11,7 +11,8 @@ use mediaflow_core::report::JobState;
 use mediaflow_core::spec::{IntoSpec as _, JobOptions, JobSpec, Pipeline};
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{
-    Behaviour, FakeBackend, FakeWork, ManualClock, ScriptedNotifier, dot, soon,
+    Behaviour, FakeBackend, FakeEncode, FakeVendor, FakeWork, ManualClock, ScriptedNotifier, dot,
+    soon,
 };
 use mediaflow_core::{Builder, EventKind, Mediaflow};
 use mediaflow_queue::Queue;
@@ -22,6 +23,7 @@ on_both! {
     a_storage_is_needed_too
     a_channel_is_needed_too
     what_nobody_knows_is_told_once
+    what_nobody_has_places_for_is_told_too
     parts_that_nobody_knows_are_told_too
     what_waits_for_workers_that_are_gone_is_for_others
     a_parked_job_is_cancelled
@@ -135,7 +137,7 @@ async fn what_nobody_knows_is_told_once(database: Database) {
         client.submit(work(name)).await.unwrap();
     }
     database.until(PARKED, 2).await;
-    are_unclaimed(&database, &queue, &clock, 2).await;
+    are_unclaimed(&database, &queue, &clock, UNKNOWN, 2).await;
     assert_eq!(queue.stats().await.unwrap().jobs.queued, 2);
     // And again as long as it lasts.
     clock.advance(Duration::from_secs(3601));
@@ -147,17 +149,47 @@ async fn what_nobody_knows_is_told_once(database: Database) {
 
 const TOLD: &str = "SELECT count(*) FROM mediaflow_events WHERE kind = 'jobs.unclaimed'";
 
-/// After a while statistics and an event tell of so many jobs that no worker knows.
-async fn are_unclaimed(database: &Database, queue: &Queue, clock: &ManualClock, jobs: u64) {
+const UNKNOWN: &str = "job:pipeline@1 op:fake.work@1 storage:out";
+
+/// After a while statistics and an event tell of so many jobs that no worker takes, because of what they need.
+async fn are_unclaimed(
+    database: &Database,
+    queue: &Queue,
+    clock: &ManualClock,
+    needs: &str,
+    jobs: u64,
+) {
     let unclaimed = async || queue.stats().await.unwrap().unclaimed;
     assert!(unclaimed().await.is_empty(), "a worker may be on its way");
     clock.advance(Duration::from_secs(301));
     database.until(TOLD, 1).await;
-    let needs = "job:pipeline@1 op:fake.work@1 storage:out";
     assert_eq!(unclaimed().await.into_iter().collect::<Vec<_>>(), [(needs.to_owned(), jobs)]);
     let body = "SELECT body FROM mediaflow_events WHERE kind = 'jobs.unclaimed'";
     let body: serde_json::Value = serde_json::from_str(&database.texts(body).await[0]).unwrap();
     assert_eq!(body["data"]["unclaimed"], serde_json::json!({ "needs": needs, "jobs": jobs }));
+}
+
+async fn what_nobody_has_places_for_is_told_too(database: Database) {
+    let (clock, vendor) = (ManualClock::new(), FakeVendor::new());
+    let host = |queue| {
+        let host = ignorant(queue).with(vendor.operations());
+        host.clock(Arc::new(clock.clone()))
+    };
+    let queue = database.queue();
+    let without = host(queue.clone()).places("remote", 0).start().await.unwrap();
+    let encode = Pipeline::from(dot())
+        .output("out/a.gif", |dot| dot.then(FakeEncode::new("a")))
+        .build()
+        .unwrap();
+    let job = without.submit(encode).await.unwrap();
+    are_unclaimed(&database, &queue, &clock, "class:remote", 1).await;
+    let with = host(database.queue()).start().await.unwrap();
+    let waiting = "SELECT count(*) FROM mediaflow_jobs WHERE state = 'waiting'";
+    database.until(waiting, 1).await;
+    assert!(queue.stats().await.unwrap().unclaimed.is_empty());
+    with.job(job.id()).cancel().await.unwrap();
+    shut(without).await;
+    shut(with).await;
 }
 
 /// A newer build has split a job, and is taken back.
@@ -179,7 +211,7 @@ async fn parts_that_nobody_knows_are_told_too(database: Database) {
     let old = timed(ignorant(queue.clone())).start().await.unwrap();
     let parked = "SELECT count(*) FROM mediaflow_parts WHERE state = 'parked'";
     database.until(parked, parts).await;
-    are_unclaimed(&database, &queue, &clock, 1).await;
+    are_unclaimed(&database, &queue, &clock, UNKNOWN, 1).await;
     assert_eq!(queue.stats().await.unwrap().jobs.running, 1);
 
     // The release comes after all.

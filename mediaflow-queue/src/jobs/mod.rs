@@ -16,6 +16,7 @@ mod schedule;
 mod start;
 mod status;
 mod submit;
+mod unclaimed;
 mod waits;
 
 pub(crate) use after::{follow_ended, start_new};
@@ -23,7 +24,7 @@ pub(crate) use cancel::{cancel, stop_cancelled};
 pub(crate) use end::{End, Ended, asked, fail_by_name, give_back, progress, retry};
 pub(crate) use groups::Jobs;
 pub(crate) use lock::{lock, lock_held};
-pub(crate) use park::{UNCLAIMED, park_orphans, take_up, tell_unclaimed};
+pub(crate) use park::{park_orphans, take_up};
 pub(crate) use parts::{
     ClaimedPart, part_done, part_failed, part_progress, part_retry, remake, results, split,
     start_part, stop as stop_parts,
@@ -35,4 +36,5 @@ pub(crate) use schedule::{run_due, schedule, schedules, unschedule};
 pub(crate) use start::{Start, start_assembly};
 pub(crate) use status::{batch, recalled, replayable, status};
 pub(crate) use submit::submit_in;
+pub(crate) use unclaimed::{UNCLAIMED, count_unserved, queued_classes, tell_unclaimed};
 pub(crate) use waits::{signal, stop_abandoned, store_wait, suspend, waits, wake_due, wake_missed};

@@ -6,11 +6,9 @@
 //! workers of the same capability have.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::time::Duration;
 
-use mediaflow_core::event::EventData;
 use mediaflow_core::spec::Needs;
-use mediaflow_core::{Event, EventKind, JobId, Result, Timestamp};
+use mediaflow_core::{JobId, Result};
 use sqlx::AssertSqlSafe;
 
 use super::ready::{self, priority, release};
@@ -18,15 +16,8 @@ use super::row::{needs_of, read_needs};
 use crate::db::{
     AssemblyTask, NewTask, PartTask, Row, Tx, Value, class_and_capability, distinct, values,
 };
-use crate::events;
 use crate::failpoint::failpoint;
 use crate::process::Process;
-
-/// After so long without a worker that knows, somebody is told.
-pub(crate) const UNCLAIMED: Duration = Duration::from_secs(5 * 60);
-
-/// And told again, while it lasts.
-const AGAIN: Duration = Duration::from_secs(3600);
 
 /// How many one transaction moves.
 const TOGETHER: usize = 100;
@@ -105,12 +96,12 @@ pub(crate) async fn take_up(process: &Process) -> Result<u64> {
 }
 
 /// What is waited with: digests, each with the needs that it stands for.
-async fn parked_jobs(process: &Process) -> Result<Vec<(String, Needs)>> {
+pub(super) async fn parked_jobs(process: &Process) -> Result<Vec<(String, Needs)>> {
     let needs = "SELECT needs FROM mediaflow_jobs WHERE parked = found.value ORDER BY id LIMIT 1";
     parked_in(process, "mediaflow_jobs", needs).await
 }
 
-async fn parked_parts(process: &Process) -> Result<Vec<(String, Needs)>> {
+pub(super) async fn parked_parts(process: &Process) -> Result<Vec<(String, Needs)>> {
     let needs = "SELECT j.needs FROM mediaflow_parts p JOIN mediaflow_jobs j ON j.id = p.job
                  WHERE p.parked = found.value ORDER BY p.job, p.number LIMIT 1";
     parked_in(process, "mediaflow_parts", needs).await
@@ -264,56 +255,4 @@ async fn lock_waiting(
         }
     }
     Ok(locked)
-}
-
-/// Tells of jobs that no worker has known for a while, as a whole or any part of them: once an hour for the same needs, and
-/// by one process.
-pub(crate) async fn tell_unclaimed(process: &Process) -> Result<()> {
-    let now = process.now();
-    let long_ago = now.millis().saturating_sub(u64::try_from(UNCLAIMED.as_millis()).unwrap_or(0));
-    let mut waited_with: BTreeMap<_, _> = parked_jobs(process).await?.into_iter().collect();
-    waited_with.extend(parked_parts(process).await?);
-    for (digest, needs) in waited_with {
-        let since = parked_since(process, &digest).await?;
-        if since.is_none_or(|since| since.millis() > long_ago)
-            || process.executor.knows(&needs)
-            || process.db.is_paused().await?
-        {
-            continue;
-        }
-        let mut transaction = process.db.begin().await?;
-        let mut tx = transaction.tx();
-        let first = "INSERT INTO mediaflow_leases (name, holder, lease_until) VALUES ($1, '', $2)
-                     ON CONFLICT (name) DO UPDATE SET lease_until = excluded.lease_until
-                     WHERE mediaflow_leases.lease_until <= $3";
-        let name = format!("unclaimed {digest}");
-        if tx.run(first, values![name, now.plus(AGAIN), now]).await? == 0 {
-            continue;
-        }
-        let count = "SELECT count(*) AS jobs FROM (SELECT id FROM mediaflow_jobs WHERE parked = $1
-                       UNION SELECT job FROM mediaflow_parts WHERE parked = $1) AS waiting";
-        let jobs = tx.row(count, values![&digest]).await?.map_or(Ok(0), |row| row.int("jobs"))?;
-        let unknown = EventData::Unclaimed { needs: needs.to_string(), jobs: jobs.unsigned_abs() };
-        let event = vec![Event::new(EventKind::JobsUnclaimed, now, unknown)];
-        events::record(process, &mut tx, &event).await?;
-        transaction.commit().await?;
-        tracing::warn!(%needs, jobs, "jobs wait for a worker that knows what they need");
-        process.committed(event);
-    }
-    let over = "DELETE FROM mediaflow_leases WHERE name LIKE 'unclaimed %' AND lease_until <= $1";
-    process.db.run(over, values![now]).await.map(drop)
-}
-
-/// Since when the first job of these needs, or the first part, has been parked.
-async fn parked_since(process: &Process, digest: &str) -> Result<Option<Timestamp>> {
-    let mut since = None;
-    for first in [
-        "SELECT parked_at FROM mediaflow_jobs WHERE parked = $1 ORDER BY id LIMIT 1",
-        "SELECT parked_at FROM mediaflow_parts WHERE parked = $1 ORDER BY job, number LIMIT 1",
-    ] {
-        if let Some(row) = process.db.row(first, values![digest]).await? {
-            since = since.into_iter().chain(row.opt_time("parked_at")?).min();
-        }
-    }
-    Ok(since)
 }

@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 
 use super::figures::{DestinationStats, JobCounts, Stats, Throughput, WorkerStats};
 use crate::db::{Row, values};
-use crate::jobs::UNCLAIMED;
+use crate::jobs::{UNCLAIMED, count_unserved};
 use crate::outbox::{Breaker, admin};
 use crate::process::Process;
 
@@ -68,6 +68,9 @@ pub(crate) async fn gather(process: &Process) -> Result<Stats> {
     for row in process.db.rows(PARKED, values![since]).await? {
         let needs = row.opt_text("needs")?.unwrap_or_default();
         *stats.unclaimed.entry(needs).or_default() += count(&row, "jobs")?;
+    }
+    for (needs, jobs) in count_unserved(process, since).await? {
+        *stats.unclaimed.entry(needs).or_default() += jobs;
     }
     stats.destinations = destinations(process).await?;
     stats.workers = workers(process).await?;

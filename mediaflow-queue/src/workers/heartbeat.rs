@@ -34,6 +34,7 @@ impl Heartbeat {
             process: Arc::downgrade(process),
             id: process.id.clone(),
             capability: process.capability.clone(),
+            classes: process.classes().collect::<Vec<_>>().join(" "),
             lease: process.settings.lease,
             lock: None,
         };
@@ -80,6 +81,7 @@ struct HeartbeatThread {
     process: Weak<Process>,
     id: String,
     capability: String,
+    classes: String,
     lease: Duration,
     lock: Option<Lock>,
 }
@@ -163,14 +165,13 @@ impl HeartbeatThread {
         }
         let now = db.clock();
         let add = format!(
-            "INSERT INTO mediaflow_workers (id, host, pid, started_at, beat_at, capability)
-             VALUES ($1, $2, $3, {now}, {now}, $4)
+            "INSERT INTO mediaflow_workers (id, host, pid, started_at, beat_at, capability, classes)
+             VALUES ($1, $2, $3, {now}, {now}, $4, $5)
              ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at"
         );
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        db.run(AssertSqlSafe(add), values![&self.id, host, std::process::id(), &self.capability])
-            .await
-            .map(drop)
+        let values = values![&self.id, host, std::process::id(), &self.capability, &self.classes];
+        db.run(AssertSqlSafe(add), values).await.map(drop)
     }
 
     /// One connection, which is opened at the first beat.

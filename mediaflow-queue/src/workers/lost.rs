@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use mediaflow_core::report::JobState;
 use mediaflow_core::{Error, JobId, Result};
-use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
 use super::takeover::{self, After};
-use crate::db::{Row, distinct};
+use crate::db::Row;
 use crate::jobs;
 use crate::process::Process;
 
@@ -86,12 +85,8 @@ impl Lost {
             settle(process, &row).await?;
         }
         self.looked = Some(began);
-        let classes = format!(
-            "{} SELECT value FROM found WHERE value IS NOT NULL",
-            distinct("mediaflow_jobs", "class", "state = 'queued' AND ended_at IS NULL")
-        );
-        for class in db.rows(AssertSqlSafe(classes), &[]).await? {
-            self.page(process, class.text("value")?).await?;
+        for class in jobs::queued_classes(process).await? {
+            self.page(process, class).await?;
         }
         Ok(())
     }

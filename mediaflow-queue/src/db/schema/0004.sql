@@ -122,6 +122,9 @@ CREATE TABLE mediaflow_followed (
     job TEXT PRIMARY KEY
 );
 
+-- The queues of the classes that a worker has places for, with spaces between them.
+ALTER TABLE mediaflow_workers ADD COLUMN classes TEXT;
+
 -- How many places of a share are taken.
 CREATE TABLE mediaflow_shares (
     share TEXT PRIMARY KEY,
