@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use measure::report::Report;
 use measure::site::Site;
-use measure::{Result, cancel, child, idle, kill, latency, life};
+use measure::{Result, cancel, child, idle, kill, latency, life, share};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -81,7 +81,7 @@ async fn bench(options: &Options) -> Result<()> {
                 .as_ref()
                 .is_none_or(|words| words.split(' ').all(|word| name.contains(word)))
         };
-        if !["life", "latency", "kill", "cancel", "idle"].into_iter().any(wants) {
+        if !["life", "latency", "kill", "cancel", "share", "idle"].into_iter().any(wants) {
             continue;
         }
         let site = if kind == "sqlite" { Site::sqlite()? } else { Site::postgres().await? };
@@ -96,6 +96,9 @@ async fn bench(options: &Options) -> Result<()> {
         }
         if wants("cancel") {
             cancel::measure(&site, &mut report).await?;
+        }
+        if wants("share") {
+            share::measure(&site, &mut report).await?;
         }
         if wants("idle") {
             idle::measure(&site, &mut report).await?;

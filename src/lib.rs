@@ -26,7 +26,7 @@ pub mod prelude {
     pub use mediaflow_core::spec::{Chain, JobOptions, JobSpec, Pipeline, Source};
     pub use mediaflow_core::{
         Error, Event, EventKind, Inputs, Job, Limits, Mediaflow, Notifier, NotifyError, OpContext,
-        Operation, Outputs, PlanContext, async_trait,
+        Operation, Outputs, PlanContext, Tenants, async_trait,
     };
 
     #[cfg(feature = "image")]

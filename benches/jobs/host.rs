@@ -13,12 +13,16 @@ use super::{Result, step};
 /// How many jobs run at once in a process: here and in bare River.
 pub(crate) const PLACES: usize = 8;
 
+/// How many jobs of one tenant may run at once.
+pub(crate) const SHARE: usize = 4;
+
 fn builder(place: &Place) -> mediaflow::Builder {
     Mediaflow::builder()
         .engine(place.queue())
         .with(step::operations)
         .storage("out", "memory:")
         .places("image", PLACES)
+        .tenants(mediaflow::Tenants::new().at_once("image", SHARE))
 }
 
 /// Takes jobs and works on them.

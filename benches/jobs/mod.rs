@@ -12,6 +12,7 @@ pub(crate) mod life;
 pub(crate) mod machine;
 pub(crate) mod report;
 pub(crate) mod river;
+pub(crate) mod share;
 pub(crate) mod site;
 pub(crate) mod step;
 
