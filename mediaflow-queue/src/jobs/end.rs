@@ -225,6 +225,9 @@ async fn requeue(
     transaction.commit().await?;
     failpoint("retry.commit");
     process.committed(events);
+    if again.is_some() && !waits {
+        process.queued(&claimed.queue(process), 1);
+    }
     Ok(again.is_some())
 }
 

@@ -105,7 +105,8 @@ pub(crate) async fn take_up(process: &Process) -> Result<u64> {
         }
     }
     if queued > 0 {
-        classes().into_iter().for_each(|class| process.wake(&process.own_queue(class)));
+        let queued = usize::try_from(queued).unwrap_or(usize::MAX);
+        classes().into_iter().for_each(|class| process.queued(&process.own_queue(class), queued));
     }
     Ok(queued)
 }

@@ -69,7 +69,7 @@ pub(crate) async fn split(
     failpoint("split.rows");
     transaction.commit().await?;
     failpoint("split.commit");
-    process.wake(&queue);
+    process.queued(&queue, parts.len());
     Ok(())
 }
 
@@ -145,12 +145,14 @@ pub(crate) async fn part_done(
         )
         .await?;
     let (wanted, queue) = (left.is_some(), part.job.queue(process));
+    let mut assembly = 0;
     if let Some(left) = left {
         events.extend(advance(process, &mut tx, part).await?);
         if left.int("parts_left")? == 0 {
             let priority = priority_of(&part.job.record.spec);
             let task = NewTask::new(&AssemblyTask { job }, &queue, priority)?;
             let river = tx.enqueue(&process.db, task).await?;
+            assembly = 1;
             tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river])
                 .await?;
         }
@@ -161,7 +163,7 @@ pub(crate) async fn part_done(
     transaction.commit().await?;
     failpoint("part.commit");
     process.committed(events);
-    process.wake(&queue);
+    process.queued(&queue, assembly);
     Ok(wanted)
 }
 
@@ -321,6 +323,6 @@ pub(crate) async fn remake(process: &Process, claimed: &ClaimedJob, part: u32) -
     counts(waits, record.id)?;
     tx.complete(&process.db, &[claimed.river]).await?;
     transaction.commit().await?;
-    process.wake(&queue);
+    process.queued(&queue, 1);
     Ok(())
 }

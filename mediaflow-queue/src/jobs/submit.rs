@@ -96,15 +96,25 @@ async fn store<'s>(
     failpoint("submit.commit");
     process.committed(events);
     for class in classes() {
-        if specs.clone().any(|spec| class_of(spec) == class) {
-            process.wake(class);
-        }
+        process.queued(class, specs.clone().filter(|spec| class_of(spec) == class).count());
     }
     Ok(())
 }
 
 /// Takes a job within the host's transaction. Nobody is told before the host commits: the tail finds it then.
 pub(crate) async fn submit_in(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    spec: JobSpec,
+) -> Result<JobId> {
+    let class = class_of(&spec);
+    let job = take_one(process, tx, spec).await?;
+    process.calls.call_in(tx, class).await?;
+    Ok(job)
+}
+
+/// Takes a job within somebody else's transaction.
+pub(super) async fn take_one(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     spec: JobSpec,

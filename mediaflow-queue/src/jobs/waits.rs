@@ -144,7 +144,7 @@ pub(crate) async fn suspend(
     transaction.commit().await?;
     failpoint("suspend.commit");
     process.committed(events);
-    woken.into_iter().for_each(|class| process.wake(&class));
+    woken.into_iter().for_each(|queue| process.queued(&queue, 1));
     Ok(true)
 }
 
@@ -166,7 +166,7 @@ pub(crate) async fn signal(process: &Process, signal: &Signal) -> Result<Signall
     };
     failpoint("signal.rows");
     transaction.commit().await?;
-    woken.into_iter().for_each(|class| process.wake(&class));
+    woken.into_iter().for_each(|queue| process.queued(&queue, 1));
     Ok(if waits.is_some() { Signalled::Accepted } else { Signalled::Early })
 }
 
@@ -221,7 +221,7 @@ async fn wake(process: &Process, rows: &[Row]) -> Result<()> {
         let mut transaction = process.db.begin().await?;
         let woken = go_on(process, &mut transaction.tx(), row.parsed("job")?).await?;
         transaction.commit().await?;
-        woken.into_iter().for_each(|class| process.wake(&class));
+        woken.into_iter().for_each(|queue| process.queued(&queue, 1));
     }
     Ok(())
 }

@@ -91,6 +91,10 @@ CREATE TABLE mediaflow_ended (
     PRIMARY KEY (minute, state, code)
 );
 
+-- The classes for which a worker has places, as of its last sign of life: who queues something calls one of these. It has none
+-- while it does not hear calls.
+ALTER TABLE mediaflow_workers ADD COLUMN open TEXT;
+
 -- online
 
 -- The first events of messages that have several: the others stand in mediaflow_message_events.
