@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use measure::report::Report;
 use measure::site::Site;
-use measure::{Result, cancel, child, idle, kill, latency, life};
+use measure::{Result, batch, cancel, child, fleet, idle, kill, latency, life};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -81,7 +81,7 @@ async fn bench(options: &Options) -> Result<()> {
                 .as_ref()
                 .is_none_or(|words| words.split(' ').all(|word| name.contains(word)))
         };
-        if !["life", "latency", "kill", "cancel", "idle"].into_iter().any(wants) {
+        if !["life", "latency", "batch", "kill", "cancel", "idle", "fleet"].into_iter().any(wants) {
             continue;
         }
         let site = if kind == "sqlite" { Site::sqlite()? } else { Site::postgres().await? };
@@ -91,6 +91,9 @@ async fn bench(options: &Options) -> Result<()> {
         if wants("latency") {
             latency::measure(&site, &mut report).await?;
         }
+        if wants("batch") {
+            batch::measure(&site, &mut report).await?;
+        }
         if wants("kill") {
             kill::measure(&site, &mut report).await?;
         }
@@ -99,6 +102,9 @@ async fn bench(options: &Options) -> Result<()> {
         }
         if wants("idle") {
             idle::measure(&site, &mut report).await?;
+        }
+        if wants("fleet") && kind == "postgres" {
+            fleet::measure(&mut report).await?;
         }
     }
     report.finish();
