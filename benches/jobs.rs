@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use measure::report::Report;
 use measure::site::Site;
-use measure::{Result, cancel, child, idle, kill, latency, life, share};
+use measure::{Result, batch, cancel, child, fleet, idle, kill, latency, life, share};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -81,7 +81,8 @@ async fn bench(options: &Options) -> Result<()> {
                 .as_ref()
                 .is_none_or(|words| words.split(' ').all(|word| name.contains(word)))
         };
-        if !["life", "latency", "kill", "cancel", "share", "idle"].into_iter().any(wants) {
+        let all = ["life", "latency", "batch", "kill", "cancel", "share", "idle", "fleet"];
+        if !all.into_iter().any(wants) {
             continue;
         }
         let site = if kind == "sqlite" { Site::sqlite()? } else { Site::postgres().await? };
@@ -90,6 +91,9 @@ async fn bench(options: &Options) -> Result<()> {
         }
         if wants("latency") {
             latency::measure(&site, &mut report).await?;
+        }
+        if wants("batch") {
+            batch::measure(&site, &mut report).await?;
         }
         if wants("kill") {
             kill::measure(&site, &mut report).await?;
@@ -102,6 +106,9 @@ async fn bench(options: &Options) -> Result<()> {
         }
         if wants("idle") {
             idle::measure(&site, &mut report).await?;
+        }
+        if wants("fleet") && kind == "postgres" {
+            fleet::measure(&mut report).await?;
         }
     }
     report.finish();

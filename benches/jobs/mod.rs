@@ -1,8 +1,10 @@
 //! What `benches/jobs.rs` is made of.
 
+pub(crate) mod batch;
 pub(crate) mod cancel;
 pub(crate) mod child;
 pub(crate) mod cpu;
+pub(crate) mod fleet;
 pub(crate) mod host;
 pub(crate) mod idle;
 pub(crate) mod kill;

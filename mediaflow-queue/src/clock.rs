@@ -32,10 +32,22 @@ impl DatabaseClock {
             return Ok(());
         }
         let now = format!("SELECT {} AS now", db.clock());
-        let before = self.host.now();
+        let before = self.before();
         let Some(row) = db.row(AssertSqlSafe(now), &[]).await? else { return Ok(()) };
-        self.correct(before, self.host.now(), row.int("now")?);
+        self.told(db, before, row.int("now")?);
         Ok(())
+    }
+
+    /// The host's time, before the database is asked for its own.
+    pub(crate) fn before(&self) -> Timestamp {
+        self.host.now()
+    }
+
+    /// The database has told its time since then.
+    pub(crate) fn told(&self, db: &Db, before: Timestamp, database: i64) {
+        if self.host.is_machine() && db.file().is_none() {
+            self.correct(before, self.host.now(), database);
+        }
     }
 
     fn correct(&self, before: Timestamp, after: Timestamp, database: i64) {

@@ -29,6 +29,7 @@
 compile_error!("mediaflow-queue needs a database: turn on the feature `sqlite` or `postgres`");
 
 mod broadcast;
+mod calls;
 mod clock;
 mod db;
 mod events;

@@ -9,6 +9,8 @@ mod dialect;
 mod distinct;
 mod error;
 mod group_commit;
+#[cfg(feature = "postgres")]
+mod listen;
 mod migrate;
 mod migration_lock;
 mod patience;
@@ -29,10 +31,12 @@ pub(crate) use dialect::BY_BYTES;
 pub(crate) use distinct::distinct;
 pub(crate) use error::failed;
 pub(crate) use group_commit::{CommitQueue, GroupCommit};
+#[cfg(feature = "postgres")]
+pub(crate) use listen::Listener;
 pub(crate) use migrate::Migration;
 pub(crate) use patience::patiently;
 pub(crate) use river::{
-    AssemblyTask, JobTask, PartTask, Requeued, class_and_capability, class_queue,
+    AssemblyTask, JobTask, PREFIX, PartTask, Requeued, class_and_capability, class_queue,
     failed as river_failed, missing, queue_of,
 };
 pub(crate) use river_insert::NewTask;

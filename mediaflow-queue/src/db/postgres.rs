@@ -65,6 +65,13 @@ impl Postgres {
         Ok(Self { pool, river })
     }
 
+    /// A connection of its own, opened when it is needed first.
+    pub(crate) fn single(&self) -> PgPool {
+        let one = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECTING);
+        let options = (*self.pool.connect_options()).clone();
+        one.idle_timeout(None).max_lifetime(None).connect_lazy_with(options)
+    }
+
     /// One connection to change the tables with: that takes as long as it takes, whatever the user's own settings are. A
     /// statement waits for a table that others use no longer than `locked`; 0 is without a limit, for what keeps nobody else
     /// from that table while it waits.

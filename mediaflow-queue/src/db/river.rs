@@ -1,5 +1,7 @@
 //! Everything that is said to River, and every statement on its tables; what is put into its queues is beside it.
 
+use std::collections::BTreeMap;
+
 use mediaflow_core::plan::CostClass;
 use mediaflow_core::{Error, JobId, Result, Timestamp};
 use riverqueue::{Client, JobArgs};
@@ -44,7 +46,7 @@ pub(crate) fn class_and_capability(queue: &str) -> Option<(&str, Option<&str>)> 
 }
 
 /// What the names of our queues begin with.
-const PREFIX: &str = "mediaflow_";
+pub(crate) const PREFIX: &str = "mediaflow_";
 
 /// What River's jobs of ours are called.
 #[cfg(feature = "postgres")]
@@ -109,16 +111,6 @@ impl Db {
         }
     }
 
-    /// What River calls one of its topics.
-    pub(super) fn river_topic(&self, topic: &str) -> String {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => topic.to_owned(),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(db) => format!("{}.{topic}", db.river.as_deref().unwrap_or_default()),
-        }
-    }
-
     /// Whether River has a table of this name.
     pub(super) async fn has_river_table(&self, name: &str) -> Result<bool> {
         let find = match self {
@@ -163,21 +155,25 @@ impl Db {
         self.row(AssertSqlSafe(find), &[]).await.map(|paused| paused.is_some())
     }
 
-    /// Makes available what is due by the database's clock. River's leader sees to that too, by the clock of its machine.
-    /// Gives the number.
-    pub(crate) async fn release_due(&self) -> Result<u64> {
+    /// Makes available what is due by the database's clock. River's leader sees to that too, more rarely, and by the clock of
+    /// its machine. Gives the queues, and how much is new in each.
+    pub(crate) async fn release_due(&self) -> Result<BTreeMap<String, usize>> {
+        let mut queues = BTreeMap::new();
         if self.file().is_some() {
-            return Ok(0); // There is one clock.
+            return Ok(queues); // There is one clock.
         }
         let jobs = self.river_name("river_job");
         let release = format!(
             "UPDATE {jobs} SET state = 'available' WHERE id IN (
                  SELECT id FROM {jobs}
                  WHERE state IN ('retryable', 'scheduled') AND priority >= 0 AND queue IS NOT NULL AND scheduled_at <= now()
-                 ORDER BY priority, scheduled_at, id LIMIT 1000{})",
+                 ORDER BY priority, scheduled_at, id LIMIT 1000{}) RETURNING queue",
             self.skip_locked()
         );
-        self.run(AssertSqlSafe(release), &[]).await
+        for row in self.rows(AssertSqlSafe(release), &[]).await? {
+            *queues.entry(row.text("queue")?).or_default() += 1;
+        }
+        Ok(queues)
     }
 
     /// What is held by workers, or by this one, in River's rows or ours: `river`, `worker`.

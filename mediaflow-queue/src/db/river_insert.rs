@@ -62,7 +62,7 @@ impl Tx<'_, '_> {
     }
 
     /// Puts all these into River's queues, and gives River's numbers for them, in their order. River's client would write
-    /// them one by one.
+    /// them one by one, and have every worker look for each.
     pub(crate) async fn enqueue_many(&mut self, db: &Db, tasks: &[NewTask]) -> Result<Vec<i64>> {
         let mut rows = Vec::with_capacity(tasks.len() * COLUMNS);
         for task in tasks {
@@ -86,25 +86,7 @@ impl Tx<'_, '_> {
             // They are numbered in their order, and told in any.
             rivers[first..].sort_unstable();
         }
-        self.tell_of(db, tasks).await?;
         Ok(rivers)
-    }
-
-    /// Has River's clients look for what was queued, once this is committed. A file is watched instead.
-    async fn tell_of(&mut self, db: &Db, tasks: &[NewTask]) -> Result<()> {
-        if db.file().is_some() {
-            return Ok(());
-        }
-        let mut queues: Vec<_> = tasks.iter().map(|task| &*task.queue).collect();
-        queues.sort_unstable();
-        queues.dedup();
-        let tell = "SELECT pg_notify($1, $2)";
-        let topic = db.river_topic(riverqueue::protocol::NOTIFICATION_TOPIC_INSERT);
-        for queue in queues {
-            let payload = serde_json::json!({ "queue": queue }).to_string();
-            self.run(tell, values![&topic, payload]).await?;
-        }
-        Ok(())
     }
 }
 

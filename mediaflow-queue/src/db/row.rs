@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(sizes(150), [64, 64, 16, 6]);
         let long = vec![Value::from("x".repeat(BYTES / 3)); 8];
         let sizes: Vec<_> = together(&long, 1).map(<[_]>::len).collect();
-        assert_eq!(sizes, [2, 2, 2, 2]);
+        assert_eq!(sizes, [2, 3, 3]);
     }
 
     #[test]

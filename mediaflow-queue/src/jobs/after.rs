@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 use super::ready::{self, names, start};
 use crate::db::{Row, Tx, places, values};
 use crate::failpoint::failpoint;
-use crate::process::Process;
+use crate::process::{Process, Queued};
 
 /// How many jobs one transaction looks at.
 const TOGETHER: usize = 100;
@@ -74,11 +74,11 @@ pub(super) async fn settle(process: &Process, job: JobId) -> Result<()> {
         tx.run(AssertSqlSafe(follow), &names(&left)).await?;
         let wait = "UPDATE mediaflow_jobs SET held = 'after', after_left = $2 WHERE id = $1";
         tx.run(wait, values![job, left.len() as i64]).await?;
-        BTreeSet::new()
+        Queued::new()
     };
     failpoint("after.rows");
     transaction.commit().await?;
-    queues.iter().for_each(|queue| process.wake(queue));
+    process.all_queued(&queues);
     Ok(())
 }
 
@@ -149,7 +149,7 @@ async fn followed(process: &Process, ended: JobId) -> Result<bool> {
     let queues = start(process, &mut tx, &free).await?;
     failpoint("follow.rows");
     transaction.commit().await?;
-    queues.iter().for_each(|queue| process.wake(queue));
+    process.all_queued(&queues);
     Ok(false)
 }
 

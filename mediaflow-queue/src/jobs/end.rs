@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use mediaflow_core::engine::Record;
 use mediaflow_core::event::EventData;
 use mediaflow_core::report::{JobState, OutputState};
@@ -15,7 +13,7 @@ use super::waits::end_waits;
 use crate::db::{GroupCommit, Row, Tx, Value, places, to_json, values};
 use crate::events;
 use crate::failpoint::{failpoint, lost_answer};
-use crate::process::Process;
+use crate::process::{Process, Queued, add};
 
 /// How River's row ends with the job: in the same transaction, or by what the worker returns to River afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +79,7 @@ impl GroupCommit for EndedJob {
 pub(crate) struct Ended {
     pub(crate) events: Vec<Event>,
     /// Queues in which others of the same tenants have followed.
-    queues: BTreeSet<String>,
+    queues: Queued,
     /// Others come after one of them.
     followed: bool,
 }
@@ -89,7 +87,7 @@ pub(crate) struct Ended {
 impl Ended {
     pub(crate) fn tell(self, process: &Process) {
         process.committed(self.events);
-        self.queues.iter().for_each(|queue| process.wake(queue));
+        process.all_queued(&self.queues);
         if self.followed {
             process.look_at(process.now());
         }
@@ -97,7 +95,9 @@ impl Ended {
 
     pub(crate) fn and(&mut self, other: Self) {
         self.events.extend(other.events);
-        self.queues.extend(other.queues);
+        for (queue, tasks) in other.queues {
+            add(&mut self.queues, &queue, tasks);
+        }
         self.followed |= other.followed;
     }
 }
@@ -262,7 +262,7 @@ async fn requeue(
     }
     events::record(process, &mut tx, &events).await?;
     let waits = Some(due).filter(|due| *due > process.now());
-    let (mut again, mut queues) = (true, BTreeSet::new());
+    let (mut again, mut queues) = (true, Queued::new());
     if waits.is_some() && row.opt_int("parts_left")?.is_none() {
         again = tx.take_out(&process.db, claimed.river).await?;
         if again {
@@ -279,6 +279,9 @@ async fn requeue(
     failpoint("retry.row");
     transaction.commit().await?;
     failpoint("retry.commit");
+    if again && waits.is_none() {
+        add(&mut queues, &claimed.queue(process), 1);
+    }
     Ended { events, queues, followed: false }.tell(process);
     process.look_at(due);
     Ok(again)

@@ -17,7 +17,7 @@ use crate::db::{
     AssemblyTask, NewTask, PartTask, Row, Tx, Value, class_and_capability, distinct, values,
 };
 use crate::failpoint::failpoint;
-use crate::process::Process;
+use crate::process::{Process, Queued};
 
 /// How many one transaction moves.
 const TOGETHER: usize = 100;
@@ -34,7 +34,7 @@ pub(super) async fn park(
     tx: &mut Tx<'_, '_>,
     jobs: &[Unknown],
     counted: bool,
-) -> Result<BTreeSet<String>> {
+) -> Result<Queued> {
     let mut rivers = Vec::with_capacity(jobs.len());
     for (job, needs, _) in jobs {
         let back = "UPDATE mediaflow_jobs SET state = 'parked', worker = NULL, shared = 0, parked = $2, needs = $3, parked_at = $4,
@@ -90,7 +90,8 @@ pub(crate) async fn take_up(process: &Process) -> Result<u64> {
         }
     }
     if queued > 0 {
-        process.classes().for_each(|class| process.wake(&process.own_queue(class)));
+        let queued = usize::try_from(queued).unwrap_or(usize::MAX);
+        process.classes().for_each(|class| process.queued(&process.own_queue(class), queued));
     }
     Ok(queued)
 }
@@ -212,7 +213,7 @@ async fn park_queue(process: &Process, queue: &str) -> Result<usize> {
     }
     let queues = release(process, &mut tx, freed.iter().map(String::as_str)).await?;
     transaction.commit().await?;
-    queues.iter().for_each(|queue| process.wake(queue));
+    process.all_queued(&queues);
     Ok(taken.len())
 }
 

@@ -66,7 +66,7 @@ pub(crate) async fn split(
     failpoint("split.rows");
     transaction.commit().await?;
     failpoint("split.commit");
-    process.wake(&queue);
+    process.queued(&queue, parts.len());
     Ok(())
 }
 
@@ -142,12 +142,14 @@ pub(crate) async fn part_done(
         )
         .await?;
     let (wanted, queue) = (left.is_some(), part.job.queue(process));
+    let mut assembly = 0;
     if let Some(left) = left {
         events.extend(advance(process, &mut tx, part).await?);
         if left.int("parts_left")? == 0 {
             let priority = part.job.record.spec.options.priority;
             let task = NewTask::new(&AssemblyTask { job }, &queue, priority)?;
             let river = tx.enqueue(&process.db, task).await?;
+            assembly = 1;
             tx.run("UPDATE mediaflow_jobs SET river = $2 WHERE id = $1", values![job, river])
                 .await?;
         }
@@ -158,7 +160,7 @@ pub(crate) async fn part_done(
     transaction.commit().await?;
     failpoint("part.commit");
     process.committed(events);
-    process.wake(&queue);
+    process.queued(&queue, assembly);
     Ok(wanted)
 }
 
@@ -319,6 +321,6 @@ pub(crate) async fn remake(process: &Process, claimed: &ClaimedJob, part: u32) -
     counts(waits, record.id)?;
     tx.complete(&process.db, &[claimed.river]).await?;
     transaction.commit().await?;
-    process.wake(&queue);
+    process.queued(&queue, 1);
     Ok(())
 }

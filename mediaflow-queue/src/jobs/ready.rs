@@ -1,16 +1,16 @@
 //! Jobs that can start: they go into River's queue, as far as the share of their tenant goes. What is above that is held in
 //! our tables, and follows when another job of the tenant ends.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use mediaflow_core::plan::CostClass;
 use mediaflow_core::spec::JobSpec;
-use mediaflow_core::{JobId, Result, Timestamp};
+use mediaflow_core::{JobId, Result};
 use sqlx::AssertSqlSafe;
 
 use super::row::needs_of;
 use crate::db::{JobTask, NewTask, Row, Tx, Value, together, values};
-use crate::process::Process;
+use crate::process::{Process, Queued, add};
 
 /// How many follow in one transaction.
 const TOGETHER: usize = 100;
@@ -98,11 +98,17 @@ pub(super) async fn follow(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     candidates: &[Candidate],
-) -> Result<BTreeSet<String>> {
+) -> Result<Queued> {
     let rivers = place(process, tx, candidates).await?;
     write(process, tx, candidates, &rivers).await?;
     let placed = candidates.iter().zip(rivers).filter(|(_, river)| river.is_some());
-    Ok(placed.map(|(candidate, _)| candidate.queue.clone()).collect())
+    Ok(count(placed.map(|(candidate, _)| candidate)))
+}
+
+fn count<'c>(placed: impl Iterator<Item = &'c Candidate>) -> Queued {
+    let mut queued = Queued::new();
+    placed.for_each(|candidate| add(&mut queued, &candidate.queue, 1));
+    queued
 }
 
 async fn write(
@@ -141,11 +147,7 @@ async fn write(
 
 /// Lets jobs start that wait for no other one, at once or at their moment. Their rows, of [`COLUMNS`], are locked. Gives the
 /// queues that have something new.
-pub(super) async fn start(
-    process: &Process,
-    tx: &mut Tx<'_, '_>,
-    rows: &[Row],
-) -> Result<BTreeSet<String>> {
+pub(super) async fn start(process: &Process, tx: &mut Tx<'_, '_>, rows: &[Row]) -> Result<Queued> {
     let (mut candidates, now) = (Vec::new(), process.now());
     for row in rows {
         if row.time("due")? > now {
@@ -173,15 +175,17 @@ pub(super) async fn release<'s>(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     shares: impl IntoIterator<Item = &'s str>,
-) -> Result<BTreeSet<String>> {
+) -> Result<Queued> {
     let mut freed: BTreeMap<&str, usize> = BTreeMap::new();
     for share in shares {
         *freed.entry(share).or_default() += 1;
     }
-    let mut queues = BTreeSet::new();
+    let mut queues = Queued::new();
     for (share, places) in freed {
         let left = taken(tx, share).await?.saturating_sub(places);
-        queues.extend(promote(process, tx, share, left).await?);
+        for (queue, tasks) in promote(process, tx, share, left).await? {
+            add(&mut queues, &queue, tasks);
+        }
     }
     Ok(queues)
 }
@@ -192,7 +196,7 @@ async fn promote(
     tx: &mut Tx<'_, '_>,
     share: &str,
     taken: usize,
-) -> Result<BTreeSet<String>> {
+) -> Result<Queued> {
     let room = most(process, share).map_or(TOGETHER, |most| most.saturating_sub(taken));
     let find = format!(
         "SELECT {COLUMNS} FROM mediaflow_jobs WHERE held = 'share' AND share = $1
@@ -216,7 +220,7 @@ async fn promote(
     let tasks = candidates.iter().map(task).collect::<Result<Vec<_>>>()?;
     let rivers = tx.enqueue_many(&process.db, &tasks).await?;
     write(process, tx, &candidates, &rivers.into_iter().map(Some).collect::<Vec<_>>()).await?;
-    Ok(candidates.into_iter().map(|candidate| candidate.queue).collect())
+    Ok(count(candidates.iter()))
 }
 
 /// How many places of a share are taken. Locks it.
@@ -249,17 +253,11 @@ pub(crate) async fn start_due(process: &Process) -> Result<()> {
         }
         let queues = start(process, &mut tx, &rows).await?;
         transaction.commit().await?;
-        queues.iter().for_each(|queue| process.wake(queue));
+        process.all_queued(&queues);
         if rows.len() < TOGETHER {
             return Ok(());
         }
     }
-}
-
-/// When the next of those is due that wait for their moment.
-pub(crate) async fn next_due(process: &Process) -> Result<Option<Timestamp>> {
-    let find = "SELECT due FROM mediaflow_jobs WHERE held = 'due' ORDER BY due LIMIT 1";
-    process.db.row(find, &[]).await?.map(|row| row.time("due")).transpose()
 }
 
 /// Counts anew what is taken of shares, and lets those start that wait although there is room: the share has grown, or an
@@ -280,7 +278,7 @@ pub(crate) async fn recount_shares(process: &Process, last: &str) -> Result<Stri
         let unused = "DELETE FROM mediaflow_shares WHERE share = $1 AND taken = 0";
         tx.run(unused, values![&seen]).await?;
         transaction.commit().await?;
-        queues.iter().for_each(|queue| process.wake(queue));
+        process.all_queued(&queues);
     }
     Ok(seen)
 }

@@ -39,7 +39,7 @@ pub(crate) async fn queue_again(process: &Process, job: JobId) -> Result<bool> {
         return Ok(false);
     }
     transaction.commit().await?;
-    process.wake(&class);
+    process.queued(&class, usize::try_from(queued).unwrap_or(usize::MAX));
     Ok(true)
 }
 

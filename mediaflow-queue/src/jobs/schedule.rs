@@ -3,7 +3,7 @@
 use mediaflow_core::schedule::{Run, Schedule, Scheduled};
 use mediaflow_core::{Error, Result};
 
-use super::submit::submit_in;
+use super::submit::take_one;
 use crate::db::{Row, class_queue, to_json, values};
 use crate::events;
 use crate::failpoint::failpoint;
@@ -66,7 +66,7 @@ async fn run(process: &Process, row: &Row) -> Result<()> {
     if tx.run(take, values![&schedule.name, due, *next, now]).await? == 0 {
         return Ok(());
     }
-    let job = match submit_in(process, &mut tx, run.spec.clone()).await {
+    let job = match take_one(process, &mut tx, run.spec.clone()).await {
         Ok(job) => job,
         // Its time was run, with another job: the schedule was changed meanwhile.
         Err(error) if error.code() == Error::key_reused().code() => {
@@ -82,7 +82,7 @@ async fn run(process: &Process, row: &Row) -> Result<()> {
     transaction.commit().await?;
     failpoint("schedule.commit");
     process.committed(missed);
-    process.wake(&class_queue(process.executor.class_of(&run.spec)));
+    process.queued(&class_queue(process.executor.class_of(&run.spec)), 1);
     process.look_at(now);
     Ok(())
 }

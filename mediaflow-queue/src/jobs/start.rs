@@ -72,7 +72,7 @@ async fn begin(process: &Process, jobs: &[JobId], assembly: bool) -> Result<Vec<
     events::record(process, &mut tx, &events).await?;
     transaction.commit().await?;
     process.committed(events);
-    queues.iter().for_each(|queue| process.wake(queue));
+    process.all_queued(&queues);
     Ok(starts)
 }
 

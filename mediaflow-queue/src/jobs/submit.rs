@@ -16,7 +16,7 @@ use crate::db::{
 };
 use crate::events;
 use crate::failpoint::failpoint;
-use crate::process::Process;
+use crate::process::{Process, Queued, add};
 
 /// A job that is to be taken, by itself.
 #[derive(Debug)]
@@ -105,9 +105,11 @@ async fn store<'s>(
     transaction.commit().await?;
     failpoint("submit.commit");
     process.committed(events);
-    let queues: BTreeSet<_> =
-        specs.clone().map(|spec| class_queue(process.executor.class_of(spec))).collect();
-    queues.iter().for_each(|queue| process.wake(queue));
+    let mut queues = Queued::new();
+    for spec in specs.clone() {
+        add(&mut queues, &class_queue(process.executor.class_of(spec)), 1);
+    }
+    process.all_queued(&queues);
     if specs.clone().any(|spec| spec.options.tenant.is_some() || !spec.predecessors().is_empty()) {
         // What it waits for is to be found out.
         process.look_at(process.now());
@@ -117,6 +119,18 @@ async fn store<'s>(
 
 /// Takes a job within the host's transaction. Nobody is told before the host commits: the tail finds it then.
 pub(crate) async fn submit_in(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    spec: JobSpec,
+) -> Result<JobId> {
+    let queue = class_queue(process.executor.class_of(&spec));
+    let job = take_one(process, tx, spec).await?;
+    process.calls.call_in(tx, &queue).await?;
+    Ok(job)
+}
+
+/// Takes a job within somebody else's transaction.
+pub(super) async fn take_one(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     spec: JobSpec,

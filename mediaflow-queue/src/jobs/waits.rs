@@ -1,7 +1,5 @@
 //! Jobs of which some waits for work that goes on elsewhere: what waits, what is said of it, and how they go on.
 
-use std::collections::BTreeSet;
-
 use mediaflow_core::executor::{GroupWait, KnownWait, Suspended};
 use mediaflow_core::wait::{Signal, Signalled, Update, key_taken};
 use mediaflow_core::{Event, JobId, Result, Timestamp};
@@ -14,7 +12,7 @@ use super::row::counts;
 use crate::db::{Row, Tx, Value, places, to_json, values};
 use crate::events;
 use crate::failpoint::failpoint;
-use crate::process::Process;
+use crate::process::{Process, Queued, add};
 
 /// How many jobs are let go on in one look.
 const TOGETHER: usize = 100;
@@ -144,13 +142,15 @@ pub(crate) async fn suspend(
     let mut woken = release(process, &mut tx, claimed.share.as_deref()).await?;
     tx.complete(&process.db, &[claimed.river]).await?;
     if said {
-        woken.extend(go_on(process, &mut tx, record.id).await?);
+        for (queue, tasks) in go_on(process, &mut tx, record.id).await? {
+            add(&mut woken, &queue, tasks);
+        }
     }
     failpoint("suspend.rows");
     transaction.commit().await?;
     failpoint("suspend.commit");
     process.committed(events);
-    woken.into_iter().for_each(|class| process.wake(&class));
+    process.all_queued(&woken);
     Ok(true)
 }
 
@@ -168,17 +168,17 @@ pub(crate) async fn signal(process: &Process, signal: &Signal) -> Result<Signall
     let waits = tx.row(find, values![key]).await?;
     let woken = match &waits {
         Some(row) => go_on(process, &mut tx, row.parsed("job")?).await?,
-        None => BTreeSet::new(),
+        None => Queued::new(),
     };
     failpoint("signal.rows");
     transaction.commit().await?;
-    woken.into_iter().for_each(|class| process.wake(&class));
+    process.all_queued(&woken);
     Ok(if waits.is_some() { Signalled::Accepted } else { Signalled::Early })
 }
 
 /// Queues a job that waits. Gives its queue; nothing if its tenant has no room for it, or it does not wait at this moment: then
 /// it looks for itself before it waits again.
-async fn go_on(process: &Process, tx: &mut Tx<'_, '_>, job: JobId) -> Result<BTreeSet<String>> {
+async fn go_on(process: &Process, tx: &mut Tx<'_, '_>, job: JobId) -> Result<Queued> {
     lock(tx, job).await?;
     tx.run("UPDATE mediaflow_waits SET due = NULL WHERE job = $1 AND stopping = 0", values![job])
         .await?;
@@ -219,7 +219,7 @@ async fn wake(process: &Process, rows: &[Row]) -> Result<()> {
         let mut transaction = process.db.begin().await?;
         let woken = go_on(process, &mut transaction.tx(), row.parsed("job")?).await?;
         transaction.commit().await?;
-        woken.into_iter().for_each(|class| process.wake(&class));
+        process.all_queued(&woken);
     }
     Ok(())
 }

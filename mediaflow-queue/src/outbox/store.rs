@@ -8,12 +8,14 @@ use mediaflow_core::outbox::{
 };
 use mediaflow_core::{Clock, Error, ErrorKind, Result};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::destination::{self, Touched};
 use super::handle::{Outbox, to_text};
 use super::{claim, expire, finish, route};
 use crate::db::values;
 use crate::failpoint::{failpoint, may_panic};
+use crate::process::shared;
 use crate::{events, metrics};
 
 impl Outbox {
@@ -103,8 +105,13 @@ impl OutboxStore for Outbox {
 
     fn poll(&self) -> Duration {
         // Of a file is told when another process has written to it.
-        let file = self.process.db.file().is_some();
-        if file { Duration::from_secs(4) } else { Duration::from_millis(500) }
+        if self.process.db.file().is_some() {
+            return Duration::from_secs(4);
+        }
+        // Whoever routes is to see soon what others have to tell; what is due later is taken by any of many.
+        let routes = self.lock_routing().until.is_some_and(|until| until > Instant::now());
+        let each = if routes { 1 } else { shared(self.process.fleet()) };
+        Duration::from_millis(500) * each
     }
 
     fn changed(&self) -> &Notify {

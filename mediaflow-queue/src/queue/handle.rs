@@ -109,8 +109,8 @@ impl Queue {
         self.set(|settings| settings.lease = time.max(Duration::from_secs(1)))
     }
 
-    /// How many connections to a PostgreSQL server this process may hold, at least 2. Default 10, and two more for
-    /// listening and for the heartbeat.
+    /// How many connections to a PostgreSQL server this process may hold, at least 2. Default 10, and three more for
+    /// listening, River's and its own, and for the heartbeat.
     #[must_use]
     pub fn connections(self, connections: u32) -> Self {
         self.set(|settings| settings.connections = connections.max(2))

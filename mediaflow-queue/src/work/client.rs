@@ -15,8 +15,16 @@ use crate::process::{COOLDOWN, Process, class_places, poll, queue_config};
 /// Where River's workers find the jobs of this process, once it is open.
 pub(crate) type JobsCell = Arc<OnceLock<Weak<Jobs>>>;
 
-/// How often River looks for what has become due.
+/// How often River looks for what has become due. On a server we do, by its clock, and call those who are to take it: River
+/// would have all workers look.
+#[cfg(feature = "sqlite")]
 const DUE: Duration = Duration::from_secs(1);
+#[cfg(feature = "postgres")]
+const DUE_ON_SERVER: Duration = Duration::from_secs(15);
+
+/// How often each worker of a server asks River who leads. Nobody waits for what its leader does there; a bid is a transaction.
+#[cfg(feature = "postgres")]
+const ELECT_ON_SERVER: Duration = Duration::from_secs(30);
 
 /// After so long River's leader would give up what it takes for stuck: never. It may be of an older build, which does not
 /// know what a newer one has queued, and the takeover of what a dead worker held is ours.
@@ -34,13 +42,19 @@ pub(crate) fn client(cell: &JobsCell, db: &Db, executor: &Executor, id: &str) ->
             Client::builder(river.with_schema(db.river.clone()))
         }
     };
-    let maintenance =
-        MaintenanceConfig::default().with_scheduler_interval(DUE).with_rescue_after(STUCK);
+    let maintenance = MaintenanceConfig::default().with_rescue_after(STUCK);
+    let maintenance = match db {
+        #[cfg(feature = "sqlite")]
+        Db::Sqlite(_) => maintenance.with_scheduler_interval(DUE),
+        #[cfg(feature = "postgres")]
+        Db::Postgres(_) => {
+            maintenance.with_scheduler_interval(DUE_ON_SERVER).with_elect_interval(ELECT_ON_SERVER)
+        }
+    };
     let builder = builder
         .id(id)
         .workers(kinds(cell).map_err(river_failed)?)
         .fetch_only_known_kinds(true)
-        // River tells other processes of a new job at most this often, and what it does not tell waits for their poll.
         .fetch_cooldown(COOLDOWN)
         // Deadlines are ours, and so is the takeover of what a dead worker held.
         .without_job_timeout()
@@ -49,7 +63,7 @@ pub(crate) fn client(cell: &JobsCell, db: &Db, executor: &Executor, id: &str) ->
     class_places(executor)
         .fold(builder, |builder, (class, places)| {
             let own = queue_of(&class, &capability);
-            let config = |queue: &str| queue_config(places, poll(db, queue));
+            let config = |queue: &str| queue_config(places, poll(db, queue, 1));
             let (whole, part) = (config(&class), config(&own));
             builder.queue(class, whole).queue(own, part)
         })
@@ -99,13 +113,18 @@ async fn place<'p, A: Sync>(
     context: &WorkContext,
     job: &riverqueue::Job<A>,
 ) -> std::result::Result<SemaphorePermit<'p>, WorkCancelled> {
-    let places = process.places(&job.row.queue).ok_or(WorkCancelled)?;
-    if let Ok(place) = places.try_acquire() {
-        return Ok(place);
-    }
-    let waiting = Working::begin(process, job.id(), context);
-    tokio::select! {
-        place = places.acquire() => place.map_err(|_| WorkCancelled),
-        () = waiting.stop.cancelled() => Err(WorkCancelled),
-    }
+    let queue = &*job.row.queue;
+    let places = process.places(queue).ok_or(WorkCancelled)?;
+    let place = match places.try_acquire() {
+        Ok(place) => place,
+        Err(_) => {
+            let waiting = Working::begin(process, job.id(), context);
+            tokio::select! {
+                place = places.acquire() => place.map_err(|_| WorkCancelled)?,
+                () = waiting.stop.cancelled() => return Err(WorkCancelled),
+            }
+        }
+    };
+    process.taken(queue);
+    Ok(place)
 }

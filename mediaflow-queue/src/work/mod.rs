@@ -1,10 +1,12 @@
 //! Working on jobs: River hands out what is due, and this runs it.
 //!
-//! Uses: db, failpoint, jobs, outbox, process, supervise, workers.
+//! Uses: calls, db, failpoint, jobs, outbox, process, supervise, workers.
 
 mod assembly;
 mod attempt;
 mod client;
+#[cfg(feature = "postgres")]
+mod listen;
 mod outcome;
 mod part;
 mod progress;

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -8,6 +9,8 @@ use mediaflow_core::{CancellationToken, Error, Result};
 use riverqueue::QueueSelector;
 use tokio_util::task::AbortOnDropHandle;
 
+#[cfg(feature = "postgres")]
+use super::listen;
 use super::watch;
 use crate::db::river_failed;
 use crate::jobs::Jobs;
@@ -61,6 +64,9 @@ pub(crate) async fn run(jobs: &Jobs, shutdown: Shutdown) -> Result<()> {
         spawn("sweeper", process, &shutdown, |process, stop| workers::sweep(process, stop).boxed()),
         spawn("parked", process, &shutdown, |process, stop| workers::parked(process, stop).boxed()),
     ];
+    #[cfg(feature = "postgres")]
+    let listening =
+        spawn("listen", process, &shutdown, |process, stop| listen::listen(process, stop).boxed());
     let watching = process.db.file().map(|file| watch::Watch::begin(process, file));
     // The outbox drains last: jobs that end during the shutdown have something to tell.
     let deliver = Shutdown::new();
@@ -81,6 +87,7 @@ pub(crate) async fn run(jobs: &Jobs, shutdown: Shutdown) -> Result<()> {
     });
     let mut river = process.river.start().map_err(river_failed)?;
     let stopper = river.stopper();
+    process.working.store(true, Ordering::SeqCst);
     let ended = {
         let mut waiting = std::pin::pin!(river.wait());
         let mut stage = 0;
@@ -89,16 +96,19 @@ pub(crate) async fn run(jobs: &Jobs, shutdown: Shutdown) -> Result<()> {
                 ended = &mut waiting => break ended,
                 () = shutdown.drain.cancelled(), if stage == 0 => {
                     stage = 1;
+                    process.working.store(false, Ordering::SeqCst);
                     stopper.stop();
                 }
                 () = shutdown.now.cancelled(), if stage < 2 => {
                     stage = 2;
+                    process.working.store(false, Ordering::SeqCst);
                     stopper.stop_and_cancel();
                     process.active().values().for_each(|active| active.stop.cancel());
                 }
             }
         }
     };
+    process.working.store(false, Ordering::SeqCst);
     deliver.drain.cancel();
     let mut delivering = delivering;
     let delivered = tokio::select! {
@@ -109,6 +119,8 @@ pub(crate) async fn run(jobs: &Jobs, shutdown: Shutdown) -> Result<()> {
         }
     };
     drop((loops, watching));
+    #[cfg(feature = "postgres")]
+    drop(listening);
     heartbeat.end().await;
     ended.map_err(river_failed)?;
     delivered.map_err(|e| {

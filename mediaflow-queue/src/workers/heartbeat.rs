@@ -126,20 +126,21 @@ impl HeartbeatThread {
     }
 
     async fn once(&mut self, db: &Db) -> Result<()> {
-        let beat = format!("UPDATE mediaflow_workers SET beat_at = {} WHERE id = $1", db.clock());
-        if db.run(AssertSqlSafe(beat), values![&self.id]).await? > 0 {
-            if let Some(process) = self.process.upgrade() {
-                process.clock.compare(db).await?;
-            }
+        let beat = format!(
+            "UPDATE mediaflow_workers SET beat_at = {}, open = $2 WHERE id = $1 RETURNING beat_at",
+            db.clock()
+        );
+        let Some(process) = self.process.upgrade() else { return Ok(()) };
+        let (before, values) = (process.clock.before(), values![&self.id, process.open()]);
+        if let Some(row) = db.write_row(AssertSqlSafe(beat), values).await? {
+            process.clock.told(db, before, row.int("beat_at")?);
             return Ok(());
         }
         tracing::warn!(
             worker = self.id,
             "this worker was silent for too long, and what it held was taken over: it stops its attempts"
         );
-        if let Some(process) = self.process.upgrade() {
-            self.stop_lost(&process, db).await?;
-        }
+        self.stop_lost(&process, db).await?;
         self.register(db).await
     }
 
@@ -190,11 +191,7 @@ impl HeartbeatThread {
                 db.read = db.write.clone();
             }
             #[cfg(feature = "postgres")]
-            Db::Postgres(db) => {
-                let one = sqlx::postgres::PgPoolOptions::new().max_connections(1);
-                let options = (*db.pool.connect_options()).clone();
-                db.pool = one.idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
-            }
+            Db::Postgres(db) => db.pool = db.single(),
         }
         db
     }

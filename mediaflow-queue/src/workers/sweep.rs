@@ -50,6 +50,8 @@ pub(crate) async fn sweep(process: Arc<Process>, stop: CancellationToken) {
                 away = (away * 2).clamp(Duration::from_millis(500), LONGEST);
             }
         }
+        // Those who look after all others do it more often than those who only look after them.
+        let every = if sweeper.overlooked { every * 2 } else { every };
         let wait = if sweeper.more { every.min(BETWEEN) } else { every };
         let wait = wait.max(away).mul_f64(0.9 + 0.2 * fastrand::f64());
         if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
@@ -60,6 +62,8 @@ pub(crate) async fn sweep(process: Arc<Process>, stop: CancellationToken) {
 
 #[derive(Default)]
 struct Sweeper {
+    /// Others look after this worker.
+    overlooked: bool,
     lost: Lost,
     searched: Option<Instant>,
     /// There is more to delete.
@@ -96,6 +100,7 @@ impl Sweeper {
         }
         // One is enough for what concerns all: the oldest, whose name is the first.
         let first = workers.first().is_some_and(|(id, ..)| *id == process.id);
+        self.overlooked = !all;
         if due(self.searched, lease.min(Duration::from_secs(15))) {
             let registered = workers.iter().map(|(id, ..)| id.clone()).collect::<HashSet<_>>();
             self.lost.holders(process, Some(&registered).filter(|_| all)).await?;
@@ -140,13 +145,24 @@ async fn looked_after(process: &Process) -> Result<(Vec<(String, i64, i64)>, boo
     let clock = process.db.clock();
     let columns = format!("SELECT id, beat_at, {clock} - beat_at AS age FROM mediaflow_workers");
     let first = format!(
-        "{columns} WHERE id = $1 OR id IN (SELECT id FROM mediaflow_workers ORDER BY id LIMIT {OVERSEERS}) ORDER BY id"
+        "SELECT id, beat_at, {clock} - beat_at AS age,
+           (SELECT count(*) FROM mediaflow_workers) AS workers,
+           (SELECT count(*) FROM mediaflow_workers WHERE capability = $2) AS peers
+         FROM mediaflow_workers
+         WHERE id = $1 OR id IN (SELECT id FROM mediaflow_workers ORDER BY id LIMIT {OVERSEERS}) ORDER BY id"
     );
     let read = |rows: Vec<Row>| {
         let worker = |row: &Row| Ok((row.text("id")?, row.int("beat_at")?, row.int("age")?));
         rows.iter().map(worker).collect::<Result<Vec<_>>>()
     };
-    let first = read(process.db.rows(AssertSqlSafe(first), values![&process.id]).await?)?;
+    let values = values![&process.id, &process.capability];
+    let rows = process.db.rows(AssertSqlSafe(first), values).await?;
+    if let Some(row) = rows.first() {
+        let number = |name| row.int(name).map(|n| usize::try_from(n).unwrap_or_default());
+        let oldest = row.text("id")? == process.id;
+        process.note_fleet(number("workers")?, number("peers")?, oldest);
+    }
+    let first = read(rows)?;
     if !first.iter().take(OVERSEERS).any(|(id, ..)| *id == process.id) {
         return Ok((first, false));
     }

@@ -66,12 +66,14 @@ pub(super) struct After {
     stop: Vec<i64>,
     /// Jobs that have ended.
     ended: Vec<JobId>,
+    /// How much is in River's queues again.
+    queued: usize,
 }
 
 impl After {
     pub(super) async fn settle(self, process: &Process) {
         self.told.tell(process);
-        process.classes().for_each(|class| process.wake(class));
+        process.classes().for_each(|class| process.queued(class, self.queued));
         self.stop.into_iter().for_each(|river| process.stop(river));
         process.executor.discard(self.ended).await;
     }
@@ -117,7 +119,7 @@ impl Taking<'_> {
         let mut ends = Vec::new();
         jobs::lock_held(tx, self.worker).await?;
         let taken = self.jobs(tx, &mut ends).await? + self.parts(tx, &mut ends).await?;
-        self.river(tx).await?;
+        after.queued += self.river(tx).await?;
         // Their batches are counted down in the order of the jobs.
         ends.sort_unstable_by_key(|(job, _)| *job);
         for (job, verdict) in ends {
@@ -185,11 +187,11 @@ impl Taking<'_> {
     }
 
     /// What River gave to this worker goes back into its queue, under a new number: whatever the old holder still has
-    /// to tell River about it finds nothing, and can not end its successor's attempt.
-    async fn river(&self, tx: &mut Tx<'_, '_>) -> Result<()> {
-        for Requeued { old, new, part } in
-            tx.requeue(&self.process.db, self.worker, self.only).await?
-        {
+    /// to tell River about it finds nothing, and can not end its successor's attempt. Gives how much that was.
+    async fn river(&self, tx: &mut Tx<'_, '_>) -> Result<usize> {
+        let requeued = tx.requeue(&self.process.db, self.worker, self.only).await?;
+        let queued = requeued.len();
+        for Requeued { old, new, part } in requeued {
             let follow = "UPDATE mediaflow_jobs SET river = $2 WHERE river = $1";
             tx.run(follow, values![old, new]).await?;
             if let Some(part) = part {
@@ -197,7 +199,7 @@ impl Taking<'_> {
                 tx.run(follow, values![part.job, part.part, old, new]).await?;
             }
         }
-        Ok(())
+        Ok(queued)
     }
 
     /// Whether a job that was tried so often is not tried again.

@@ -133,6 +133,9 @@ CREATE TABLE mediaflow_shares (
 
 -- The same of events.
 ALTER TABLE mediaflow_events ADD COLUMN tenant TEXT;
+-- The classes for which a worker has places, as of its last sign of life: who queues something calls one of these. It has none
+-- while it does not hear calls.
+ALTER TABLE mediaflow_workers ADD COLUMN open TEXT;
 
 -- online
 
