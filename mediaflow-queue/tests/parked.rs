@@ -22,6 +22,7 @@ on_both! {
     parts_are_left_to_those_who_know
     a_storage_is_needed_too
     a_channel_is_needed_too
+    an_assembly_is_left_to_those_who_know
     what_nobody_knows_is_told_once
     what_nobody_has_places_for_is_told_too
     parts_that_nobody_knows_are_told_too
@@ -87,6 +88,41 @@ async fn parts_are_left_to_those_who_know(database: Database) {
     assert_eq!((report.state, report.outputs.len()), (JobState::Succeeded, 24));
     shut(old).await;
     shut(new).await;
+}
+
+/// The worker that has made the last part ends before it puts them together, and the next one is an older build.
+async fn an_assembly_is_left_to_those_who_know(database: Database) {
+    let fake = FakeBackend::new();
+    fake.script("23", [Behaviour::Block]);
+    let first = knowing(database.queue(), &fake).places("image", 4).start().await.unwrap();
+    let job = first.submit(many(24)).await.unwrap();
+    fake.begun("23", 1).await;
+    let last = "SELECT count(*) FROM mediaflow_parts WHERE state <> 'done'";
+    database.until(last, 1).await;
+    // It takes nothing any more, and goes on with what it has.
+    let ends = tokio::spawn({
+        let first = first.clone();
+        async move { first.shutdown(Duration::from_secs(30)).await }
+    });
+    let error = async {
+        while first.submit(work("late")).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("the begin of the end", error).await;
+    fake.release();
+    soon("the end", ends).await.unwrap().unwrap();
+    let made = "SELECT count(*) FROM mediaflow_jobs WHERE parts_left = 0 AND worker IS NULL AND ended_at IS NULL";
+    database.until(made, 1).await;
+    let old = ignorant(database.queue()).start().await.unwrap();
+    database.until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'parked' AND parts_left = 0", 1).await;
+    assert_eq!(old.job(job.id()).status().await.unwrap().state, JobState::Running);
+    let next = knowing(database.queue(), &fake).start().await.unwrap();
+    let report = soon("success", next.job(job.id()).done()).await.unwrap();
+    assert_eq!(report.outputs.len(), 24);
+    assert_eq!(fake.runs().iter().filter(|run| *run == "23").count(), 1);
+    shut(old).await;
+    shut(next).await;
 }
 
 async fn a_storage_is_needed_too(database: Database) {

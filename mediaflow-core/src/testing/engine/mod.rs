@@ -65,5 +65,6 @@ pub async fn exercise_engine<E: Engine>(make: impl AsyncFn() -> E) {
     inspect::events_are_followed_without_gap_or_double(Host::new(make().await).await).await;
     inspect::one_job_is_looked_into(Host::new(make().await).await).await;
     inspect::messages_are_listed(Host::new(make().await).await).await;
+    submission::a_batch_has_a_limit(Host::new(make().await).await).await;
     submission::unknown_names_are_errors(Host::new(make().await).await).await;
 }

@@ -170,6 +170,15 @@ pub(super) async fn a_shutdown_hands_back_what_runs(host: Host) {
     assert_eq!(error.code(), "engine.stopped");
 }
 
+pub(super) async fn a_batch_has_a_limit(host: Host) {
+    let most = crate::Limits::default().batch_jobs;
+    let error = host.media.eager((0..=most).map(|_| spec("one"))).await.expect_err("too many");
+    assert_eq!(error.code(), "limit.batch_jobs");
+    let counts = host.media.inspect().counts().await.expect("counts");
+    assert!(counts.live.is_empty(), "all or none: {counts:?}");
+    host.done().await;
+}
+
 pub(super) async fn unknown_names_are_errors(host: Host) {
     let job = host.media.submit(spec("known")).await.expect("submit");
     let other: JobId = "00000000-0000-7000-8000-000000000000".parse().expect("an id");
