@@ -235,7 +235,7 @@ async fn what_has_ended_is_kept_until_everybody_was_told(database: Database) {
     let kept = client.submit(work("kept")).await.unwrap().id();
     database
         .run(&format!(
-            "UPDATE mediaflow_jobs SET state = 'failed', ended_at = 1 WHERE id = '{kept}'"
+            "UPDATE mediaflow_jobs SET state = 'failed', ended_at = queued_at WHERE id = '{kept}'"
         ))
         .await;
     database
@@ -249,7 +249,7 @@ async fn what_has_ended_is_kept_until_everybody_was_told(database: Database) {
     let gone = client.submit(work("gone")).await.unwrap().id();
     database
         .run(&format!(
-            "UPDATE mediaflow_jobs SET state = 'failed', ended_at = 2 WHERE id = '{gone}'"
+            "UPDATE mediaflow_jobs SET state = 'failed', ended_at = queued_at WHERE id = '{gone}'"
         ))
         .await;
     let queue = database.queue().retention(Duration::ZERO);
