@@ -140,6 +140,7 @@ impl Calls {
 }
 
 /// What a call says: the queue, and how often it may be passed on.
+#[cfg(feature = "postgres")]
 pub(crate) fn read(payload: &str) -> Option<(&str, u32)> {
     let (passes, queue) = payload.split_once(' ')?;
     Some((queue, passes.parse().ok()?))

@@ -198,6 +198,7 @@ impl Process {
     }
 
     /// Somebody else has queued something, and this worker is to look. If it has no place, another one is; so often.
+    #[cfg(feature = "postgres")]
     pub(crate) fn called(&self, queue: &str, passes: u32) {
         if !self.takes(queue) && passes > 0 {
             self.calls.call(queue, 1, passes - 1);

@@ -128,6 +128,10 @@ mod of_postgres {
 
     const OWNER: &str = "mediaflow_owner";
 
+    /// Indexes of what a job is given and of its metadata: for lists by these, which nobody asks for here. River's own client
+    /// goes by number, state, queue and kind; and each row would be entered into both anew whenever its state changes.
+    const UNASKED: [&str; 2] = ["river_job_args_index", "river_job_metadata_index"];
+
     /// The schema that a table of this name is found in.
     const SCHEMA_OF: &str = "SELECT CAST(n.nspname AS TEXT) AS name FROM pg_class c
         JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -163,6 +167,11 @@ mod of_postgres {
         patient.close().await;
         if !valid? || !db.has_river_table(OWNER).await? {
             return Ok(false);
+        }
+        for index in UNASKED {
+            if db.has_river_table(index).await? {
+                return Ok(false);
+            }
         }
         let owner = format!("SELECT tables FROM {}", db.river_name(OWNER));
         let owner = db.row(AssertSqlSafe(owner), &[]).await?;
@@ -203,8 +212,15 @@ mod of_postgres {
         let patient = postgres.patient(IN_THE_WAY);
         let migrator = PostgresMigrator::new(patient.clone()).with_schema(postgres.river.clone());
         let mut turns = Turns::new();
+        let unasked = UNASKED.map(|index| postgres.river.qualify(index)).join(", ");
+        let drop_unasked = format!("DROP INDEX IF EXISTS {unasked}");
         let migrated = loop {
-            match migrator.migrate_up().await.map_err(failed) {
+            let done = async {
+                migrator.migrate_up().await.map_err(failed)?;
+                let done = sqlx::raw_sql(AssertSqlSafe(&*drop_unasked)).execute(&patient).await;
+                done.map_err(super::super::failed)
+            };
+            match done.await {
                 Err(error) if Turns::passes(&error) => turns.wait(&error).await,
                 done => break done.map(drop),
             }

@@ -162,7 +162,8 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_events_tenant ON mediaflow_eve
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_left ON mediaflow_messages (state, id) WHERE state <> 'delivered';
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_to ON mediaflow_messages (destination, id) WHERE destination <> '';
 
--- The index of jobs and numbers serves what this one did.
+-- The index of jobs and numbers serves what this one did, and that of contents and jobs what that one did.
 DROP INDEX CONCURRENTLY IF EXISTS mediaflow_events_job;
 
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_told_at ON mediaflow_told (at);
+DROP INDEX CONCURRENTLY IF EXISTS mediaflow_outputs_content;
