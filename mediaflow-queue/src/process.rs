@@ -92,7 +92,8 @@ pub(crate) struct ActiveAttempt {
 /// How much later than it is due a look at the signs of life may come.
 const LATE: Duration = Duration::from_secs(1);
 
-/// How soon River may look again.
+/// How soon River may look again: what is queued within this time by others, or by those who are called, is found by one look.
+/// It is also how long a job that was queued alone may wait for its look.
 pub(crate) const COOLDOWN: Duration = Duration::from_millis(4);
 
 impl Process {
