@@ -4,7 +4,7 @@
 //! runs incomparable: rounds alternate, both sides have the same database settings, places and submitters, and the
 //! median of the paired ratios counts. Everything else is a time as a host sees it: from before the call to the
 //! moment the step begins, or the state is visible. Workers that are killed or watched for their idle cost are
-//! processes of their own: this program starts itself (`jobs/child.rs`).
+//! processes of their own: this program starts itself (`engines/child.rs`).
 //!
 //! Options, after `--`: `--rounds <n>` (default 7, at least 3), `--only <words>` (measure only what has these words in
 //! its name: `sqlite life`), `--write` (also write the section in `benches/RESULTS.md`).
@@ -23,7 +23,7 @@ use measure::{Result, cancel, child, idle, kill, latency, life};
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match Mode::parse(&arguments) {
-        Ok(Mode::Child(place)) => child::serve(&place).await,
+        Ok(Mode::Child(place)) => child::serve(&place, 1).await,
         Ok(Mode::Bench(options)) => bench(&options).await,
         // `cargo test --all-targets` starts benches without `--bench`: they are not to measure then.
         Ok(Mode::Idle) => Ok(()),
@@ -72,7 +72,7 @@ impl Mode {
 
 /// A missed goal is told, and no failure.
 async fn bench(options: &Options) -> Result<()> {
-    let mut report = Report::new(options.rounds)?;
+    let mut report = Report::new(&format!("rounds {}, interleaved", options.rounds))?;
     for kind in ["sqlite", "postgres"] {
         let wants = |what: &str| {
             let name = format!("{kind} {what}");
@@ -103,7 +103,10 @@ async fn bench(options: &Options) -> Result<()> {
     }
     report.finish();
     if options.write {
-        println!("written {}", report.write()?.display());
+        println!(
+            "written {}",
+            report.write("bench-jobs", include_str!("jobs/RESULTS.template.md"))?.display()
+        );
     }
     Ok(())
 }

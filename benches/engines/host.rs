@@ -26,6 +26,11 @@ pub(crate) async fn worker(place: &Place) -> Result<Mediaflow> {
     Ok(builder(place).start().await?)
 }
 
+/// A worker that deletes what has ended so long ago.
+pub(crate) async fn keeping(place: &Place, time: Duration) -> Result<Mediaflow> {
+    Ok(builder(place).engine(place.queue().retention(time)).start().await?)
+}
+
 /// Only takes jobs: its process could be any other one.
 pub(crate) async fn submitter(place: &Place) -> Result<Mediaflow> {
     Ok(builder(place).submit_only().start().await?)

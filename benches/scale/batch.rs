@@ -1,0 +1,90 @@
+//! A batch of many jobs: how long it takes to submit, and to end, and how much the database writes for either.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mediaflow::Timestamp;
+use mediaflow::spec::{IntoSpec as _, JobOptions, JobSpec};
+
+use super::report::{Goal, Report};
+use super::site::Site;
+use super::sql::Database;
+use super::{Result, host, soon, step};
+
+const JOBS: usize = 10_000;
+
+/// When the last job runs: all others have ended then.
+const LAST: Duration = Duration::from_secs(75);
+
+/// What one transaction may write.
+const MEGABYTE: f64 = 1e6;
+
+pub(crate) async fn measure(site: &Site, report: &mut Report) -> Result<()> {
+    let place = site.fresh().await?;
+    let submitter = host::submitter(&place).await?;
+    let database = Database::open(place.clone()).await?;
+    let mut specs = (1..JOBS).map(|_| spec(step::number())).collect::<Result<Vec<_>>>()?;
+    let last = step::number();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)? + LAST;
+    let at = Timestamp::from_millis(u64::try_from(now.as_millis())?);
+    specs.push(spec(last)?.with_options(JobOptions::new().run_at(at)));
+
+    database.empty_log().await?;
+    let (begin, before) = (Instant::now(), database.logged().await?);
+    let batch = submitter.eager(specs).await?;
+    let eager = begin.elapsed().as_secs_f64();
+    let wrote = (database.logged().await? - before) / MEGABYTE;
+    let note = format!("{JOBS} jobs of one batch");
+    report.figure(site, "eager", eager, "s", Goal::AtMost(5.0), &note);
+    report.figure(
+        site,
+        "largest-transaction",
+        wrote,
+        "MB",
+        Goal::AtMost(1.0),
+        "`eager`, in the log of the database",
+    );
+
+    let worker = host::worker(&place).await?;
+    let begun = step::begun(last);
+    let live = "SELECT count(*) FROM mediaflow_jobs WHERE ended_at IS NULL";
+    while database.int(live).await? > 1 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let took = begin.elapsed();
+    if took + Duration::from_secs(2) > LAST {
+        return Err(format!(
+            "{JOBS} jobs took {} s: the last one is no longer alone",
+            took.as_secs()
+        )
+        .into());
+    }
+    database.empty_log().await?;
+    let before = database.logged().await?;
+    // As long as the last one waits for its time.
+    let begun = tokio::time::timeout(LAST, begun).await??;
+    soon("the end of a batch", batch.done()).await??;
+    let end = begun.elapsed().as_secs_f64() * 1e3;
+    let wrote = (database.logged().await? - before) / MEGABYTE;
+    report.figure(
+        site,
+        "batch-end",
+        end,
+        "ms",
+        Goal::AtMost(50.0),
+        "from the beginning of its last job to its end, as a host hears of it",
+    );
+    report.figure(
+        site,
+        "largest-transaction-end",
+        wrote,
+        "MB",
+        Goal::AtMost(1.0),
+        "the claim and the end of that job, and whatever else was written meanwhile",
+    );
+    host::stop(submitter).await?;
+    host::stop(worker).await
+}
+
+fn spec(number: u64) -> Result<JobSpec> {
+    Ok(step::job(number)?.into_spec()?)
+}
