@@ -83,19 +83,16 @@ impl Mode {
 async fn bench(options: &Options) -> Result<()> {
     statements::listen()?;
     let mut report = Report::new(&format!("rounds {}, interleaved", options.rounds))?;
+    let wants = |kind: &str, what: &str| {
+        let name = format!("{kind} {what}");
+        options.only.as_ref().is_none_or(|words| words.split(' ').all(|word| name.contains(word)))
+    };
     for kind in ["sqlite", "postgres"] {
-        let wants = |what: &str| {
-            let name = format!("{kind} {what}");
-            options
-                .only
-                .as_ref()
-                .is_none_or(|words| words.split(' ').all(|word| name.contains(word)))
-        };
-        let paired = ["look", "life", "retention"].into_iter().any(wants);
-        if !paired && !["idle-fleet", "batch", "memory"].into_iter().any(wants) {
+        let paired = ["look", "life", "retention"].into_iter().any(|what| wants(kind, what));
+        if !paired && !["idle-fleet", "batch"].into_iter().any(|what| wants(kind, what)) {
             continue;
         }
-        let site = if kind == "sqlite" { Site::sqlite()? } else { prepare::server().await? };
+        let site = site_of(kind).await?;
         if paired {
             let jobs = if kind == "sqlite" { options.jobs / 10 } else { options.jobs };
             let began = Instant::now();
@@ -105,24 +102,26 @@ async fn bench(options: &Options) -> Result<()> {
                 pair.full.size().await?,
                 began.elapsed().as_secs_f64()
             ));
-            if wants("look") {
+            if wants(kind, "look") {
                 look::measure(&site, &pair, options.rounds, &mut report).await?;
             }
-            if wants("life") {
+            if wants(kind, "life") {
                 life::measure(&site, &pair, options.rounds, &mut report).await?;
             }
-            if wants("retention") {
+            if wants(kind, "retention") {
                 retained::measure(&site, &pair, options.rounds, &mut report).await?;
             }
         }
-        if wants("batch") {
+        if wants(kind, "batch") {
             batch::measure(&site, &mut report).await?;
         }
-        if wants("idle-fleet") && kind == "postgres" {
+        if wants(kind, "idle-fleet") && kind == "postgres" {
             fleet::measure(&site, &mut report).await?;
         }
-        if wants("memory") {
-            memory::measure(&site, &mut report).await?;
+    }
+    for kind in ["sqlite", "postgres"] {
+        if wants(kind, "memory") {
+            memory::measure(&site_of(kind).await?, &mut report).await?;
         }
     }
     report.finish();
@@ -131,4 +130,8 @@ async fn bench(options: &Options) -> Result<()> {
         println!("written {}", report.write("bench-scale", template)?.display());
     }
     Ok(())
+}
+
+async fn site_of(kind: &str) -> Result<Site> {
+    if kind == "sqlite" { Site::sqlite() } else { prepare::server().await }
 }

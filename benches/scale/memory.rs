@@ -21,10 +21,9 @@ pub(crate) async fn measure(site: &Site, report: &mut Report) -> Result<()> {
     let mut jobs = 0;
     let (mut few, mut tenth) = (0.0, 0.0);
     while jobs < MANY {
-        for _ in 0..TOGETHER {
-            jobs += 1;
-        }
-        let specs = (0..TOGETHER).map(|_| step::job(step::number())).collect::<Result<Vec<_>>>()?;
+        jobs += TOGETHER;
+        let specs = (0..TOGETHER).map(|_| step::same_place(step::number()));
+        let specs = specs.collect::<Result<Vec<_>>>()?;
         submitter.eager(specs).await?;
         // Enough wait for the worker never to be idle, and not all.
         let live = "SELECT count(*) FROM mediaflow_jobs WHERE ended_at IS NULL";

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mediaflow_core::executor::Executor;
+use mediaflow_core::inspect::Ended;
 use mediaflow_core::{CancellationToken, Clock, Event, Result, Timestamp};
 use riverqueue::QueueConfig;
 use tokio::sync::{Notify, OnceCell, Semaphore};
@@ -36,6 +37,8 @@ pub(crate) struct Process {
     /// Wakes the dispatcher of deliveries.
     pub(crate) deliveries: Notify,
     active: Mutex<HashMap<i64, ActiveAttempt>>,
+    /// What ended from one minute to another, as it was read.
+    counted: Mutex<HashMap<(i64, i64), Ended>>,
     /// Events of commits of which no answer came.
     unsure: Mutex<Vec<Event>>,
     /// Since when its own signs of life have arrived, and when that was seen last.
@@ -87,6 +90,7 @@ impl Process {
             store: OnceCell::new(),
             deliveries: Notify::new(),
             active: Mutex::default(),
+            counted: Mutex::default(),
             unsure: Mutex::default(),
             heard: Mutex::default(),
             capability,
@@ -110,6 +114,11 @@ impl Process {
         metrics::count(&events);
         self.events.send(events);
         self.deliveries.notify_one();
+    }
+
+    /// How many jobs ended from one minute to another, as it was read.
+    pub(crate) fn counted(&self) -> MutexGuard<'_, HashMap<(i64, i64), Ended>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Events of commits of which nobody knows whether they were done.
