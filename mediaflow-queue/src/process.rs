@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub(crate) struct Process {
     pub(crate) store: OnceCell<String>,
     /// Wakes the dispatcher of deliveries.
     pub(crate) deliveries: Notify,
+    /// More than events has changed for it.
+    messages: AtomicBool,
     active: Mutex<HashMap<i64, ActiveAttempt>>,
     /// What ended from one minute to another, as it was read.
     counted: Mutex<HashMap<(i64, i64), Ended>>,
@@ -89,6 +91,7 @@ impl Process {
             events,
             store: OnceCell::new(),
             deliveries: Notify::new(),
+            messages: AtomicBool::new(false),
             active: Mutex::default(),
             counted: Mutex::default(),
             unsure: Mutex::default(),
@@ -114,6 +117,17 @@ impl Process {
         metrics::count(&events);
         self.events.send(events);
         self.deliveries.notify_one();
+    }
+
+    /// Wakes the dispatcher, because messages may wait that did not before.
+    pub(crate) fn messages_changed(&self) {
+        self.messages.store(true, Ordering::SeqCst);
+        self.deliveries.notify_one();
+    }
+
+    /// Whether messages have changed since this was asked last.
+    pub(crate) fn have_messages_changed(&self) -> bool {
+        self.messages.swap(false, Ordering::SeqCst)
     }
 
     /// How many jobs ended from one minute to another, as it was read.

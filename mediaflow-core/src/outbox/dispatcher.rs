@@ -172,7 +172,7 @@ impl Dispatcher {
                 group = next_routed(&mut self.routing) => self.take(group),
                 () = std::future::ready(()), if more => {}
                 () = shutdown.drain.cancelled(), if !draining => {}
-                () = store.changed().notified() => self.pace.soon(),
+                () = store.changed().notified() => self.pace.told(store.have_messages_changed()),
                 () = sleep_until(self.pace.next()) => {}
                 () = sleep_until(self.exchanged_at + COLLECT), if !self.done.is_empty() => {}
                 () = clock.sleep_until(next.unwrap_or_default()), if next.is_some() => {}

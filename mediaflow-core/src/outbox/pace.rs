@@ -10,6 +10,9 @@ const GAP: Duration = Duration::from_millis(20);
 const EVENTS: u32 = 10;
 const WAITING: u32 = 50;
 
+/// How much longer than usual nobody may look at these without being told, for that.
+const LONGER: u32 = 4;
+
 /// When a dispatcher looks at its store.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -21,8 +24,8 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new() -> Self {
-        let look = Look::new;
-        Self { events: look(EVENTS), waiting: look(WAITING), expire_at: Instant::now() }
+        let (events, waiting) = (Look::new(EVENTS, 1), Look::new(WAITING, LONGER));
+        Self { events, waiting, expire_at: Instant::now() }
     }
 
     /// Nobody has asked for a look since the last ones.
@@ -33,6 +36,15 @@ impl Pace {
     pub(super) fn soon(&mut self) {
         self.events.soon();
         self.waiting.soon();
+    }
+
+    /// Of new events, or of more than these.
+    pub(super) fn told(&mut self, messages: bool) {
+        if messages {
+            self.soon();
+        } else {
+            self.events.soon();
+        }
     }
 
     /// Without regard to the last looks.
@@ -49,6 +61,7 @@ impl Pace {
 #[derive(Debug)]
 pub(super) struct Look {
     share: u32,
+    longer: u32,
     fresh: bool,
     looked: Instant,
     at: Instant,
@@ -56,9 +69,9 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn new(share: u32) -> Self {
+    fn new(share: u32, longer: u32) -> Self {
         let now = Instant::now();
-        Self { share, fresh: false, looked: now, at: now, gap: GAP }
+        Self { share, longer, fresh: false, looked: now, at: now, gap: GAP }
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -74,7 +87,8 @@ impl Look {
         self.looked = Instant::now();
         // A single slow look, on a busy machine, is no reason to wait longer than without being told.
         self.gap = ((self.looked - began) * self.share).clamp(GAP, every.max(GAP));
-        self.at = self.looked + every;
+        let share = (self.looked - began) * self.share;
+        self.at = self.looked + share.clamp(every, every * self.longer);
         self.fresh = true;
     }
 }

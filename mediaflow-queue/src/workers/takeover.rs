@@ -70,6 +70,7 @@ pub(super) struct After {
 impl After {
     pub(super) async fn settle(self, process: &Process) {
         process.committed(self.events);
+        process.messages_changed();
         classes().into_iter().for_each(|class| process.wake(class));
         self.stop.into_iter().for_each(|river| process.stop(river));
         process.executor.discard(self.ended).await;
