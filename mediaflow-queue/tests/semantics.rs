@@ -236,7 +236,7 @@ async fn what_parts_have_staged_is_listed_once(database: Database) {
     let process = Process::new();
     let storage = FaultyStorage::new(MemoryStorage::new());
     for number in 0..24 {
-        process.fake.script(&format!("{number:02}"), [Behaviour::Block]);
+        process.fake.script(format!("{number:02}"), [Behaviour::Block]);
     }
     let media = Mediaflow::builder()
         .engine(database.queue())
