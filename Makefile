@@ -1,7 +1,7 @@
 # Two commands from a fresh clone: `make demo` and `make test`. Each installs what it needs and says so.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults bench-image bench-jobs fmt docs
+.PHONY: help setup demo test test-faults bench-image bench-jobs bench-scale fmt docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ bench-image: ## Compare with sharp, libvips and Pillow; options in ARGS="--round
 
 bench-jobs: ## Measure the engines on SQLite and PostgreSQL beside bare River
 	@scripts/bench-jobs.sh $(ARGS)
+
+bench-scale: ## Measure the engines with a million ended jobs beside nearly empty ones
+	@scripts/bench-scale.sh $(ARGS)
 
 fmt: ## Format the code
 	@cargo fmt --all

@@ -4,7 +4,7 @@
 //! runs incomparable: rounds alternate, both sides have the same database settings, places and submitters, and the
 //! median of the paired ratios counts. Everything else is a time as a host sees it: from before the call to the
 //! moment the step begins, or the state is visible. Workers that are killed or watched for their idle cost are
-//! processes of their own: this program starts itself (`jobs/child.rs`).
+//! processes of their own: this program starts itself (`engines/child.rs`).
 //!
 //! Options, after `--`: `--rounds <n>` (default 7, at least 3), `--only <words>` (measure only what has these words in
 //! its name: `sqlite life`), `--write` (also write the section in `benches/RESULTS.md`).
@@ -17,13 +17,13 @@ use std::process::ExitCode;
 
 use measure::report::Report;
 use measure::site::Site;
-use measure::{Result, batch, cancel, child, fleet, idle, kill, latency, life, share};
+use measure::{Result, cancel, child, idle, kill, latency, life, share};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match Mode::parse(&arguments) {
-        Ok(Mode::Child(place)) => child::serve(&place).await,
+        Ok(Mode::Child(place)) => child::serve(&place, 1).await,
         Ok(Mode::Bench(options)) => bench(&options).await,
         // `cargo test --all-targets` starts benches without `--bench`: they are not to measure then.
         Ok(Mode::Idle) => Ok(()),
@@ -72,7 +72,7 @@ impl Mode {
 
 /// A missed goal is told, and no failure.
 async fn bench(options: &Options) -> Result<()> {
-    let mut report = Report::new(options.rounds)?;
+    let mut report = Report::new(&format!("rounds {}, interleaved", options.rounds))?;
     for kind in ["sqlite", "postgres"] {
         let wants = |what: &str| {
             let name = format!("{kind} {what}");
@@ -81,7 +81,7 @@ async fn bench(options: &Options) -> Result<()> {
                 .as_ref()
                 .is_none_or(|words| words.split(' ').all(|word| name.contains(word)))
         };
-        let all = ["life", "latency", "batch", "kill", "cancel", "share", "idle", "fleet"];
+        let all = ["life", "latency", "kill", "cancel", "share", "idle"];
         if !all.into_iter().any(wants) {
             continue;
         }
@@ -91,9 +91,6 @@ async fn bench(options: &Options) -> Result<()> {
         }
         if wants("latency") {
             latency::measure(&site, &mut report).await?;
-        }
-        if wants("batch") {
-            batch::measure(&site, &mut report).await?;
         }
         if wants("kill") {
             kill::measure(&site, &mut report).await?;
@@ -107,13 +104,13 @@ async fn bench(options: &Options) -> Result<()> {
         if wants("idle") {
             idle::measure(&site, &mut report).await?;
         }
-        if wants("fleet") && kind == "postgres" {
-            fleet::measure(&mut report).await?;
-        }
     }
     report.finish();
     if options.write {
-        println!("written {}", report.write()?.display());
+        println!(
+            "written {}",
+            report.write("bench-jobs", include_str!("jobs/RESULTS.template.md"))?.display()
+        );
     }
     Ok(())
 }

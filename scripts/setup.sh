@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh build   a C toolchain for libjpeg-turbo and libwebp; GStreamer with its development files
 #   scripts/setup.sh test    the same, PostgreSQL, an independent media checker, and the tools that `make test` runs
-#   scripts/setup.sh jobs    a C toolchain and PostgreSQL, for `make bench-jobs` and `make test-faults`
+#   scripts/setup.sh jobs    a C toolchain and PostgreSQL, for `make bench-jobs`, `bench-scale` and `test-faults`
 #   scripts/setup.sh bench   a C toolchain and the programs that `make bench-image` compares with
 #
 # System packages come from apt (Debian, Ubuntu; with sudo when not root). Tools with a pinned version go into the

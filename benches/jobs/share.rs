@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use mediaflow::Mediaflow;
-use mediaflow::spec::{JobOptions, JobSpec};
+use mediaflow::spec::{JobOptions, JobSpec, Pipeline};
 
 use super::report::{Goal, Report, percentile, range};
 use super::site::Site;
@@ -22,7 +22,7 @@ pub(crate) async fn measure(site: &Site, report: &mut Report) -> Result<()> {
     let place = site.fresh().await?;
     let submitter = host::submitter(&place).await?;
     for _ in 0..BATCHES {
-        let jobs = (0..BATCH).map(|_| of("many", step::busy(step::number(), PICTURE)?));
+        let jobs = (0..BATCH).map(|_| of("many", &step::busy(step::number(), PICTURE)?));
         submitter.eager(jobs.collect::<Result<Vec<_>>>()?).await?;
     }
     let mut workers = Vec::new();
@@ -49,13 +49,13 @@ pub(crate) async fn measure(site: &Site, report: &mut Report) -> Result<()> {
 /// From before `submit` to the beginning of the step.
 async fn first(media: &Mediaflow, tenant: &str) -> Result<f64> {
     let number = step::number();
-    let (begun, job) = (step::begun(number), of(tenant, step::job(number)?)?);
+    let (begun, job) = (step::begun(number), of(tenant, &step::job(number)?)?);
     let before = Instant::now();
     media.submit(job).await?;
     let begun = soon("the first job of a tenant", begun).await??;
     Ok((begun - before).as_secs_f64())
 }
 
-fn of(tenant: &str, job: mediaflow::spec::Pipeline) -> Result<JobSpec> {
-    Ok(JobSpec::new(&job)?.with_options(JobOptions::new().tenant(tenant)))
+fn of(tenant: &str, job: &Pipeline) -> Result<JobSpec> {
+    Ok(JobSpec::new(job)?.with_options(JobOptions::new().tenant(tenant)))
 }

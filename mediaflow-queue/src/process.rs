@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mediaflow_core::executor::Executor;
+use mediaflow_core::inspect::Ended;
 use mediaflow_core::{CancellationToken, Clock, Event, Result, Timestamp};
 use riverqueue::QueueConfig;
 use tokio::sync::{Notify, OnceCell, Semaphore};
@@ -36,7 +37,11 @@ pub(crate) struct Process {
     pub(crate) store: OnceCell<String>,
     /// Wakes the dispatcher of deliveries.
     pub(crate) deliveries: Notify,
+    /// More than events has changed for it.
+    messages: AtomicBool,
     active: Mutex<HashMap<i64, ActiveAttempt>>,
+    /// What ended from one minute to another, as it was read.
+    counted: Mutex<HashMap<(i64, i64), Ended>>,
     /// Events of commits of which no answer came.
     unsure: Mutex<Vec<Event>>,
     /// Since when its own signs of life have arrived, and when that was seen last.
@@ -121,7 +126,9 @@ impl Process {
             events,
             store: OnceCell::new(),
             deliveries: Notify::new(),
+            messages: AtomicBool::new(false),
             active: Mutex::default(),
+            counted: Mutex::default(),
             unsure: Mutex::default(),
             heard: Mutex::default(),
             capability,
@@ -153,6 +160,22 @@ impl Process {
         metrics::count(&events);
         self.events.send(events);
         self.deliveries.notify_one();
+    }
+
+    /// Wakes the dispatcher, because messages may wait that did not before.
+    pub(crate) fn messages_changed(&self) {
+        self.messages.store(true, Ordering::SeqCst);
+        self.deliveries.notify_one();
+    }
+
+    /// Whether messages have changed since this was asked last.
+    pub(crate) fn have_messages_changed(&self) -> bool {
+        self.messages.swap(false, Ordering::SeqCst)
+    }
+
+    /// How many jobs ended from one minute to another, as it was read.
+    pub(crate) fn counted(&self) -> MutexGuard<'_, HashMap<(i64, i64), Ended>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Events of commits of which nobody knows whether they were done.

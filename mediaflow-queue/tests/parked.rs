@@ -115,7 +115,9 @@ async fn an_assembly_is_left_to_those_who_know(database: Database) {
     let made = "SELECT count(*) FROM mediaflow_jobs WHERE parts_left = 0 AND worker IS NULL AND ended_at IS NULL";
     database.until(made, 1).await;
     let old = ignorant(database.queue()).start().await.unwrap();
-    database.until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'parked' AND parts_left = 0", 1).await;
+    database
+        .until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'parked' AND parts_left = 0", 1)
+        .await;
     assert_eq!(old.job(job.id()).status().await.unwrap().state, JobState::Running);
     let next = knowing(database.queue(), &fake).start().await.unwrap();
     let report = soon("success", next.job(job.id()).done()).await.unwrap();

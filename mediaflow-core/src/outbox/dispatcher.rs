@@ -151,7 +151,7 @@ impl Dispatcher {
                         return self.give_back().await;
                     }
                     wait = (wait * 2).min(LONGEST);
-                    self.pace.look_at = Instant::now();
+                    self.pace.now();
                     continue;
                 }
             }
@@ -172,8 +172,8 @@ impl Dispatcher {
                 group = next_routed(&mut self.routing) => self.take(group),
                 () = std::future::ready(()), if more => {}
                 () = shutdown.drain.cancelled(), if !draining => {}
-                () = store.changed().notified() => self.pace.soon(),
-                () = sleep_until(self.pace.look_at) => {}
+                () = store.changed().notified() => self.pace.told(store.have_messages_changed()),
+                () = sleep_until(self.pace.next()) => {}
                 () = sleep_until(self.exchanged_at + COLLECT), if !self.done.is_empty() => {}
                 () = clock.sleep_until(next.unwrap_or_default()), if next.is_some() => {}
             }
@@ -203,12 +203,18 @@ impl Dispatcher {
             self.store.expire(&self.held.keys().copied().collect()).await?;
             self.pace.expire_at = Instant::now() + EXPIRE;
         }
-        if Instant::now() >= self.pace.look_at {
+        if self.pace.events.is_due() {
             self.look().await?;
+        }
+        if self.pace.waiting.is_due() {
+            let began = Instant::now();
+            self.queues.look(self.store.waiting(&self.channels).await?);
+            self.pace.waiting.looked(began, self.store.poll());
         }
         self.exchange().await
     }
 
+    /// Looks for events, and begins to route them.
     async fn look(&mut self) -> Result<()> {
         let began = Instant::now();
         // What was told while events were being routed is looked for after them.
@@ -227,8 +233,7 @@ impl Dispatcher {
                 self.routing = Some(AbortOnDropHandle::new(routing));
             }
         }
-        self.queues.look(self.store.waiting(&self.channels).await?);
-        self.pace.looked(began, self.store.poll());
+        self.pace.events.looked(began, self.store.poll());
         Ok(())
     }
 
@@ -412,7 +417,7 @@ impl Dispatcher {
     }
 
     fn is_idle(&self) -> bool {
-        self.pace.fresh
+        self.pace.fresh()
             && !self.more_events
             && self.sending.is_empty()
             && self.done.is_empty()

@@ -61,6 +61,12 @@ pub trait OutboxStore: fmt::Debug + Send + Sync + 'static {
     /// Is told when there may be something new to do.
     fn changed(&self) -> &Notify;
 
+    /// Whether [`changed`](Self::changed) has told of anything but new events since this was asked last: of messages that
+    /// wait now, or of destinations.
+    fn have_messages_changed(&self) -> bool {
+        true
+    }
+
     /// How often to look when nobody tells.
     fn poll(&self) -> Duration {
         Duration::from_millis(500)

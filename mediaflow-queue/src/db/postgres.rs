@@ -50,9 +50,11 @@ impl Postgres {
         let (host, port) = (options.get_host().to_owned(), options.get_port());
         let options = options.application_name("mediaflow").statement_cache_capacity(STATEMENTS);
         // A plan that is made while a table is empty would read the whole of it for as long as the connection lives: each
-        // of our statements has its index. Where none fits, the server counts an absurd cost, for which it would compile it.
+        // of our statements has its index. Where none fits, the server counts an absurd cost, for which it would compile it. And
+        // whatever it expects of a large table: a page of it is read sooner than further processes are started for that.
         let settings = format!(
-            "SET enable_seqscan = off; SET jit = off; SET idle_in_transaction_session_timeout = {}; SET lock_timeout = {}",
+            "SET enable_seqscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0;
+             SET idle_in_transaction_session_timeout = {}; SET lock_timeout = {}",
             lease.as_millis(),
             LOCKED.as_millis()
         );

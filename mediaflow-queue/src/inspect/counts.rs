@@ -1,5 +1,5 @@
 use mediaflow_core::Result;
-use mediaflow_core::inspect::Counts;
+use mediaflow_core::inspect::{Counts, Ended};
 
 use crate::db::values;
 use crate::process::Process;
@@ -53,12 +53,7 @@ pub(crate) async fn counts(process: &Process) -> Result<Counts> {
         // The last minute is asked of the index; of a longer time the minute in which it begins is taken as a whole.
         let counted = if span > MINUTE { upto.clamp(since, now) } else { since };
         if counted > since {
-            let minutes = values![since / MINUTE, counted / MINUTE];
-            for row in process.db.rows(COUNTED, minutes).await? {
-                let code = row.text("code")?;
-                let code = Some(&*code).filter(|code| !code.is_empty());
-                ended.add(&row.text("state")?, code, row.int("jobs")?.unsigned_abs());
-            }
+            *ended = of_minutes(process, (since / MINUTE, counted / MINUTE)).await?;
         }
         for row in process.db.rows(ENDED, values![counted, now + LATE]).await? {
             let code = row.opt_text("code")?;
@@ -66,6 +61,26 @@ pub(crate) async fn counts(process: &Process) -> Result<Counts> {
         }
     }
     Ok(counts)
+}
+
+/// How many jobs ended in these minutes. Nothing is added to them: what was read once is known until other minutes are meant.
+async fn of_minutes(process: &Process, minutes: (i64, i64)) -> Result<Ended> {
+    if let Some(known) = process.counted().get(&minutes) {
+        return Ok(known.clone());
+    }
+    let mut ended = Ended::default();
+    for row in process.db.rows(COUNTED, values![minutes.0, minutes.1]).await? {
+        let code = row.text("code")?;
+        let code = Some(&*code).filter(|code| !code.is_empty());
+        ended.add(&row.text("state")?, code, row.int("jobs")?.unsigned_abs());
+    }
+    let mut counted = process.counted();
+    // Those of an hour and those of a day, as of this minute and of the last one.
+    if counted.len() >= 4 {
+        counted.clear();
+    }
+    counted.insert(minutes, ended.clone());
+    Ok(ended)
 }
 
 /// Counts the minutes that are over. One worker does it, now and then.

@@ -86,7 +86,7 @@ pub(crate) async fn redeliver(process: &Process, filter: &DeliveryFilter) -> Res
     }
     let rows = tx.run(AssertSqlSafe(again), &values).await?;
     transaction.commit().await?;
-    process.deliveries.notify_one();
+    process.messages_changed();
     Ok(rows)
 }
 
@@ -133,6 +133,6 @@ pub(crate) async fn enable(process: &Process, channel: &str, origin: &str) -> Re
             .help("`Queue::destinations` lists them"));
     }
     transaction.commit().await?;
-    process.deliveries.notify_one();
+    process.messages_changed();
     Ok(())
 }

@@ -114,7 +114,7 @@ pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
     }
     let told = tell(process, &mut tx, &dead, &mut locked).await?;
     events::commit(process, transaction, told).await?;
-    process.deliveries.notify_one();
+    process.messages_changed();
     Ok(())
 }
 

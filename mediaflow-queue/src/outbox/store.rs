@@ -118,6 +118,10 @@ impl OutboxStore for Outbox {
         &self.process.deliveries
     }
 
+    fn have_messages_changed(&self) -> bool {
+        self.process.have_messages_changed()
+    }
+
     fn clock(&self) -> Arc<dyn Clock> {
         self.process.clock()
     }

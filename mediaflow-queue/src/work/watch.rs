@@ -75,7 +75,7 @@ async fn wake(process: Arc<Process>, written: Arc<Notify>) {
         };
         if version.replace(others) != Some(others) {
             process.classes().for_each(|class| process.wake(class));
-            process.deliveries.notify_one();
+            process.messages_changed();
             if let Err(error) = jobs::stop_cancelled(&process).await {
                 tracing::debug!(%error, "what was cancelled elsewhere can not be read; it is looked for again");
             }

@@ -73,6 +73,7 @@ pub(super) struct After {
 impl After {
     pub(super) async fn settle(self, process: &Process) {
         self.told.tell(process);
+        process.messages_changed();
         process.classes().for_each(|class| process.queued(class, self.queued));
         self.stop.into_iter().for_each(|river| process.stop(river));
         process.executor.discard(self.ended).await;

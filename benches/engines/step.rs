@@ -83,9 +83,17 @@ pub(crate) fn endless(number: u64) -> Result<Pipeline> {
     made(Nothing { number, busy: 0, hold: true })
 }
 
+/// A job as the others, whose output is at the same place as that of all of its kind: what they leave does not add up.
+pub(crate) fn same_place(number: u64) -> Result<Pipeline> {
+    at("out/same.gif".to_owned(), Nothing { number, busy: 0, hold: false })
+}
+
 fn made(step: Nothing) -> Result<Pipeline> {
+    at(format!("out/{}.gif", step.number), step)
+}
+
+fn at(place: String, step: Nothing) -> Result<Pipeline> {
     let gif = &b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"[..];
-    let place = format!("out/{}.gif", step.number);
     let pipeline = Pipeline::from(Source::bytes(gif));
     Ok(pipeline.output(place, |picture| picture.then(step)).build()?)
 }

@@ -1,8 +1,8 @@
 //! Worker processes: this program, started by itself.
 //!
 //! A child works on one database. It writes `ready` when it does, and `begun` when the endless job begins in it. It
-//! reads commands, a line each: `cpu` is answered with the milliseconds of processor time that it has used so far. It
-//! ends with its input.
+//! reads commands, a line each: `cpu` is answered with the milliseconds of processor time that it has used so far, `memory`
+//! with the kilobytes that it holds. It ends with its input.
 
 use std::process::Stdio;
 
@@ -25,8 +25,13 @@ pub(crate) struct Child {
 impl Child {
     /// Starts a worker. Does not wait for it.
     pub(crate) fn spawn(place: &Place) -> Result<Self> {
+        Self::with("--child", place)
+    }
+
+    /// Starts this program with an option that takes a place. Does not wait for it.
+    pub(crate) fn with(option: &str, place: &Place) -> Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args(["--child", &place.word()])
+            .args([option, &place.word()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -52,8 +57,17 @@ impl Child {
 
     /// The processor time that it has used so far, in milliseconds.
     pub(crate) async fn cpu(&mut self) -> Result<f64> {
-        self.commands.write_all(b"cpu\n").await?;
-        Ok(self.line("its processor time").await?.parse()?)
+        self.ask("cpu\n").await
+    }
+
+    /// The memory that it holds, in kilobytes.
+    pub(crate) async fn memory(&mut self) -> Result<f64> {
+        self.ask("memory\n").await
+    }
+
+    async fn ask(&mut self, command: &str) -> Result<f64> {
+        self.commands.write_all(command.as_bytes()).await?;
+        Ok(self.line("a number").await?.parse()?)
     }
 
     /// `kill -9`. Returns when it is gone.
@@ -67,10 +81,14 @@ impl Child {
     }
 }
 
-/// What a child does.
-pub(crate) async fn serve(place: &str) -> Result<()> {
+/// What a child does, with so many workers in it.
+pub(crate) async fn serve(place: &str, workers: usize) -> Result<()> {
     let begun = step::begun(ENDLESS);
-    let media = host::worker(&Place::parse(place)).await?;
+    let place = Place::parse(place);
+    let mut all = Vec::new();
+    for _ in 0..workers {
+        all.push(host::worker(&place).await?);
+    }
     println!("ready");
     tokio::spawn(async move {
         if begun.await.is_ok() {
@@ -79,15 +97,27 @@ pub(crate) async fn serve(place: &str) -> Result<()> {
     });
     // On a thread of its own: the runtime's are for the work.
     tokio::task::spawn_blocking(obey).await??;
-    host::stop(media).await
+    for media in all {
+        host::stop(media).await?;
+    }
+    Ok(())
 }
 
 fn obey() -> Result<()> {
     for command in std::io::stdin().lines() {
         match command?.as_str() {
             "cpu" => println!("{}", cpu::here()),
+            "memory" => println!("{}", memory()?),
             other => return Err(format!("unknown command {other}").into()),
         }
     }
     Ok(())
+}
+
+/// What of this process is in memory, in kilobytes.
+fn memory() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.ok_or("the system does not tell how much memory is held")?.parse()?)
 }

@@ -16,12 +16,6 @@ pub(crate) enum Goal {
     None,
 }
 
-/// A durable job writes three times what bare River writes.
-pub(crate) const DURABLE: Goal = Goal::AtLeast(0.5);
-
-/// Telling somebody of every event writes less than the job itself: it is done after the job's transactions, many at once.
-pub(crate) const TOLD: Goal = Goal::AtLeast(0.7);
-
 /// What was measured, in order.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -30,11 +24,11 @@ pub(crate) struct Report {
     missed: Vec<String>,
 }
 
-/// The head of our part of the page; what stands above it is the other benchmark's.
-const HEAD: &str = "# Results of `make bench-jobs`";
+/// What each benchmark's part of the page begins with.
+const HEAD: &str = "# Results of ";
 
 impl Report {
-    pub(crate) fn new(rounds: usize) -> Result<Self> {
+    pub(crate) fn new(rounds: &str) -> Result<Self> {
         let disk = disk()?;
         let (half, most) = (percentile(&disk, 50), percentile(&disk, 99));
         let setting = vec![
@@ -42,10 +36,16 @@ impl Report {
             format!(
                 "disk half of the writes are through within {half:.2} ms, 99 % within {most:.2} ms"
             ),
-            format!("rounds {rounds}, interleaved; every commit is written through to disk"),
+            format!("{rounds}; every commit is written through to disk"),
         ];
         setting.iter().for_each(|line| println!("{line}"));
         Ok(Self { setting, figures: Vec::new(), missed: Vec::new() })
+    }
+
+    /// Prints something of the setting, and keeps it.
+    pub(crate) fn note(&mut self, line: &str) {
+        println!("{line}");
+        self.setting.push(line.to_owned());
     }
 
     /// Prints a figure, and keeps it.
@@ -76,17 +76,20 @@ impl Report {
         self.missed.iter().for_each(|line| println!("{line}"));
     }
 
-    /// Writes our part of the page.
-    pub(crate) fn write(&self) -> Result<PathBuf> {
+    /// Writes the part of the page that is of this target; the others are left as they are.
+    pub(crate) fn write(&self, target: &str, template: &str) -> Result<PathBuf> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/RESULTS.md");
         let page = std::fs::read_to_string(&path)?;
-        let above = page.split(HEAD).next().unwrap_or_default().trim_end();
+        let head = format!("{HEAD}`make {target}`");
+        let (above, rest) = page.split_once(&head).unwrap_or((&page, ""));
+        let below = rest.find(&format!("\n{HEAD}")).map_or("", |at| &rest[at..]);
         let lines = |lines: &[String]| lines.join("\n    ");
-        let ours = include_str!("RESULTS.template.md")
+        let ours = template
             .replace("{{setting}}", &lines(&self.setting))
             .replace("{{figures}}", &lines(&self.figures))
             .replace("{{goals}}", &lines(&self.missed));
-        std::fs::write(&path, format!("{above}\n\n{HEAD}\n\n{}", ours.trim_start()))?;
+        let above = above.trim_end();
+        std::fs::write(&path, format!("{above}\n\n{head}\n\n{}{below}", ours.trim_start()))?;
         Ok(path)
     }
 }

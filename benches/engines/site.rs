@@ -26,12 +26,6 @@ impl Site {
         Ok(Self::Postgres(PrivatePostgres::start().await?))
     }
 
-    /// A server that takes so many connections.
-    pub(crate) async fn postgres_for(connections: u32) -> Result<Self> {
-        let server = PrivatePostgres::builder().set("max_connections", &connections.to_string());
-        Ok(Self::Postgres(server.start().await?))
-    }
-
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Sqlite { .. } => "sqlite",
@@ -71,32 +65,6 @@ impl Place {
             Self::Sqlite(path) => Sqlite::open(path),
             Self::Postgres(url) => Postgres::connect(url),
         }
-    }
-
-    /// How many bytes the database has written to its log so far.
-    pub(crate) async fn logged(&self) -> Result<f64> {
-        match self {
-            Self::Sqlite(path) => {
-                let log = path.with_extension("db-wal");
-                Ok(std::fs::metadata(log).map_or(0, |log| log.len()) as f64)
-            }
-            Self::Postgres(_) => {
-                self.number("SELECT (pg_current_wal_insert_lsn() - '0/0')::double precision").await
-            }
-        }
-    }
-
-    /// How many transactions were committed on a server so far.
-    pub(crate) async fn transactions(&self) -> Result<f64> {
-        let count = "SELECT xact_commit::double precision FROM pg_stat_database WHERE datname = current_database()";
-        self.number(count).await
-    }
-
-    async fn number(&self, sql: &'static str) -> Result<f64> {
-        let mut connection = sqlx::PgConnection::connect(&self.word()).await?;
-        let number = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
-        connection.close().await?;
-        Ok(number)
     }
 
     /// As one argument of a command.

@@ -22,12 +22,17 @@ fn builder(place: &Place) -> mediaflow::Builder {
         .with(step::operations)
         .storage("out", "memory:")
         .places("image", PLACES)
-        .tenants(mediaflow::Tenants::new().at_once("image", SHARE))
+        .tenants(Tenants::new().at_once("image", SHARE))
 }
 
 /// Takes jobs and works on them.
 pub(crate) async fn worker(place: &Place) -> Result<Mediaflow> {
     Ok(builder(place).start().await?)
+}
+
+/// A worker that deletes what has ended so long ago.
+pub(crate) async fn keeping(place: &Place, time: Duration) -> Result<Mediaflow> {
+    Ok(builder(place).engine(place.queue().retention(time)).start().await?)
 }
 
 /// Only takes jobs: its process could be any other one.
