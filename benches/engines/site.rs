@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use mediaflow::queue::testing::PrivatePostgres;
 use mediaflow::queue::{Postgres, Queue, Sqlite};
-use sqlx::Connection as _;
 
 use super::Result;
 
