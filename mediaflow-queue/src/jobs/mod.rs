@@ -20,7 +20,7 @@ mod waits;
 
 pub(crate) use after::{follow_ended, start_new};
 pub(crate) use cancel::{cancel, stop_cancelled};
-pub(crate) use end::{End, Ended, asked, fail_by_name, give_back, progress, retry};
+pub(crate) use end::{End, Ended, Ends, asked, fail_by_name, give_back, progress, retry};
 pub(crate) use groups::Jobs;
 pub(crate) use lock::{lock, lock_held};
 pub(crate) use park::{UNCLAIMED, park_orphans, take_up, tell_unclaimed};
