@@ -190,6 +190,11 @@ impl Process {
         }
     }
 
+    /// Whether this process works, and does not only submit.
+    pub(crate) fn works(&self) -> bool {
+        self.halt.get().is_some()
+    }
+
     /// Whether this process has to stop at once, and hand back what it holds.
     pub(crate) fn halting(&self) -> bool {
         self.halt.get().is_some_and(CancellationToken::is_cancelled)

@@ -28,7 +28,7 @@ pub(crate) use parts::{
     ClaimedPart, part_done, part_failed, part_progress, part_retry, remake, results, split,
     start_part, stop as stop_parts,
 };
-pub(crate) use ready::{next_due, recount_shares, start_due};
+pub(crate) use ready::{Left, recount_shares, start_due};
 pub(crate) use requeue::queue_again;
 pub(crate) use row::{ClaimedJob, unknown};
 pub(crate) use schedule::{run_due, schedule, schedules, unschedule};

@@ -5,7 +5,7 @@ use mediaflow_core::{CancellationToken, Result};
 use tokio::time::Instant;
 
 use crate::failpoint::may_panic;
-use crate::jobs;
+use crate::jobs::{self, Left};
 use crate::process::Process;
 
 /// How often is looked for jobs that nobody knew before.
@@ -14,31 +14,29 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How often what concerns all workers is looked at.
 const RARELY: Duration = Duration::from_secs(4);
 
+/// How often whoever is not the one for that counts places all the same: a worker of an older build counts none.
+const BESIDE: Duration = Duration::from_secs(30);
+
+/// How soon what somebody has locked is looked at again, at first.
+const SOON: Duration = Duration::from_millis(20);
+
+/// When what was done last, and how far.
+#[derive(Default)]
+struct Turns {
+    parked: Option<Instant>,
+    all: Option<Instant>,
+    shares: Option<Instant>,
+    share: String,
+    /// How long is waited for what is locked.
+    patience: Duration,
+}
+
 /// Takes up parked jobs that this process knows, and tells of those that nobody does, until `stop`.
 pub(crate) async fn parked(process: Arc<Process>, stop: CancellationToken) {
-    let mut looked: Option<Instant> = None;
-    let mut share = String::new();
+    let mut turns = Turns::default();
     loop {
         may_panic("loop.parked");
-        let turn = async {
-            process.looks();
-            jobs::start_new(&process).await?;
-            jobs::follow_ended(&process).await?;
-            jobs::start_due(&process).await?;
-            if let Some(due) = jobs::next_due(&process).await? {
-                process.look_at(due);
-            }
-            jobs::take_up(&process).await?;
-            jobs::wake_due(&process).await?;
-            jobs::run_due(&process).await?;
-            jobs::stop_abandoned(&process).await?;
-            if looked.is_none_or(|looked| looked.elapsed() >= RARELY) {
-                for_all(&process, &mut share).await?;
-                looked = Some(Instant::now());
-            }
-            Ok::<_, mediaflow_core::Error>(())
-        };
-        match stop.run_until_cancelled(turn).await {
+        match stop.run_until_cancelled(turn(&process, &mut turns)).await {
             None => return,
             Some(Err(error)) => tracing::debug!(%error, "parked jobs can not be looked at"),
             Some(Ok(())) => {}
@@ -49,33 +47,72 @@ pub(crate) async fn parked(process: Arc<Process>, stop: CancellationToken) {
     }
 }
 
+async fn turn(process: &Process, turns: &mut Turns) -> Result<()> {
+    process.looks();
+    let left = jobs::start_new(process)
+        .await?
+        .max(jobs::follow_ended(process).await?)
+        .max(jobs::start_due(process).await?);
+    match left {
+        Left::Nothing => turns.patience = Duration::ZERO,
+        Left::Locked => {
+            turns.patience = (turns.patience * 2).clamp(SOON, EVERY);
+            process.look_at(process.now().plus(turns.patience));
+        }
+        Left::More => process.look_at(process.now()),
+    }
+    if due(&mut turns.parked, EVERY / 2) {
+        jobs::take_up(process).await?;
+        jobs::wake_due(process).await?;
+        jobs::run_due(process).await?;
+        jobs::stop_abandoned(process).await?;
+    }
+    if due(&mut turns.all, RARELY) {
+        for_all(process, turns).await?;
+    }
+    Ok(())
+}
+
+/// Whether something is to be done again. It is taken to be done.
+fn due(last: &mut Option<Instant>, every: Duration) -> bool {
+    let due = last.is_none_or(|last| last.elapsed() >= every);
+    if due {
+        *last = Some(Instant::now());
+    }
+    due
+}
+
 /// Until it is time to look again, or there is something to look at.
 async fn pause(process: &Process) {
     let every = EVERY.mul_f64(0.9 + 0.2 * fastrand::f64());
     let end = Instant::now() + every;
     loop {
-        let now = process.now();
-        let next = process.next_look().map(|next| Instant::now() + next.since(now));
+        // It can be far in the future.
+        let next = process.next_look().map(|next| next.since(process.now()).min(every));
+        let next = next.map_or(end, |next| end.min(Instant::now() + next));
         tokio::select! {
-            () = tokio::time::sleep_until(next.map_or(end, |next| next.min(end))) => return,
+            () = tokio::time::sleep_until(next) => return,
             () = process.looking.notified() => {}
         }
     }
 }
 
 /// One worker is enough: the oldest, whose name is the first.
-async fn for_all(process: &Process, share: &mut String) -> Result<()> {
+async fn for_all(process: &Process, turns: &mut Turns) -> Result<()> {
     let first = "SELECT min(id) AS id FROM mediaflow_workers";
     let first = process.db.row(first, &[]).await?;
     let first = first.map(|row| row.opt_text("id")).transpose()?.flatten();
-    if first.is_none_or(|first| first != process.id) {
+    let first = first.is_some_and(|first| first == process.id);
+    if due(&mut turns.shares, if first { Duration::ZERO } else { BESIDE }) {
+        turns.share = jobs::recount_shares(process, &turns.share).await?;
+    }
+    if !first {
         return Ok(());
     }
     let find = "SELECT DISTINCT capability FROM mediaflow_workers WHERE capability IS NOT NULL";
     let found = process.db.rows(find, &[]).await?;
     let capabilities = found.iter().map(|row| row.text("capability")).collect::<Result<_>>()?;
     jobs::wake_missed(process).await?;
-    *share = jobs::recount_shares(process, share).await?;
     jobs::park_orphans(process, &capabilities).await?;
     process.db.release_due().await?;
     jobs::tell_unclaimed(process).await
