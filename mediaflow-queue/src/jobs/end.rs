@@ -274,7 +274,7 @@ async fn requeue(
     transaction.commit().await?;
     failpoint("retry.commit");
     Ended { events, queues, followed: false }.tell(process);
-    process.look_at(due);
+    waits.into_iter().for_each(|due| process.look_at(due));
     Ok(again)
 }
 

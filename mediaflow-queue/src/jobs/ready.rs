@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
 
 use mediaflow_core::plan::CostClass;
 use mediaflow_core::spec::JobSpec;
@@ -11,7 +12,6 @@ use sqlx::AssertSqlSafe;
 
 use super::row::needs_of;
 use crate::db::{JobTask, NewTask, Row, Tx, Value, together, values};
-use crate::failpoint::failpoint;
 use crate::process::Process;
 
 /// How many follow in one transaction.
@@ -265,8 +265,8 @@ async fn note(tx: &mut Tx<'_, '_>, share: &str, taken: usize) -> Result<()> {
     tx.run(note, values![share, taken]).await.map(drop)
 }
 
-/// Lets those start whose moment has come, and sees to it that the next one is not missed.
-pub(crate) async fn start_due(process: &Process) -> Result<Left> {
+/// Lets those start whose moment has come. The next one is looked at when its moment comes, if that is not within `soon`.
+pub(crate) async fn start_due(process: &Process, soon: Duration) -> Result<Left> {
     let next = "SELECT due FROM mediaflow_jobs WHERE held = 'due' ORDER BY due LIMIT 1";
     let find = format!(
         "SELECT {COLUMNS} FROM mediaflow_jobs WHERE held = 'due' AND due <= $1 ORDER BY due, id LIMIT {TOGETHER}{}",
@@ -276,7 +276,7 @@ pub(crate) async fn start_due(process: &Process) -> Result<Left> {
         let Some(row) = process.db.row(next, &[]).await? else { return Ok(Left::Nothing) };
         let due = row.time("due")?;
         if due > process.now() {
-            process.look_at(due);
+            process.look_at(due.max(process.now().plus(soon)));
             return Ok(Left::Nothing);
         }
         let mut transaction = process.db.begin().await?;
@@ -329,7 +329,6 @@ async fn recount(process: &Process, share: &str) -> Result<()> {
         waits("$1")
     );
     tx.run(AssertSqlSafe(unused), values![share]).await?;
-    failpoint("recount.rows");
     transaction.commit().await?;
     queues.iter().for_each(|queue| process.wake(queue));
     Ok(())

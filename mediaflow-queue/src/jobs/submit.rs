@@ -117,21 +117,22 @@ async fn store<'s>(
     Ok(())
 }
 
-/// Has it found out what new jobs wait for.
-async fn look<'s>(process: &Process, jobs: impl Iterator<Item = (&'s JobSpec, &'s (JobId, bool))>) {
-    let waits = |spec: &JobSpec| {
-        let keyed = spec.options.tenant.is_some() && spec.options.idempotency_key.is_some();
-        keyed || !spec.predecessors().is_empty()
-    };
-    let new: BTreeSet<_> = jobs
-        .filter(|(spec, (_, new))| *new && waits(spec))
-        .map(|(_, (job, _))| *job)
-        .take(INLINE)
-        .collect();
-    if new.is_empty() || process.works() {
+/// Has it found out what new jobs wait for. Whoever works on none looks here: those who do look once a second.
+async fn look<'s>(
+    process: &Process,
+    jobs: impl Iterator<Item = (&'s JobSpec, &'s (JobId, bool))> + Clone,
+) {
+    let keyed = jobs.clone().any(|(spec, _)| spec.options.idempotency_key.is_some());
+    let waits =
+        |spec: &JobSpec| keyed && spec.options.tenant.is_some() || !spec.predecessors().is_empty();
+    let new = jobs.filter(|(spec, (_, new))| *new && waits(spec)).map(|(_, (job, _))| *job);
+    let new: BTreeSet<_> = new.take(INLINE).collect();
+    if new.is_empty() {
+        return;
+    }
+    if process.works() {
         process.look_at(process.now());
     } else if let Err(error) = settle(process, &new).await {
-        // Those who work look once a second.
         tracing::debug!(%error, "new jobs can not be looked at here");
     }
 }

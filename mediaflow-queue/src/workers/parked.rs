@@ -20,9 +20,15 @@ const BESIDE: Duration = Duration::from_secs(30);
 /// How soon what somebody has locked is looked at again, at first.
 const SOON: Duration = Duration::from_millis(20);
 
+/// How soon others look again than the one for that, for what is due next: a fleet does not look as often as it has workers
+/// whenever a job is due. Each looks at once for what it has let wait itself.
+const OTHERS: Duration = Duration::from_millis(200);
+
 /// When what was done last, and how far.
 #[derive(Default)]
 struct Turns {
+    /// This is the one for what concerns all.
+    first: bool,
     parked: Option<Instant>,
     all: Option<Instant>,
     shares: Option<Instant>,
@@ -49,10 +55,11 @@ pub(crate) async fn parked(process: Arc<Process>, stop: CancellationToken) {
 
 async fn turn(process: &Process, turns: &mut Turns) -> Result<()> {
     process.looks();
+    let soon = if turns.first { SOON } else { OTHERS.mul_f64(0.5 + fastrand::f64()) };
     let left = jobs::start_new(process)
         .await?
         .max(jobs::follow_ended(process).await?)
-        .max(jobs::start_due(process).await?);
+        .max(jobs::start_due(process, soon).await?);
     match left {
         Left::Nothing => turns.patience = Duration::ZERO,
         Left::Locked => {
@@ -102,11 +109,11 @@ async fn for_all(process: &Process, turns: &mut Turns) -> Result<()> {
     let first = "SELECT min(id) AS id FROM mediaflow_workers";
     let first = process.db.row(first, &[]).await?;
     let first = first.map(|row| row.opt_text("id")).transpose()?.flatten();
-    let first = first.is_some_and(|first| first == process.id);
-    if due(&mut turns.shares, if first { Duration::ZERO } else { BESIDE }) {
+    turns.first = first.is_some_and(|first| first == process.id);
+    if due(&mut turns.shares, if turns.first { Duration::ZERO } else { BESIDE }) {
         turns.share = jobs::recount_shares(process, &turns.share).await?;
     }
-    if !first {
+    if !turns.first {
         return Ok(());
     }
     let find = "SELECT DISTINCT capability FROM mediaflow_workers WHERE capability IS NOT NULL";
