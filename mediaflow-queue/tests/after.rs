@@ -55,9 +55,11 @@ async fn succeeds(media: &Mediaflow, job: JobId) {
 
 /// Nobody began before those ended that it comes after, and nothing is left to be told.
 async fn all_followed(database: &Database) {
-    let early = "SELECT count(*) FROM mediaflow_after a JOIN mediaflow_jobs j ON j.id = a.job
-                 JOIN mediaflow_jobs b ON b.id = a.before
-                 WHERE b.ended_at IS NULL OR j.started_at < b.ended_at";
+    let early = "SELECT count(*) FROM mediaflow_after a
+                 JOIN mediaflow_events began ON began.job = a.job AND began.kind = 'job.started'
+                 JOIN mediaflow_events ended ON ended.job = a.before
+                   AND ended.kind IN ('job.completed', 'job.failed', 'job.cancelled')
+                 WHERE began.seq < ended.seq";
     assert_eq!(database.int(early).await, 0);
     database.until("SELECT count(*) FROM mediaflow_followed", 0).await;
     database.until("SELECT count(*) FROM mediaflow_jobs WHERE held IS NOT NULL", 0).await;

@@ -417,9 +417,11 @@ async fn a_tenants_job_in_an_open_transaction_stops_nobody() {
 async fn whoever_waits_for_a_known_job_holds_no_share() {
     let database = Database::postgres("share_after_known_job").await;
     let Database::Postgres { pool, .. } = &database else { panic!("a server") };
-    let client = client(&database, 2).await;
+    let client = client(&database, 3).await;
     let known = with("known", |options| options.tenant("ada").idempotency_key("known"));
-    submit(&client, known.clone()).await;
+    for job in [of("ada", "earlier"), known.clone()] {
+        submit(&client, job).await;
+    }
     let mut host = pool.begin().await.unwrap();
     let lock = "SELECT 1 FROM mediaflow_jobs FOR UPDATE";
     sqlx::query(lock).execute(&mut *host).await.unwrap();
