@@ -260,7 +260,8 @@ impl Process {
         self.places(queue).map_or(0, Semaphore::available_permits)
     }
 
-    fn working(&self) -> bool {
+    /// Whether this process works at this moment, and does not only submit.
+    pub(crate) fn working(&self) -> bool {
         self.working.load(Ordering::SeqCst)
     }
 

@@ -1,85 +1,132 @@
 //! Jobs that come after others. Whether these have ended is found out when such a job is there for everybody to see, in a
-//! transaction of its own that is short: a host may keep the one in which it has submitted it open for long.
+//! transaction of its own that is short: a host may keep the one in which it has submitted it open for long. A host can also
+//! have locked a row of ours for as long: such a job is left for later, and nobody waits for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mediaflow_core::{JobId, Result};
 use sqlx::AssertSqlSafe;
 
-use super::ready::{self, names, start};
-use crate::db::{Row, Tx, places, values};
+use super::ready::{self, Left, TURNS, names, start};
+use crate::db::{Row, Tx, Value, places, together, values};
 use crate::failpoint::failpoint;
-use crate::process::{Process, Queued};
+use crate::process::Process;
 
 /// How many jobs one transaction looks at.
 const TOGETHER: usize = 100;
 
 /// Looks at jobs that nobody has looked at yet.
-pub(crate) async fn start_new(process: &Process) -> Result<()> {
+pub(crate) async fn start_new(process: &Process) -> Result<Left> {
     let find = format!(
-        "SELECT id FROM mediaflow_jobs WHERE held = 'new' ORDER BY due, id LIMIT {TOGETHER}"
+        "SELECT id, due FROM mediaflow_jobs WHERE held = 'new' AND (due, id) > ($1, $2) ORDER BY due, id LIMIT {TOGETHER}"
     );
-    loop {
-        let rows = process.db.rows(AssertSqlSafe(find.clone()), &[]).await?;
-        for row in &rows {
-            settle(process, row.parsed("id")?).await?;
+    let (mut last, mut left, mut turns) = ((i64::MIN, String::new()), Left::Nothing, 0);
+    while turns < TURNS {
+        let from = values![last.0, &last.1];
+        let rows = process.db.rows(AssertSqlSafe(find.clone()), from).await?;
+        if let Some(row) = rows.last() {
+            last = (row.int("due")?, row.text("id")?);
+            let jobs = rows.iter().map(|row| row.parsed("id")).collect::<Result<_>>()?;
+            let settled = settle(process, &jobs).await?;
+            // What is locked must not keep what comes behind it from being looked at.
+            turns += usize::from(settled == Left::Nothing);
+            left = left.max(settled);
         }
         if rows.len() < TOGETHER {
-            return Ok(());
+            return Ok(left);
         }
     }
+    Ok(Left::More)
 }
 
-/// Finds out what a new job waits for: jobs that it comes after, its moment, its share, or nothing.
-pub(super) async fn settle(process: &Process, job: JobId) -> Result<()> {
+/// Finds out what new jobs wait for: jobs that they come after, their moment, their share, or nothing.
+pub(super) async fn settle(process: &Process, jobs: &BTreeSet<JobId>) -> Result<Left> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
-    let find = "SELECT before FROM mediaflow_after WHERE job = $1 AND over = 0";
-    let rows = tx.rows(find, values![job]).await?;
-    let before =
-        rows.iter().map(|row| row.parsed("before")).collect::<Result<BTreeSet<JobId>>>()?;
-    let all: BTreeSet<_> = before.iter().copied().chain([job]).collect();
-    // Locked, so that none of them ends unseen.
-    let rows = lock(process, &mut tx, &all, "ended_at, held, ").await?;
-    let mut left = BTreeSet::new();
-    for row in &rows {
-        let id: JobId = row.parsed("id")?;
-        if id != job && row.opt_int("ended_at")?.is_none() {
-            left.insert(id);
+    let before = predecessors(&mut tx, jobs).await?;
+    // Locked, so that none of them ends unseen. What has ended stays so.
+    let open = open(&mut tx, &before.values().flatten().copied().collect()).await?;
+    let mut locked = lock(process, &mut tx, &open.union(jobs).copied().collect()).await?;
+    let is_open = |job: &JobId| match locked.get(job) {
+        Some(row) => row.opt_int("ended_at").is_ok_and(|ended| ended.is_none()),
+        None => open.contains(job),
+    };
+    let (mut free, mut waiting, mut followed) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let (mut over, mut left) = (Vec::new(), Left::Nothing);
+    for job in jobs {
+        let (row, none) = (locked.get(job), BTreeSet::new());
+        let before = before.get(job).unwrap_or(&none);
+        if row.is_none() || before.iter().any(|job| open.contains(job) && !locked.contains_key(job))
+        {
+            left = Left::Locked;
+            continue;
+        }
+        if !row.is_some_and(is_new) {
+            // Somebody else was faster.
+            continue;
+        }
+        let (still, ended): (Vec<JobId>, Vec<JobId>) = before.iter().partition(|job| is_open(job));
+        for ended in ended {
+            over.extend_from_slice(values![*job, ended]);
+        }
+        if still.is_empty() {
+            free.push(*job);
+        } else {
+            waiting.extend_from_slice(values![*job, still.len() as i64]);
+            followed.extend(still);
         }
     }
-    let own: Vec<_> =
-        rows.into_iter().filter(|row| row.parsed("id").is_ok_and(|id: JobId| id == job)).collect();
-    let is_new = |row: &Row| row.opt_text("held").is_ok_and(|held| held.as_deref() == Some("new"));
-    if !own.first().is_some_and(is_new) {
-        // Somebody else was faster.
-        return Ok(());
-    }
-    let over: Vec<_> = before.difference(&left).collect();
-    if !over.is_empty() {
+    for over in together(&over, 2) {
         let note = format!(
-            "UPDATE mediaflow_after SET over = 1 WHERE before IN {} AND job = ${}",
-            places(1, over.len()),
-            over.len() + 1
+            "UPDATE mediaflow_after SET over = 1 FROM (VALUES {}) AS given WHERE job = column1 AND before = column2",
+            places(over.len() / 2, 2)
         );
-        let mut values = names(over);
-        values.push(job.into());
-        tx.run(AssertSqlSafe(note), &values).await?;
+        tx.run(AssertSqlSafe(note), over).await?;
     }
-    let queues = if left.is_empty() {
-        start(process, &mut tx, &own).await?
-    } else {
-        let follow =
-            format!("UPDATE mediaflow_jobs SET followed = 1 WHERE id IN {}", places(1, left.len()));
-        tx.run(AssertSqlSafe(follow), &names(&left)).await?;
-        let wait = "UPDATE mediaflow_jobs SET held = 'after', after_left = $2 WHERE id = $1";
-        tx.run(wait, values![job, left.len() as i64]).await?;
-        Queued::new()
+    let follow = |list: &str, _| {
+        format!("UPDATE mediaflow_jobs SET followed = 1 WHERE id IN {list} AND followed = 0")
     };
+    about(&mut tx, &followed, None, follow).await?;
+    for waiting in together(&waiting, 2) {
+        let wait = format!(
+            "UPDATE mediaflow_jobs SET held = 'after', after_left = column2 FROM (VALUES {}) AS given WHERE id = column1",
+            places(waiting.len() / 2, 2)
+        );
+        tx.run(AssertSqlSafe(wait), waiting).await?;
+    }
+    let free: Vec<_> = free.iter().filter_map(|job| locked.remove(job)).collect();
+    let queues = start(process, &mut tx, &free).await?;
     failpoint("after.rows");
     transaction.commit().await?;
     process.all_queued(&queues);
-    Ok(())
+    Ok(left)
+}
+
+fn is_new(row: &Row) -> bool {
+    row.opt_text("held").is_ok_and(|held| held.as_deref() == Some("new"))
+}
+
+/// The jobs that each of these comes after, as far as they are not known to have ended.
+async fn predecessors(
+    tx: &mut Tx<'_, '_>,
+    jobs: &BTreeSet<JobId>,
+) -> Result<BTreeMap<JobId, BTreeSet<JobId>>> {
+    let find = |list: &str, _| {
+        format!("SELECT job, before FROM mediaflow_after WHERE job IN {list} AND over = 0")
+    };
+    let mut before: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for row in about(tx, jobs, None, find).await? {
+        before.entry(row.parsed("job")?).or_default().insert(row.parsed("before")?);
+    }
+    Ok(before)
+}
+
+/// Which of these have not ended.
+async fn open(tx: &mut Tx<'_, '_>, jobs: &BTreeSet<JobId>) -> Result<BTreeSet<JobId>> {
+    let find = |list: &str, _| {
+        format!("SELECT id FROM mediaflow_jobs WHERE id IN {list} AND ended_at IS NULL")
+    };
+    about(tx, jobs, None, find).await?.iter().map(|row| row.parsed("id")).collect()
 }
 
 /// Notes that these have ended, of which others may wait for the end.
@@ -95,76 +142,119 @@ pub(super) async fn note_ended(tx: &mut Tx<'_, '_>, jobs: &[JobId]) -> Result<()
 }
 
 /// Lets jobs start that came after those which have ended.
-pub(crate) async fn follow_ended(process: &Process) -> Result<()> {
-    let find = format!("SELECT job FROM mediaflow_followed ORDER BY job LIMIT {TOGETHER}");
+pub(crate) async fn follow_ended(process: &Process) -> Result<Left> {
+    let find =
+        format!("SELECT job FROM mediaflow_followed WHERE job > $1 ORDER BY job LIMIT {TOGETHER}");
+    let (mut last, mut left, mut turns) = (String::new(), Left::Nothing, 0);
     loop {
-        let rows = process.db.rows(AssertSqlSafe(find.clone()), &[]).await?;
+        let rows = process.db.rows(AssertSqlSafe(find.clone()), values![&last]).await?;
         for row in &rows {
-            let ended = row.parsed("job")?;
-            while !followed(process, ended).await? {}
+            last = row.text("job")?;
+            let (ended, mut from) = (row.parsed("job")?, String::new());
+            loop {
+                if turns >= TURNS {
+                    return Ok(Left::More);
+                }
+                match followed(process, ended, &from).await? {
+                    Told::All if from.is_empty() => break,
+                    Told::All => {
+                        left = Left::Locked;
+                        break;
+                    }
+                    Told::Some => turns += 1,
+                    Told::UpTo(job) => from = job,
+                }
+            }
         }
         if rows.len() < TOGETHER {
-            return Ok(());
+            return Ok(left);
         }
     }
 }
 
-/// Tells some of those that came after a job that it has ended. Gives true if there are no more.
-async fn followed(process: &Process, ended: JobId) -> Result<bool> {
+/// Which of those that came after a job were told that it has ended.
+enum Told {
+    /// There were none left.
+    All,
+    /// All that were looked at.
+    Some,
+    /// Some up to this one are locked by somebody else, and left for later.
+    UpTo(String),
+}
+
+/// Tells some of those that came after a job, and after the follower `from`, that it has ended.
+async fn followed(process: &Process, ended: JobId, from: &str) -> Result<Told> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let find = format!(
-        "SELECT job FROM mediaflow_after WHERE before = $1 AND over = 0 ORDER BY job LIMIT {TOGETHER}"
+        "SELECT job FROM mediaflow_after WHERE before = $1 AND over = 0 AND job > $2 ORDER BY job LIMIT {TOGETHER}"
     );
-    let rows = tx.rows(AssertSqlSafe(find), values![ended]).await?;
+    let rows = tx.rows(AssertSqlSafe(find), values![ended, from]).await?;
+    let Some(last) = rows.last() else {
+        if from.is_empty() {
+            tx.run("DELETE FROM mediaflow_followed WHERE job = $1", values![ended]).await?;
+            transaction.commit().await?;
+        }
+        return Ok(Told::All);
+    };
+    let last = last.text("job")?;
     let jobs = rows.iter().map(|row| row.parsed("job")).collect::<Result<BTreeSet<JobId>>>()?;
-    if jobs.is_empty() {
-        tx.run("DELETE FROM mediaflow_followed WHERE job = $1", values![ended]).await?;
-        return transaction.commit().await.map(|()| true);
-    }
-    lock(process, &mut tx, &jobs, "").await?;
-    let (list, own) = (places(1, jobs.len()), jobs.len() + 1);
-    let mut values = names(&jobs);
-    values.push(ended.into());
-    let note = format!(
-        "UPDATE mediaflow_after SET over = 1 WHERE job IN {list} AND before = ${own} AND over = 0 RETURNING job"
-    );
-    let told = tx.rows(AssertSqlSafe(note), &values).await?;
+    let locked = lock(process, &mut tx, &jobs).await?.into_keys().collect::<BTreeSet<_>>();
+    let note = |list: &str, next| {
+        format!(
+            "UPDATE mediaflow_after SET over = 1 WHERE job IN {list} AND before = ${next} AND over = 0 RETURNING job"
+        )
+    };
+    let told = about(&mut tx, &locked, Some(ended), note).await?;
     let told = told.iter().map(|row| row.parsed("job")).collect::<Result<BTreeSet<JobId>>>()?;
-    if told.is_empty() {
-        return Ok(false);
-    }
     // One that is new counts for itself.
-    let count = format!(
-        "UPDATE mediaflow_jobs SET after_left = after_left - 1 WHERE id IN {} AND held = 'after'
-         RETURNING after_left, {}",
-        places(1, told.len()),
-        ready::COLUMNS
-    );
-    let counted = tx.rows(AssertSqlSafe(count), &names(&told)).await?;
-    let free: Vec<_> = counted
-        .into_iter()
-        .filter(|row| row.int("after_left").is_ok_and(|left| left <= 0))
-        .collect();
+    let count = |list: &str, _| {
+        format!(
+            "UPDATE mediaflow_jobs SET after_left = after_left - 1 WHERE id IN {list} AND held = 'after'
+             RETURNING after_left, {}",
+            ready::COLUMNS
+        )
+    };
+    let counted = about(&mut tx, &told, None, count).await?;
+    let is_free = |row: &Row| row.int("after_left").is_ok_and(|left| left <= 0);
+    let free: Vec<_> = counted.into_iter().filter(is_free).collect();
     let queues = start(process, &mut tx, &free).await?;
     failpoint("follow.rows");
     transaction.commit().await?;
     process.all_queued(&queues);
-    Ok(false)
+    Ok(if locked.len() < jobs.len() { Told::UpTo(last) } else { Told::Some })
 }
 
-/// Locks jobs, in their order. Gives what is asked for of each, and what it takes to start it.
+/// Locks jobs, in their order, but those that somebody else has. Gives what it takes to start each.
 async fn lock(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     jobs: &BTreeSet<JobId>,
-    columns: &str,
+) -> Result<BTreeMap<JobId, Row>> {
+    let (by_bytes, lock) = (process.db.by_bytes(), process.db.skip_locked());
+    let find = |list: &str, _| {
+        format!(
+            "SELECT ended_at, held, {} FROM mediaflow_jobs WHERE id IN {list} ORDER BY id{by_bytes}{lock}",
+            ready::COLUMNS
+        )
+    };
+    let rows = about(tx, jobs, None, find).await?;
+    rows.into_iter().map(|row| Ok((row.parsed("id")?, row))).collect()
+}
+
+/// Does a statement about jobs, as many at a time as it is made for. It is given their list, and the number of the value after
+/// that.
+async fn about(
+    tx: &mut Tx<'_, '_>,
+    jobs: &BTreeSet<JobId>,
+    and: Option<JobId>,
+    statement: impl Fn(&str, usize) -> String,
 ) -> Result<Vec<Row>> {
-    let (by_bytes, lock) = (process.db.by_bytes(), process.db.for_update());
-    let find = format!(
-        "SELECT {columns}{} FROM mediaflow_jobs WHERE id IN {} ORDER BY id{by_bytes}{lock}",
-        ready::COLUMNS,
-        places(1, jobs.len())
-    );
-    tx.rows(AssertSqlSafe(find), &names(jobs)).await
+    let mut rows = Vec::new();
+    for jobs in together(&names(jobs), 1) {
+        let statement = statement(&places(1, jobs.len()), jobs.len() + 1);
+        let values: Vec<Value> = jobs.iter().cloned().chain(and.map(Value::from)).collect();
+        rows.extend(tx.rows(AssertSqlSafe(statement), &values).await?);
+    }
+    Ok(rows)
 }

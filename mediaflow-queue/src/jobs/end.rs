@@ -92,14 +92,6 @@ impl Ended {
             process.look_at(process.now());
         }
     }
-
-    pub(crate) fn and(&mut self, other: Self) {
-        self.events.extend(other.events);
-        for (queue, tasks) in other.queues {
-            add(&mut self.queues, &queue, tasks);
-        }
-        self.followed |= other.followed;
-    }
 }
 
 /// Ended jobs of which somebody waits for the end.
@@ -283,7 +275,7 @@ async fn requeue(
         add(&mut queues, &claimed.queue(process), 1);
     }
     Ended { events, queues, followed: false }.tell(process);
-    process.look_at(due);
+    waits.into_iter().for_each(|due| process.look_at(due));
     Ok(again)
 }
 
@@ -320,7 +312,7 @@ pub(crate) async fn progress(
 }
 
 /// Ends a job whose row can not be read, or whose worker was lost too often: what is readable is used, and the rest
-/// is left as it is. Gives false if it had ended already.
+/// is left as it is. Gives nothing if it had ended already.
 pub(crate) async fn fail_by_name(
     process: &Process,
     tx: &mut Tx<'_, '_>,
@@ -328,24 +320,61 @@ pub(crate) async fn fail_by_name(
     state: JobState,
     error: &Error,
 ) -> Result<Option<Ended>> {
-    // Never all columns: a newer version may add some under a connection that has this statement prepared.
-    let find = format!("SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL");
-    let Some(row) = tx.row(AssertSqlSafe(find), values![job]).await? else { return Ok(None) };
-    let now = process.now();
-    let mut claimed = legible(&row, job, now)?;
-    if state == JobState::Failed {
-        claimed.record.note(error);
+    let mut ends = Ends::default();
+    let ended = ends.add(process, tx, job, state, error).await?;
+    let all = ends.finish(process, tx).await?;
+    Ok(Some(all).filter(|_| ended))
+}
+
+/// Jobs that one transaction ends one by one. Their batches and shares come after all of their rows.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    events: Vec<Event>,
+    batched: Vec<JobId>,
+    followed: Vec<JobId>,
+    shares: Vec<String>,
+}
+
+impl Ends {
+    /// Ends a job, as [`fail_by_name`]. Gives false if it had ended already.
+    pub(crate) async fn add(
+        &mut self,
+        process: &Process,
+        tx: &mut Tx<'_, '_>,
+        job: JobId,
+        state: JobState,
+        error: &Error,
+    ) -> Result<bool> {
+        // Never all columns: a newer version may add some under a connection that has this statement prepared.
+        let find =
+            format!("SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL");
+        let Some(row) = tx.row(AssertSqlSafe(find), values![job]).await? else { return Ok(false) };
+        let now = process.now();
+        let mut claimed = legible(&row, job, now)?;
+        if state == JobState::Failed {
+            claimed.record.note(error);
+        }
+        let events = claimed.record.end(state, None, now);
+        let Waited { batched, followed } = write(tx, &[&claimed], now).await?;
+        if claimed.waits {
+            end_claimed_waits(process, tx, &claimed).await?;
+        }
+        self.events.extend(events);
+        self.batched.extend(batched);
+        self.followed.extend(followed);
+        self.shares.extend(claimed.share);
+        Ok(true)
     }
-    let mut events = claimed.record.end(state, None, now);
-    let Waited { batched, followed } = write(tx, &[&claimed], now).await?;
-    if claimed.waits {
-        end_claimed_waits(process, tx, &claimed).await?;
+
+    /// Tells everybody who waits for one of them.
+    pub(crate) async fn finish(self, process: &Process, tx: &mut Tx<'_, '_>) -> Result<Ended> {
+        let Self { mut events, batched, followed, shares } = self;
+        events.extend(count_down(tx, &batched, process.now()).await?);
+        events::record(process, tx, &events).await?;
+        note_ended(tx, &followed).await?;
+        let queues = release(process, tx, shares.iter().map(String::as_str)).await?;
+        Ok(Ended { events, queues, followed: !followed.is_empty() })
     }
-    events.extend(count_down(tx, &batched, now).await?);
-    events::record(process, tx, &events).await?;
-    note_ended(tx, &followed).await?;
-    let queues = release(process, tx, claimed.share.as_deref()).await?;
-    Ok(Some(Ended { events, queues, followed: !followed.is_empty() }))
 }
 
 async fn end_claimed_waits(

@@ -21,7 +21,7 @@ mod waits;
 
 pub(crate) use after::{follow_ended, start_new};
 pub(crate) use cancel::{cancel, stop_cancelled};
-pub(crate) use end::{End, Ended, asked, fail_by_name, give_back, progress, retry};
+pub(crate) use end::{End, Ended, Ends, asked, fail_by_name, give_back, progress, retry};
 pub(crate) use groups::Jobs;
 pub(crate) use lock::{lock, lock_held};
 pub(crate) use park::{park_orphans, take_up};
@@ -29,7 +29,7 @@ pub(crate) use parts::{
     ClaimedPart, part_done, part_failed, part_progress, part_retry, remake, results, split,
     start_part, stop as stop_parts,
 };
-pub(crate) use ready::{recount_shares, start_due};
+pub(crate) use ready::{Left, recount_shares, start_due};
 pub(crate) use requeue::queue_again;
 pub(crate) use row::{ClaimedJob, unknown};
 pub(crate) use schedule::{run_due, schedule, schedules, unschedule};

@@ -1,7 +1,9 @@
 //! Jobs that can start: they go into River's queue, as far as the share of their tenant goes. What is above that is held in
 //! our tables, and follows when another job of the tenant ends.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use mediaflow_core::plan::CostClass;
 use mediaflow_core::spec::JobSpec;
@@ -15,8 +17,21 @@ use crate::process::{Process, Queued, add};
 /// How many follow in one transaction.
 const TOGETHER: usize = 100;
 
+/// How many transactions one look makes: what else waits is looked at in between.
+pub(super) const TURNS: usize = 20;
+
 /// What [`Candidate::read`] needs.
-pub(super) const COLUMNS: &str = "id, class, priority, share, parked_at, needs, spec, due";
+pub(super) const COLUMNS: &str = "id, class, priority, share, shared, parked_at, needs, spec, due";
+
+/// What a look at jobs that wait has left for the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Left {
+    Nothing,
+    /// What somebody else has locked, for a moment or for as long as a host keeps its transaction open. Nobody waits for that.
+    Locked,
+    /// There was too much for one look.
+    More,
+}
 
 /// A job that can start.
 #[derive(Clone, Debug)]
@@ -25,6 +40,8 @@ pub(super) struct Candidate {
     pub(super) queue: String,
     pub(super) priority: i16,
     pub(super) share: Option<String>,
+    /// It has a place of its share already: an older version has let it wait, or parked it, without giving that back.
+    pub(super) shared: bool,
 }
 
 impl Candidate {
@@ -37,7 +54,8 @@ impl Candidate {
             None => class,
         };
         let (job, share) = (row.parsed("id")?, row.opt_text("share")?);
-        Ok(Some(Self { job, queue, priority: priority(row)?, share }))
+        let shared = share.is_some() && row.int("shared")? != 0;
+        Ok(Some(Self { job, queue, priority: priority(row)?, share, shared }))
     }
 }
 
@@ -63,6 +81,10 @@ fn most(process: &Process, share: &str) -> Option<usize> {
     process.executor.share(tenant, class.parse().ok()?)
 }
 
+fn task(candidate: &Candidate) -> Result<NewTask> {
+    NewTask::new(&JobTask { job: candidate.job }, &candidate.queue, candidate.priority)
+}
+
 /// Puts jobs into River's queue, as far as their shares go. Gives River's numbers; none for those that are to be held.
 pub(super) async fn place(
     process: &Process,
@@ -76,15 +98,15 @@ pub(super) async fn place(
         }
     }
     let mut held = HashSet::new();
-    for (share, wanted) in shares {
-        let taken = taken(tx, share).await?;
+    for (share, mut wanted) in shares {
+        let there = wanted.iter().filter(|at| candidates[**at].shared).count();
+        let taken = taken(tx, share).await?.saturating_sub(there);
+        // The most urgent first.
+        wanted.sort_by_key(|at| Reverse(candidates[*at].priority));
         let room = most(process, share).map_or(usize::MAX, |most| most.saturating_sub(taken));
         held.extend(wanted.iter().skip(room).copied());
         note(tx, share, taken.saturating_add(wanted.len().min(room))).await?;
     }
-    let task = |candidate: &Candidate| {
-        NewTask::new(&JobTask { job: candidate.job }, &candidate.queue, candidate.priority)
-    };
     let placed = (0..).zip(candidates).filter(|(at, _)| !held.contains(at));
     let tasks = placed.map(|(_, candidate)| task(candidate)).collect::<Result<Vec<_>>>()?;
     let mut rivers = tx.enqueue_many(&process.db, &tasks).await?.into_iter();
@@ -102,10 +124,10 @@ pub(super) async fn follow(
     let rivers = place(process, tx, candidates).await?;
     write(process, tx, candidates, &rivers).await?;
     let placed = candidates.iter().zip(rivers).filter(|(_, river)| river.is_some());
-    Ok(count(placed.map(|(candidate, _)| candidate)))
+    Ok(queued_by(placed.map(|(candidate, _)| candidate)))
 }
 
-fn count<'c>(placed: impl Iterator<Item = &'c Candidate>) -> Queued {
+fn queued_by<'c>(placed: impl Iterator<Item = &'c Candidate>) -> Queued {
     let mut queued = Queued::new();
     placed.for_each(|candidate| add(&mut queued, &candidate.queue, 1));
     queued
@@ -198,29 +220,38 @@ async fn promote(
     taken: usize,
 ) -> Result<Queued> {
     let room = most(process, share).map_or(TOGETHER, |most| most.saturating_sub(taken));
+    let (room, mut started) = (room.min(TOGETHER), Queued::new());
     let find = format!(
         "SELECT {COLUMNS} FROM mediaflow_jobs WHERE held = 'share' AND share = $1
-         ORDER BY priority DESC, id LIMIT {}{}",
-        room.min(TOGETHER),
+         ORDER BY priority DESC, id LIMIT $2{}",
         process.db.skip_locked()
     );
-    let mut candidates = Vec::new();
-    if room > 0 {
-        for row in tx.rows(AssertSqlSafe(find), values![share]).await? {
-            match Candidate::read(process, &row)? {
+    let mut left = room;
+    for _ in 0..TURNS {
+        if left == 0 {
+            break;
+        }
+        let rows = tx.rows(AssertSqlSafe(find.clone()), values![share, left as i64]).await?;
+        let mut candidates = Vec::with_capacity(rows.len());
+        for row in &rows {
+            match Candidate::read(process, row)? {
                 Some(candidate) => candidates.push(candidate),
-                None => park_again(tx, &row).await?,
+                None => park_again(tx, row).await?,
             }
         }
+        let tasks = candidates.iter().map(task).collect::<Result<Vec<_>>>()?;
+        let rivers = tx.enqueue_many(&process.db, &tasks).await?;
+        write(process, tx, &candidates, &rivers.into_iter().map(Some).collect::<Vec<_>>()).await?;
+        left -= candidates.len();
+        // Those that were parked have left their places to others.
+        let parked = rows.len() - candidates.len();
+        candidates.iter().for_each(|candidate| add(&mut started, &candidate.queue, 1));
+        if parked == 0 {
+            break;
+        }
     }
-    note(tx, share, taken + candidates.len()).await?;
-    let task = |candidate: &Candidate| {
-        NewTask::new(&JobTask { job: candidate.job }, &candidate.queue, candidate.priority)
-    };
-    let tasks = candidates.iter().map(task).collect::<Result<Vec<_>>>()?;
-    let rivers = tx.enqueue_many(&process.db, &tasks).await?;
-    write(process, tx, &candidates, &rivers.into_iter().map(Some).collect::<Vec<_>>()).await?;
-    Ok(count(candidates.iter()))
+    note(tx, share, taken + room - left).await?;
+    Ok(started)
 }
 
 /// How many places of a share are taken. Locks it.
@@ -238,49 +269,85 @@ async fn note(tx: &mut Tx<'_, '_>, share: &str, taken: usize) -> Result<()> {
     tx.run(note, values![share, taken]).await.map(drop)
 }
 
-/// Lets those start whose moment has come.
-pub(crate) async fn start_due(process: &Process) -> Result<()> {
-    loop {
+/// Lets those start whose moment has come. The next one is looked at when its moment comes, if that is not within `soon`.
+pub(crate) async fn start_due(process: &Process, soon: Duration) -> Result<Left> {
+    let next = "SELECT due FROM mediaflow_jobs WHERE held = 'due' ORDER BY due LIMIT 1";
+    let find = format!(
+        "SELECT {COLUMNS} FROM mediaflow_jobs WHERE held = 'due' AND due <= $1 ORDER BY due, id LIMIT {TOGETHER}{}",
+        process.db.skip_locked()
+    );
+    for _ in 0..TURNS {
+        let Some(row) = process.db.row(next, &[]).await? else { return Ok(Left::Nothing) };
+        let due = row.time("due")?;
+        if due > process.now() {
+            process.look_at(due.max(process.now().plus(soon)));
+            return Ok(Left::Nothing);
+        }
         let mut transaction = process.db.begin().await?;
         let mut tx = transaction.tx();
-        let find = format!(
-            "SELECT {COLUMNS} FROM mediaflow_jobs WHERE held = 'due' AND due <= $1 ORDER BY due, id LIMIT {TOGETHER}{}",
-            process.db.skip_locked()
-        );
-        let rows = tx.rows(AssertSqlSafe(find), values![process.now()]).await?;
+        let rows = tx.rows(AssertSqlSafe(find.clone()), values![process.now()]).await?;
         if rows.is_empty() {
-            return Ok(());
+            return Ok(Left::Locked);
         }
         let queues = start(process, &mut tx, &rows).await?;
         transaction.commit().await?;
         process.all_queued(&queues);
-        if rows.len() < TOGETHER {
-            return Ok(());
-        }
     }
+    Ok(Left::More)
 }
 
 /// Counts anew what is taken of shares, and lets those start that wait although there is room: the share has grown, or an
 /// older version has ended a job without giving its place back. Looks at a page of the shares after `last`, and gives the
-/// last of them.
+/// last of them; it writes only where something is wrong.
 pub(crate) async fn recount_shares(process: &Process, last: &str) -> Result<String> {
-    let find = "SELECT share FROM mediaflow_shares WHERE share > $1 ORDER BY share LIMIT 100";
+    let find = format!(
+        "SELECT s.share, s.taken, ({}) AS jobs,
+           CAST(CASE WHEN ({} LIMIT 1) IS NULL THEN 0 ELSE 1 END AS BIGINT) AS waits
+         FROM mediaflow_shares s WHERE s.share > $1 ORDER BY s.share LIMIT {TOGETHER}",
+        count("s.share"),
+        waits("s.share")
+    );
     let mut seen = String::new();
-    for row in process.db.rows(find, values![last]).await? {
+    for row in process.db.rows(AssertSqlSafe(find), values![last]).await? {
         seen = row.text("share")?;
-        let mut transaction = process.db.begin().await?;
-        let mut tx = transaction.tx();
-        taken(&mut tx, &seen).await?;
-        let count = "SELECT count(*) AS jobs FROM mediaflow_jobs WHERE share = $1 AND shared = 1 AND ended_at IS NULL";
-        let jobs = tx.row(count, values![&seen]).await?.map_or(Ok(0), |row| row.int("jobs"))?;
-        let queues = promote(process, &mut tx, &seen, usize::try_from(jobs).unwrap_or(0)).await?;
-        // Nobody of its tenant is here any more.
-        let unused = "DELETE FROM mediaflow_shares WHERE share = $1 AND taken = 0";
-        tx.run(unused, values![&seen]).await?;
-        transaction.commit().await?;
-        process.all_queued(&queues);
+        let (jobs, waits) = (row.int("jobs")?, row.int("waits")? != 0);
+        let most = most(process, &seen).and_then(|most| i64::try_from(most).ok());
+        let free = most.is_none_or(|most| jobs < most);
+        if row.int("taken")? != jobs || waits && free || !waits && jobs == 0 {
+            recount(process, &seen).await?;
+        }
     }
     Ok(seen)
+}
+
+async fn recount(process: &Process, share: &str) -> Result<()> {
+    let mut transaction = process.db.begin().await?;
+    let mut tx = transaction.tx();
+    taken(&mut tx, share).await?;
+    let jobs = tx.row(AssertSqlSafe(count("$1")), values![share]).await?;
+    let jobs = jobs.map_or(Ok(0), |row| row.int("jobs"))?;
+    let queues = promote(process, &mut tx, share, usize::try_from(jobs).unwrap_or(0)).await?;
+    // Nobody of its tenant is here any more. One that waits may have been passed over, because somebody had it locked.
+    let unused = format!(
+        "DELETE FROM mediaflow_shares WHERE share = $1 AND taken = 0 AND ({} LIMIT 1) IS NULL",
+        waits("$1")
+    );
+    tx.run(AssertSqlSafe(unused), values![share]).await?;
+    transaction.commit().await?;
+    process.all_queued(&queues);
+    Ok(())
+}
+
+/// How many jobs have a place of a share.
+fn count(share: &str) -> String {
+    format!(
+        "SELECT count(*) AS jobs FROM mediaflow_jobs WHERE share = {share} AND shared = 1 AND ended_at IS NULL"
+    )
+}
+
+/// Those that wait for a place of a share.
+fn waits(share: &str) -> String {
+    format!("SELECT 1 FROM mediaflow_jobs WHERE held = 'share' AND share = {share}")
 }
 
 /// The values of names, for a list.

@@ -7,6 +7,7 @@ use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
+use super::after::settle;
 use super::lock::update_in_order;
 use super::ready::{Candidate, place, share_of};
 use super::row::{own, unknown};
@@ -31,9 +32,9 @@ impl GroupCommit for NewJob {
         let mut tx = transaction.tx();
         let (now, mut events) = (process.now(), Vec::new());
         let specs = || items.iter().map(|Self(spec)| spec);
-        let submitted = Together { batch: None, now, by_host: false };
+        let submitted = Together { batch: None, now, later: false };
         let jobs = take(process, &mut tx, specs(), &submitted, &mut events).await?;
-        store(process, transaction, events, specs()).await?;
+        store(process, transaction, events, specs(), &jobs).await?;
         Ok(names(&jobs))
     }
 }
@@ -56,17 +57,18 @@ async fn all(process: &Process, submission: &Submission) -> Result<Submitted> {
         .await?;
     }
     let specs = || submission.jobs.iter();
-    for key in keys(specs()) {
-        if !tx.try_key(&key).await? {
+    let keys = keys(specs());
+    for key in &keys {
+        if !tx.try_key(key).await? {
             return Err(key_is_taken().help("submit again when it has ended"));
         }
     }
-    let submitted = Together { batch, now, by_host: false };
+    let submitted = Together { batch, now, later: !keys.is_empty() };
     let jobs = take(process, &mut tx, specs(), &submitted, &mut events).await?;
     if let Some(batch) = batch {
         events.extend(fill(&mut tx, batch, &jobs, now).await?);
     }
-    store(process, transaction, events, specs()).await?;
+    store(process, transaction, events, specs(), &jobs).await?;
     Ok(Submitted::new(names(&jobs), batch))
 }
 
@@ -98,6 +100,7 @@ async fn store<'s>(
     mut transaction: Transaction,
     events: Vec<Event>,
     specs: impl Iterator<Item = &'s JobSpec> + Clone,
+    jobs: &'s [(JobId, bool)],
 ) -> Result<()> {
     failpoint("submit.rows");
     events::record(process, &mut transaction.tx(), &events).await?;
@@ -110,11 +113,30 @@ async fn store<'s>(
         add(&mut queues, &class_queue(process.executor.class_of(spec)), 1);
     }
     process.all_queued(&queues);
-    if specs.clone().any(|spec| spec.options.tenant.is_some() || !spec.predecessors().is_empty()) {
-        // What it waits for is to be found out.
-        process.look_at(process.now());
-    }
+    let due = specs.clone().filter_map(|spec| spec.options.run_at).min();
+    due.into_iter().for_each(|due| process.look_at(due));
+    look(process, specs.zip(jobs)).await;
     Ok(())
+}
+
+/// Has it found out what new jobs wait for. Whoever works on none looks here: those who do look once a second.
+async fn look<'s>(
+    process: &Process,
+    jobs: impl Iterator<Item = (&'s JobSpec, &'s (JobId, bool))> + Clone,
+) {
+    let keyed = jobs.clone().any(|(spec, _)| spec.options.idempotency_key.is_some());
+    let waits =
+        |spec: &JobSpec| keyed && spec.options.tenant.is_some() || !spec.predecessors().is_empty();
+    let new = jobs.filter(|(spec, (_, new))| *new && waits(spec)).map(|(_, (job, _))| *job);
+    let new: BTreeSet<_> = new.take(INLINE).collect();
+    if new.is_empty() {
+        return;
+    }
+    if process.working() {
+        process.look_at(process.now());
+    } else if let Err(error) = settle(process, &new).await {
+        tracing::debug!(%error, "new jobs can not be looked at here");
+    }
 }
 
 /// Takes a job within the host's transaction. Nobody is told before the host commits: the tail finds it then.
@@ -142,7 +164,7 @@ pub(super) async fn take_one(
     {
         return Err(key_is_taken().help("roll back, and try again"));
     }
-    let submitted = Together { batch: None, now: process.now(), by_host: true };
+    let submitted = Together { batch: None, now: process.now(), later: true };
     let jobs = take(process, tx, std::iter::once(&spec), &submitted, &mut events).await?;
     events::record(process, tx, &events).await?;
     Submitted::new(names(&jobs), None).job()
@@ -276,6 +298,12 @@ async fn one(
     Err(Error::transient("queue.conflict", "others use the same idempotency key all the time"))
 }
 
+/// The last moment that a column can hold.
+const LAST: Timestamp = Timestamp::from_millis(i64::MAX.unsigned_abs());
+
+/// How many jobs are looked at by whoever submits them, and works on none.
+const INLINE: usize = 100;
+
 /// How often a key can be lost to somebody else who does not keep it.
 const RACES: usize = 5;
 
@@ -299,8 +327,9 @@ fn insert(rows: &[Value]) -> String {
 struct Together {
     batch: Option<BatchId>,
     now: Timestamp,
-    /// In a transaction of the host, which may stay open for long: nobody is to wait for what it has locked.
-    by_host: bool,
+    /// Places of shares are not counted in this transaction: it is the host's and may stay open for long, or it locks jobs
+    /// that are known under their keys, which come before shares.
+    later: bool,
 }
 
 /// A job that is about to be stored.
@@ -326,26 +355,22 @@ impl Prepared {
 fn prepare(
     process: &Process,
     spec: &JobSpec,
-    Together { batch, now, by_host }: &Together,
+    Together { batch, now, later }: &Together,
     events: &mut Vec<Event>,
 ) -> Result<Prepared> {
     let record = Record::new(spec.clone(), *batch, *now);
     let (id, options, class) = (record.id, &spec.options, process.executor.class_of(spec));
     let (share, queue) = (share_of(process, spec, class), class_queue(class));
     let key = key_of(spec);
-    let due = options.run_at.filter(|due| due > now);
-    // Places of a share are not counted by whoever may have to wait for somebody else.
-    let later = share.is_some() && (*by_host || key.is_some());
+    let due = options.run_at.map(|due| due.min(LAST)).filter(|due| due > now);
+    let later = *later && share.is_some();
     let held = match due {
         _ if later || !spec.predecessors().is_empty() => Some("new"),
-        Some(due) => {
-            process.look_at(due);
-            Some("due")
-        }
-        None => None,
+        due => due.map(|_| "due"),
     };
     let priority = options.priority;
-    let candidate = Candidate { job: id, queue: queue.clone(), priority, share: share.clone() };
+    let candidate =
+        Candidate { job: id, queue: queue.clone(), priority, share: share.clone(), shared: false };
     events.push(record.event(EventKind::JobCreated, *now, EventData::None));
     let targets = Some(&options.notify).filter(|targets| !targets.is_empty());
     let notify = targets.map(to_json).transpose()?;

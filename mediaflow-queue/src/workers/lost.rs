@@ -135,7 +135,11 @@ async fn end(process: &Process, job: JobId, river: &str) -> Result<()> {
         river => (JobState::Failed, lost(river)),
     };
     let mut after = After::default();
-    match takeover::end(process, &mut tx, job, state, &error, &mut after).await {
+    let ended = async {
+        takeover::end(process, &mut tx, job, state, &error, &mut after).await?;
+        after.finish(process, &mut tx).await
+    };
+    match ended.await {
         Ok(()) => transaction.commit().await?,
         Err(error) if matches!(error.code(), "queue.fenced" | "queue.corrupt_row") => {
             tracing::error!(%job, %error, "a job that River does not know any more can not be ended");

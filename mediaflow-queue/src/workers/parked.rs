@@ -6,14 +6,11 @@ use tokio::time::Instant;
 
 use crate::db::values;
 use crate::failpoint::may_panic;
-use crate::jobs;
+use crate::jobs::{self, Left};
 use crate::process::{Process, shared};
 
 /// How often is looked for jobs that nobody knew before.
 const EVERY: Duration = Duration::from_secs(1);
-
-/// How often what concerns all workers is looked at.
-const RARELY: Duration = Duration::from_secs(4);
 
 /// Whether there is anything to do: mostly there is not, and that is to cost one statement.
 const ANYTHING: &str = "SELECT
@@ -24,87 +21,133 @@ const ANYTHING: &str = "SELECT
       AS schedules,
     CAST(CASE WHEN EXISTS (SELECT 1 FROM mediaflow_jobs WHERE held = 'new') THEN 1 ELSE 0 END AS BIGINT) AS new,
     CAST(CASE WHEN EXISTS (SELECT 1 FROM mediaflow_followed) THEN 1 ELSE 0 END AS BIGINT) AS followed,
-    CAST(CASE WHEN EXISTS (SELECT 1 FROM mediaflow_jobs WHERE held = 'due' AND due <= $1) THEN 1 ELSE 0 END AS BIGINT)
-      AS due,
-    (SELECT due FROM mediaflow_jobs WHERE held = 'due' AND due > $1 ORDER BY due LIMIT 1) AS next";
+    CAST(CASE WHEN EXISTS (SELECT 1 FROM mediaflow_jobs WHERE held = 'due') THEN 1 ELSE 0 END AS BIGINT) AS due";
+
+/// How often what concerns all workers is looked at.
+const RARELY: Duration = Duration::from_secs(4);
+
+/// How often whoever is not the one for that counts places all the same: a worker of an older build counts none.
+const BESIDE: Duration = Duration::from_secs(30);
+
+/// How soon what somebody has locked is looked at again, at first.
+const SOON: Duration = Duration::from_millis(20);
+
+/// How soon others look again than the one for that, for what is due next: a fleet does not look as often as it has workers
+/// whenever a job is due. Each looks at once for what it has let wait itself.
+const OTHERS: Duration = Duration::from_millis(200);
+
+/// When what was done last, and how far.
+#[derive(Default)]
+struct Turns {
+    parked: Option<Instant>,
+    all: Option<Instant>,
+    shares: Option<Instant>,
+    share: String,
+    /// How long is waited for what is locked.
+    patience: Duration,
+}
 
 /// Takes up parked jobs that this process knows, and tells of those that nobody does, until `stop`.
 pub(crate) async fn parked(process: Arc<Process>, stop: CancellationToken) {
-    let mut looked: Option<Instant> = None;
-    let mut share = String::new();
+    let mut turns = Turns::default();
     loop {
         may_panic("loop.parked");
-        let oldest = process.is_oldest();
-        let turn = async {
-            process.looks();
-            if let Some(row) = process.db.row(ANYTHING, values![process.now()]).await? {
-                if row.int("new")? != 0 {
-                    jobs::start_new(&process).await?;
-                }
-                if row.int("followed")? != 0 {
-                    jobs::follow_ended(&process).await?;
-                }
-                if row.int("due")? != 0 {
-                    jobs::start_due(&process).await?;
-                }
-                if row.int("parked")? != 0 {
-                    jobs::take_up(&process).await?;
-                }
-                if row.int("waits")? != 0 {
-                    jobs::wake_due(&process).await?;
-                    jobs::stop_abandoned(&process).await?;
-                }
-                if row.int("schedules")? != 0 {
-                    jobs::run_due(&process).await?;
-                }
-                if let Some(next) = row.opt_time("next")? {
-                    process.look_at(next);
-                }
-            }
-            if oldest {
-                for (queue, released) in process.db.release_due().await? {
-                    process.queued(&queue, released);
-                }
-            }
-            if oldest && looked.is_none_or(|looked| looked.elapsed() >= RARELY) {
-                for_all(&process, &mut share).await?;
-                looked = Some(Instant::now());
-            }
-            Ok::<_, mediaflow_core::Error>(())
-        };
-        match stop.run_until_cancelled(turn).await {
+        match stop.run_until_cancelled(turn(&process, &mut turns)).await {
             None => return,
             Some(Err(error)) => tracing::debug!(%error, "parked jobs can not be looked at"),
             Some(Ok(())) => {}
         }
-        // What any worker can do is not to wait for one of many; what needs to be known is shared by those who know it.
-        let every = if oldest { EVERY } else { EVERY * shared(process.peers()) };
-        if stop.run_until_cancelled(pause(&process, every)).await.is_none() {
+        if stop.run_until_cancelled(pause(&process)).await.is_none() {
             return;
         }
     }
 }
 
+async fn turn(process: &Process, turns: &mut Turns) -> Result<()> {
+    process.looks();
+    let oldest = process.is_oldest();
+    let soon = if oldest { SOON } else { OTHERS.mul_f64(0.5 + fastrand::f64()) };
+    let mut left = Left::Nothing;
+    if let Some(row) = process.db.row(ANYTHING, values![process.now()]).await? {
+        let is_there = |what| row.int(what).map(|there| there != 0);
+        if is_there("new")? {
+            left = left.max(jobs::start_new(process).await?);
+        }
+        if is_there("followed")? {
+            left = left.max(jobs::follow_ended(process).await?);
+        }
+        if is_there("due")? {
+            left = left.max(jobs::start_due(process, soon).await?);
+        }
+        if due(&mut turns.parked, EVERY / 2) {
+            if is_there("parked")? {
+                jobs::take_up(process).await?;
+            }
+            if is_there("waits")? {
+                jobs::wake_due(process).await?;
+                jobs::stop_abandoned(process).await?;
+            }
+            if is_there("schedules")? {
+                jobs::run_due(process).await?;
+            }
+            if oldest {
+                process.all_queued(&process.db.release_due().await?);
+            }
+        }
+    }
+    match left {
+        Left::Nothing => turns.patience = Duration::ZERO,
+        Left::Locked => {
+            turns.patience = (turns.patience * 2).clamp(SOON, EVERY);
+            process.look_at(process.now().plus(turns.patience));
+        }
+        Left::More => process.look_at(process.now()),
+    }
+    if due(&mut turns.all, RARELY) {
+        for_all(process, turns).await?;
+    }
+    Ok(())
+}
+
+/// Whether something is to be done again. It is taken to be done.
+fn due(last: &mut Option<Instant>, every: Duration) -> bool {
+    let due = last.is_none_or(|last| last.elapsed() >= every);
+    if due {
+        *last = Some(Instant::now());
+    }
+    due
+}
+
 /// Until it is time to look again, or there is something to look at.
-async fn pause(process: &Process, every: Duration) {
-    let end = Instant::now() + every.mul_f64(0.9 + 0.2 * fastrand::f64());
+async fn pause(process: &Process) {
+    // What any worker can do is not to wait for one of many; what needs to be known is shared by those who know it.
+    let every = if process.is_oldest() { EVERY } else { EVERY * shared(process.peers()) };
+    let every = every.mul_f64(0.9 + 0.2 * fastrand::f64());
+    let end = Instant::now() + every;
     loop {
-        let now = process.now();
-        let next = process.next_look().map(|next| Instant::now() + next.since(now));
+        // It can be far in the future.
+        let next = process.next_look().map(|next| next.since(process.now()).min(every));
+        let next = next.map_or(end, |next| end.min(Instant::now() + next));
         tokio::select! {
-            () = tokio::time::sleep_until(next.map_or(end, |next| next.min(end))) => return,
+            () = tokio::time::sleep_until(next) => return,
             () = process.looking.notified() => {}
         }
     }
 }
 
-/// One worker is enough.
-async fn for_all(process: &Process, share: &mut String) -> Result<()> {
+/// What one worker is enough for, and the places of shares once in a while by all others.
+async fn for_all(process: &Process, turns: &mut Turns) -> Result<()> {
+    let oldest = process.is_oldest();
+    if due(&mut turns.shares, if oldest { Duration::ZERO } else { BESIDE }) {
+        turns.share = jobs::recount_shares(process, &turns.share).await?;
+    }
+    if !oldest {
+        return Ok(());
+    }
     let find = "SELECT DISTINCT capability FROM mediaflow_workers WHERE capability IS NOT NULL";
     let found = process.db.rows(find, &[]).await?;
     let capabilities = found.iter().map(|row| row.text("capability")).collect::<Result<_>>()?;
     jobs::wake_missed(process).await?;
-    *share = jobs::recount_shares(process, share).await?;
     jobs::park_orphans(process, &capabilities).await?;
     jobs::tell_unclaimed(process).await
 }

@@ -4,7 +4,7 @@ use mediaflow_core::report::JobState;
 use mediaflow_core::{Error, JobId, Result};
 
 use crate::db::{Requeued, Tx, values};
-use crate::jobs::Ended;
+use crate::jobs::{Ended, Ends};
 use crate::process::Process;
 use crate::{jobs, outbox};
 
@@ -32,6 +32,7 @@ pub(super) async fn from_worker(
     }
     let mut after = After::default();
     let taken = Taking { process, worker, only: None }.all(&mut tx, &mut after).await?;
+    after.finish(process, &mut tx).await?;
     after.told.events.extend(outbox::release(process, &mut tx, worker).await?);
     if let Some(file) = process.db.file() {
         // While the database is locked: a worker that comes back makes its lock again after this.
@@ -50,6 +51,7 @@ pub(super) async fn from_ourselves(process: &Process, river: i64) -> Result<()> 
     let mut after = After::default();
     let taking = Taking { process, worker: &process.id, only: Some(river) };
     let taken = taking.all(&mut transaction.tx(), &mut after).await?;
+    after.finish(process, &mut transaction.tx()).await?;
     transaction.commit().await?;
     if taken > 0 {
         tracing::warn!(river, "the end of an attempt was not written: it is done again");
@@ -61,6 +63,7 @@ pub(super) async fn from_ourselves(process: &Process, river: i64) -> Result<()> 
 /// What follows a transaction.
 #[derive(Default)]
 pub(super) struct After {
+    ends: Ends,
     told: Ended,
     /// River's numbers of attempts that this process may be at, and that nobody needs any more.
     stop: Vec<i64>,
@@ -71,6 +74,12 @@ pub(super) struct After {
 }
 
 impl After {
+    /// Ends with what comes after all rows of jobs, in the same transaction.
+    pub(super) async fn finish(&mut self, process: &Process, tx: &mut Tx<'_, '_>) -> Result<()> {
+        self.told = std::mem::take(&mut self.ends).finish(process, tx).await?;
+        Ok(())
+    }
+
     pub(super) async fn settle(self, process: &Process) {
         self.told.tell(process);
         process.messages_changed();
@@ -80,7 +89,7 @@ impl After {
     }
 }
 
-/// Ends a job that nobody holds, in our tables and in River's.
+/// Ends a job that nobody holds, in our tables and in River's. It has [to be finished](After::finish).
 pub(super) async fn end(
     process: &Process,
     tx: &mut Tx<'_, '_>,
@@ -94,8 +103,7 @@ pub(super) async fn end(
     let Some(row) = tx.row(find, values![job]).await? else { return Ok(()) };
     after.stop.extend(jobs::stop_parts(process, tx, job).await?);
     tx.cancel(&process.river, row.int("river")?).await?;
-    let ended = jobs::fail_by_name(process, tx, job, state, error).await?;
-    after.told.and(ended.unwrap_or_default());
+    after.ends.add(process, tx, job, state, error).await?;
     after.ended.push(job);
     Ok(())
 }
@@ -121,7 +129,6 @@ impl Taking<'_> {
         jobs::lock_held(tx, self.worker).await?;
         let taken = self.jobs(tx, &mut ends).await? + self.parts(tx, &mut ends).await?;
         after.queued += self.river(tx).await?;
-        // Their batches are counted down in the order of the jobs.
         ends.sort_unstable_by_key(|(job, _)| *job);
         for (job, verdict) in ends {
             let (state, error) = match verdict {

@@ -22,6 +22,9 @@ struct Faults {
     unheard: usize,
     other_ids: usize,
     wrong_batches: usize,
+    held: usize,
+    wrong_shares: usize,
+    too_early: usize,
     details: Vec<String>,
 }
 
@@ -34,6 +37,8 @@ pub(super) async fn audit(world: &World, scenario: &str) {
     batches(world, &mut faults).await;
     results(world, &mut faults).await;
     notifications(world, &mut faults).await;
+    places(world, &mut faults).await;
+    followers(world, &mut faults).await;
     let tell =
         |name: &str, value: usize| figure(&format!("{scenario}.{name}"), world.home, value, "0");
     tell("lost_jobs", faults.lost);
@@ -46,6 +51,9 @@ pub(super) async fn audit(world: &World, scenario: &str) {
     tell("missing_notifications", faults.unheard);
     tell("duplicates_with_another_webhook_id", faults.other_ids);
     tell("batches_without_one_event", faults.wrong_batches);
+    tell("jobs_held_for_ever", faults.held);
+    tell("shares_with_another_count", faults.wrong_shares);
+    tell("followers_that_were_too_early", faults.too_early);
     println!(
         "{scenario}.{}: {} jobs, {} requests at the receiver",
         world.home.name(),
@@ -190,5 +198,42 @@ async fn notifications(world: &World, faults: &mut Faults) {
     let dead = world.look.count("mediaflow_messages WHERE state <> 'delivered'").await;
     if dead > 0 {
         faults.details.push(format!("{dead} messages were given up"));
+    }
+}
+
+/// Shares of which another number of places is taken than there are jobs that have one.
+const WRONG_SHARES: &str =
+    "SELECT s.share, CAST(s.taken AS TEXT) FROM mediaflow_shares s WHERE s.taken <> (
+       SELECT count(*) FROM mediaflow_jobs j WHERE j.share = s.share AND j.shared = 1 AND j.ended_at IS NULL)";
+
+/// True at every moment, whoever dies: a place is counted in the transaction that takes it, or gives it back.
+pub(super) async fn places_are_counted(world: &World) {
+    let wrong = world.look.rows(WRONG_SHARES).await;
+    assert!(wrong.is_empty(), "{wrong:?}\n{}", diary::tail(&world.folder()));
+}
+
+async fn places(world: &World, faults: &mut Faults) {
+    for mut held in
+        world.look.rows("SELECT id, held FROM mediaflow_jobs WHERE held IS NOT NULL").await
+    {
+        faults.held += 1;
+        faults.details.push(format!("{} is held: {}", held.remove(0), held.remove(0)));
+    }
+    for row in world.look.rows(WRONG_SHARES).await {
+        faults.wrong_shares += 1;
+        faults.details.push(format!("{row:?} is another number than that of its jobs"));
+    }
+}
+
+/// Nobody began before all had ended that it comes after.
+async fn followers(world: &World, faults: &mut Faults) {
+    let find = "SELECT a.job, a.before FROM mediaflow_after a
+                JOIN mediaflow_events began ON began.job = a.job AND began.kind = 'job.started'
+                JOIN mediaflow_events ended ON ended.job = a.before
+                  AND ended.kind IN ('job.completed', 'job.failed', 'job.cancelled')
+                WHERE began.seq < ended.seq";
+    for row in world.look.rows(find).await {
+        faults.too_early += 1;
+        faults.details.push(format!("{} began before the end of {}", row[0], row[1]));
     }
 }

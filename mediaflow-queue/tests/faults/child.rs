@@ -12,7 +12,7 @@ use mediaflow_core::media::{Blob, Scratch};
 use mediaflow_core::spec::{JobOptions, Key, Precondition, PutOptions};
 use mediaflow_core::storage::{FileStorage, GetOptions, Staged, Stat, Storage, Ticket};
 use mediaflow_core::testing::FakeVendor;
-use mediaflow_core::{Builder, Mediaflow, Result, async_trait};
+use mediaflow_core::{Builder, Mediaflow, Result, Tenants, async_trait};
 use mediaflow_notify::Webhook;
 use mediaflow_queue::{Postgres, Queue, Sqlite};
 use rustix::process::{Pid, Signal};
@@ -104,6 +104,7 @@ impl Setup {
                 ..DeliveryPolicy::default()
             })
             .places("image", self.concurrency)
+            .tenants(Tenants::new().at_once("image", 2))
     }
 }
 
@@ -131,7 +132,7 @@ pub(super) fn run() {
         let media = setup.builder().start().await.unwrap();
         if setup.submits {
             let key = JobOptions::new().idempotency_key(&*setup.stamp).max_attempts(10_000);
-            let spec = work::copy(&format!("own-{}", setup.stamp)).with_options(key);
+            let spec = work::copy(&format!("own-{}", setup.stamp)).with_options(key.tenant("own"));
             let job = media.submit(spec).await.unwrap();
             note(&setup.folder, "accepted", &job.id().to_string());
         }

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
+use mediaflow_core::spec::{JobOptions, JobSpec, OnFailure};
 use tokio::time::{Instant, sleep};
 
-use super::audit::audit;
+use super::audit::{audit, places_are_counted};
 use super::child::Child;
 use super::work::{Fails, Toil, copy};
 use super::world::World;
 use super::{Home, diary, figure, rounds, seed, thorough};
 
 /// Every place in the engine at which a process can be told to die.
-const FAILPOINTS: [&str; 31] = [
+const FAILPOINTS: [&str; 33] = [
     "end.begin",
     "end.row",
     "end.outputs",
@@ -45,6 +46,8 @@ const FAILPOINTS: [&str; 31] = [
     "park.rows",
     "unpark.rows",
     "unpark.commit",
+    "after.rows",
+    "follow.rows",
 ];
 
 /// How many deaths one database sees.
@@ -115,11 +118,12 @@ impl Slot {
             (None, _) => random.u64(50..300),
         };
         let mut part = world.part(format!("{round}-{}", seed()));
-        part.submits = failpoint.is_none_or(|name| name.starts_with("submit"));
+        part.submits = failpoint
+            .is_none_or(|name| ["submit", "after"].iter().any(|step| name.starts_with(step)));
         // Some leave what they do not know to others.
         part.ignorant = failpoint.map_or(random.u8(..4) == 0, |name| name == "park.rows");
         let at = failpoint.map(|name| {
-            let often = ["submit", "split", "retry", "assembly", "unpark"];
+            let often = ["submit", "split", "retry", "assembly", "unpark", "after", "follow"];
             let rare = often.iter().any(|step| name.starts_with(step));
             format!("{name}:{}", if rare { 1 } else { random.u8(1..3) })
         });
@@ -162,6 +166,7 @@ async fn campaign(home: Home, first: usize, more: usize, deaths: &mut Deaths) {
                 }
             };
             println!("round {round} {} seed {} killed {how}", home.name(), seed());
+            places_are_counted(&world).await;
             round += 1;
             load(&mut world, &mut count, None).await;
             *slot = Slot::born(&world, round + 1, deaths);
@@ -169,7 +174,7 @@ async fn campaign(home: Home, first: usize, more: usize, deaths: &mut Deaths) {
     }
     drop(slots);
     let healthy = [world.worker("healthy-1"), world.worker("healthy-2")];
-    world.settles(Duration::from_secs(90)).await;
+    world.settles(Duration::from_secs(180)).await;
     drop(healthy);
     audit(&world, "kills").await;
     let wrong = "SELECT id FROM mediaflow_jobs
@@ -194,6 +199,9 @@ async fn load(world: &mut World, count: &mut usize, failpoint: Option<&str>) {
         let gone = world.submit(Toil { millis: 200, ..toil("gone") }.job(2)).await;
         world.media.job(gone).cancel().await.unwrap();
     }
+    if n % 2 == 0 || failpoint.is_some_and(|name| name.starts_with("follow")) {
+        related(world, n).await;
+    }
     if n % 3 == 0 {
         let jobs = ["a", "b", "c"].map(|kind| toil(kind).job(1));
         world.batch(jobs.into()).await;
@@ -201,5 +209,36 @@ async fn load(world: &mut World, count: &mut usize, failpoint: Option<&str>) {
     let parts = ["split", "part", "assembly"];
     if n % 8 == 0 || failpoint.is_some_and(|name| parts.iter().any(|part| name.starts_with(part))) {
         world.submit(Toil { bytes: 2000, ..toil("many") }.job(20)).await;
+    }
+}
+
+/// Jobs of tenants that have two at once, and jobs that come after others.
+async fn related(world: &mut World, n: usize) {
+    let folder = world.folder();
+    let toil = |kind: &str| Toil::new(&folder, format!("{kind}-{n}"));
+    let with = |spec: JobSpec, change: &dyn Fn(JobOptions) -> JobOptions| {
+        let options = change(spec.options.clone());
+        spec.with_options(options)
+    };
+    let tenant = ["ada", "bob"][n / 2 % 2];
+    let first = with(toil("of").job(1), &|options| options.tenant(tenant));
+    let first = world.submit(first).await;
+    let fails = Toil { fails: Fails::Once, ..toil("of-once") }.job(1);
+    let second = world.submit(with(fails, &|options| options.tenant(tenant))).await;
+    let keyed = with(toil("of-keyed").job(1), &|options| {
+        options.tenant(tenant).idempotency_key(format!("keyed-{n}")).priority(7)
+    });
+    world.batch(vec![keyed, with(toil("of-batch").job(1), &|o| o.tenant(tenant))]).await;
+    let next = with(toil("next").job(1), &|options| options.after(first));
+    let next = world.submit(next).await;
+    let both =
+        with(toil("both").job(1), &|options| options.tenant(tenant).after(second).after(next));
+    world.submit(both).await;
+    if n.is_multiple_of(4) {
+        let never = world.submit(Toil { fails: Fails::Always, ..toil("no") }.job(1)).await;
+        let anyway = with(toil("anyway").job(1), &|options| {
+            options.after_with(never, OnFailure::Run).after(first)
+        });
+        world.submit(anyway).await;
     }
 }

@@ -96,7 +96,7 @@ impl World {
         let until = tokio::time::Instant::now() + limit;
         loop {
             let state = self.state(job).await;
-            if !matches!(&*state, "queued" | "running" | "waiting") {
+            if !matches!(&*state, "queued" | "held" | "running" | "waiting") {
                 return state;
             }
             let late = tokio::time::Instant::now() > until;
@@ -130,13 +130,14 @@ impl World {
                 self.look
                     .count("river_job WHERE kind LIKE 'mediaflow.%' AND finalized_at IS NULL")
                     .await,
+                self.look.count("mediaflow_followed").await,
             ];
-            if left == [0; 5] {
+            if left == [0; 6] {
                 return;
             }
             assert!(
                 tokio::time::Instant::now() < until,
-                "{}: after {limit:?} there are jobs, batches, unrouted events, messages, rows of River left: {left:?}\n{}",
+                "{}: after {limit:?} there are jobs, batches, unrouted events, messages, rows of River, ends with followers left: {left:?}\n{}",
                 self.home.name(),
                 diary::tail(&self.folder())
             );
