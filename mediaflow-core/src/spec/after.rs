@@ -62,6 +62,14 @@ impl JobSpec {
         after
     }
 
+    /// Whether it may come after a job of this tenant, and read what that one has made: a tenant's jobs know of no others; one
+    /// that is no tenant's is the host's own, and may.
+    #[must_use]
+    pub fn may_follow(&self, tenant: Option<&str>) -> bool {
+        let own = self.options.tenant.as_deref();
+        own.is_none_or(|own| tenant == Some(own))
+    }
+
     /// The jobs whose outputs a pipeline reads.
     fn sources(&self) -> impl Iterator<Item = JobId> {
         let with = Some(&self.with).filter(|_| self.kind == Pipeline::WIRE);

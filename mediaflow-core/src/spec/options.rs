@@ -52,8 +52,8 @@ pub struct JobOptions {
     /// How often to try at most. Default: the engine's retry policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
-    /// Whose job it is among those who share the host: idempotency keys, results that are used again, and
-    /// [shares](crate::Tenants) are each tenant's own.
+    /// Whose job it is among those who share the host: idempotency keys, results that are used again,
+    /// [shares](crate::Tenants) and the jobs that it can come after are each tenant's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
     /// Not before these jobs have ended.

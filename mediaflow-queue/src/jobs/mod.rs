@@ -34,7 +34,7 @@ pub(crate) use requeue::queue_again;
 pub(crate) use row::{ClaimedJob, unknown};
 pub(crate) use schedule::{run_due, schedule, schedules, unschedule};
 pub(crate) use start::{Start, start_assembly};
-pub(crate) use status::{batch, recalled, replayable, status};
+pub(crate) use status::{batch, outcome, recalled, replayable, status};
 pub(crate) use submit::submit_in;
 pub(crate) use unclaimed::{UNCLAIMED, count_unserved, queued_classes, tell_unclaimed};
 pub(crate) use waits::{signal, stop_abandoned, store_wait, suspend, waits, wake_due, wake_missed};

@@ -205,21 +205,23 @@ pub(super) async fn release<'s>(
     let mut queues = Queued::new();
     for (share, places) in freed {
         let left = taken(tx, share).await?.saturating_sub(places);
-        for (queue, tasks) in promote(process, tx, share, left).await? {
+        // Whoever does not know how large it is keeps it as it is.
+        let room = most(process, share).map_or(places, |most| most.saturating_sub(left));
+        for (queue, tasks) in promote(process, tx, share, left, room).await? {
             add(&mut queues, &queue, tasks);
         }
     }
     Ok(queues)
 }
 
-/// Lets as many jobs of a share start as it has room for beside those that do.
+/// Lets so many jobs of a share start beside those that do.
 async fn promote(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     share: &str,
     taken: usize,
+    room: usize,
 ) -> Result<Queued> {
-    let room = most(process, share).map_or(TOGETHER, |most| most.saturating_sub(taken));
     let (room, mut started) = (room.min(TOGETHER), Queued::new());
     let find = format!(
         "SELECT {COLUMNS} FROM mediaflow_jobs WHERE held = 'share' AND share = $1
@@ -312,7 +314,8 @@ pub(crate) async fn recount_shares(process: &Process, last: &str) -> Result<Stri
         seen = row.text("share")?;
         let (jobs, waits) = (row.int("jobs")?, row.int("waits")? != 0);
         let most = most(process, &seen).and_then(|most| i64::try_from(most).ok());
-        let free = most.is_none_or(|most| jobs < most);
+        // If nothing is said of it any more, one at a time goes on.
+        let free = jobs < most.unwrap_or(1);
         if row.int("taken")? != jobs || waits && free || !waits && jobs == 0 {
             recount(process, &seen).await?;
         }
@@ -326,7 +329,9 @@ async fn recount(process: &Process, share: &str) -> Result<()> {
     taken(&mut tx, share).await?;
     let jobs = tx.row(AssertSqlSafe(count("$1")), values![share]).await?;
     let jobs = jobs.map_or(Ok(0), |row| row.int("jobs"))?;
-    let queues = promote(process, &mut tx, share, usize::try_from(jobs).unwrap_or(0)).await?;
+    let jobs = usize::try_from(jobs).unwrap_or(0);
+    let room = most(process, share).unwrap_or(1).saturating_sub(jobs);
+    let queues = promote(process, &mut tx, share, jobs, room).await?;
     // Nobody of its tenant is here any more. One that waits may have been passed over, because somebody had it locked.
     let unused = format!(
         "DELETE FROM mediaflow_shares WHERE share = $1 AND taken = 0 AND ({} LIMIT 1) IS NULL",

@@ -48,6 +48,13 @@ pub(crate) async fn status(process: &Process, job: JobId) -> Result<JobStatus> {
     Ok(find(process, job).await?.record.status())
 }
 
+/// What is known of a job, for one that comes after it.
+pub(crate) async fn outcome(process: &Process, later: &JobSpec, job: JobId) -> Result<JobStatus> {
+    let record = find(process, job).await?.record;
+    let known = later.may_follow(record.spec.options.tenant.as_deref());
+    if known { Ok(record.status()) } else { Err(unknown(job)) }
+}
+
 /// Reports of outputs of a tenant under a content key, the newest first. A caller looks whether their bytes are still there.
 pub(crate) async fn recalled(
     process: &Process,

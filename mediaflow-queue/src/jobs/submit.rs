@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use mediaflow_core::engine::{Record, Submission, Submitted};
 use mediaflow_core::event::EventData;
@@ -222,16 +222,20 @@ async fn take<'s>(
 
 /// Writes down which jobs come after which. Whether these have ended is found out later.
 async fn follow(tx: &mut Tx<'_, '_>, jobs: &[(JobId, &JobSpec)]) -> Result<()> {
-    let (mut rows, mut earlier) = (Vec::new(), BTreeSet::new());
+    let (mut rows, mut earlier) = (Vec::new(), BTreeMap::new());
     for (job, spec) in jobs {
         for after in spec.predecessors() {
             rows.extend_from_slice(values![*job, after.job]);
-            earlier.insert(after.job);
+            earlier.entry(after.job).or_insert_with(Vec::new).push(*spec);
         }
     }
-    for job in earlier {
-        let find = "SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1";
-        if tx.row(find, values![job]).await?.is_none() {
+    for (job, later) in earlier {
+        let find = "SELECT tenant FROM mediaflow_jobs WHERE id = $1";
+        let tenant =
+            tx.row(find, values![job]).await?.map(|row| row.opt_text("tenant")).transpose()?;
+        let known = tenant
+            .is_some_and(|tenant| later.iter().all(|spec| spec.may_follow(tenant.as_deref())));
+        if !known {
             return Err(unknown(job).with("option", "after"));
         }
     }

@@ -58,10 +58,8 @@ impl Postgres {
 /// neither the job's row nor its files any more. A state and the events that tell of it are one transaction, and each
 /// event is routed to each of its destinations once.
 ///
-/// River knows four priorities: `10` and more, `1` to `9`, `0`, and less than `0`; within one the oldest job goes first.
-/// A job with a step `video.*` or `audio.*` waits for one of
-/// [`Builder::videos`](mediaflow_core::Builder::videos) places, any other for one of
-/// [`Builder::concurrency`](mediaflow_core::Builder::concurrency).
+/// Within a class the most urgent job goes first, by [`JobOptions::priority`](mediaflow_core::spec::JobOptions::priority), and
+/// then the oldest. Each class has [places](mediaflow_core::Builder::places) of its own in a process.
 #[derive(Clone)]
 pub struct Queue(Arc<Shared>);
 

@@ -8,6 +8,7 @@ use mediaflow_core::executor::{
     Attempt, Attempted, Finished, GroupWait, Journal, Outcomes, PartSpec, Recall, Suspended,
 };
 use mediaflow_core::report::{JobState, JobStatus, OutputReport};
+use mediaflow_core::spec::JobSpec;
 use mediaflow_core::{CancellationToken, Error, ErrorKind, Event, JobId, Result};
 use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tokio_util::task::AbortOnDropHandle;
@@ -307,30 +308,29 @@ impl fmt::Debug for WaitJournal {
     }
 }
 
-/// What earlier jobs have made, for the attempts at a job of one tenant.
+/// What earlier jobs have made, for the attempts at a job.
 pub(super) struct Earlier {
     process: Arc<Process>,
-    tenant: Option<String>,
+    later: JobSpec,
 }
 
 impl Earlier {
     pub(super) fn than(process: &Arc<Process>, claimed: &ClaimedJob) -> Arc<Self> {
-        let tenant = claimed.record.spec.options.tenant.clone();
-        Arc::new(Self { process: Arc::clone(process), tenant })
+        Arc::new(Self { process: Arc::clone(process), later: claimed.record.spec.clone() })
     }
 }
 
 #[async_trait]
 impl Recall for Earlier {
     async fn recall(&self, key: &str) -> Result<Vec<OutputReport>> {
-        jobs::recalled(&self.process, self.tenant.as_deref(), key).await
+        jobs::recalled(&self.process, self.later.options.tenant.as_deref(), key).await
     }
 }
 
 #[async_trait]
 impl Outcomes for Earlier {
     async fn outcome(&self, job: JobId) -> Result<JobStatus> {
-        jobs::status(&self.process, job).await
+        jobs::outcome(&self.process, &self.later, job).await
     }
 }
 

@@ -172,7 +172,7 @@ impl Journal for Watcher {
 #[async_trait]
 impl Outcomes for Watcher {
     async fn outcome(&self, job: JobId) -> Result<JobStatus> {
-        self.inner.lock().status(job)
+        self.inner.lock().outcome(self.job, job)
     }
 }
 

@@ -92,6 +92,19 @@ impl State {
         self.jobs.get(&job).map(|entry| &entry.record).ok_or_else(|| unknown(job))
     }
 
+    /// A job that another one comes after.
+    fn followed_by(&self, later: &JobSpec, job: JobId) -> Result<&Record> {
+        let record = self.record(job)?;
+        let known = later.may_follow(record.spec.options.tenant.as_deref());
+        if known { Ok(record) } else { Err(unknown(job)) }
+    }
+
+    /// What is known of a job, for one that comes after it.
+    pub(super) fn outcome(&self, later: JobId, job: JobId) -> Result<JobStatus> {
+        let later = self.record(later)?;
+        self.followed_by(&later.spec, job).map(Record::status)
+    }
+
     /// The jobs of a batch; none of an unknown one.
     pub(super) fn jobs_of(&self, batch: BatchId) -> &[JobId] {
         self.batches.get(&batch).map_or(&[], |batch| &batch.jobs)
@@ -104,8 +117,10 @@ impl State {
 
     pub(super) fn submit(&mut self, submission: Submission, now: Timestamp) -> Result<Submitted> {
         self.check_keys(&submission.jobs)?;
-        for after in submission.jobs.iter().flat_map(JobSpec::predecessors) {
-            self.record(after.job).map_err(|e| e.with("option", "after"))?;
+        for spec in &submission.jobs {
+            for after in spec.predecessors() {
+                self.followed_by(spec, after.job).map_err(|e| e.with("option", "after"))?;
+            }
         }
         let batch = submission.batch.then(BatchId::new);
         let jobs: Vec<_> =

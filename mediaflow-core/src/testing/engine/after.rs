@@ -110,6 +110,12 @@ pub(super) async fn what_can_not_be_read_is_said(host: Host) {
     }
     let made = host.media.submit(spec("made")).await.expect("submit");
     soon("end", made.done()).await.expect("success");
+    for spec in [after("x", &[&made]), reads("x", made.id(), "out/made.gif")] {
+        let mut foreign = spec;
+        foreign.options.tenant = Some("somebody".to_owned());
+        let error = host.media.submit(foreign).await.expect_err("another tenant's is unknown");
+        assert_eq!(error.code(), "job.unknown");
+    }
     let misspelt = host.media.submit(reads("x", made.id(), "out/mode.gif")).await.expect("submit");
     let error = soon("end", misspelt.done()).await.expect_err("there is no such output");
     assert_eq!(error.code(), "source.not_found");
