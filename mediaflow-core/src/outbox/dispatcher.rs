@@ -74,14 +74,14 @@ pub struct Dispatcher {
     /// An exchange has failed, and may have been stored all the same.
     unsure: bool,
     /// An exchange was refused for what was in it: until all of that is through, one thing is written at a time.
-    careful: Option<Careful>,
+    refused: Option<Refused>,
     exchanged_at: Instant,
     pace: Pace,
 }
 
 /// What is known of a store that has refused an exchange.
 #[derive(Clone, Copy, Debug, Default)]
-struct Careful {
+struct Refused {
     /// Which of the things to write is next.
     turn: usize,
     /// It has taken something since: what it refuses now, it refuses for what that is.
@@ -116,7 +116,7 @@ impl Dispatcher {
             leaves_events: false,
             route_at: None,
             unsure: false,
-            careful: None,
+            refused: None,
             exchanged_at: Instant::now(),
             pace: Pace::new(),
         }
@@ -266,8 +266,8 @@ impl Dispatcher {
         }
         let routed: Vec<_> = self.routed.drain(routed).collect();
         let more = !(self.done.is_empty() && self.routed.is_empty());
-        self.careful =
-            self.careful.filter(|_| more).map(|careful| Careful { takes: true, ..careful });
+        self.refused =
+            self.refused.filter(|_| more).map(|refused| Refused { takes: true, ..refused });
         let later = routed.iter().filter_map(|routed| match routed.route {
             Route::Later(until) => Some(until),
             Route::Messages(_) | Route::Unknown => None,
@@ -306,8 +306,8 @@ impl Dispatcher {
     /// What one exchange writes: everything, or a single thing while the store is not known to take all of it.
     fn part(&self, claims: &mut Vec<ClaimRequest>) -> (Range<usize>, Range<usize>) {
         let (done, routed) = (self.done.len(), self.routed.len());
-        let Some(careful) = self.careful else { return (0..done, 0..routed) };
-        let at = careful.turn % (done + routed + claims.len()).max(1);
+        let Some(refused) = self.refused else { return (0..done, 0..routed) };
+        let at = refused.turn % (done + routed + claims.len()).max(1);
         let one = |from: usize, to: usize| {
             if (from..to).contains(&at) { at - from..at - from + 1 } else { 0..0 }
         };
@@ -327,9 +327,9 @@ impl Dispatcher {
         claims: &[ClaimRequest],
         error: Error,
     ) -> Result<()> {
-        let careful = self.careful.get_or_insert_default();
-        careful.turn += 1;
-        if !careful.takes || done.len() + routed.len() + claims.len() > 1 {
+        let refused = self.refused.get_or_insert_default();
+        refused.turn += 1;
+        if !refused.takes || done.len() + routed.len() + claims.len() > 1 {
             return Err(error);
         }
         self.unsure = false;

@@ -20,7 +20,7 @@ pub(super) fn explain(plan: &ImagePlan) -> Explanation {
 
 fn stage(plan: &ImagePlan, work: &Work) -> Stage {
     let (width, height) = estimate::size(work);
-    let (action, detail) = words(plan, work);
+    let (action, detail) = stage_text(plan, work);
     let stage =
         Stage::new(action, detail).with_steps(work.steps.iter().cloned()).with_size(width, height);
     match (crop(work), work.from.first().map(|index| plan.works[*index].size)) {
@@ -29,7 +29,7 @@ fn stage(plan: &ImagePlan, work: &Work) -> Stage {
     }
 }
 
-fn words(plan: &ImagePlan, work: &Work) -> (&'static str, String) {
+fn stage_text(plan: &ImagePlan, work: &Work) -> (&'static str, String) {
     match &work.what {
         What::Source { name, info } if is_file(info) => {
             let scale = match eighths_for(info.width, info.height, work.demand) {

@@ -18,7 +18,7 @@ use crate::process::Process;
 const LOST: &str = "the process that was sending it ended, or did not answer in time";
 const OVER: &str = "it was not delivered within its time to live";
 
-/// The columns of [`lost`] and of [`Given::read`].
+/// The columns of [`lost`] and of [`GivenUp::read`].
 const COLUMNS: &str =
     "id, attempts, failures, expires_at, destination, recipient, event, kind, job, error";
 
@@ -109,7 +109,7 @@ pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
         let end = "UPDATE mediaflow_messages SET state = 'dead', ended_at = $2, error = coalesce(error, $3)
                    WHERE id = $1 AND state = 'pending' AND expires_at <= $2";
         if tx.run(end, values![row.int("id")?, now, OVER]).await? > 0 {
-            dead.push(Given::read(&row, OVER)?);
+            dead.push(GivenUp::read(&row, OVER)?);
         }
     }
     let told = tell(process, &mut tx, &dead, &mut locked).await?;
@@ -119,7 +119,7 @@ pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
 }
 
 /// A message that was given up without an answer.
-struct Given {
+struct GivenUp {
     destination: String,
     recipient: String,
     event: String,
@@ -129,7 +129,7 @@ struct Given {
     reason: String,
 }
 
-impl Given {
+impl GivenUp {
     fn read(row: &Row, reason: &str) -> Result<Self> {
         let last = row.opt_text("error")?;
         let reason =
@@ -152,7 +152,7 @@ async fn lost(
     tx: &mut Tx<'_, '_>,
     rows: &[Row],
     expired: i64,
-) -> Result<Vec<Given>> {
+) -> Result<Vec<GivenUp>> {
     let (now, mut dead) = (process.now(), Vec::new());
     for row in rows {
         let (id, attempts) = (row.int("id")?, row.int("attempts")?);
@@ -172,7 +172,7 @@ async fn lost(
             continue;
         }
         if disposition == Disposition::Dead {
-            dead.push(Given::read(row, LOST)?);
+            dead.push(GivenUp::read(row, LOST)?);
         }
         log_lost(tx, id, attempts, now).await?;
     }
@@ -184,14 +184,14 @@ async fn lost(
 async fn tell(
     process: &Process,
     tx: &mut Tx<'_, '_>,
-    dead: &[Given],
+    dead: &[GivenUp],
     locked: &mut Locked,
 ) -> Result<Vec<Event>> {
-    let failure = |given: &&Given| {
+    let failure = |given: &&GivenUp| {
         let kinds = [EventKind::DeliveryFailed, EventKind::DestinationDisabled];
         !kinds.iter().any(|kind| kind.as_str() == given.kind)
     };
-    let (mut groups, mut recipients) = (BTreeMap::<&str, Vec<&Given>>::new(), BTreeSet::new());
+    let (mut groups, mut recipients) = (BTreeMap::<&str, Vec<&GivenUp>>::new(), BTreeSet::new());
     for given in dead.iter().filter(failure) {
         groups.entry(&given.destination).or_default().push(given);
         recipients.insert((given.destination.clone(), &*given.recipient));

@@ -31,7 +31,7 @@ pub(super) async fn from_worker(
         return Ok(false);
     }
     let mut after = After::default();
-    let taken = Taking { process, worker, only: None }.all(&mut tx, &mut after).await?;
+    let taken = Takeover { process, worker, only: None }.all(&mut tx, &mut after).await?;
     after.finish(process, &mut tx).await?;
     after.told.events.extend(outbox::release(process, &mut tx, worker).await?);
     if let Some(file) = process.db.file() {
@@ -49,8 +49,8 @@ pub(super) async fn from_worker(
 pub(super) async fn from_ourselves(process: &Process, river: i64) -> Result<()> {
     let mut transaction = process.db.begin().await?;
     let mut after = After::default();
-    let taking = Taking { process, worker: &process.id, only: Some(river) };
-    let taken = taking.all(&mut transaction.tx(), &mut after).await?;
+    let takeover = Takeover { process, worker: &process.id, only: Some(river) };
+    let taken = takeover.all(&mut transaction.tx(), &mut after).await?;
     after.finish(process, &mut transaction.tx()).await?;
     transaction.commit().await?;
     if taken > 0 {
@@ -109,7 +109,7 @@ pub(super) async fn end(
 }
 
 /// Whose work is taken.
-struct Taking<'a> {
+struct Takeover<'a> {
     process: &'a Process,
     worker: &'a str,
     /// Nothing but what has this number of River's. Its worker lives, so that no attempt is held against it.
@@ -122,7 +122,7 @@ enum Verdict {
     Cancelled,
 }
 
-impl Taking<'_> {
+impl Takeover<'_> {
     /// Gives the number of jobs and parts.
     async fn all(&self, tx: &mut Tx<'_, '_>, after: &mut After) -> Result<usize> {
         let mut ends = Vec::new();

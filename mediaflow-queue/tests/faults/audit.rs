@@ -40,7 +40,7 @@ pub(super) async fn audit(world: &World, scenario: &str) {
     places(world, &mut faults).await;
     followers(world, &mut faults).await;
     let tell =
-        |name: &str, value: usize| figure(&format!("{scenario}.{name}"), world.home, value, "0");
+        |name: &str, value: usize| figure(&format!("{scenario}.{name}"), world.backing, value, "0");
     tell("lost_jobs", faults.lost);
     tell("jobs_without_one_terminal_state", faults.not_terminal);
     tell("missing_terminal_events", faults.missing_events);
@@ -56,7 +56,7 @@ pub(super) async fn audit(world: &World, scenario: &str) {
     tell("followers_that_were_too_early", faults.too_early);
     println!(
         "{scenario}.{}: {} jobs, {} requests at the receiver",
-        world.home.name(),
+        world.backing.name(),
         states.len(),
         world.receiver.heard().len()
     );
@@ -64,7 +64,7 @@ pub(super) async fn audit(world: &World, scenario: &str) {
     assert!(
         details.is_empty(),
         "{}: {}\n{}",
-        world.home.name(),
+        world.backing.name(),
         details.join("\n"),
         diary::tail(&world.folder())
     );

@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
 use super::work::{self, Toil};
-use super::{Home, diary};
+use super::{Backing, diary};
 
 const PART: &str = "MEDIAFLOW_FAULTS_CHILD";
 
@@ -59,14 +59,14 @@ pub(super) enum Place {
 }
 
 impl Setup {
-    pub(super) fn home(&self) -> Home {
-        if self.sqlite { Home::Sqlite } else { Home::Postgres }
+    pub(super) fn backing(&self) -> Backing {
+        if self.sqlite { Backing::Sqlite } else { Backing::Postgres }
     }
 
     pub(super) fn queue(&self) -> Queue {
-        let queue = match self.home() {
-            Home::Sqlite => Sqlite::open(self.url.trim_start_matches("sqlite:")),
-            Home::Postgres => Postgres::connect(&*self.url),
+        let queue = match self.backing() {
+            Backing::Sqlite => Sqlite::open(self.url.trim_start_matches("sqlite:")),
+            Backing::Postgres => Postgres::connect(&*self.url),
         };
         queue.lease(self.lease)
     }

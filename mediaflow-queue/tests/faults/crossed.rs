@@ -7,33 +7,33 @@ use mediaflow_core::spec::{JobOptions, JobSpec};
 use super::audit::audit;
 use super::work::Toil;
 use super::world::World;
-use super::{Home, figure, thorough};
+use super::{Backing, figure, thorough};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Jobs of a group; in a crossed one, each of its batches waits for all of them.
 const GROUP: usize = 8;
 
-pub(super) async fn run(home: Home) {
-    let mut world = World::new(home, Duration::from_secs(12)).await;
+pub(super) async fn run(backing: Backing) {
+    let mut world = World::new(backing, Duration::from_secs(12)).await;
     let workers = [world.worker("one"), world.worker("two")];
     world.registered(2).await;
     let groups = if thorough() { 60 } else { 10 };
     time(&mut world, "warm", 2, false).await;
     let apart = time(&mut world, "apart", groups, false).await;
     let crossed = time(&mut world, "crossed", groups, true).await;
-    let deadlocks = match home {
-        Home::Sqlite => "0".to_owned(),
-        Home::Postgres => {
+    let deadlocks = match backing {
+        Backing::Sqlite => "0".to_owned(),
+        Backing::Postgres => {
             let find = "SELECT CAST(deadlocks AS TEXT) FROM pg_stat_database WHERE datname = current_database()";
             world.look.texts(find).await.remove(0)
         }
     };
-    figure("crossed.deadlocks", home, &deadlocks, "0");
-    figure("crossed.jobs_per_second_apart", home, format!("{apart:.0}"), "any");
-    figure("crossed.jobs_per_second", home, format!("{crossed:.0}"), "any");
+    figure("crossed.deadlocks", backing, &deadlocks, "0");
+    figure("crossed.jobs_per_second_apart", backing, format!("{apart:.0}"), "any");
+    figure("crossed.jobs_per_second", backing, format!("{crossed:.0}"), "any");
     // Four batches for each group instead of one are more rows, too.
-    figure("crossed.throughput_ratio", home, format!("{:.2}", crossed / apart), ">= 0.5");
+    figure("crossed.throughput_ratio", backing, format!("{:.2}", crossed / apart), ">= 0.5");
     assert_eq!(deadlocks, "0");
     assert!(crossed / apart > 0.2, "{crossed} jobs a second instead of {apart}");
     drop(workers);

@@ -11,7 +11,7 @@ use super::receiver::Receiver;
 use super::receivers::{arrivals, last_event, load, p99, within};
 use super::work::{Toil, copy};
 use super::world::World;
-use super::{Home, eventually, figure, thorough};
+use super::{Backing, eventually, figure, thorough};
 
 const ADDRESSES: usize = 1000;
 const LIMIT: Duration = Duration::from_secs(60);
@@ -19,8 +19,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Those that open the breaker, those that were under way, and some probes.
 const MOST: usize = 40;
 
-pub(super) async fn run(home: Home) {
-    let world = World::new(home, Duration::from_secs(12)).await;
+pub(super) async fn run(backing: Backing) {
+    let world = World::new(backing, Duration::from_secs(12)).await;
     let (healthy, dead) = (Receiver::start(0), Receiver::start(1));
     dead.misbehave(100);
     let media = start(&world, &healthy, &dead).await;
@@ -47,13 +47,13 @@ pub(super) async fn run(home: Home) {
         world.look.count("mediaflow_messages WHERE channel = 'healthy' AND state <> 'delivered'");
     let lost = lost.await;
     let ratio = format!("{:.2}", p99(&storm) as f64 / p99(&calm).max(1) as f64);
-    figure("dead_host.addresses", home, ADDRESSES, "1000");
-    figure("dead_host.attempts", home, attempts, &format!("<= {MOST}"));
-    figure("dead_host.messages_that_wait", home, waiting, "1000, none given up");
-    figure("dead_host.healthy_lost", home, lost, "0");
-    figure("dead_host.healthy_p99_ms_undisturbed", home, p99(&calm), "any");
-    figure("dead_host.healthy_p99_ms_disturbed", home, p99(&storm), "any");
-    figure("dead_host.healthy_p99_ratio", home, ratio, "<= 1.2");
+    figure("dead_host.addresses", backing, ADDRESSES, "1000");
+    figure("dead_host.attempts", backing, attempts, &format!("<= {MOST}"));
+    figure("dead_host.messages_that_wait", backing, waiting, "1000, none given up");
+    figure("dead_host.healthy_lost", backing, lost, "0");
+    figure("dead_host.healthy_p99_ms_undisturbed", backing, p99(&calm), "any");
+    figure("dead_host.healthy_p99_ms_disturbed", backing, p99(&storm), "any");
+    figure("dead_host.healthy_p99_ratio", backing, ratio, "<= 1.2");
     assert_eq!((waiting, lost), (ADDRESSES, 0));
     assert!((1..=MOST).contains(&attempts), "{attempts} attempts at a dead host");
     assert!(within(&calm, &storm, 1.2), "{calm:?}\n{storm:?}");

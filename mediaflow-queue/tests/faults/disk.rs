@@ -10,12 +10,12 @@ use mediaflow_core::testing::FaultyStorage;
 use super::small_disk::SmallDisk;
 use super::work::{self, Toil};
 use super::world::World;
-use super::{Home, eventually, figure};
+use super::{Backing, eventually, figure};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-pub(super) async fn run(home: Home) {
-    let mut world = World::new(home, Duration::from_secs(2)).await;
+pub(super) async fn run(backing: Backing) {
+    let mut world = World::new(backing, Duration::from_secs(2)).await;
     let folder = world.folder().join("small");
     let disk = SmallDisk::mount(&folder, 1);
     let files = FileStorage::new(&folder).unwrap();
@@ -29,7 +29,7 @@ pub(super) async fn run(home: Home) {
         Err(why) => {
             println!(
                 "disk.{}: no disk can be mounted ({why}): a storage fails in its place",
-                home.name()
+                backing.name()
             );
             storage.fail_stages(u32::MAX);
         }
@@ -54,9 +54,9 @@ pub(super) async fn run(home: Home) {
         status.failure.filter(|_| status.attempts >= 2)
     })
     .await;
-    figure("disk.error", home, &failure.code, "storage.io");
+    figure("disk.error", backing, &failure.code, "storage.io");
     assert_eq!(failure.code, "storage.io", "{failure:?}");
-    println!("disk.{}: {failure:?}", home.name());
+    println!("disk.{}: {failure:?}", backing.name());
     assert!(!folder.join("full").exists(), "nothing is published while one output is missing");
 
     free();
@@ -68,11 +68,11 @@ pub(super) async fn run(home: Home) {
     }
     // The folder goes with the last of them.
     let left = fs::read_dir(folder.join(".mediaflow")).map_or(0, Iterator::count);
-    figure("disk.partial_files_left", home, left, "0");
+    figure("disk.partial_files_left", backing, left, "0");
     assert_eq!((left, report.outputs.len()), (0, 2));
     println!(
         "disk.{}: succeeded at attempt {} after space was freed",
-        home.name(),
+        backing.name(),
         report.attempts
     );
     worker.shutdown(Duration::from_secs(5)).await.unwrap();

@@ -11,12 +11,12 @@ use super::audit::audit;
 use super::receivers::{p99, within};
 use super::work::Toil;
 use super::world::World;
-use super::{Home, figure, thorough};
+use super::{Backing, figure, thorough};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(home: Home) {
-    let mut world = World::new(home, Duration::from_secs(12)).await;
+pub(super) async fn run(backing: Backing) {
+    let mut world = World::new(backing, Duration::from_secs(12)).await;
     let workers = [world.worker("one"), world.worker("two")];
     world.registered(2).await;
     let queue = world.setup.queue();
@@ -44,22 +44,22 @@ pub(super) async fn run(home: Home) {
     let waited = released.elapsed();
     world.settles(LIMIT).await;
 
-    figure("hosts.same_key_answered_ms_after", home, waited.as_millis(), "<= 2000");
+    figure("hosts.same_key_answered_ms_after", backing, waited.as_millis(), "<= 2000");
     assert!(waited < Duration::from_secs(10), "{waited:?}");
     // A file has one writer: whoever holds it open, holds all up.
-    if home == Home::Postgres {
+    if backing == Backing::Postgres {
         let ends = [ends(&world, "calm").await, ends(&world, "storm").await];
         for (name, calm, storm) in [("submit", &calm, &storm), ("end", &ends[0], &ends[1])] {
             let ratio = p99(storm) as f64 / p99(calm).max(1) as f64;
-            figure(&format!("hosts.{name}_p99_ms_undisturbed"), home, p99(calm), "any");
-            figure(&format!("hosts.{name}_p99_ms_disturbed"), home, p99(storm), "any");
-            figure(&format!("hosts.{name}_p99_ratio"), home, format!("{ratio:.2}"), "<= 2");
+            figure(&format!("hosts.{name}_p99_ms_undisturbed"), backing, p99(calm), "any");
+            figure(&format!("hosts.{name}_p99_ms_disturbed"), backing, p99(storm), "any");
+            figure(&format!("hosts.{name}_p99_ratio"), backing, format!("{ratio:.2}"), "<= 2");
             assert!(within(calm, storm, 2.0), "{name}: {ratio}");
         }
     }
     println!(
         "hosts.{}: {} jobs in {held:?} undisturbed and {} disturbed, of which {meanwhile} ended meanwhile",
-        home.name(),
+        backing.name(),
         calm.len(),
         storm.len()
     );
@@ -131,7 +131,7 @@ enum Host {
 impl Host {
     /// Submits a job in a transaction that stays open.
     async fn begin(world: &World, queue: &Queue, spec: JobSpec) -> (Self, JobId) {
-        if world.home == Home::Sqlite {
+        if world.backing == Backing::Sqlite {
             let pool = sqlx::SqlitePool::connect(&world.setup.url).await.unwrap();
             let mut tx = riverqueue::database::begin_sqlite_write(&pool).await.unwrap();
             let job = queue.submit_in(&mut tx, spec).await.unwrap();

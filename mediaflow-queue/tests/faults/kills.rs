@@ -11,7 +11,7 @@ use super::audit::{audit, places_are_counted};
 use super::child::Child;
 use super::work::{Fails, Toil, copy};
 use super::world::World;
-use super::{Home, diary, figure, rounds, seed, thorough};
+use super::{Backing, diary, figure, rounds, seed, thorough};
 
 /// Every place in the engine at which a process can be told to die.
 const FAILPOINTS: [&str; 33] = [
@@ -53,22 +53,22 @@ const FAILPOINTS: [&str; 33] = [
 /// How many deaths one database sees.
 const CAMPAIGN: usize = 50;
 
-pub(super) async fn run(home: Home) {
+pub(super) async fn run(backing: Backing) {
     let (begin, mut killed, mut deaths) = (Instant::now(), 0, Deaths::new());
     while killed < rounds() {
         let more = CAMPAIGN.min(rounds() - killed);
-        campaign(home, killed, more, &mut deaths).await;
+        campaign(backing, killed, more, &mut deaths).await;
         killed += more;
     }
-    figure("kills.processes_killed", home, killed, &format!(">= {}", rounds()));
-    figure("kills.at_failpoints", home, deaths.died.values().sum::<usize>(), "any");
+    figure("kills.processes_killed", backing, killed, &format!(">= {}", rounds()));
+    figure("kills.at_failpoints", backing, deaths.died.values().sum::<usize>(), "any");
     let missed: Vec<_> =
         FAILPOINTS.iter().filter(|name| !deaths.died.contains_key(**name)).collect();
     if thorough() {
-        figure("kills.failpoints_never_reached", home, missed.len(), "0");
+        figure("kills.failpoints_never_reached", backing, missed.len(), "0");
         assert!(missed.is_empty(), "nobody died at {missed:?}");
     }
-    println!("kills.{}: {:?} in {:.0?}", home.name(), deaths.died, begin.elapsed());
+    println!("kills.{}: {:?} in {:.0?}", backing.name(), deaths.died, begin.elapsed());
 }
 
 /// Who dies where.
@@ -133,8 +133,8 @@ impl Slot {
     }
 }
 
-async fn campaign(home: Home, first: usize, more: usize, deaths: &mut Deaths) {
-    let mut world = World::new(home, Duration::from_secs(1)).await;
+async fn campaign(backing: Backing, first: usize, more: usize, deaths: &mut Deaths) {
+    let mut world = World::new(backing, Duration::from_secs(1)).await;
     let mut count = 0;
     load(&mut world, &mut count, None).await;
     let mut slots = [0, 1].map(|slot| Slot::born(&world, first + slot, deaths));
@@ -165,7 +165,7 @@ async fn campaign(home: Home, first: usize, more: usize, deaths: &mut Deaths) {
                     "at a random moment".to_owned()
                 }
             };
-            println!("round {round} {} seed {} killed {how}", home.name(), seed());
+            println!("round {round} {} seed {} killed {how}", backing.name(), seed());
             places_are_counted(&world).await;
             round += 1;
             load(&mut world, &mut count, None).await;

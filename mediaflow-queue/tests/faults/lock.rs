@@ -7,14 +7,14 @@ use sqlx::Connection as _;
 use super::audit::audit;
 use super::work::Toil;
 use super::world::World;
-use super::{Home, diary, figure};
+use super::{Backing, diary, figure};
 
 /// How long.
 const HELD: Duration = Duration::from_secs(5);
 
-pub(super) async fn run(home: Home) {
+pub(super) async fn run(backing: Backing) {
     // Much shorter than the lock is held: whoever counts on signs of life has to be careful.
-    let mut world = World::new(home, Duration::from_secs(2)).await;
+    let mut world = World::new(backing, Duration::from_secs(2)).await;
     let folder = world.folder();
     let mut workers = [world.worker("one"), world.worker("two")];
     let registered = world.registered(2).await;
@@ -42,13 +42,13 @@ pub(super) async fn run(home: Home) {
     world.jobs.push(waited);
     world.settles(Duration::from_secs(60)).await;
     let exits = workers.iter_mut().filter_map(|worker| worker.ended()).count();
-    figure("lock.processes_that_exited", home, exits, "0");
+    figure("lock.processes_that_exited", backing, exits, "0");
     assert_eq!(exits, 0, "{}", diary::tail(&folder));
     let same = world.workers().await == registered;
-    figure("lock.workers_declared_dead", home, usize::from(!same), "0");
+    figure("lock.workers_declared_dead", backing, usize::from(!same), "0");
     assert!(same, "nobody was taken for dead\n{}", diary::tail(&folder));
     let again = world.look.count("mediaflow_jobs WHERE attempts <> 1").await;
-    figure("lock.jobs_attempted_again", home, again, "0");
+    figure("lock.jobs_attempted_again", backing, again, "0");
     assert_eq!(again, 0, "{}", diary::tail(&folder));
     audit(&world, "lock").await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
-use super::Home;
+use super::Backing;
 
 #[derive(Clone, Debug)]
 pub(super) enum Look {
@@ -16,15 +16,15 @@ pub(super) enum Look {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Look {
-    pub(super) fn at(home: Home, url: &str) -> Self {
-        match home {
-            Home::Sqlite => {
+    pub(super) fn at(backing: Backing, url: &str) -> Self {
+        match backing {
+            Backing::Sqlite => {
                 let options = url.parse::<sqlx::sqlite::SqliteConnectOptions>().unwrap();
                 let options = options.busy_timeout(PATIENCE);
                 let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
                 Self::Sqlite(pool.connect_lazy_with(options))
             }
-            Home::Postgres => {
+            Backing::Postgres => {
                 let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2);
                 let options = url.parse::<sqlx::postgres::PgConnectOptions>().unwrap();
                 // Where our tables are, and where River's are.

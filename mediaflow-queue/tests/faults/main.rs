@@ -36,14 +36,14 @@ use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-/// The two homes of jobs.
+/// The two databases that jobs can be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Home {
+enum Backing {
     Sqlite,
     Postgres,
 }
 
-impl Home {
+impl Backing {
     fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
@@ -75,8 +75,8 @@ fn seed() -> u64 {
     *SEED
 }
 
-fn figure(scenario: &str, home: Home, value: impl std::fmt::Display, goal: &str) {
-    println!("figure {scenario}.{} {value} goal {goal}", home.name());
+fn figure(scenario: &str, backing: Backing, value: impl std::fmt::Display, goal: &str) {
+    println!("figure {scenario}.{} {value} goal {goal}", backing.name());
 }
 
 /// One scenario at a time.
@@ -104,23 +104,23 @@ fn child() {
 }
 
 macro_rules! scenarios {
-    ($($name:ident: $module:ident($($home:ident),*);)*) => {$(
+    ($($name:ident: $module:ident($($backing:ident),*);)*) => {$(
         mod $name {
-            $(scenarios!(@one $module $home);)*
+            $(scenarios!(@one $module $backing);)*
         }
     )*};
     (@one $module:ident Sqlite) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn on_sqlite() {
             let _turn = crate::turn().await;
-            crate::$module::run(crate::Home::Sqlite).await;
+            crate::$module::run(crate::Backing::Sqlite).await;
         }
     };
     (@one $module:ident Postgres) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn on_postgres() {
             let _turn = crate::turn().await;
-            crate::$module::run(crate::Home::Postgres).await;
+            crate::$module::run(crate::Backing::Postgres).await;
         }
     };
 }

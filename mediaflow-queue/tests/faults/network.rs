@@ -10,16 +10,16 @@ use super::audit::audit;
 use super::child::{Child, Setup};
 use super::work::Toil;
 use super::world::World;
-use super::{Home, diary, eventually, figure, thorough};
+use super::{Backing, diary, eventually, figure, thorough};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-pub(super) async fn run(home: Home) {
+pub(super) async fn run(backing: Backing) {
     let server = PrivatePostgres::start().await.unwrap();
-    restarts(home, &server).await;
-    gone(home, &server, true).await;
+    restarts(backing, &server).await;
+    gone(backing, &server, true).await;
     if thorough() {
-        gone(home, &server, false).await;
+        gone(backing, &server, false).await;
     }
 }
 
@@ -33,9 +33,9 @@ async fn insist(world: &mut World, toil: &Toil) {
     world.jobs.push(job);
 }
 
-async fn restarts(home: Home, server: &PrivatePostgres) {
+async fn restarts(backing: Backing, server: &PrivatePostgres) {
     let url = server.database("restarts").await.unwrap();
-    let mut world = World::at(home, Some(url), Duration::from_secs(2)).await;
+    let mut world = World::at(backing, Some(url), Duration::from_secs(2)).await;
     let mut workers = [world.worker("one"), world.worker("two")];
     world.registered(2).await;
     let folder = world.folder();
@@ -76,17 +76,17 @@ async fn restarts(home: Home, server: &PrivatePostgres) {
 
 fn live(workers: &mut [Child], world: &World, scenario: &str) {
     let exits = workers.iter_mut().filter_map(|worker| worker.ended()).count();
-    figure(&format!("{scenario}.processes_that_exited"), world.home, exits, "0");
+    figure(&format!("{scenario}.processes_that_exited"), world.backing, exits, "0");
     assert_eq!(exits, 0, "{}", diary::tail(&world.folder()));
 }
 
 /// One of two workers is cut off: its connections break, or say nothing any more.
-async fn gone(home: Home, server: &PrivatePostgres, silent: bool) {
+async fn gone(backing: Backing, server: &PrivatePostgres, silent: bool) {
     let scenario = if silent { "network.silent" } else { "network.cut" };
     let time = Duration::from_secs(if thorough() { 20 } else { 3 });
     let url = server.database("gone").await.unwrap();
     let network = Proxy::start(server.addr()).await.unwrap();
-    let mut world = World::at(home, Some(url.clone()), Duration::from_secs(2)).await;
+    let mut world = World::at(backing, Some(url.clone()), Duration::from_secs(2)).await;
     let folder = world.folder();
     let far = Setup { url: network.url(&url), ..world.part("far") };
     let mut workers = [Child::start(&far, None), world.worker("near")];

@@ -9,7 +9,7 @@ use super::audit::audit;
 use super::child::{Child, Setup};
 use super::work::{self, Toil};
 use super::world::World;
-use super::{Home, diary, eventually, figure, thorough};
+use super::{Backing, diary, eventually, figure, thorough};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const JOBS: usize = 8;
@@ -17,15 +17,15 @@ const JOBS: usize = 8;
 /// How long signs of life count.
 const LEASE: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(home: Home) {
+pub(super) async fn run(backing: Backing) {
     let time = Duration::from_secs(if thorough() { 20 } else { 4 });
-    let (mut world, network, _server) = match home {
-        Home::Sqlite => (World::new(home, LEASE).await, None, None),
-        Home::Postgres => {
+    let (mut world, network, _server) = match backing {
+        Backing::Sqlite => (World::new(backing, LEASE).await, None, None),
+        Backing::Postgres => {
             let server = PrivatePostgres::builder().set("fsync", "off").start().await.unwrap();
             let url = server.database("outage").await.unwrap();
             let network = Proxy::start(server.addr()).await.unwrap();
-            (World::at(home, Some(url), LEASE).await, Some(network), Some(server))
+            (World::at(backing, Some(url), LEASE).await, Some(network), Some(server))
         }
     };
     let folder = world.folder();
@@ -63,9 +63,9 @@ pub(super) async fn run(home: Home) {
     let exits = usize::from(worker.ended().is_some());
     let again = world.look.count("mediaflow_jobs WHERE attempts <> 1").await;
     let repeated = work::runs(&folder).len() - JOBS;
-    figure("outage.seconds", home, time.as_secs(), "any");
-    figure("outage.processes_that_exited", home, exits, "0");
-    figure("outage.attempts_repeated", home, again.max(repeated), "0");
+    figure("outage.seconds", backing, time.as_secs(), "any");
+    figure("outage.processes_that_exited", backing, exits, "0");
+    figure("outage.attempts_repeated", backing, again.max(repeated), "0");
     assert_eq!((exits, again, repeated), (0, 0, 0), "{}", diary::tail(&folder));
     drop(worker);
     audit(&world, "outage").await;

@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::audit::audit;
 use super::work::{self, Toil};
 use super::world::World;
-use super::{Home, diary, eventually, figure};
+use super::{Backing, diary, eventually, figure};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const OUTPUTS: usize = 300;
 
-pub(super) async fn run(home: Home) {
-    let mut world = World::new(home, Duration::from_secs(1)).await;
+pub(super) async fn run(backing: Backing) {
+    let mut world = World::new(backing, Duration::from_secs(1)).await;
     let mut victim = world.worker("victim");
     let mut other = world.worker("other");
     world.registered(2).await;
@@ -50,13 +50,13 @@ pub(super) async fn run(home: Home) {
         })
         .collect();
     let most = places.iter().map(|place| runs[place]).max().unwrap_or(0);
-    figure("parts.runs_of_parts_done_before_the_kill", home, most, "1");
+    figure("parts.runs_of_parts_done_before_the_kill", backing, most, "1");
     let again = runs.values().filter(|times| **times > 1).count();
-    figure("parts.outputs_made", home, runs.len(), "300");
-    figure("parts.outputs_made_again", home, again, "<= 64, those under way at the killed worker");
+    figure("parts.outputs_made", backing, runs.len(), "300");
+    figure("parts.outputs_made_again", backing, again, "<= 64, those under way at the killed worker");
     println!(
         "parts.{}: {all} parts, {} done before the kill, {by_victim} outputs begun by the killed worker",
-        home.name(),
+        backing.name(),
         before.len()
     );
     assert_eq!((most, runs.len()), (1, OUTPUTS));

@@ -6,33 +6,33 @@ use super::audit::audit;
 use super::child::{Child, Place};
 use super::work::{self, Toil};
 use super::world::World;
-use super::{Home, diary, eventually, figure, thorough};
+use super::{Backing, diary, eventually, figure, thorough};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-pub(super) async fn run(home: Home) {
+pub(super) async fn run(backing: Backing) {
     let mut places = vec![Place::Allowed];
     if thorough() {
         places.extend([Place::Step, Place::Staged, Place::Published]);
     }
-    if home == Home::Postgres {
+    if backing == Backing::Postgres {
         // On SQLite the transaction would lock out everybody.
         places.push(Place::Ending);
     }
     for place in &places {
         let mut tries = 1;
-        while !paused_at(home, *place).await {
+        while !paused_at(backing, *place).await {
             tries += 1;
             assert!(tries < 20, "the worker is stopped in a transaction each time");
         }
     }
-    figure("pauses.zombies_rejected", home, places.len(), &format!("{}", places.len()));
+    figure("pauses.zombies_rejected", backing, places.len(), &format!("{}", places.len()));
 }
 
 /// Gives false if it was stopped while another of its threads was writing to the SQLite file: then the file is locked
 /// for everybody, which no lease can help.
-async fn paused_at(home: Home, place: Place) -> bool {
-    let mut world = World::new(home, Duration::from_secs(1)).await;
+async fn paused_at(backing: Backing, place: Place) -> bool {
+    let mut world = World::new(backing, Duration::from_secs(1)).await;
     let folder = world.folder();
     let mut toil = Toil::new(&folder, "paused");
     // Enough time for its notes of progress to run into the fence, too.
@@ -50,7 +50,7 @@ async fn paused_at(home: Home, place: Place) -> bool {
     eventually("stopped worker", LIMIT, async || zombie.is_stopped().then_some(())).await;
 
     if world.look.is_locked().await {
-        println!("pauses.{}: stopped within a transaction, once more", home.name());
+        println!("pauses.{}: stopped within a transaction, once more", backing.name());
         return false;
     }
 
@@ -72,7 +72,7 @@ async fn paused_at(home: Home, place: Place) -> bool {
         let found = std::fs::read(folder.join(format!("out/paused/{number}.gif"))).unwrap();
         assert_eq!(work::maker(&found).as_deref(), Some("successor"), "{place:?}");
     }
-    println!("pauses.{}: a worker that was stopped at {place:?} was rejected", home.name());
+    println!("pauses.{}: a worker that was stopped at {place:?} was rejected", backing.name());
     audit(&world, &format!("pauses.{place:?}").to_lowercase()).await;
     true
 }

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::receiver::Receiver;
 use super::work::{Toil, copy};
 use super::world::World;
-use super::{Home, figure, seed, thorough};
+use super::{Backing, figure, seed, thorough};
 
 const BAD: [&str; 4] = ["errors", "timeouts", "resets", "slow"];
 const KINDS: [EventKind; 4] =
@@ -24,10 +24,10 @@ const DELIVERIES: usize = KINDS.len() * (BAD.len() + 1);
 const JOBS: usize = 25;
 const PACE: Duration = Duration::from_millis(100);
 
-pub(super) async fn run(home: Home) {
-    let world = World::new(home, Duration::from_secs(12)).await;
+pub(super) async fn run(backing: Backing) {
+    let world = World::new(backing, Duration::from_secs(12)).await;
     let seed = seed();
-    println!("receivers.{} seed {seed}", home.name());
+    println!("receivers.{} seed {seed}", backing.name());
     let receiver = Receiver::start(seed);
     let media = start(&world, &receiver).await;
     // Undisturbed and disturbed by turns, so that both see the same machine.
@@ -58,17 +58,17 @@ pub(super) async fn run(home: Home) {
     let refused = tried.iter().filter(|heard| !heard.accepted).count();
     let events = world.look.count("mediaflow_events WHERE kind <> 'job.progress'").await;
     let sent = world.look.count("mediaflow_messages WHERE state = 'delivered'").await;
-    figure("receivers.deliveries", home, sent, &format!(">= {deliveries}, all that were due"));
-    figure("receivers.lost", home, lost, "0");
-    figure("receivers.healthy_p99_ms_undisturbed", home, p99(&calm), "any");
-    figure("receivers.healthy_p99_ms_disturbed", home, p99(&storm), "any");
+    figure("receivers.deliveries", backing, sent, &format!(">= {deliveries}, all that were due"));
+    figure("receivers.lost", backing, lost, "0");
+    figure("receivers.healthy_p99_ms_undisturbed", backing, p99(&calm), "any");
+    figure("receivers.healthy_p99_ms_disturbed", backing, p99(&storm), "any");
     let all = format!("{:.2}", ratio(&calm, &storm));
-    figure("receivers.healthy_p99_ratio", home, all, "<= 1.2");
+    figure("receivers.healthy_p99_ratio", backing, all, "<= 1.2");
     let median = format!("{:.2}", ratios[ratios.len() / 2]);
-    figure("receivers.healthy_p99_ratio_median_of_turns", home, median, "<= 1.2");
+    figure("receivers.healthy_p99_ratio_median_of_turns", backing, median, "<= 1.2");
     println!(
         "receivers.{}: {jobs} jobs, {events} events, {} requests, {refused} of them failed; medians {} and {} ms",
-        home.name(),
+        backing.name(),
         tried.len(),
         percentile(&calm, 50),
         percentile(&storm, 50)

@@ -11,7 +11,7 @@ use mediaflow_notify::Webhook;
 use super::receiver::Receiver;
 use super::work::{Toil, copy};
 use super::world::World;
-use super::{Home, eventually, figure};
+use super::{Backing, eventually, figure};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -25,8 +25,8 @@ const BAD: [(&str, &str, usize); 4] = [
     ("throttled", "/status/429", 0),
 ];
 
-pub(super) async fn run(home: Home) {
-    let world = World::new(home, Duration::from_secs(12)).await;
+pub(super) async fn run(backing: Backing) {
+    let world = World::new(backing, Duration::from_secs(12)).await;
     let (receiver, clock) = (Receiver::start(0), ManualClock::new());
     let media = start(&world, &receiver, &clock).await;
     receiver.misbehave(100);
@@ -59,15 +59,15 @@ pub(super) async fn run(home: Home) {
         let heard: BTreeSet<_> = heard.map(|heard| heard.id).collect();
         let lost = ended.difference(&heard).count();
         let tells = failed.iter().filter(|body| body.contains(&format!("\"{name}\""))).count();
-        figure(&format!("refusals.{name}.lost"), home, lost, "0");
-        figure(&format!("refusals.{name}.told_of_failure"), home, tells, &told.to_string());
+        figure(&format!("refusals.{name}.lost"), backing, lost, "0");
+        figure(&format!("refusals.{name}.told_of_failure"), backing, tells, &told.to_string());
         assert_eq!((lost, tells), (0, told), "{name}: {failed:?}");
     }
     let dead = world.look.count("mediaflow_messages WHERE state <> 'delivered'").await;
     assert_eq!(dead, 0, "nothing was given up");
     println!(
         "refusals.{}: {jobs} jobs, {refused} requests refused in an hour, all arrived {hours} hours later",
-        home.name()
+        backing.name()
     );
     media.shutdown(Duration::from_secs(5)).await.unwrap();
 }

@@ -11,7 +11,7 @@ use super::audit::audit;
 use super::child::Child;
 use super::work::Toil;
 use super::world::World;
-use super::{Home, diary, eventually, figure, thorough};
+use super::{Backing, diary, eventually, figure, thorough};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -22,8 +22,8 @@ const OUT: [&str; 5] = ["wait.begun", "wait.rows", "wait.commit", "suspend.rows"
 const BACK: [&str; 6] =
     ["start.row", "job.started", "job.made", "job.published", "end.row", "end.commit"];
 
-pub(super) async fn run(home: Home) {
-    let mut world = World::new(home, Duration::from_secs(1)).await;
+pub(super) async fn run(backing: Backing) {
+    let mut world = World::new(backing, Duration::from_secs(1)).await;
     let vendor = FakeVendor::in_folder(world.folder().join("vendor"));
     let turns = if thorough() { 4 } else { 1 };
     let jobs = OUT.len().max(BACK.len()) * turns;
@@ -79,11 +79,11 @@ pub(super) async fn run(home: Home) {
     drop(healthy);
     let begun = vendor.jobs().len();
     let places = (OUT.len() + BACK.len()) * turns;
-    figure("waiting.processes_killed", home, killed, &(places + 1).to_string());
-    figure("waiting.jobs_that_succeeded", home, ended, &(jobs + 1).to_string());
-    figure("waiting.begun_twice_elsewhere", home, begun - (jobs + 2), "0");
+    figure("waiting.processes_killed", backing, killed, &(places + 1).to_string());
+    figure("waiting.jobs_that_succeeded", backing, ended, &(jobs + 1).to_string());
+    figure("waiting.begun_twice_elsewhere", backing, begun - (jobs + 2), "0");
     let left = world.look.count("mediaflow_waits").await;
-    figure("waiting.waits_left", home, left, "0");
+    figure("waiting.waits_left", backing, left, "0");
     assert_eq!((ended, begun, left), (jobs + 1, jobs + 2, 0), "{}", diary::tail(&world.folder()));
     audit(&world, "waiting").await;
 }

@@ -11,10 +11,10 @@ use tokio::sync::OnceCell;
 use super::child::{Child, Setup};
 use super::look::Look;
 use super::receiver::Receiver;
-use super::{Home, diary};
+use super::{Backing, diary};
 
 pub(super) struct World {
-    pub(super) home: Home,
+    pub(super) backing: Backing,
     pub(super) setup: Setup,
     pub(super) receiver: Receiver,
     pub(super) look: Look,
@@ -25,10 +25,10 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) async fn new(home: Home, lease: Duration) -> Self {
-        let url = match home {
-            Home::Sqlite => None,
-            Home::Postgres => {
+    pub(super) async fn new(backing: Backing, lease: Duration) -> Self {
+        let url = match backing {
+            Backing::Sqlite => None,
+            Backing::Postgres => {
                 // Where only workers die, the server needs no disk.
                 static SERVER: OnceCell<PrivatePostgres> = OnceCell::const_new();
                 let start = async || PrivatePostgres::builder().set("fsync", "off").start().await;
@@ -36,17 +36,17 @@ impl World {
                 Some(server.database("faults").await.unwrap())
             }
         };
-        Self::at(home, url, lease).await
+        Self::at(backing, url, lease).await
     }
 
-    pub(super) async fn at(home: Home, url: Option<String>, lease: Duration) -> Self {
+    pub(super) async fn at(backing: Backing, url: Option<String>, lease: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("jobs.db");
         let url = url.unwrap_or_else(|| format!("sqlite:{}", file.display()));
         std::fs::create_dir(folder.path().join("vendor")).unwrap();
         let receiver = Receiver::start(0);
         let setup = Setup {
-            sqlite: home == Home::Sqlite,
+            sqlite: backing == Backing::Sqlite,
             url: url.clone(),
             folder: folder.path().to_owned(),
             hook: receiver.address.to_string(),
@@ -58,8 +58,8 @@ impl World {
             ignorant: false,
         };
         let media = setup.builder().submit_only().start().await.unwrap();
-        let look = Look::at(home, &url);
-        Self { home, setup, receiver, look, media, jobs: Vec::new(), folder }
+        let look = Look::at(backing, &url);
+        Self { backing, setup, receiver, look, media, jobs: Vec::new(), folder }
     }
 
     pub(super) fn folder(&self) -> PathBuf {
@@ -138,7 +138,7 @@ impl World {
             assert!(
                 tokio::time::Instant::now() < until,
                 "{}: after {limit:?} there are jobs, batches, unrouted events, messages, rows of River, ends with followers left: {left:?}\n{}",
-                self.home.name(),
+                self.backing.name(),
                 diary::tail(&self.folder())
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
