@@ -53,7 +53,12 @@ pub(super) async fn run(backing: Backing) {
     figure("parts.runs_of_parts_done_before_the_kill", backing, most, "1");
     let again = runs.values().filter(|times| **times > 1).count();
     figure("parts.outputs_made", backing, runs.len(), "300");
-    figure("parts.outputs_made_again", backing, again, "<= 64, those under way at the killed worker");
+    figure(
+        "parts.outputs_made_again",
+        backing,
+        again,
+        "<= 64, those under way at the killed worker",
+    );
     println!(
         "parts.{}: {all} parts, {} done before the kill, {by_victim} outputs begun by the killed worker",
         backing.name(),
