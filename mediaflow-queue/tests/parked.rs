@@ -92,9 +92,10 @@ async fn parts_are_left_to_those_who_know(database: Database) {
 
 /// The worker that has made the last part ends before it puts them together, and the next one is an older build.
 async fn an_assembly_is_left_to_those_who_know(database: Database) {
-    let fake = FakeBackend::new();
+    let (fake, storage) = (FakeBackend::new(), MemoryStorage::new());
+    let host = || database::builder(database.queue(), &fake).storage_with("out", storage.clone());
     fake.script("23", [Behaviour::Block]);
-    let first = knowing(database.queue(), &fake).places("image", 4).start().await.unwrap();
+    let first = host().places("image", 4).start().await.unwrap();
     let job = first.submit(many(24)).await.unwrap();
     fake.begun("23", 1).await;
     let last = "SELECT count(*) FROM mediaflow_parts WHERE state <> 'done'";
@@ -119,7 +120,7 @@ async fn an_assembly_is_left_to_those_who_know(database: Database) {
         .until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'parked' AND parts_left = 0", 1)
         .await;
     assert_eq!(old.job(job.id()).status().await.unwrap().state, JobState::Running);
-    let next = knowing(database.queue(), &fake).start().await.unwrap();
+    let next = host().start().await.unwrap();
     let report = soon("success", next.job(job.id()).done()).await.unwrap();
     assert_eq!(report.outputs.len(), 24);
     assert_eq!(fake.runs().iter().filter(|run| *run == "23").count(), 1);

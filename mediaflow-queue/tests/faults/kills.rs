@@ -229,7 +229,7 @@ async fn related(world: &mut World, n: usize) {
         options.tenant(tenant).idempotency_key(format!("keyed-{n}")).priority(7)
     });
     world.batch(vec![keyed, with(toil("of-batch").job(1), &|o| o.tenant(tenant))]).await;
-    let next = with(toil("next").job(1), &|options| options.after(first));
+    let next = with(toil("next").job(1), &|options| options.tenant(tenant).after(first));
     let next = world.submit(next).await;
     let both =
         with(toil("both").job(1), &|options| options.tenant(tenant).after(second).after(next));
