@@ -18,7 +18,9 @@ const JOBS: usize = 8;
 const LEASE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(backing: Backing) {
-    let time = Duration::from_secs(if thorough() { 20 } else { 4 });
+    // SQLite itself waits for half a minute.
+    let long = if backing == Backing::Sqlite { 40 } else { 20 };
+    let time = Duration::from_secs(if thorough() { long } else { 4 });
     let (mut world, network, _server) = match backing {
         Backing::Sqlite => (World::new(backing, LEASE).await, None, None),
         Backing::Postgres => {
