@@ -1,9 +1,8 @@
 use std::collections::BTreeSet;
 
-use futures_util::StreamExt as _;
-
 use super::super::{Behaviour, FakeEncode, dot, soon};
 use super::host::{Host, spec};
+use super::waiting::waits;
 use crate::Tenants;
 use crate::engine::Engine;
 use crate::inspect::{EventFilter, JobFilter, Paging};
@@ -117,21 +116,11 @@ pub(super) async fn what_waits_elsewhere_takes_no_share(host: Host) {
     let mut jobs = Vec::new();
     for name in ["first", "second", "third"] {
         let job = host.media.submit(encode(name)).await.expect("submit");
-        waiting(&host, &job).await;
+        waits(&job, 0).await;
         jobs.push(job);
     }
     for job in &jobs {
         job.cancel().await.expect("cancel");
     }
     host.done().await;
-}
-
-async fn waiting(host: &Host, job: &crate::JobHandle) {
-    let looking = async {
-        let mut events = host.media.events();
-        while job.status().await.expect("status").state != JobState::Waiting {
-            let _ = tokio::time::timeout(std::time::Duration::from_millis(50), events.next()).await;
-        }
-    };
-    soon("wait", looking).await;
 }

@@ -30,7 +30,7 @@ fn built(pipeline: PipelineBuilder) -> JobSpec {
 }
 
 /// Waits until the job waits, with so many outputs made.
-async fn waits(job: &JobHandle, made: usize) {
+pub(super) async fn waits(job: &JobHandle, made: usize) {
     let looking = async {
         loop {
             let status = job.status().await.expect("status");
