@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use mediaflow_core::{Clock, Result, Timestamp, async_trait};
 use sqlx::AssertSqlSafe;
@@ -74,6 +75,14 @@ impl Clock for DatabaseClock {
         self.host.sleep_until(self.shifted(when, ahead.saturating_neg())).await;
     }
 
+    fn monotonic(&self) -> Duration {
+        self.host.monotonic()
+    }
+
+    async fn sleep_until_monotonic(&self, when: Duration) {
+        self.host.sleep_until_monotonic(when).await;
+    }
+
     fn is_machine(&self) -> bool {
         self.host.is_machine()
     }
@@ -87,8 +96,6 @@ impl fmt::Debug for DatabaseClock {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use mediaflow_core::SystemClock;
 
     use super::*;

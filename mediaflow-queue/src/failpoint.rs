@@ -2,6 +2,8 @@
 //!
 //! Uses: nothing.
 
+use mediaflow_core::codes;
+
 /// A place at which a test can end the process, as `kill -9` would, or stop it, as `SIGSTOP` does. Does nothing
 /// otherwise.
 ///
@@ -89,8 +91,11 @@ pub(crate) fn may_panic(place: &str) {
 /// A place at which a test can lose the answer to a commit.
 pub(crate) fn lost_answer(place: &str) -> mediaflow_core::Result<()> {
     if fails(place) {
-        return Err(mediaflow_core::Error::transient("queue.unavailable", "the answer was lost")
-            .help("on demand"));
+        return Err(mediaflow_core::Error::transient(
+            codes::QUEUE_UNAVAILABLE,
+            "the answer was lost",
+        )
+        .help("on demand"));
     }
     Ok(())
 }

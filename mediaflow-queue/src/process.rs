@@ -393,7 +393,7 @@ impl fmt::Debug for Process {
 }
 
 /// How many workers look as often as one does alone: so many looks a second cost a server next to nothing.
-const ALONE: usize = 5;
+const ALONE: usize = 3;
 
 /// How much more rarely each of so many workers looks, so that all together do not look more often than a few would. Found
 /// work does not wait for that: whoever queues it calls somebody.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use futures_util::stream::{self, StreamExt as _};
 use mediaflow_core::engine::{EventStream, gap};
-use mediaflow_core::{Error, Event, EventId, Result, Timestamp};
+use mediaflow_core::{Error, Event, EventId, Result, Timestamp, codes};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -134,5 +134,5 @@ impl Reader {
 }
 
 fn closed() -> Error {
-    Error::transient("engine.stopped", "the engine has stopped")
+    Error::transient(codes::ENGINE_STOPPED, "the engine has stopped")
 }

@@ -49,7 +49,7 @@ async fn submit(media: &Mediaflow, spec: JobSpec) -> JobId {
 }
 
 async fn succeeds(media: &Mediaflow, job: JobId) {
-    let status = soon("end", media.job(job).ended()).await.unwrap();
+    let status = soon("end", media.handle(job).ended()).await.unwrap();
     assert_eq!(status.state, JobState::Succeeded, "{status:?}");
 }
 
@@ -126,7 +126,7 @@ async fn a_failure_is_passed_on_to_all(database: Database) {
     let third = submit(&client, after("third", &[second])).await;
     let media = worker(&database, &fake).await;
     assert_eq!(soon("batch", batch.done()).await.unwrap().state, JobState::Failed);
-    soon("end", media.job(third).ended()).await.unwrap();
+    soon("end", media.handle(third).ended()).await.unwrap();
     let failed =
         "SELECT count(*) FROM mediaflow_jobs WHERE failure_code = 'job.predecessor_failed'";
     assert_eq!(database.int(failed).await, 151);
@@ -172,7 +172,7 @@ async fn a_predecessor_stays_while_it_is_waited_for(database: Database) {
     clock.advance(hours(2));
     let gone = format!("SELECT count(*) FROM mediaflow_jobs WHERE id = '{other}'");
     database.until(&gone, 0).await;
-    assert_eq!(media.job(first).status().await.unwrap().state, JobState::Succeeded);
+    assert_eq!(media.handle(first).status().await.unwrap().state, JobState::Succeeded);
     clock.advance(hours(2));
     succeeds(&media, second).await;
     clock.advance(hours(2));
@@ -189,7 +189,7 @@ async fn the_moment_counts_as_well(database: Database) {
     let mut late = after("late", &[first]);
     late.options.run_at = Some(moment);
     let late = submit(&media, late).await;
-    let report = soon("end", media.job(late).done()).await.unwrap();
+    let report = soon("end", media.handle(late).done()).await.unwrap();
     assert!(report.started_at.unwrap() >= moment, "{report:?}");
     all_followed(&database).await;
     shut(media).await;
@@ -230,7 +230,7 @@ async fn a_dead_worker_holds_up_no_follower(database: Database) {
     for job in [first, next, anyway] {
         succeeds(&media, job).await;
     }
-    assert_eq!(media.job(lost).status().await.unwrap().state, JobState::Failed);
+    assert_eq!(media.handle(lost).status().await.unwrap().state, JobState::Failed);
     all_followed(&database).await;
     shut(client).await;
     shut(media).await;
@@ -261,7 +261,7 @@ async fn a_job_that_a_host_has_locked_stops_nobody() {
     let media = media.start().await.unwrap();
     let keyed = work("wrong").with_options(JobOptions::new().idempotency_key("key"));
     let wrong = submit(&media, keyed.clone()).await;
-    soon("end", media.job(wrong).ended()).await.unwrap();
+    soon("end", media.handle(wrong).ended()).await.unwrap();
     let first = submit(&media, work("first")).await;
     let open = database.submit_in(&queue, [keyed]).await;
     let anyway = JobOptions::new().after_with(wrong, OnFailure::Run);
@@ -296,13 +296,13 @@ async fn what_is_locked_is_left_for_later() {
         format!("SELECT 1 FROM mediaflow_jobs WHERE id IN ('{locked}', '{second}') FOR UPDATE");
     sqlx::query(AssertSqlSafe(lock)).execute(&mut *host).await.unwrap();
     let waits = submit(&media, after("waits", &[second])).await;
-    media.job(first).cancel().await.unwrap();
-    soon("end", media.job(free).ended()).await.unwrap();
+    media.handle(first).cancel().await.unwrap();
+    soon("end", media.handle(free).ended()).await.unwrap();
     let other = submit(&media, work("other")).await;
     let later = submit(&media, after("later", &[other])).await;
     succeeds(&media, later).await;
     host.rollback().await.unwrap();
-    soon("end", media.job(locked).ended()).await.unwrap();
+    soon("end", media.handle(locked).ended()).await.unwrap();
     fake.release();
     succeeds(&media, waits).await;
     all_followed(&database).await;

@@ -60,7 +60,7 @@ async fn a_damaged_row_fails_its_job_only(database: Database) {
         .start()
         .await
         .unwrap();
-    let status = soon("end", media.job(whole).ended()).await.unwrap();
+    let status = soon("end", media.handle(whole).ended()).await.unwrap();
     assert_eq!(status.state, JobState::Succeeded);
     let failed =
         format!("SELECT count(*) FROM mediaflow_jobs WHERE id = '{damaged}' AND state = 'failed'");
@@ -148,10 +148,8 @@ mod sqlite_files {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jobs.db");
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(async {
-            let media = builder(open(&path), &FakeBackend::new()).start().await.unwrap();
-            shut(media).await;
-        });
+        let start = async || builder(open(&path), &FakeBackend::new()).start().await.unwrap();
+        let media = runtime.block_on(start());
         for (path, mode) in [(&*path, 0o444), (folder.path(), 0o555)] {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         }
@@ -165,8 +163,14 @@ mod sqlite_files {
         if rustix::process::geteuid().is_root() {
             child.uid(65_534).gid(65_534).current_dir("/");
         }
-        let output = child.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let mut refused = |when| {
+            let output = child.output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{when}: {said}");
+        };
+        refused("while somebody works with it");
+        runtime.block_on(shut(media));
+        refused("when nobody does");
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 

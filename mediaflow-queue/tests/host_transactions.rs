@@ -28,12 +28,12 @@ fn work(name: &str) -> JobSpec {
 }
 
 async fn is_unknown(media: &Mediaflow, job: JobId) {
-    let error = media.job(job).status().await.expect_err("there must be no such job");
+    let error = media.handle(job).status().await.expect_err("there must be no such job");
     assert_eq!(error.code(), "job.unknown");
 }
 
 async fn succeeds(media: &Mediaflow, job: JobId) {
-    let status = soon("end", media.job(job).ended()).await.unwrap();
+    let status = soon("end", media.handle(job).ended()).await.unwrap();
     assert_eq!(status.state, JobState::Succeeded);
 }
 

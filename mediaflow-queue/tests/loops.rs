@@ -169,7 +169,7 @@ async fn what_a_killed_process_left_staged_is_collected(database: Database) {
     })
     .await;
     next.resume().await.unwrap();
-    soon("success", next.job(waits.id()).done()).await.unwrap();
+    soon("success", next.handle(waits.id()).done()).await.unwrap();
     shut(next).await;
 }
 

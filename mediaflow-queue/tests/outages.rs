@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod database;
+mod small_disk;
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,6 +18,7 @@ use mediaflow_core::testing::{Behaviour, FakeBackend, soon};
 use mediaflow_core::{EventKind, JobId, Mediaflow, Timestamp};
 use mediaflow_queue::testing::{PrivatePostgres, Proxy};
 use mediaflow_queue::{DeliveryFilter, DeliveryState, Queue};
+use small_disk::SmallDisk;
 
 async fn start(queue: Queue, fake: &FakeBackend) -> Mediaflow {
     builder(queue, fake).storage_with("out", MemoryStorage::new()).start().await.unwrap()
@@ -29,7 +33,7 @@ async fn begun(media: &Mediaflow, fake: &FakeBackend, name: &str) -> JobId {
 }
 
 async fn succeeds_at_once(media: &Mediaflow, job: JobId) {
-    let status = soon("end", media.job(job).ended()).await.unwrap();
+    let status = soon("end", media.handle(job).ended()).await.unwrap();
     assert_eq!((status.state, status.attempts), (JobState::Succeeded, 1), "{status:?}");
 }
 
@@ -53,7 +57,7 @@ async fn a_lock_that_is_held_for_long_stops_nobody_else() {
     }
     // The first of them may share a transaction with it; none does again.
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    assert_eq!(media.job(job).status().await.unwrap().state, JobState::Running);
+    assert_eq!(media.handle(job).status().await.unwrap().state, JobState::Running);
     host.rollback().await.unwrap();
     succeeds_at_once(&media, job).await;
     assert_eq!(database.ends(job).await, 1);
@@ -136,6 +140,40 @@ async fn a_process_ends_during_an_outage() {
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
+/// SQLite itself waits for a file that is locked, and not for a disk that is full.
+#[expect(clippy::print_stdout, reason = "what a machine can not test is said")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_ends_while_the_disk_is_full_is_not_done_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("small");
+    let disk = SmallDisk::mount(&place, 8);
+    if let Err(why) = &disk {
+        println!("no disk can be mounted to be filled: {why}");
+        return;
+    }
+    let fake = FakeBackend::new();
+    let queue = mediaflow_queue::Sqlite::open(place.join("jobs.db")).lease(Duration::from_secs(1));
+    let media = start(queue, &fake).await;
+    let job = begun(&media, &fake, "held").await;
+    let ballast = place.join("ballast");
+    let mut file = File::create(&ballast).unwrap();
+    while file.write_all(&[1; 4096]).is_ok() {}
+    drop(file);
+    // The log of the database may have some room left.
+    let mut others = 0;
+    while media.submit(work(&format!("other-{others}"))).await.is_ok() {
+        others += 1;
+    }
+    fake.release();
+    // Longer than River tries to write what became of it.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(media.handle(job).status().await.unwrap().state, JobState::Running);
+    std::fs::remove_file(&ballast).unwrap();
+    succeeds_at_once(&media, job).await;
+    assert_eq!(fake.runs().iter().filter(|run| *run == "held").count(), 1);
+    shut(media).await;
+}
+
 /// While somebody reads, the log can not be begun anew. It is cut again when a burst is over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_of_a_file_shrinks_after_a_burst() {
@@ -187,10 +225,10 @@ async fn a_connection_keeps_all_its_statements() {
         soon("batch", batch.done()).await.unwrap();
     }
     let split = media.submit(many(24)).await.unwrap().id();
-    soon("parts", media.job(split).ended()).await.unwrap();
+    soon("parts", media.handle(split).ended()).await.unwrap();
     let cancelled = begun(&media, &fake, "cancelled").await;
-    media.job(cancelled).cancel().await.unwrap();
-    soon("cancel", media.job(cancelled).ended()).await.unwrap();
+    media.handle(cancelled).cancel().await.unwrap();
+    soon("cancel", media.handle(cancelled).ended()).await.unwrap();
     // Each filter is a statement of its own.
     let parts: [fn(DeliveryFilter) -> DeliveryFilter; 8] = [
         |filter| filter.id(1),

@@ -119,9 +119,9 @@ async fn an_assembly_is_left_to_those_who_know(database: Database) {
     database
         .until("SELECT count(*) FROM mediaflow_jobs WHERE state = 'parked' AND parts_left = 0", 1)
         .await;
-    assert_eq!(old.job(job.id()).status().await.unwrap().state, JobState::Running);
+    assert_eq!(old.handle(job.id()).status().await.unwrap().state, JobState::Running);
     let next = host().start().await.unwrap();
-    let report = soon("success", next.job(job.id()).done()).await.unwrap();
+    let report = soon("success", next.handle(job.id()).done()).await.unwrap();
     assert_eq!(report.outputs.len(), 24);
     assert_eq!(fake.runs().iter().filter(|run| *run == "23").count(), 1);
     shut(old).await;
@@ -226,7 +226,7 @@ async fn what_nobody_has_places_for_is_told_too(database: Database) {
     let waiting = "SELECT count(*) FROM mediaflow_jobs WHERE state = 'waiting'";
     database.until(waiting, 1).await;
     assert!(queue.stats().await.unwrap().unclaimed.is_empty());
-    with.job(job.id()).cancel().await.unwrap();
+    with.handle(job.id()).cancel().await.unwrap();
     shut(without).await;
     shut(with).await;
 }
@@ -256,7 +256,7 @@ async fn parts_that_nobody_knows_are_told_too(database: Database) {
     // The release comes after all.
     fake.release();
     let new = timed(knowing(database.queue(), &fake)).start().await.unwrap();
-    let report = soon("success", new.job(job.id()).done()).await.unwrap();
+    let report = soon("success", new.handle(job.id()).done()).await.unwrap();
     assert_eq!((report.state, report.outputs.len()), (JobState::Succeeded, 24));
     assert!(queue.stats().await.unwrap().unclaimed.is_empty());
     shut(old).await;

@@ -267,7 +267,7 @@ async fn an_earlier_layout_loses_nothing() {
     assert_eq!(database.int(same).await, 3);
     media.resume().await.unwrap();
     for job in jobs {
-        let status = soon("end", media.job(job).ended()).await.unwrap();
+        let status = soon("end", media.handle(job).ended()).await.unwrap();
         assert_eq!(status.state, JobState::Succeeded);
         assert_eq!(database.ends(job).await, 1);
     }
@@ -304,7 +304,10 @@ async fn rivers_tables_are_not_moved_away_from_processes_that_use_them() {
     let media = start(database.queue()).await;
     media.resume().await.unwrap();
     for job in jobs {
-        assert_eq!(soon("end", media.job(job).ended()).await.unwrap().state, JobState::Succeeded);
+        assert_eq!(
+            soon("end", media.handle(job).ended()).await.unwrap().state,
+            JobState::Succeeded
+        );
     }
     shut(media).await;
 }
@@ -345,7 +348,7 @@ async fn a_hosts_transaction_finds_rivers_tables_whatever_its_search_path() {
     sqlx::query("SET LOCAL search_path = shop, public").execute(&mut *tx).await.unwrap();
     let job = queue.submit_in(&mut tx, work("within")).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(soon("end", media.job(job).ended()).await.unwrap().state, JobState::Succeeded);
+    assert_eq!(soon("end", media.handle(job).ended()).await.unwrap().state, JobState::Succeeded);
     shut(media).await;
 }
 

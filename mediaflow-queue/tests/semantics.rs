@@ -12,7 +12,7 @@ use mediaflow_core::spec::{IntoSpec as _, JobOptions, JobSpec, Pipeline, Source}
 use mediaflow_core::storage::{MemoryStorage, StorageExt as _};
 use mediaflow_core::testing::{Behaviour, FakeBackend, FakeWork, FaultyStorage, dot, soon};
 use mediaflow_core::{
-    Builder, EventKind, Inputs, Mediaflow, OpContext, Operation, Outputs, Result, async_trait,
+    Builder, EventKind, Inputs, Mediaflow, OpContext, Operation, Outputs, Result, Run, async_trait,
 };
 use mediaflow_queue::Queue;
 use serde::{Deserialize, Serialize};
@@ -125,21 +125,25 @@ struct Tint {
     opacity: f64,
 }
 
-#[async_trait]
 impl Operation for Tint {
     const KIND: &'static str = "test.tint";
-    const VERSION: u32 = 2;
-    const TAKES: mediaflow_core::Takes = mediaflow_core::Takes::Encoded;
 
-    async fn run(&self, inputs: Inputs, _cx: &OpContext) -> Result<Outputs> {
-        assert!((self.opacity - 0.7).abs() < 1e-9, "{}", self.opacity);
-        Ok(Outputs::one(inputs.into_first()?))
-    }
+    const VERSION: u32 = 2;
 
     fn upgrade(from: u32, with: Value) -> Result<Value> {
         assert_eq!(from, 1);
         let strength = with["strength"].as_f64().unwrap_or_default();
         Ok(serde_json::json!({ "opacity": strength / 10.0 }))
+    }
+}
+
+#[async_trait]
+impl Run for Tint {
+    const TAKES: mediaflow_core::Takes = mediaflow_core::Takes::Encoded;
+
+    async fn run(&self, inputs: Inputs, _cx: &OpContext) -> Result<Outputs> {
+        assert!((self.opacity - 0.7).abs() < 1e-9, "{}", self.opacity);
+        Ok(Outputs::one(inputs.into_first()?))
     }
 }
 

@@ -11,7 +11,7 @@ use mediaflow_core::report::JobState;
 use mediaflow_core::spec::{JobOptions, JobSpec};
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Behaviour, FakeBackend, soon};
-use mediaflow_core::{Builder, Error, Failure, JobId, Mediaflow, Tenants, Timestamp};
+use mediaflow_core::{Builder, Error, Failure, JobId, Limits, Mediaflow, Tenants, Timestamp};
 use mediaflow_queue::Queue;
 use sqlx::AssertSqlSafe;
 
@@ -38,6 +38,7 @@ fn sharing(queue: Queue, fake: &FakeBackend, jobs: usize) -> Builder {
         .storage_with("out", MemoryStorage::new())
         .places("image", 8)
         .tenants(Tenants::new().at_once("image", jobs))
+        .limits(Limits { priority: i16::MAX, ..Limits::default() })
 }
 
 async fn client(database: &Database, jobs: usize) -> Mediaflow {
@@ -58,7 +59,7 @@ fn of(tenant: &str, name: &str) -> JobSpec {
 }
 
 async fn succeeds(media: &Mediaflow, job: JobId) {
-    let status = soon("end", media.job(job).ended()).await.unwrap();
+    let status = soon("end", media.handle(job).ended()).await.unwrap();
     assert_eq!(status.state, JobState::Succeeded, "{status:?}");
 }
 
@@ -127,7 +128,7 @@ async fn a_leak_is_counted_anew_beside_an_older_build(database: Database) {
     let client = client(&database, 1).await;
     let ended = submit(&client, of("ada", "ended")).await;
     let next = submit(&client, of("ada", "next")).await;
-    client.job(ended).cancel().await.unwrap();
+    client.handle(ended).cancel().await.unwrap();
     let end = "UPDATE mediaflow_jobs SET held = 'share', state = 'held', shared = 0, river = 0 WHERE ended_at IS NULL";
     assert_eq!(database.run(end).await, 1);
     database.run("UPDATE mediaflow_shares SET taken = 1").await;
@@ -175,11 +176,11 @@ async fn a_lowered_share_is_kept_to(database: Database) {
         soon("beginning", fake.begun(name, 1)).await;
     }
     for job in &jobs[..2] {
-        media.job(*job).cancel().await.unwrap();
+        media.handle(*job).cancel().await.unwrap();
     }
     database.until("SELECT taken FROM mediaflow_shares", 1).await;
     assert_eq!(database.int(HELD).await, 2, "one is there, and that is the share");
-    media.job(jobs[2]).cancel().await.unwrap();
+    media.handle(jobs[2]).cancel().await.unwrap();
     soon("beginning", fake.begun("d", 1)).await;
     assert_eq!(database.int(HELD).await, 1);
     fake.release();
@@ -297,8 +298,8 @@ async fn what_waits_for_another_attempt_takes_no_place(database: Database) {
     succeeds(&media, next).await;
     let due = "SELECT count(*) FROM mediaflow_jobs WHERE held = 'due' AND shared = 0";
     assert_eq!(database.int(due).await, 1);
-    media.job(failed).cancel().await.unwrap();
-    let status = soon("end", media.job(failed).ended()).await.unwrap();
+    media.handle(failed).cancel().await.unwrap();
+    let status = soon("end", media.handle(failed).ended()).await.unwrap();
     assert_eq!((status.state, database.ends(failed).await), (JobState::Cancelled, 1));
     assert_eq!(fake.runs(), ["fails", "next"]);
     all_is_given_back(&database).await;
@@ -319,8 +320,8 @@ async fn what_waits_for_its_moment_takes_no_place(database: Database) {
         succeeds(&media, job).await;
     }
     for waits in [never, far] {
-        assert_eq!(media.job(waits).status().await.unwrap().state, JobState::Queued);
-        media.job(waits).cancel().await.unwrap();
+        assert_eq!(media.handle(waits).status().await.unwrap().state, JobState::Queued);
+        media.handle(waits).cancel().await.unwrap();
     }
     all_is_given_back(&database).await;
     shut(media).await;
@@ -475,7 +476,7 @@ async fn what_is_locked_while_a_place_is_free_is_not_forgotten() {
     let mut host = pool.begin().await.unwrap();
     let lock = format!("SELECT 1 FROM mediaflow_jobs WHERE id = '{next}' FOR UPDATE");
     sqlx::query(AssertSqlSafe(lock)).execute(&mut *host).await.unwrap();
-    client.job(first).cancel().await.unwrap();
+    client.handle(first).cancel().await.unwrap();
     database.run("INSERT INTO mediaflow_shares (share, taken) VALUES ('image zoe', 3)").await;
     let media = worker(&database, &FakeBackend::new(), 1).await;
     // It was counted, after the other one in the order of their names.

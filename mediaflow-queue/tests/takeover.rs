@@ -47,7 +47,7 @@ async fn worker(database: &Database, fake: &FakeBackend) -> Mediaflow {
 }
 
 async fn end(media: &Mediaflow, job: JobId) -> JobStatus {
-    soon("end", media.job(job).ended()).await.unwrap()
+    soon("end", media.handle(job).ended()).await.unwrap()
 }
 
 async fn a_job_of_a_dead_worker_is_done_again(database: Database) {
@@ -63,8 +63,8 @@ async fn a_job_of_a_dead_worker_is_done_again(database: Database) {
     let dead = format!("SELECT count(*) FROM mediaflow_workers WHERE id = '{DEAD}'");
     assert_eq!(database.int(&dead).await, 0);
     // What the dead one may still tell River about its row finds nothing.
-    let rows = "SELECT CAST(state AS TEXT) FROM river_job";
-    assert_eq!(database.texts(rows).await, ["completed"]);
+    database.until("SELECT count(*) FROM river_job WHERE state = 'completed'", 1).await;
+    assert_eq!(database.int("SELECT count(*) FROM river_job").await, 1);
     shut(client).await;
     shut(media).await;
 }
@@ -102,7 +102,7 @@ async fn a_cancelled_job_of_a_dead_worker_ends_cancelled(database: Database) {
     let job = client.submit(work("left")).await.unwrap().id();
     database.register_dead(DEAD).await;
     database.abandon(job, DEAD).await;
-    client.job(job).cancel().await.unwrap();
+    client.handle(job).cancel().await.unwrap();
 
     let fake = FakeBackend::new();
     let media = worker(&database, &fake).await;

@@ -134,7 +134,8 @@ async fn jobs_are_due_by_the_clock_of_the_server() {
         fake.begun("given-back", 1).await;
         media.shutdown(Duration::ZERO).await.unwrap();
         let media = start().await.unwrap();
-        let given_back = soon("what was given back", media.job(given_back).done()).await.unwrap();
+        let given_back =
+            soon("what was given back", media.handle(given_back).done()).await.unwrap();
         assert_eq!(given_back.attempts, 1);
 
         let now =

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::{ClientConfigKey, ClientOptions};
 
@@ -72,7 +72,7 @@ impl Azure {
         let (container, prefix) = (self.container.clone(), self.prefix.clone());
         let (settings, client) = self.settings(vars("AZURE_"))?;
         let store = settings.with_client_options(client).build().map_err(|e| {
-            Error::unsupported("storage.config", "the settings for Azure do not fit together")
+            Error::unsupported(codes::STORAGE_CONFIG, "the settings for Azure do not fit together")
                 .with("container", container)
                 .help("check the variables that begin with AZURE_; a key is base64")
                 .because(e)

@@ -3,7 +3,7 @@
 use std::env;
 use std::time::Duration;
 
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 
 /// The variables of the environment that have a value and begin so.
@@ -33,7 +33,7 @@ pub(crate) fn check_endpoint(endpoint: Option<&str>, allow_http: bool) -> Result
     let shown = without_user(endpoint);
     if endpoint != shown {
         return Err(Error::unsupported(
-            "storage.config",
+            codes::STORAGE_CONFIG,
             "an endpoint has no user name and no query",
         )
         .with("endpoint", shown)
@@ -42,11 +42,11 @@ pub(crate) fn check_endpoint(endpoint: Option<&str>, allow_http: bool) -> Result
     if endpoint.starts_with("https://") || (allow_http && endpoint.starts_with("http://")) {
         Ok(())
     } else if endpoint.starts_with("http://") {
-        Err(Error::unsupported("storage.insecure", "the endpoint has no TLS")
+        Err(Error::unsupported(codes::STORAGE_INSECURE, "the endpoint has no TLS")
             .with("endpoint", shown)
             .help("use https, or allow it with `allow_http(true)` or AWS_ALLOW_HTTP=true"))
     } else {
-        Err(Error::unsupported("storage.config", "this is no endpoint")
+        Err(Error::unsupported(codes::STORAGE_CONFIG, "this is no endpoint")
             .with("endpoint", shown)
             .help("write `https://host:port`"))
     }

@@ -4,7 +4,7 @@
 
 use std::error::Error as StdError;
 
-use mediaflow_core::Error;
+use mediaflow_core::{Error, codes};
 use object_store::Error as StoreError;
 use tokio::task::JoinError;
 
@@ -39,12 +39,12 @@ pub(crate) fn failed(what: &'static str, error: &StoreError) -> Error {
 
 /// A task ended without its result: the runtime shuts down, or it panicked.
 pub(crate) fn interrupted(error: JoinError) -> Error {
-    Error::internal("storage.io", "the work on an object was interrupted").because(error)
+    Error::internal(codes::STORAGE_IO, "the work on an object was interrupted").because(error)
 }
 
 fn of_code(what: &str, code: &str, text: &str) -> Option<Error> {
     Some(match code {
-        "NoSuchBucket" => Error::unsupported("storage.bucket", format!("{what}: there is no such bucket"))
+        "NoSuchBucket" => Error::unsupported(codes::STORAGE_BUCKET, format!("{what}: there is no such bucket"))
             .help("create the bucket, or correct its name"),
         "InvalidAccessKeyId" => denied(what, "this access key is not known there")
             .help("check AWS_ACCESS_KEY_ID and AWS_ENDPOINT_URL"),
@@ -74,9 +74,10 @@ fn of_kind(what: &str, error: &StoreError) -> Option<Error> {
         StoreError::NotSupported { .. }
         | StoreError::NotImplemented { .. }
         | StoreError::InvalidPath { .. }
-        | StoreError::UnknownConfigurationKey { .. } => {
-            Some(Error::unsupported("storage.refused", format!("{what}: the store can not do it")))
-        }
+        | StoreError::UnknownConfigurationKey { .. } => Some(Error::unsupported(
+            codes::STORAGE_REFUSED,
+            format!("{what}: the store can not do it"),
+        )),
         _ => None,
     }
 }
@@ -91,7 +92,7 @@ fn of_status(what: &str, status: Option<u16>) -> Option<Error> {
         // Timeouts, collisions with others and throttling pass; the rest of its kind does not.
         404 | 408 | 409 | 412 | 425 | 429 => None,
         400..=499 => Some(
-            Error::unsupported("storage.refused", format!("{what}: the store refuses it"))
+            Error::unsupported(codes::STORAGE_REFUSED, format!("{what}: the store refuses it"))
                 .help("the code is explained in the manual of the store"),
         ),
         _ => None,
@@ -99,7 +100,7 @@ fn of_status(what: &str, status: Option<u16>) -> Option<Error> {
 }
 
 fn of_transport(what: &str, text: &str) -> Error {
-    let error = Error::transient("storage.io", what);
+    let error = Error::transient(codes::STORAGE_IO, what);
     if text.contains("without LOCATION") {
         elsewhere(what)
     } else if text.contains("/latest/api/token") || text.contains("/latest/meta-data") {
@@ -110,11 +111,11 @@ fn of_transport(what: &str, text: &str) -> Error {
 }
 
 fn denied(what: &str, why: &str) -> Error {
-    Error::unsupported("storage.denied", format!("{what}: {why}"))
+    Error::unsupported(codes::STORAGE_DENIED, format!("{what}: {why}"))
 }
 
 fn elsewhere(what: &str) -> Error {
-    Error::unsupported("storage.region", format!("{what}: the bucket is in another region"))
+    Error::unsupported(codes::STORAGE_REGION, format!("{what}: the bucket is in another region"))
         .help("set AWS_REGION to the region of the bucket")
 }
 

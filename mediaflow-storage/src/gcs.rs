@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::{ClientConfigKey, ClientOptions};
 
@@ -72,7 +72,7 @@ impl Gcs {
         let (settings, client) = self.settings(vars("GOOGLE_"))?;
         // Its cause may repeat the key.
         let store = settings.with_client_options(client).build().map_err(|_| {
-            Error::unsupported("storage.config", "the settings for Google do not fit together")
+            Error::unsupported(codes::STORAGE_CONFIG, "the settings for Google do not fit together")
                 .with("bucket", bucket)
                 .help("check the variables that begin with GOOGLE_, and the file that they name")
         })?;

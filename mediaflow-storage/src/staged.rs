@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use mediaflow_core::media::{Blob, Scratch};
 use mediaflow_core::spec::{Key, Precondition};
 use mediaflow_core::storage::{GetOptions, Staged, Stat, Ticket, precondition_failed, revoked};
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 use object_store::path::Path;
 use object_store::{
     CopyMode, CopyOptions, Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode,
@@ -116,7 +116,7 @@ impl StagedObject {
             Copied::Gone => return Err(revoked(&self.key, &self.ticket)),
             Copied::Conflict => {
                 return Err(Error::transient(
-                    "storage.conflict",
+                    codes::STORAGE_CONFLICT,
                     "others write to the same key all the time",
                 )
                 .with("key", &self.key)
@@ -184,7 +184,7 @@ impl StagedObject {
     async fn put_over(&self, there: &Found) -> Result<Copied> {
         if self.len > THROUGH_HERE {
             return Err(Error::unsupported(
-                "storage.unsupported",
+                codes::STORAGE_UNSUPPORTED,
                 format!(
                     "{} can not replace a certain version of a large object",
                     self.staging.store

@@ -10,7 +10,7 @@ use mediaflow_core::spec::{Key, PutOptions};
 use mediaflow_core::storage::{
     GetOptions, Sign, SignPut, SignedRequest, Staged, Stat, Storage, Ticket, check_key, not_staged,
 };
-use mediaflow_core::{CancellationToken, Error, Result};
+use mediaflow_core::{CancellationToken, Error, Result, codes};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
@@ -48,7 +48,7 @@ impl ObjectStorage {
     /// `storage.prefix` if a part of the prefix is empty, `.`, `..` or has a control character.
     pub fn new(store: Arc<dyn ObjectStore>, prefix: &str) -> Result<Self> {
         let root = Path::parse(prefix).map_err(|_| {
-            Error::input("storage.prefix", "this can not be the prefix of objects")
+            Error::input(codes::STORAGE_PREFIX, "this can not be the prefix of objects")
                 .with("prefix", prefix.escape_debug())
                 .help("use parts with `/` between them, such as `media/public`")
         })?;
@@ -66,14 +66,14 @@ impl ObjectStorage {
     fn place(&self, key: &Key) -> Result<Path> {
         check_key(key)?;
         self.below(key.as_str()).map_err(|_| {
-            Error::input("storage.key", "the key can not name an object").with("key", key)
+            Error::input(codes::STORAGE_KEY, "the key can not name an object").with("key", key)
         })
     }
 
     /// One folder for each job, so that revoking lists nothing else.
     fn waiting_room(&self, job: &str) -> Result<Path> {
         self.below(&format!("{}/{job}", Ticket::FOLDER)).map_err(|_| {
-            Error::input("storage.ticket", "a job of this name can have staged nothing")
+            Error::input(codes::STORAGE_TICKET, "a job of this name can have staged nothing")
                 .with("job", job)
         })
     }
@@ -81,7 +81,7 @@ impl ObjectStorage {
     /// Where staged objects wait.
     fn staging_room(&self) -> Result<Path> {
         self.below(Ticket::FOLDER).map_err(|_| {
-            Error::internal("storage.prefix", "the folder of staged objects has no path")
+            Error::internal(codes::STORAGE_PREFIX, "the folder of staged objects has no path")
         })
     }
 
@@ -270,22 +270,23 @@ impl Storage for ObjectStorage {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Key>> {
+        self.list_some(prefix, usize::MAX).await
+    }
+
+    async fn list_some(&self, prefix: &str, most: usize) -> Result<Vec<Key>> {
         // Stores list by whole folders.
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         let Ok(folder) = self.below(folder) else { return Ok(Vec::new()) };
-        let objects: Vec<_> = self
-            .staging
-            .store
-            .list(Some(&folder))
-            .map_ok(|object| object.location)
+        let objects = self.staging.store.list(Some(&folder));
+        let keys = objects.try_filter_map(|object| {
+            let key = self.key(&object.location);
+            std::future::ready(Ok(key.filter(|key| key.as_str().starts_with(prefix))))
+        });
+        let mut keys: Vec<Key> = keys
+            .take(most)
             .try_collect()
             .await
             .map_err(|e| failed("the objects can not be listed", &e).with("prefix", prefix))?;
-        let mut keys: Vec<Key> = objects
-            .iter()
-            .filter_map(|place| self.key(place))
-            .filter(|key| key.as_str().starts_with(prefix))
-            .collect();
         keys.sort();
         Ok(keys)
     }
@@ -333,14 +334,14 @@ impl Sign for ObjectStorage {
 impl ObjectStorage {
     fn native(&self) -> Result<&dyn Native> {
         self.staging.native.as_deref().ok_or_else(|| {
-            Error::unsupported("storage.unsupported", "this store can not sign requests")
+            Error::unsupported(codes::STORAGE_UNSUPPORTED, "this store can not sign requests")
                 .with("store", &self.staging.store)
         })
     }
 }
 
 fn not_found(key: &Key) -> Error {
-    Error::input("storage.not_found", "there is nothing under this key")
+    Error::input(codes::STORAGE_NOT_FOUND, "there is nothing under this key")
         .with("key", key)
         .help("was it uploaded, and not removed yet?")
 }

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use mediaflow_core::media::{Blob, Format, ReadSeek, Scratch};
 use mediaflow_core::spec::Key;
 use mediaflow_core::storage::{GetOptions, Stat, precondition_failed};
-use mediaflow_core::{CancellationToken, Error, Result};
+use mediaflow_core::{CancellationToken, Error, Result, codes};
 use object_store::path::Path;
 use object_store::{
     Attribute, Attributes, Error as StoreError, GetOptions as StoreOptions, GetRange, GetResult,
@@ -172,7 +172,7 @@ fn parts_of(reader: Box<dyn ReadSeek>, part: usize) -> impl Stream<Item = Result
         spawn_blocking(move || {
             let mut bytes = Vec::new();
             reader.by_ref().take(part as u64).read_to_end(&mut bytes).map_err(|e| {
-                Error::transient("blob.io", "reading the file to upload failed").because(e)
+                Error::transient(codes::BLOB_IO, "reading the file to upload failed").because(e)
             })?;
             Ok((!bytes.is_empty()).then(|| (bytes.into(), reader)))
         })
@@ -198,7 +198,7 @@ async fn download(object: GetResult, scratch: &Scratch, extension: &str) -> Resu
     let plain = extension.len() <= 8 && extension.bytes().all(|c| c.is_ascii_alphanumeric());
     let path = scratch.file(if plain { extension } else { "bin" })?;
     let unwritten = |e| {
-        Error::transient("storage.io", "a temporary file can not be written")
+        Error::transient(codes::STORAGE_IO, "a temporary file can not be written")
             .help(
                 "free space in the folder for temporary files, or choose another with `scratch()`",
             )
@@ -261,7 +261,10 @@ fn check_len(found: u64, expected: u64) -> Result<()> {
     if found == expected {
         return Ok(());
     }
-    Err(Error::transient("storage.io", "the bytes ended early, or changed while they were moved")
-        .with("expected", expected)
-        .with("found", found))
+    Err(Error::transient(
+        codes::STORAGE_IO,
+        "the bytes ended early, or changed while they were moved",
+    )
+    .with("expected", expected)
+    .with("found", found))
 }

@@ -1,5 +1,5 @@
 use mediaflow_core::spec::Source;
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 
 use crate::storage::ObjectStorage;
 
@@ -13,7 +13,7 @@ impl ObjectStorage {
         let help = "write `s3://bucket/prefix`, `az://container/prefix` or `gs://bucket/prefix`; how to get there is said by AWS_REGION, AWS_ENDPOINT_URL and so on";
         let wrong = |what: &str| {
             let shown = Source::Url(url.to_owned());
-            Error::unsupported("storage.url", what).with("url", shown).help(help)
+            Error::unsupported(codes::STORAGE_URL, what).with("url", shown).help(help)
         };
         let known = ["s3", "az", "gs"];
         let Some((scheme, place)) =
@@ -36,7 +36,7 @@ impl ObjectStorage {
             "az" => crate::Azure::container(bucket).prefix(prefix).build(),
             #[cfg(feature = "gcs")]
             "gs" => crate::Gcs::bucket(bucket).prefix(prefix).build(),
-            _ => Err(Error::unsupported("storage.url", "this build has no such storage")
+            _ => Err(Error::unsupported(codes::STORAGE_URL, "this build has no such storage")
                 .with("scheme", scheme)
                 .with("prefix", prefix)
                 .help("switch on the feature `s3`, `azure` or `gcs`")),

@@ -49,7 +49,7 @@ enum Level {
     WithoutPlans,
     /// Warnings, and of the source all but its name.
     Brief,
-    /// The source, and all but the beginning of what somebody else wrote.
+    /// The source, facts, and all but the beginning of what somebody else wrote.
     Least,
 }
 
@@ -225,6 +225,12 @@ impl Serialize for JobReport<'_> {
         if report.outputs.len() > cut.items {
             map.serialize_entry("outputs_total", &report.outputs.len())?;
             map.serialize_entry("outputs_counts", &counts(&report.outputs))?;
+        }
+        if cut.level < Level::Least && !report.facts.is_empty() {
+            map.serialize_entry("facts", &report.facts)?;
+        }
+        if cut.level < Level::Least && !report.facts_failed.is_empty() {
+            map.serialize_entry("facts_failed", &report.facts_failed)?;
         }
         if cut.level < Level::Brief && !report.warnings.is_empty() {
             map.serialize_entry("warnings", &report.warnings)?;

@@ -12,7 +12,7 @@ use mediaflow_core::event::EventData;
 use mediaflow_core::media::Format;
 use mediaflow_core::notify::Message;
 use mediaflow_core::report::{OutputReport, OutputState, Report};
-use mediaflow_core::{Error, Event, EventKind, Failure, NotifyError, Result, Timestamp};
+use mediaflow_core::{Error, Event, EventKind, Failure, NotifyError, Result, Timestamp, codes};
 use serde_json::{Map, Value, json};
 use sha2::Digest as _;
 
@@ -48,7 +48,7 @@ impl Signer {
     /// `webhook.secret`: it is empty.
     pub fn new(api_secret: &str, algorithm: Algorithm) -> Result<Self> {
         if api_secret.is_empty() {
-            return Err(Error::input("webhook.secret", "the API secret is empty"));
+            return Err(Error::input(codes::WEBHOOK_SECRET, "the API secret is empty"));
         }
         Ok(Self { secret: api_secret.to_owned(), algorithm })
     }
@@ -81,7 +81,7 @@ impl PublicUrls {
     pub(super) fn add(&mut self, storage: String, base: &str) -> Result<()> {
         if !base.starts_with("https://") && !base.starts_with("http://") {
             return Err(Error::input(
-                "webhook.public_url",
+                codes::WEBHOOK_PUBLIC_URL,
                 "the public URL of a storage begins with `https://`",
             )
             .with("storage", storage));

@@ -78,7 +78,7 @@ use std::time::Duration;
 
 use mediaflow_core::http::{GuardedClient, GuardedClientBuilder};
 use mediaflow_core::notify::IntoNotifier;
-use mediaflow_core::{Error, EventKind, Notifier, Result};
+use mediaflow_core::{Error, EventKind, Notifier, Result, codes};
 
 use cloudinary::{Algorithm, PublicUrls};
 use notifier::Dialect;
@@ -192,7 +192,7 @@ impl Webhook {
     /// [above](self#bodies).
     pub fn max_body(mut self, bytes: usize) -> Self {
         if bytes < LEAST_BODY {
-            let mistake = Error::input("webhook.max_body", "a body needs 8 KiB at least");
+            let mistake = Error::input(codes::WEBHOOK_MAX_BODY, "a body needs 8 KiB at least");
             self.note(mistake.with("max_body", bytes));
         }
         self.max_body = bytes;
@@ -236,11 +236,11 @@ impl Webhook {
                 Dialect::Cloudinary(signer, std::mem::take(&mut self.public_urls))
             }
             (None, None) => {
-                return Err(Error::input("webhook.unsigned", "a webhook needs a secret")
+                return Err(Error::input(codes::WEBHOOK_UNSIGNED, "a webhook needs a secret")
                     .help("call `sign` with 24 to 64 random bytes in base64, and give them to the receiver"));
             }
             (Some(_), Some(_)) => {
-                return Err(Error::input("webhook.dialect", "a webhook speaks one dialect").help(
+                return Err(Error::input(codes::WEBHOOK_DIALECT, "a webhook speaks one dialect").help(
                     "call either `sign` or `cloudinary`, and add a second webhook for the other",
                 ));
             }
@@ -249,7 +249,7 @@ impl Webhook {
             && let Some(kind) = kinds.iter().find(|kind| !cloudinary::has_word_for(**kind))
         {
             return Err(Error::input(
-                "webhook.dialect",
+                codes::WEBHOOK_DIALECT,
                 format!("Cloudinary has no notification for `{kind}`"),
             )
             .help("leave it out of `on`, or use `sign`"));

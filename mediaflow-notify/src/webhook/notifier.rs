@@ -43,7 +43,7 @@ impl Notifier for WebhookNotifier {
 
     fn terms(&self) -> Terms {
         let mut terms = Terms::default();
-        (terms.bytes, terms.reports) = (Some(self.max_body), REPORTS);
+        terms.reports = REPORTS;
         terms
     }
 

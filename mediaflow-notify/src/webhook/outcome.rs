@@ -1,6 +1,6 @@
 use mediaflow_core::http::Response;
 use mediaflow_core::notify::{HttpOutcomes, Outcome, Receipt};
-use mediaflow_core::{Error, NotifyError};
+use mediaflow_core::{Error, NotifyError, codes};
 
 /// What an answer, or the lack of one, means for the delivery. Reasons go into logs and to other channels, so they hold
 /// no words of the receiver, which often repeats the path that it was asked for: those are in the delivery log.
@@ -20,8 +20,8 @@ pub(super) fn of(answer: Result<Response, Error>) -> Result<Receipt, NotifyError
 fn not_answered(error: &Error) -> NotifyError {
     let reason = error.to_string();
     match error.code() {
-        "http.connect" | "http.dns" => NotifyError::retryable(reason),
-        "http.timeout" | "http.broken" => NotifyError::ambiguous(reason),
+        codes::HTTP_CONNECT | codes::HTTP_DNS => NotifyError::retryable(reason),
+        codes::HTTP_TIMEOUT | codes::HTTP_BROKEN => NotifyError::ambiguous(reason),
         _ => NotifyError::rejected(reason),
     }
 }

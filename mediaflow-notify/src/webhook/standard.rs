@@ -28,7 +28,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use mediaflow_core::{Error, Result, Timestamp};
+use mediaflow_core::{Error, Result, Timestamp, codes};
 use sha2::Sha256;
 
 /// The header with the id of the message, the same in every attempt.
@@ -124,16 +124,16 @@ impl Verifier {
     ) -> Result<&'h str> {
         let get = |name: &'static str| {
             header(name).ok_or_else(|| {
-                Error::input("webhook.header", "a header is missing").with("header", name)
+                Error::input(codes::WEBHOOK_HEADER, "a header is missing").with("header", name)
             })
         };
         let (id, stamp, signatures) = (get(ID)?, get(TIMESTAMP)?, get(SIGNATURE)?);
         let Ok(seconds) = stamp.parse::<u64>() else {
-            return Err(Error::input("webhook.timestamp", "the timestamp is no number"));
+            return Err(Error::input(codes::WEBHOOK_TIMESTAMP, "the timestamp is no number"));
         };
         if seconds.abs_diff(now.seconds()) > self.tolerance.as_secs() {
             return Err(Error::input(
-                "webhook.timestamp",
+                codes::WEBHOOK_TIMESTAMP,
                 "the message is too old, or from the future",
             )
             .help("check the clocks; an old message may be a replay"));
@@ -147,7 +147,7 @@ impl Verifier {
         if given.into_iter().any(is_ours) {
             return Ok(id);
         }
-        Err(Error::input("webhook.signature", "no signature fits")
+        Err(Error::input(codes::WEBHOOK_SIGNATURE, "no signature fits")
             .help("check the secret, and that the body is verified as it came, before parsing"))
     }
 }
@@ -157,14 +157,14 @@ impl Secret {
         let key = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).unwrap_or_default();
         if !(24..=64).contains(&key.len()) {
             return Err(Error::input(
-                "webhook.secret",
+                codes::WEBHOOK_SECRET,
                 "the secret of a webhook is 24 to 64 bytes in base64",
             )
             .help("make one with `echo whsec_$(openssl rand -base64 32)`"));
         }
         Hmac::new_from_slice(&key)
             .map(Self)
-            .map_err(|e| Error::internal("webhook.secret", "the key was refused").because(e))
+            .map_err(|e| Error::internal(codes::WEBHOOK_SECRET, "the key was refused").because(e))
     }
 
     fn mac(&self, id: &str, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {

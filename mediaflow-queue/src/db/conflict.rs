@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use mediaflow_core::Result;
+use mediaflow_core::{Result, codes};
 use tokio::time::Instant;
 
 /// For how long a transaction is tried again that is in the way of another one.
@@ -18,7 +18,7 @@ where
     let mut wait = Duration::from_millis(5);
     loop {
         match work().await {
-            Err(error) if error.code() == "queue.conflict" && began.elapsed() < PATIENCE => {
+            Err(error) if error.code() == codes::QUEUE_CONFLICT && began.elapsed() < PATIENCE => {
                 tracing::debug!(%error, "a transaction is done again");
                 tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64())).await;
                 wait = (wait * 2).min(LONGEST);

@@ -11,6 +11,10 @@ use super::postgres;
 use super::sqlite;
 use super::{Row, Transaction, Value, failed, query};
 
+/// How long such a look may take.
+#[cfg(feature = "postgres")]
+const LOOK: Duration = Duration::from_secs(2);
+
 /// An open database.
 #[derive(Clone, Debug)]
 pub(crate) enum Db {
@@ -65,6 +69,27 @@ impl Db {
     /// The first row that a query finds.
     pub(crate) async fn row(&self, sql: impl SqlSafeStr, values: &[Value]) -> Result<Option<Row>> {
         self.rows(sql, values).await.map(|rows| rows.into_iter().next())
+    }
+
+    /// What is read again and again, by a plan that is made once. If that fails on the connection for it, or takes too long,
+    /// because it was cut off, it is read on another one.
+    pub(crate) async fn looked(
+        &self,
+        sql: impl SqlSafeStr + Clone,
+        values: &[Value],
+    ) -> Result<Vec<Row>> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => self.rows(sql, values).await,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(db) => {
+                let look = query::postgres::rows(&db.looks, sql.clone(), values);
+                match tokio::time::timeout(LOOK, look).await {
+                    Ok(Ok(rows)) => Ok(rows),
+                    _ => self.rows(sql, values).await,
+                }
+            }
+        }
     }
 
     /// One write by itself that gives back the row it touched.
@@ -136,7 +161,10 @@ impl Db {
                 db.write.close().await;
             }
             #[cfg(feature = "postgres")]
-            Self::Postgres(db) => db.pool.close().await,
+            Self::Postgres(db) => {
+                db.looks.close().await;
+                db.pool.close().await;
+            }
         }
     }
 }

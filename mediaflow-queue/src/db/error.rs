@@ -1,4 +1,4 @@
-use mediaflow_core::Error;
+use mediaflow_core::{Error, codes};
 
 /// What a failure of the database means, and what to do about it.
 pub(crate) fn failed(error: sqlx::Error) -> Error {
@@ -14,10 +14,10 @@ pub(crate) fn failed(error: sqlx::Error) -> Error {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Io(_) => {
-            Error::transient("queue.unavailable", "the database does not answer")
+            Error::transient(codes::QUEUE_UNAVAILABLE, "the database does not answer")
                 .help("is it running, and reachable from here? Work goes on when it is back")
         }
-        _ => Error::internal("queue.database", "the database refused a statement"),
+        _ => Error::internal(codes::QUEUE_DATABASE, "the database refused a statement"),
     });
     known.because(error)
 }
@@ -27,23 +27,26 @@ fn sqlite(code: &str) -> Option<Error> {
     let code: u32 = code.parse().ok().filter(|_| code.len() < 5)?;
     Some(match code & 0xff {
         // 15: two processes open the log at the same moment.
-        5 | 6 | 15 => {
-            Error::transient("queue.busy", "another process holds the lock of the database file")
-                .help("end the long transaction that holds it; work goes on then")
-        }
-        7 => Error::transient("queue.resources", "there was no memory for the database file")
+        5 | 6 | 15 => Error::transient(
+            codes::QUEUE_BUSY,
+            "another process holds the lock of the database file",
+        )
+        .help("end the long transaction that holds it; work goes on then"),
+        7 => Error::transient(codes::QUEUE_RESOURCES, "there was no memory for the database file")
             .help("give the process more memory; work goes on then"),
-        8 => Error::input("queue.read_only", "the database file can not be written")
+        8 => Error::input(codes::QUEUE_READ_ONLY, "the database file can not be written")
             .help("give the process the right to write the file and its folder"),
-        10 => Error::transient("queue.io", "the disk failed to read or write the database file")
-            .help("look at the disk"),
+        10 => {
+            Error::transient(codes::QUEUE_IO, "the disk failed to read or write the database file")
+                .help("look at the disk")
+        }
         11 | 26 => {
-            Error::input("queue.corrupt", "the file is no SQLite database, or a damaged one")
+            Error::input(codes::QUEUE_CORRUPT, "the file is no SQLite database, or a damaged one")
                 .help("restore it from a backup, or name another file")
         }
-        13 => Error::transient("queue.disk_full", "the disk of the database file is full")
+        13 => Error::transient(codes::QUEUE_DISK_FULL, "the disk of the database file is full")
             .help("free space on it; work goes on then"),
-        14 => Error::input("queue.open", "the database file can not be opened")
+        14 => Error::input(codes::QUEUE_OPEN, "the database file can not be opened")
             .help("its folder must exist, and the process must have the right to write there"),
         _ => return None,
     })
@@ -56,37 +59,37 @@ fn postgres(code: &str) -> Option<Error> {
     let class = code.get(..2).filter(|_| code.len() == 5)?;
     Some(match (class, code) {
         (_, "28P01" | "28000") => {
-            Error::input("queue.auth", "the database refuses the user or the password")
+            Error::input(codes::QUEUE_AUTH, "the database refuses the user or the password")
                 .help("look at the user and the password in the URL")
         }
-        (_, "3D000") => Error::input("queue.no_database", "there is no such database on the server")
+        (_, "3D000") => Error::input(codes::QUEUE_NO_DATABASE, "there is no such database on the server")
             .help("make it with `createdb`, or name another one in the URL"),
-        (_, "42501") => Error::input("queue.permission", "the database user may not do this")
+        (_, "42501") => Error::input(codes::QUEUE_PERMISSION, "the database user may not do this")
             .help("the user needs the right to create tables in its schema, and to create the schema of River's tables"),
         (_, "25006") => {
-            Error::transient("queue.standby", "the database server only reads at the moment")
+            Error::transient(codes::QUEUE_STANDBY, "the database server only reads at the moment")
                 .help("it is a standby, or was made read-only; work goes on when the address leads to a server that writes")
         }
         (_, "53100") => {
-            Error::transient("queue.disk_full", "the disk of the database server is full")
+            Error::transient(codes::QUEUE_DISK_FULL, "the disk of the database server is full")
                 .help("free space on it; work goes on then")
         }
         (_, "53300") => {
-            Error::transient("queue.connections", "the database server has no free connection")
+            Error::transient(codes::QUEUE_CONNECTIONS, "the database server has no free connection")
                 .help("raise its `max_connections`, or lower `Queue::connections`")
         }
-        ("53", _) => Error::transient("queue.resources", "the database server lacks memory or another resource")
+        ("53", _) => Error::transient(codes::QUEUE_RESOURCES, "the database server lacks memory or another resource")
             .help("look at its log, and give it more of what it lacks; work goes on then"),
         ("40" | "55", _) => {
-            Error::transient("queue.conflict", "two transactions were in each other's way")
+            Error::transient(codes::QUEUE_CONFLICT, "two transactions were in each other's way")
                 .help("it is tried again; if it happens all the time, look for a transaction that stays open for long")
         }
-        (_, "57014") => Error::transient("queue.interrupted", "the database server has cancelled a statement")
+        (_, "57014") => Error::transient(codes::QUEUE_INTERRUPTED, "the database server has cancelled a statement")
             .help("an operator did so, or a `statement_timeout` of this user or database is too short"),
-        ("58", _) => Error::transient("queue.io", "the database server failed to read or write its files")
+        ("58", _) => Error::transient(codes::QUEUE_IO, "the database server failed to read or write its files")
             .help("look at its disk and its log; work goes on when it works again"),
         ("08" | "25" | "57", _) => {
-            Error::transient("queue.unavailable", "the database server is restarting or stopped")
+            Error::transient(codes::QUEUE_UNAVAILABLE, "the database server is restarting or stopped")
                 .help("work goes on when it is back")
         }
         _ => return None,

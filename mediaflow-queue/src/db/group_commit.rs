@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mediaflow_core::{Error, ErrorKind, Failure, Result};
+use mediaflow_core::{Error, ErrorKind, Failure, Result, codes};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::through_conflicts;
@@ -65,7 +65,7 @@ impl<T: GroupCommit> CommitQueue<T> {
         }
         done.await.unwrap_or_else(|_| {
             Err(Error::transient(
-                "queue.unavailable",
+                codes::QUEUE_UNAVAILABLE,
                 "a transaction was given up; nothing of it is stored",
             ))
         })
@@ -96,7 +96,7 @@ async fn serve<T: GroupCommit>(mut leader: Leader<T>) {
         match T::commit(context, &items).await {
             Ok(all) => done.extend(all.into_iter().map(Ok)),
             // Another transaction is in the way, of one of them perhaps: nobody else is to wait for that.
-            Err(error) if error.code() == "queue.conflict" => {
+            Err(error) if error.code() == codes::QUEUE_CONFLICT => {
                 for (item, sender) in items.into_iter().zip(senders) {
                     tokio::spawn(alone(Arc::clone(&leader.queue), item, sender));
                 }
@@ -156,5 +156,5 @@ impl<T: GroupCommit> Drop for Leader<T> {
 }
 
 fn nothing() -> Error {
-    Error::internal("queue.database", "a transaction gave no result")
+    Error::internal(codes::QUEUE_DATABASE, "a transaction gave no result")
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use mediaflow_core::{Error, Result, Timestamp};
+use mediaflow_core::{Error, Result, Timestamp, codes};
 use sqlx::AssertSqlSafe;
 
 use super::migration_lock::MigrationLock;
@@ -159,13 +159,16 @@ impl Stored {
     fn understood(&self, ours: &[Migration]) -> Result<()> {
         let today = newest(ours);
         match self.versions.last() {
-            Some(found) if found.version > today && found.compatible_from > today => Err(
-                Error::unsupported("queue.newer_schema", "a newer mediaflow has made these tables")
-                    .with("found", found.version)
-                    .with("understood", today)
-                    .with("needed", found.compatible_from)
-                    .help("update this process; nothing was changed"),
-            ),
+            Some(found) if found.version > today && found.compatible_from > today => {
+                Err(Error::unsupported(
+                    codes::QUEUE_NEWER_SCHEMA,
+                    "a newer mediaflow has made these tables",
+                )
+                .with("found", found.version)
+                .with("understood", today)
+                .with("needed", found.compatible_from)
+                .help("update this process; nothing was changed"))
+            }
             _ => Ok(()),
         }
     }

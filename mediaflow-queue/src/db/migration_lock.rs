@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 use tokio::time::{Instant, sleep};
 
@@ -206,7 +206,7 @@ impl Turns {
 
     /// Whether it was others that were in the way.
     pub(super) fn passes(error: &Error) -> bool {
-        error.code() == "queue.conflict"
+        error.code() == codes::QUEUE_CONFLICT
     }
 
     /// Waits until it is time for the next one.
@@ -223,7 +223,7 @@ impl Turns {
 
 #[cfg(feature = "sqlite")]
 fn no_lock_file(e: std::io::Error) -> Error {
-    Error::input("queue.open", "the lock file beside the database can not be used")
+    Error::input(codes::QUEUE_OPEN, "the lock file beside the database can not be used")
         .help("the process must have the right to write in the folder of the database")
         .because(e)
 }

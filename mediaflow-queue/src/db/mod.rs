@@ -39,7 +39,7 @@ pub(crate) use river::{
     AssemblyTask, JobTask, PREFIX, PartTask, Requeued, class_and_capability, class_queue,
     failed as river_failed, missing, queue_of,
 };
-pub(crate) use river_insert::NewTask;
+pub(crate) use river_insert::{NewTask, insert_given, next_number};
 pub(crate) use row::{Row, Value, places, to_json, together, values};
 pub use tx::HostTransaction;
 pub(crate) use tx::{Transaction, Tx};

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use mediaflow_core::{CancellationToken, Error, ErrorKind, Result};
+use mediaflow_core::{CancellationToken, Error, ErrorKind, Result, codes};
 use tokio::time::Instant;
 
 /// The longest pause between two tries.
@@ -54,11 +54,11 @@ fn passes(error: &Error) -> bool {
     error.kind() == ErrorKind::Transient
         || matches!(
             error.code(),
-            "queue.auth"
-                | "queue.no_database"
-                | "queue.permission"
-                | "queue.read_only"
-                | "queue.open"
+            codes::QUEUE_AUTH
+                | codes::QUEUE_NO_DATABASE
+                | codes::QUEUE_PERMISSION
+                | codes::QUEUE_READ_ONLY
+                | codes::QUEUE_OPEN
         )
 }
 

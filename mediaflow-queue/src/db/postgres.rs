@@ -2,7 +2,7 @@ use std::str::FromStr as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 use riverqueue::database::SchemaName;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, PgPool};
@@ -27,6 +27,9 @@ const CONNECTING: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Postgres {
     pub(crate) pool: PgPool,
+    /// One connection for what loops read again and again: on those of the pool, which take turns, each statement would be
+    /// planned as often as there are of them, and each of them be asked before whether it still works.
+    pub(crate) looks: PgPool,
     /// The schema of River's tables. Ours are where the connection's `search_path` leads.
     pub(crate) river: SchemaName,
 }
@@ -44,7 +47,7 @@ impl Postgres {
     ) -> Result<Self> {
         let river = schema(river)?;
         let options = PgConnectOptions::from_str(url).map_err(|_| {
-            Error::input("queue.url", "this is no URL of a PostgreSQL database")
+            Error::input(codes::QUEUE_URL, "this is no URL of a PostgreSQL database")
                 .help("write postgres://user:password@host:5432/database")
         })?;
         let (host, port) = (options.get_host().to_owned(), options.get_port());
@@ -58,18 +61,22 @@ impl Postgres {
             lease.as_millis(),
             LOCKED.as_millis()
         );
+        let looks = looks(&options, settings.clone());
         let pool = PgPoolOptions::new().max_connections(connections);
         let pool = trusted(pool, AssertSqlSafe(settings))
             .acquire_timeout(CONNECTING)
             .connect_with(options)
             .await
             .map_err(|e| failed(e).with("host", format_args!("{host}:{port}")))?;
-        Ok(Self { pool, river })
+        Ok(Self { pool, looks, river })
     }
 
-    /// A connection of its own, opened when it is needed first.
+    /// A connection of its own, opened when it is needed first, for what nobody misses if the server loses it in a crash.
     pub(crate) fn single(&self) -> PgPool {
         let one = PgPoolOptions::new().max_connections(1).acquire_timeout(CONNECTING);
+        let one = one.after_connect(|connection, _| {
+            Box::pin(async { connection.execute("SET synchronous_commit = off").await.map(drop) })
+        });
         let options = (*self.pool.connect_options()).clone();
         one.idle_timeout(None).max_lifetime(None).connect_lazy_with(options)
     }
@@ -92,6 +99,31 @@ impl Postgres {
             .acquire_timeout(CONNECTING)
             .connect_lazy_with((*self.pool.connect_options()).clone())
     }
+}
+
+/// How long one connection is used for what loops read again and again.
+const LOOKS: Duration = Duration::from_secs(60);
+
+/// A connection that is opened when it is needed first, and again each minute: after a failover an address leads elsewhere.
+/// Nobody asks whether it still works. A server that only reads may be behind, and is not looked at.
+fn looks(options: &PgConnectOptions, settings: String) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(1)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(LOOKS)
+        .acquire_timeout(CONNECTING)
+        .after_connect(move |connection, _| {
+            let settings = format!("{settings}; SET plan_cache_mode = force_generic_plan");
+            Box::pin(async move {
+                connection.execute(AssertSqlSafe(settings)).await?;
+                if writes(connection).await? {
+                    return Ok(());
+                }
+                Err(sqlx::Error::Protocol("the server only reads".into()))
+            })
+        })
+        .connect_lazy_with(options.clone())
 }
 
 /// Asking a connection whether it still works takes as long as working with it: only one that rested is asked. After a
@@ -129,9 +161,12 @@ async fn writes(connection: &mut PgConnection) -> sqlx::Result<bool> {
 
 fn schema(name: &str) -> Result<SchemaName> {
     let refused = || {
-        Error::input("queue.river_schema", "River's tables can not be in a schema of this name")
-            .with("name", name.escape_debug())
-            .help("it has 1 to 46 bytes, and no zero among them")
+        Error::input(
+            codes::QUEUE_RIVER_SCHEMA,
+            "River's tables can not be in a schema of this name",
+        )
+        .with("name", name.escape_debug())
+        .help("it has 1 to 46 bytes, and no zero among them")
     };
     let schema = SchemaName::new(name).map_err(|e| refused().because(e))?;
     // Without a name it would be wherever the connection's search path leads, which a host's transaction may change.

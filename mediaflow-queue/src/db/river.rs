@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use mediaflow_core::plan::CostClass;
-use mediaflow_core::{Error, JobId, Result, Timestamp};
+use mediaflow_core::{Error, JobId, Result, Timestamp, codes};
 use riverqueue::{Client, JobArgs};
 use serde::{Deserialize, Serialize};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
 use super::{Db, Row, Tx, Value, values};
 
@@ -191,7 +191,7 @@ impl Db {
             self.river_name("river_job")
         );
         let worker: Vec<Value> = of.into_iter().map(Value::from).collect();
-        self.rows(AssertSqlSafe(find), &worker).await
+        self.rows(AssertSqlSafe(find).into_sql_str(), &worker).await
     }
 
     /// Waiting jobs whose rows in River were cancelled or discarded within the last `seconds`: `id`, `river`, the state
@@ -445,6 +445,6 @@ pub(crate) fn missing(db: &Db, ours: &str) -> String {
 pub(crate) fn failed(error: riverqueue::Error) -> Error {
     match error {
         riverqueue::Error::Database(error) => super::failed(error),
-        error => Error::internal("queue.river", "River refused a request").because(error),
+        error => Error::internal(codes::QUEUE_RIVER, "River refused a request").because(error),
     }
 }

@@ -3,7 +3,7 @@
 //! River's leader looks after all rows of its tables, whoever has queued them: it rescues what runs for long, and deletes
 //! what has ended, as its own client was told to. So nobody else's jobs may be among ours.
 
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 use sqlx::AssertSqlSafe;
 
 use super::migration_lock::MigrationLock;
@@ -42,9 +42,11 @@ pub(super) async fn refuse_foreign(db: &Db) -> Result<()> {
 }
 
 fn foreign(db: &Db, found: &'static str, name: String) -> Error {
-    let error =
-        Error::input("queue.foreign_jobs", "River's tables here hold the jobs of somebody else")
-            .with(found, name);
+    let error = Error::input(
+        codes::QUEUE_FOREIGN_JOBS,
+        "River's tables here hold the jobs of somebody else",
+    )
+    .with(found, name);
     match db {
         #[cfg(feature = "sqlite")]
         Db::Sqlite(_) => error.help(
@@ -101,10 +103,11 @@ pub(super) async fn prepare(
 fn failed(error: riverqueue::migrate::Error) -> Error {
     match error {
         riverqueue::migrate::Error::Database(error) => super::failed(error),
-        error => {
-            Error::internal("queue.schema", "River's tables can not be brought to today's version")
-                .because(error)
-        }
+        error => Error::internal(
+            codes::QUEUE_SCHEMA,
+            "River's tables can not be brought to today's version",
+        )
+        .because(error),
     }
 }
 
@@ -113,7 +116,7 @@ mod of_postgres {
     use riverqueue::database::SchemaName;
     use riverqueue::migrate::PostgresMigrator;
 
-    use super::{AssertSqlSafe, Db, Error, MigrationLock, Result, failed, kinds, values};
+    use super::{AssertSqlSafe, Db, Error, MigrationLock, Result, codes, failed, kinds, values};
     use crate::db::migration_lock::{IN_THE_WAY, Turns};
     use crate::db::postgres::Postgres;
 
@@ -153,7 +156,7 @@ mod of_postgres {
         );
         let Some(row) = db.row(AssertSqlSafe(alive), values![SILENT]).await? else { return Ok(()) };
         Err(Error::transient(
-            "queue.earlier_workers",
+            codes::QUEUE_EARLIER_WORKERS,
             "processes of an earlier version are at work, which do not know where River's tables go",
         )
         .with("host", row.text("host")?)
@@ -244,7 +247,7 @@ mod of_postgres {
         if let Some(other) = lock.row(AssertSqlSafe(find), values![&ours]).await? {
             let other = other.text("tables")?;
             return Err(Error::input(
-                "queue.river_schema",
+                codes::QUEUE_RIVER_SCHEMA,
                 "River's schema belongs to another mediaflow in this database",
             )
             .with("its_tables_are_in", other)

@@ -1,4 +1,4 @@
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 use sqlx::Row as _;
 #[cfg(feature = "postgres")]
 use sqlx::postgres::PgRow;
@@ -142,12 +142,13 @@ impl Row {
 
 /// What a value is stored as.
 pub(crate) fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|e| Error::internal("queue.json", "a value can not be written as JSON").because(e))
+    serde_json::to_string(value).map_err(|e| {
+        Error::internal(codes::QUEUE_JSON, "a value can not be written as JSON").because(e)
+    })
 }
 
 fn corrupt(column: &str) -> Error {
-    Error::backend("queue.corrupt_row", "a stored row can not be read")
+    Error::backend(codes::QUEUE_CORRUPT_ROW, "a stored row can not be read")
         .with("column", column)
         .help("it was damaged or written by something else; restore it from a backup, or delete it")
 }

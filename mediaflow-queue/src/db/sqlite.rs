@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
@@ -23,6 +23,10 @@ const BUSY: Duration = Duration::from_secs(30);
 /// How long the log of the file may stay: with every restart from its beginning it is cut to this. SQLite itself begins to
 /// empty it at 4 MB.
 const LOG: u64 = 16 << 20;
+
+/// How much each connection that reads keeps of the file, in KiB: the system keeps all of it that is read often, for all of them
+/// together, and a process does not grow with its file.
+const READ: u32 = 512;
 
 /// How long emptying the log waits for readers. Nobody writes meanwhile.
 const EMPTYING: Duration = Duration::from_millis(100);
@@ -56,9 +60,10 @@ impl Sqlite {
             .await
             .map_err(|e| placed(failed(e)))?;
         let read = forever(SqlitePoolOptions::new().max_connections(4))
-            .connect_with(options)
+            .connect_with(options.clone().pragma("cache_size", format!("-{READ}")))
             .await
             .map_err(|e| placed(failed(e)))?;
+        check_writable(&options).await.map_err(placed)?;
         Ok(Self { write, read, path: path.to_owned() })
     }
 
@@ -82,5 +87,21 @@ impl Sqlite {
         let emptied = query::sqlite::rows(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)", &[]);
         emptied.await?;
         connection.close().await.map_err(failed)
+    }
+}
+
+/// Whether the file can be written. Without the right to, it can be opened and read all the same while somebody else works with
+/// it.
+async fn check_writable(options: &SqliteConnectOptions) -> Result<()> {
+    let options = options.clone().busy_timeout(EMPTYING);
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
+    // Nothing is written; but only a statement that would do so is refused.
+    let write = "BEGIN IMMEDIATE; CREATE TABLE mediaflow_writable (one INTEGER); ROLLBACK";
+    let written = sqlx::raw_sql(write).execute(&mut connection).await;
+    connection.close().await.map_err(failed)?;
+    match written.map_err(failed) {
+        Err(error) if error.code() == codes::QUEUE_READ_ONLY => Err(error),
+        // That somebody else writes at this moment is waited for by whoever wants to write.
+        _ => Ok(()),
     }
 }

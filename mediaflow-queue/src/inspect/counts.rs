@@ -16,11 +16,17 @@ const AT_ONCE: i64 = 5;
 
 const LIVE: &str = "SELECT CASE WHEN state = 'held' THEN 'queued' WHEN state <> 'parked' THEN state WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END AS state,
       count(*) AS jobs
-    FROM mediaflow_jobs WHERE ended_at IS NULL GROUP BY 1";
+    FROM mediaflow_jobs WHERE ended_at IS NULL GROUP BY 1
+    UNION ALL
+    SELECT 'not whole', CAST(coalesce(sum((SELECT count(*) FROM mediaflow_batch_jobs b WHERE b.batch = o.batch)), 0) AS BIGINT)
+    FROM mediaflow_open_batches o WHERE o.whole <> 1";
 
-/// Those that ended between two moments, from the index of ends alone.
-const ENDED: &str = "SELECT state, failure_code AS code, count(*) AS jobs FROM mediaflow_jobs
-    WHERE ended_at >= $1 AND ended_at < $2 GROUP BY state, failure_code";
+/// Those that ended since three moments, and the first of them, from the index of ends alone.
+const ENDED: &str = "SELECT state, failure_code AS code,
+      count(CASE WHEN ended_at >= $3 THEN 1 END) AS minute,
+      count(CASE WHEN ended_at >= $4 THEN 1 END) AS hour,
+      count(CASE WHEN ended_at >= $5 THEN 1 END) AS day
+    FROM mediaflow_jobs WHERE ended_at >= $1 AND ended_at < $2 GROUP BY state, failure_code";
 
 /// The same of minutes that were counted.
 const COUNTED: &str = "SELECT state, code, CAST(sum(jobs) AS BIGINT) AS jobs FROM mediaflow_ended
@@ -45,19 +51,35 @@ pub(crate) async fn counts(process: &Process) -> Result<Counts> {
     for row in process.db.rows(LIVE, &[]).await? {
         counts.live.insert(row.text("state")?, row.int("jobs")?.unsigned_abs());
     }
+    // All of these are held, which is to be queued.
+    let hidden = counts.live.remove("not whole").unwrap_or_default();
+    if let Some(queued) = counts.live.get_mut("queued") {
+        *queued = queued.saturating_sub(hidden);
+    }
+    counts.live.retain(|_, jobs| *jobs > 0);
     let upto = upto(process).await?.unwrap_or(0);
-    for (ended, span) in
-        [(&mut counts.minute, MINUTE), (&mut counts.hour, HOUR), (&mut counts.day, DAY)]
-    {
-        let since = now - span;
-        // The last minute is asked of the index; of a longer time the minute in which it begins is taken as a whole.
-        let counted = if span > MINUTE { upto.clamp(since, now) } else { since };
-        if counted > since {
-            *ended = of_minutes(process, (since / MINUTE, counted / MINUTE)).await?;
+    // The last minute is asked of the index; of a longer time the minute in which it begins is taken as a whole.
+    let (minute, mut since) = (now - MINUTE, [now - HOUR, now - DAY]);
+    for (ended, since) in [&mut counts.hour, &mut counts.day].into_iter().zip(&mut since) {
+        let counted = upto.clamp(*since, now);
+        if counted > *since {
+            *ended = of_minutes(process, (*since / MINUTE, counted / MINUTE)).await?;
         }
-        for row in process.db.rows(ENDED, values![counted, now + LATE]).await? {
-            let code = row.opt_text("code")?;
-            ended.add(&row.text("state")?, code.as_deref(), row.int("jobs")?.unsigned_abs());
+        *since = counted;
+    }
+    let [hour, day] = since;
+    let first = minute.min(hour).min(day);
+    // In a large table a range of moments is planned anew each time, which takes longer than to read it: not there.
+    let moments = values![first, now + LATE, minute, hour, day];
+    for row in process.db.looked(ENDED, moments).await? {
+        let (state, code) = (row.text("state")?, row.opt_text("code")?);
+        let all =
+            [(&mut counts.minute, "minute"), (&mut counts.hour, "hour"), (&mut counts.day, "day")];
+        for (ended, column) in all {
+            match row.int(column)?.unsigned_abs() {
+                0 => {}
+                jobs => ended.add(&state, code.as_deref(), jobs),
+            }
         }
     }
     Ok(counts)

@@ -1,9 +1,11 @@
+use std::collections::BTreeSet;
+
 use mediaflow_core::inspect::{
     Cursor, EventFilter, JobFilter, JobHistory, JobSummary, List, MessageFilter, Page, Paging,
     PartSummary, WaitSummary,
 };
 use mediaflow_core::report::JobState;
-use mediaflow_core::{Failure, JobId, Result, Timestamp};
+use mediaflow_core::{BatchId, Failure, JobId, Result, Timestamp};
 use serde_json::Value as Json;
 use sqlx::AssertSqlSafe;
 
@@ -14,7 +16,7 @@ use crate::db::{Row, values};
 use crate::jobs as life;
 use crate::process::Process;
 
-const COLUMNS: &str = "j.id, j.batch, j.state, j.parts_left, j.spec, j.progress, j.attempts, j.failure, j.failure_code, j.queued_at, j.started_at, j.ended_at";
+const COLUMNS: &str = "j.id, j.batch, j.state, j.parts_left, j.spec, j.progress, j.attempts, j.failure, j.failure_code, j.queued_at, j.started_at, j.ended_at, j.held";
 
 const JOIN: &str = "mediaflow_jobs j ON j.id";
 
@@ -30,6 +32,7 @@ pub(crate) async fn jobs(
     let (sql, values) = walk.page(COLUMNS, JOIN, size);
     let rows = process.db.rows(AssertSqlSafe(sql), &values).await?;
     let mut items = rows.iter().map(summary).collect::<Result<Vec<_>>>()?;
+    let hidden = hidden(process, &rows).await?;
     let mut next = None;
     if items.len() > size {
         items.truncate(size);
@@ -40,8 +43,19 @@ pub(crate) async fn jobs(
         // What other ways have found beyond it comes again with the next page.
         items.retain(|item| next.is_none_or(|next| item.job >= next));
     }
+    items.retain(|item| item.batch.is_none_or(|batch| !hidden.contains(&batch)));
     let more = next.is_some();
     Ok(Page::new(items, next.map(|next| Cursor::new(List::Jobs, store, next)), more))
+}
+
+/// The batches among these that are not whole: of their jobs nobody hears yet.
+async fn hidden(process: &Process, rows: &[Row]) -> Result<BTreeSet<BatchId>> {
+    let held = |row: &Row| row.opt_text("held").is_ok_and(|held| held.as_deref() == Some("batch"));
+    if !rows.iter().any(held) {
+        return Ok(BTreeSet::new());
+    }
+    let open = process.db.rows(life::NOT_WHOLE, &[]).await?;
+    open.iter().map(|row| row.parsed("batch")).collect()
 }
 
 /// All that is kept of one job.

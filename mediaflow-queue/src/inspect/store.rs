@@ -1,5 +1,5 @@
 use mediaflow_core::inspect::Cursor;
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 
 use crate::db::values;
 use crate::process::Process;
@@ -15,7 +15,7 @@ pub(super) async fn store(process: &Process) -> Result<&str> {
         let name = "INSERT INTO mediaflow_facts (name, value) VALUES ('store', $1) ON CONFLICT (name) DO NOTHING";
         process.db.run(name, values![Cursor::new_store()]).await?;
         let row = process.db.row(FIND, &[]).await?;
-        row.ok_or_else(|| Error::internal("queue.store", "the database has no name"))?.text("value")
+        row.ok_or_else(|| Error::internal(codes::QUEUE_STORE, "the database has no name"))?.text("value")
     });
     name.await.map(String::as_str)
 }

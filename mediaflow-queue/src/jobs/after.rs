@@ -10,7 +10,7 @@ use sqlx::AssertSqlSafe;
 use super::ready::{self, Left, TURNS, names, start};
 use crate::db::{Row, Tx, Value, places, together, values};
 use crate::failpoint::failpoint;
-use crate::process::Process;
+use crate::process::{Process, Queued};
 
 /// How many jobs one transaction looks at.
 const TOGETHER: usize = 100;
@@ -42,11 +42,33 @@ pub(crate) async fn start_new(process: &Process) -> Result<Left> {
 /// Finds out what new jobs wait for: jobs that they come after, their moment, their share, or nothing.
 pub(super) async fn settle(process: &Process, jobs: &BTreeSet<JobId>) -> Result<Left> {
     let mut transaction = process.db.begin().await?;
-    let mut tx = transaction.tx();
-    let before = predecessors(&mut tx, jobs).await?;
+    let settled = settle_in(process, &mut transaction.tx(), jobs, "new", |_, _| {}).await?;
+    failpoint("after.rows");
+    transaction.commit().await?;
+    process.all_queued(&settled.queues);
+    Ok(settled.left)
+}
+
+/// What came of jobs of which it was found out what they wait for.
+pub(super) struct Settled {
+    pub(super) left: Left,
+    /// Queues that have something new.
+    pub(super) queues: Queued,
+}
+
+/// The same for jobs that are held for this reason so far, in a transaction that may do more. `each` is told of those of which
+/// it was found out.
+pub(super) async fn settle_in(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    jobs: &BTreeSet<JobId>,
+    held: &str,
+    mut each: impl FnMut(JobId, &Row) + Send,
+) -> Result<Settled> {
+    let before = predecessors(tx, jobs).await?;
     // Locked, so that none of them ends unseen. What has ended stays so.
-    let open = open(&mut tx, &before.values().flatten().copied().collect()).await?;
-    let mut locked = lock(process, &mut tx, &open.union(jobs).copied().collect()).await?;
+    let open = open(tx, &before.values().flatten().copied().collect()).await?;
+    let mut locked = lock(process, tx, &open.union(jobs).copied().collect()).await?;
     let is_open = |job: &JobId| match locked.get(job) {
         Some(row) => row.opt_int("ended_at").is_ok_and(|ended| ended.is_none()),
         None => open.contains(job),
@@ -61,10 +83,11 @@ pub(super) async fn settle(process: &Process, jobs: &BTreeSet<JobId>) -> Result<
             left = Left::Locked;
             continue;
         }
-        if !row.is_some_and(is_new) {
+        let Some(row) = row.filter(|row| is_held(row, held)) else {
             // Somebody else was faster.
             continue;
-        }
+        };
+        each(*job, row);
         let (still, ended): (Vec<JobId>, Vec<JobId>) = before.iter().partition(|job| is_open(job));
         for ended in ended {
             over.extend_from_slice(values![*job, ended]);
@@ -86,7 +109,7 @@ pub(super) async fn settle(process: &Process, jobs: &BTreeSet<JobId>) -> Result<
     let follow = |list: &str, _| {
         format!("UPDATE mediaflow_jobs SET followed = 1 WHERE id IN {list} AND followed = 0")
     };
-    about(&mut tx, &followed, None, follow).await?;
+    about(tx, &followed, None, follow).await?;
     for waiting in together(&waiting, 2) {
         let wait = format!(
             "UPDATE mediaflow_jobs SET held = 'after', after_left = column2 FROM (VALUES {}) AS given WHERE id = column1",
@@ -95,15 +118,12 @@ pub(super) async fn settle(process: &Process, jobs: &BTreeSet<JobId>) -> Result<
         tx.run(AssertSqlSafe(wait), waiting).await?;
     }
     let free: Vec<_> = free.iter().filter_map(|job| locked.remove(job)).collect();
-    let queues = start(process, &mut tx, &free).await?;
-    failpoint("after.rows");
-    transaction.commit().await?;
-    process.all_queued(&queues);
-    Ok(left)
+    let queues = start(process, tx, &free).await?;
+    Ok(Settled { left, queues })
 }
 
-fn is_new(row: &Row) -> bool {
-    row.opt_text("held").is_ok_and(|held| held.as_deref() == Some("new"))
+fn is_held(row: &Row, why: &str) -> bool {
+    row.opt_text("held").is_ok_and(|held| held.as_deref() == Some(why))
 }
 
 /// The jobs that each of these comes after, as far as they are not known to have ended.

@@ -1,8 +1,11 @@
 use mediaflow_core::report::JobState;
 use mediaflow_core::{JobId, Result};
+use sqlx::AssertSqlSafe;
 
-use super::row::unknown;
+use super::batch::created;
+use super::row::{NOT_WHOLE, unknown};
 use crate::db::values;
+use crate::events;
 use crate::process::Process;
 
 /// Cancels a job. One that waits ends here; whoever runs one is asked to stop, in whichever process it is.
@@ -10,7 +13,7 @@ pub(crate) async fn cancel(process: &Process, job: JobId) -> Result<()> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     let note = "UPDATE mediaflow_jobs SET cancelled = 1 WHERE id = $1 AND ended_at IS NULL
-                RETURNING river, state, parts_left, worker";
+                RETURNING river, state, parts_left, worker, held, batch, spec";
     let Some(row) = tx.row(note, values![job]).await? else {
         let there =
             tx.row("SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1", values![job]).await?;
@@ -25,12 +28,25 @@ pub(crate) async fn cancel(process: &Process, job: JobId) -> Result<()> {
         || state == "held"
         || state == "waiting"
         || (row.opt_int("parts_left")?.is_some() && row.opt_text("worker")?.is_none());
+    let mut first = Vec::new();
+    if row.opt_text("held")?.as_deref() == Some("batch") {
+        let batch = row.parsed("batch")?;
+        let open = format!("{NOT_WHOLE} AND batch = $1");
+        if tx.row(AssertSqlSafe(open), values![batch]).await?.is_some() {
+            // It is there together with all others, or not at all.
+            return Err(unknown(job));
+        }
+        // Its batch has not let it go yet, which would have told of it.
+        first.extend(created(process, job, batch, &row));
+        events::record(process, &mut tx, &first).await?;
+    }
     let mut ended = None;
     if idle {
         let reason = mediaflow_core::Error::cancelled();
         ended = super::fail_by_name(process, &mut tx, job, JobState::Cancelled, &reason).await?;
     }
     transaction.commit().await?;
+    process.committed(first);
     ended.unwrap_or_default().tell(process);
     process.stop(row.int("river")?);
     for part in parts {

@@ -10,67 +10,56 @@ use super::lock::update_in_order;
 use super::ready::release;
 use super::row::{COLUMNS, ClaimedJob, fenced, own};
 use super::waits::end_waits;
-use crate::db::{GroupCommit, Row, Tx, Value, places, to_json, values};
+use crate::db::{Row, Tx, Value, places, to_json, values};
 use crate::events;
 use crate::failpoint::{failpoint, lost_answer};
 use crate::process::{Process, Queued, add};
-
-/// How River's row ends with the job: in the same transaction, or by what the worker returns to River afterwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// River runs it at this moment, and it went well.
-    Complete,
-    /// Whoever calls sees to it.
-    Elsewhere,
-}
 
 /// A job that has reached its end, and the events that tell of it.
 #[derive(Debug)]
 pub(super) struct EndedJob {
     pub(super) claimed: ClaimedJob,
     pub(super) events: Vec<Event>,
-    pub(super) river: End,
 }
 
-impl GroupCommit for EndedJob {
-    type Context = Process;
-    type Done = ();
-
-    async fn commit(process: &Process, items: &[Self]) -> Result<Vec<()>> {
-        let mut transaction = process.db.begin().await?;
-        let mut tx = transaction.tx();
+impl EndedJob {
+    /// Ends jobs, in a transaction that may do more, and that stores the events of what follows. Gives that.
+    ///
+    /// River's rows are not written: River does that next, and until it has, ours say that nothing is left to do.
+    pub(super) async fn end(
+        process: &Process,
+        tx: &mut Tx<'_, '_>,
+        items: &[&Self],
+    ) -> Result<Ended> {
         failpoint("end.begin");
         let (now, mut events) = (process.now(), Vec::new());
         let jobs: Vec<_> = items.iter().map(|item| &item.claimed).collect();
-        let Waited { batched, followed } = match (write(&mut tx, &jobs, now).await, &*jobs) {
-            (Err(error), [claimed]) if error.code() == "queue.fenced" => {
-                drop(transaction);
-                let events = items.iter().flat_map(|item| item.events.clone()).collect();
-                return told_already(process, claimed, events).await.map(|()| vec![()]);
-            }
-            (written, _) => written?,
-        };
+        let Waited { batched, followed } = write(tx, &jobs, now).await?;
         items.iter().for_each(|item| events.extend_from_slice(&item.events));
         for claimed in jobs.iter().filter(|claimed| claimed.waits) {
-            end_claimed_waits(process, &mut tx, claimed).await?;
+            end_claimed_waits(process, tx, claimed).await?;
         }
         failpoint("end.row");
-        outputs(&mut tx, items).await?;
-        events.extend(count_down(&mut tx, &batched, now).await?);
+        outputs(tx, items).await?;
+        events.extend(count_down(tx, &batched, now).await?);
         failpoint("end.outputs");
-        events::record(process, &mut tx, &events).await?;
-        note_ended(&mut tx, &followed).await?;
-        failpoint("end.outbox");
+        note_ended(tx, &followed).await?;
         let shares = items.iter().filter_map(|item| item.claimed.share.as_deref());
-        let queues = release(process, &mut tx, shares).await?;
-        let complete = items.iter().filter(|item| item.river == End::Complete);
-        tx.complete(&process.db, &complete.map(|item| item.claimed.river).collect::<Vec<_>>())
-            .await?;
-        failpoint("end.river");
-        transaction.commit().await?;
-        failpoint("end.commit");
-        Ended { events, queues, followed: !followed.is_empty() }.tell(process);
-        Ok(vec![(); items.len()])
+        let queues = release(process, tx, shares).await?;
+        failpoint("end.shares");
+        Ok(Ended { events, queues, followed: !followed.is_empty() })
+    }
+
+    /// Finds out whether it was this very attempt that has ended the job: the connection was lost after the commit, and
+    /// before the answer. Then its events are stored, and told here; whoever waits for a batch looks by itself.
+    pub(super) async fn told_already(&self, process: &Process) -> Result<()> {
+        let job = self.claimed.record.id;
+        let find = "SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NOT NULL";
+        if process.db.row(find, values![job, self.claimed.fence]).await?.is_none() {
+            return Err(fenced(job));
+        }
+        process.committed(self.events.clone());
+        Ok(())
     }
 }
 
@@ -100,19 +89,6 @@ struct Waited {
     batched: Vec<JobId>,
     /// Of which other jobs do.
     followed: Vec<JobId>,
-}
-
-/// Finds out whether it was this very attempt that has ended the job: the connection was lost after the commit, and
-/// before the answer. Then its events are stored, and told here; whoever waits for a batch looks by itself.
-async fn told_already(process: &Process, claimed: &ClaimedJob, events: Vec<Event>) -> Result<()> {
-    let job = claimed.record.id;
-    let find =
-        "SELECT 1 AS one FROM mediaflow_jobs WHERE id = $1 AND fence = $2 AND ended_at IS NOT NULL";
-    if process.db.row(find, values![job, claimed.fence]).await?.is_none() {
-        return Err(fenced(job));
-    }
-    process.committed(events);
-    Ok(())
 }
 
 /// Writes the ends of jobs, if the tokens of all still count.
@@ -149,7 +125,7 @@ async fn write(tx: &mut Tx<'_, '_>, jobs: &[&ClaimedJob], now: Timestamp) -> Res
     Ok(Waited { batched: waited("batched")?, followed: waited("followed")? })
 }
 
-async fn outputs(tx: &mut Tx<'_, '_>, ended: &[EndedJob]) -> Result<()> {
+async fn outputs(tx: &mut Tx<'_, '_>, ended: &[&EndedJob]) -> Result<()> {
     let mut rows = Vec::new();
     for record in ended.iter().map(|ended| &ended.claimed.record) {
         let made = record.report.iter().flat_map(|report| &report.outputs);

@@ -1,5 +1,5 @@
-//! Rows that are locked together are locked in one order: jobs by their ids, then their parts, then batches by their ids, then
-//! shares by their names, and River's rows last. Two transactions that locked them in different orders would wait for one another. Ids are ordered
+//! Rows that are locked together are locked in one order: open batches by themselves, then jobs by their ids, then their parts,
+//! then batches by their ids, then shares by their names, and River's rows last. Two transactions that locked them in different orders would wait for one another. Ids are ordered
 //! by their bytes, as they are here: the order of a database can be another one.
 
 use mediaflow_core::{JobId, Result};

@@ -3,10 +3,12 @@
 //! Uses: db, events, failpoint, process.
 
 mod after;
+mod batch;
 mod cancel;
 mod end;
 mod groups;
 mod lock;
+mod one_statement;
 mod park;
 mod parts;
 mod ready;
@@ -20,8 +22,9 @@ mod unclaimed;
 mod waits;
 
 pub(crate) use after::{follow_ended, start_new};
+pub(crate) use batch::{batches_left, go_on_with_batches};
 pub(crate) use cancel::{cancel, stop_cancelled};
-pub(crate) use end::{End, Ended, Ends, asked, fail_by_name, give_back, progress, retry};
+pub(crate) use end::{Ended, Ends, asked, fail_by_name, give_back, progress, retry};
 pub(crate) use groups::Jobs;
 pub(crate) use lock::{lock, lock_held};
 pub(crate) use park::{park_orphans, take_up};
@@ -31,7 +34,7 @@ pub(crate) use parts::{
 };
 pub(crate) use ready::{Left, recount_shares, start_due};
 pub(crate) use requeue::queue_again;
-pub(crate) use row::{ClaimedJob, unknown};
+pub(crate) use row::{ClaimedJob, NOT_WHOLE, unknown};
 pub(crate) use schedule::{run_due, schedule, schedules, unschedule};
 pub(crate) use start::{Start, start_assembly};
 pub(crate) use status::{batch, outcome, recalled, replayable, status};

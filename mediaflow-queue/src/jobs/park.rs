@@ -11,6 +11,7 @@ use mediaflow_core::spec::Needs;
 use mediaflow_core::{JobId, Result};
 use sqlx::AssertSqlSafe;
 
+use super::ready::TURNS;
 use super::ready::{self, priority, release};
 use super::row::{needs_of, read_needs};
 use crate::db::{
@@ -21,9 +22,6 @@ use crate::process::{Process, Queued};
 
 /// How many one transaction moves.
 const TOGETHER: usize = 100;
-
-/// How many transactions one look makes.
-const TURNS: usize = 20;
 
 /// A job that is to be parked: what it needs, and the share of which it takes a place.
 pub(super) type Unknown = (JobId, Needs, Option<String>);

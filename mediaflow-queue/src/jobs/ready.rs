@@ -81,7 +81,7 @@ fn most(process: &Process, share: &str) -> Option<usize> {
     process.executor.share(tenant, class.parse().ok()?)
 }
 
-fn task(candidate: &Candidate) -> Result<NewTask> {
+pub(super) fn task(candidate: &Candidate) -> Result<NewTask> {
     NewTask::new(&JobTask { job: candidate.job }, &candidate.queue, candidate.priority)
 }
 

@@ -1,7 +1,7 @@
 use mediaflow_core::engine::Record;
 use mediaflow_core::report::JobState;
 use mediaflow_core::spec::{JobSpec, Needs};
-use mediaflow_core::{Error, JobId, Result};
+use mediaflow_core::{Error, JobId, Result, codes};
 
 use crate::db::{Row, to_json};
 use crate::process::Process;
@@ -72,6 +72,9 @@ pub(super) fn needs_of(row: &Row) -> Result<Needs> {
     }
 }
 
+/// What finds the batches that are not whole: of their jobs nobody hears.
+pub(crate) const NOT_WHOLE: &str = "SELECT batch FROM mediaflow_open_batches WHERE whole <> 1";
+
 /// No text is refused.
 pub(super) fn read_needs(needs: &str) -> Needs {
     needs.parse().unwrap_or_default()
@@ -83,7 +86,7 @@ pub(super) fn own(tenant: Option<&str>, text: &str) -> String {
 }
 
 pub(crate) fn unknown(job: JobId) -> Error {
-    Error::input("job.unknown", "there is no such job")
+    Error::input(codes::JOB_UNKNOWN, "there is no such job")
         .with("job", job)
         .help("ended jobs are forgotten after `Queue::retention`")
 }
@@ -94,5 +97,5 @@ pub(super) fn counts(rows: u64, job: JobId) -> Result<()> {
 }
 
 pub(super) fn fenced(job: JobId) -> Error {
-    Error::backend("queue.fenced", "another worker has taken the job over").with("job", job)
+    Error::backend(codes::QUEUE_FENCED, "another worker has taken the job over").with("job", job)
 }

@@ -2,16 +2,16 @@ use std::collections::HashMap;
 
 use mediaflow_core::event::EventData;
 use mediaflow_core::report::JobState;
-use mediaflow_core::{EventKind, JobId, Result, Timestamp};
+use mediaflow_core::{Event, EventKind, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::lock::update_in_order;
 use super::park::park;
 use super::row::{COLUMNS, ClaimedJob, needs_of};
-use crate::db::{GroupCommit, Row, Tx, values};
+use crate::db::{Row, Tx, values};
 use crate::events;
 use crate::failpoint::failpoint;
-use crate::process::Process;
+use crate::process::{Process, Queued};
 
 /// What to do with a job that River handed out.
 #[derive(Debug)]
@@ -26,32 +26,37 @@ pub(crate) enum Start {
 
 /// Begins to put the parts of a job together, with a new token.
 pub(crate) async fn start_assembly(process: &Process, job: JobId) -> Result<Start> {
-    let starts = begin(process, &[job], true).await?;
-    Ok(starts.into_iter().next().unwrap_or(Start::Nothing))
-}
-
-/// An attempt that is to begin.
-#[derive(Debug)]
-pub(super) struct NewAttempt(pub(super) JobId);
-
-impl GroupCommit for NewAttempt {
-    type Context = Process;
-    type Done = Start;
-
-    async fn commit(process: &Process, items: &[Self]) -> Result<Vec<Start>> {
-        begin(process, &items.iter().map(|item| item.0).collect::<Vec<_>>(), false).await
-    }
-}
-
-async fn begin(process: &Process, jobs: &[JobId], assembly: bool) -> Result<Vec<Start>> {
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
+    let begun = begin(process, &mut tx, &[job], true).await?;
+    events::record(process, &mut tx, &begun.events).await?;
+    transaction.commit().await?;
+    process.committed(begun.events);
+    process.all_queued(&begun.queues);
+    Ok(begun.starts.into_iter().next().unwrap_or(Start::Nothing))
+}
+
+/// Attempts that have begun, and what follows from that once it is committed.
+pub(super) struct Begun {
+    /// For each job in its order.
+    pub(super) starts: Vec<Start>,
+    pub(super) events: Vec<Event>,
+    pub(super) queues: Queued,
+}
+
+/// Begins attempts, or to put the parts of jobs together, in a transaction that may do more, and that stores the events.
+pub(super) async fn begin(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    jobs: &[JobId],
+    assembly: bool,
+) -> Result<Begun> {
     let (now, mut events) = (process.now(), Vec::new());
-    let mut taken = take(process, &mut tx, jobs, assembly, now).await?;
+    let mut taken = take(process, tx, jobs, assembly, now).await?;
     let (mut starts, mut unknown) = (Vec::with_capacity(jobs.len()), Vec::new());
     for job in jobs {
         let Some(row) = taken.remove(&job.to_string()) else {
-            starts.push(missed(&mut tx, *job, assembly).await?);
+            starts.push(missed(tx, *job, assembly).await?);
             continue;
         };
         let needs = needs_of(&row)?;
@@ -67,13 +72,9 @@ async fn begin(process: &Process, jobs: &[JobId], assembly: bool) -> Result<Vec<
         }
         starts.push(Start::Go(Box::new(claimed)));
     }
-    let queues = park(process, &mut tx, &unknown, !assembly).await?;
+    let queues = park(process, tx, &unknown, !assembly).await?;
     failpoint(if assembly { "assembly.row" } else { "start.row" });
-    events::record(process, &mut tx, &events).await?;
-    transaction.commit().await?;
-    process.committed(events);
-    process.all_queued(&queues);
-    Ok(starts)
+    Ok(Begun { starts, events, queues })
 }
 
 /// Takes those that are ready. Gives their rows by their names.

@@ -2,10 +2,10 @@ use mediaflow_core::report::{
     BatchReport, BatchSummary, JobFailure, JobState, JobStatus, OutputReport,
 };
 use mediaflow_core::spec::JobSpec;
-use mediaflow_core::{BatchId, Error, JobId, Result};
+use mediaflow_core::{BatchId, Error, JobId, Result, codes};
 use sqlx::AssertSqlSafe;
 
-use super::row::{COLUMNS, ClaimedJob, own, unknown};
+use super::row::{COLUMNS, ClaimedJob, NOT_WHOLE, own, unknown};
 use crate::db::{Row, Tx, values};
 use crate::process::Process;
 
@@ -37,9 +37,16 @@ pub(super) async fn summary(tx: &mut Tx<'_, '_>, batch: BatchId) -> Result<Batch
 }
 
 async fn find(process: &Process, job: JobId) -> Result<ClaimedJob> {
-    let find = format!("SELECT {COLUMNS} FROM mediaflow_jobs WHERE id = $1");
+    let find = format!("SELECT {COLUMNS}, held FROM mediaflow_jobs WHERE id = $1");
     let row =
         process.db.row(AssertSqlSafe(find), values![job]).await?.ok_or_else(|| unknown(job))?;
+    if let (Some("batch"), Some(batch)) = (row.opt_text("held")?.as_deref(), row.opt_text("batch")?)
+    {
+        let open = format!("{NOT_WHOLE} AND batch = $1");
+        if process.db.row(AssertSqlSafe(open), values![batch]).await?.is_some() {
+            return Err(unknown(job));
+        }
+    }
     ClaimedJob::read(&row).map_err(|e| e.with("job", job))
 }
 
@@ -77,9 +84,12 @@ pub(crate) async fn replayable(
 ) -> Result<JobSpec> {
     let record = find(process, job).await?.record;
     if !record.state.is_terminal() {
-        return Err(Error::input("job.not_ended", "only a job that has ended can be replayed")
-            .with("job", job)
-            .help("wait for its end, or cancel it"));
+        return Err(Error::input(
+            codes::JOB_NOT_ENDED,
+            "only a job that has ended can be replayed",
+        )
+        .with("job", job)
+        .help("wait for its end, or cancel it"));
     }
     Ok(spec.unwrap_or(record.spec).again())
 }
@@ -88,7 +98,7 @@ pub(crate) async fn replayable(
 pub(crate) async fn batch(process: &Process, batch: BatchId) -> Result<Option<BatchReport>> {
     let find = "SELECT ended_at FROM mediaflow_batches WHERE id = $1";
     let row = process.db.row(find, values![batch]).await?.ok_or_else(|| {
-        Error::input("batch.unknown", "there is no such batch")
+        Error::input(codes::BATCH_UNKNOWN, "there is no such batch")
             .with("batch", batch)
             .help("ended batches are forgotten after `Queue::retention`")
     })?;

@@ -4,39 +4,36 @@ use mediaflow_core::engine::{Record, Submission, Submitted};
 use mediaflow_core::event::EventData;
 use mediaflow_core::report::JobState;
 use mediaflow_core::spec::JobSpec;
-use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp};
+use mediaflow_core::{BatchId, Error, Event, EventKind, JobId, Result, Timestamp, codes};
 use sqlx::AssertSqlSafe;
 
 use super::after::settle;
 use super::lock::update_in_order;
 use super::ready::{Candidate, place, share_of};
-use super::row::{own, unknown};
-use crate::db::{
-    GroupCommit, Transaction, Tx, Value, class_queue, places, through_conflicts, to_json, together,
-    values,
-};
+use super::row::{NOT_WHOLE, own, unknown};
+use crate::db::{Tx, Value, class_queue, places, through_conflicts, to_json, together, values};
 use crate::events;
 use crate::failpoint::failpoint;
 use crate::process::{Process, Queued, add};
 
-/// A job that is to be taken, by itself.
-#[derive(Debug)]
-pub(super) struct NewJob(pub(super) JobSpec);
+/// Jobs that were taken, and what follows from that once it is committed.
+pub(super) struct Taken {
+    /// Each with whether it is new.
+    pub(super) jobs: Vec<(JobId, bool)>,
+    pub(super) events: Vec<Event>,
+}
 
-impl GroupCommit for NewJob {
-    type Context = Process;
-    type Done = JobId;
-
-    async fn commit(process: &Process, items: &[Self]) -> Result<Vec<JobId>> {
-        let mut transaction = process.db.begin().await?;
-        let mut tx = transaction.tx();
-        let (now, mut events) = (process.now(), Vec::new());
-        let specs = || items.iter().map(|Self(spec)| spec);
-        let submitted = Together { batch: None, now, later: false };
-        let jobs = take(process, &mut tx, specs(), &submitted, &mut events).await?;
-        store(process, transaction, events, specs(), &jobs).await?;
-        Ok(names(&jobs))
-    }
+/// Takes jobs, each of which was submitted by itself, in a transaction that may do more, and that stores the events.
+pub(super) async fn each<'s>(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    specs: impl Iterator<Item = &'s JobSpec>,
+) -> Result<Taken> {
+    let mut events = Vec::new();
+    let together = Together { batch: None, now: process.now(), later: false, held: false };
+    let jobs = take(process, tx, specs, &together, &mut events).await?;
+    failpoint("submit.rows");
+    Ok(Taken { jobs, events })
 }
 
 /// Takes jobs that are submitted together, all or none. What is in the way of another transaction is done again.
@@ -63,12 +60,16 @@ async fn all(process: &Process, submission: &Submission) -> Result<Submitted> {
             return Err(key_is_taken().help("submit again when it has ended"));
         }
     }
-    let submitted = Together { batch, now, later: !keys.is_empty() };
+    let submitted = Together { batch, now, later: !keys.is_empty(), held: false };
     let jobs = take(process, &mut tx, specs(), &submitted, &mut events).await?;
     if let Some(batch) = batch {
         events.extend(fill(&mut tx, batch, &jobs, now).await?);
     }
-    store(process, transaction, events, specs(), &jobs).await?;
+    failpoint("submit.rows");
+    events::record(process, &mut tx, &events).await?;
+    failpoint("submit.outbox");
+    transaction.commit().await?;
+    tell(process, Taken { jobs: jobs.clone(), events }, specs()).await;
     Ok(Submitted::new(names(&jobs), batch))
 }
 
@@ -78,7 +79,7 @@ fn names(jobs: &[(JobId, bool)]) -> Vec<JobId> {
 
 fn key_is_taken() -> Error {
     Error::transient(
-        "queue.conflict",
+        codes::QUEUE_CONFLICT,
         "another transaction is submitting a job under the same idempotency key",
     )
 }
@@ -94,18 +95,12 @@ fn key_of(spec: &JobSpec) -> Option<String> {
     options.idempotency_key.as_deref().map(|key| own(options.tenant.as_deref(), key))
 }
 
-/// Stores what was taken, and tells of it.
-async fn store<'s>(
+/// Tells of what was taken, once that is committed.
+pub(super) async fn tell<'s>(
     process: &Process,
-    mut transaction: Transaction,
-    events: Vec<Event>,
+    Taken { jobs, events }: Taken,
     specs: impl Iterator<Item = &'s JobSpec> + Clone,
-    jobs: &'s [(JobId, bool)],
-) -> Result<()> {
-    failpoint("submit.rows");
-    events::record(process, &mut transaction.tx(), &events).await?;
-    failpoint("submit.outbox");
-    transaction.commit().await?;
+) {
     failpoint("submit.commit");
     process.committed(events);
     let mut queues = Queued::new();
@@ -115,14 +110,13 @@ async fn store<'s>(
     process.all_queued(&queues);
     let due = specs.clone().filter_map(|spec| spec.options.run_at).min();
     due.into_iter().for_each(|due| process.look_at(due));
-    look(process, specs.zip(jobs)).await;
-    Ok(())
+    look(process, specs.zip(&jobs)).await;
 }
 
 /// Has it found out what new jobs wait for. Whoever works on none looks here: those who do look once a second.
-async fn look<'s>(
+async fn look<'s, 'j>(
     process: &Process,
-    jobs: impl Iterator<Item = (&'s JobSpec, &'s (JobId, bool))> + Clone,
+    jobs: impl Iterator<Item = (&'s JobSpec, &'j (JobId, bool))> + Clone,
 ) {
     let keyed = jobs.clone().any(|(spec, _)| spec.options.idempotency_key.is_some());
     let waits =
@@ -164,7 +158,7 @@ pub(super) async fn take_one(
     {
         return Err(key_is_taken().help("roll back, and try again"));
     }
-    let submitted = Together { batch: None, now: process.now(), later: true };
+    let submitted = Together { batch: None, now: process.now(), later: true, held: false };
     let jobs = take(process, tx, std::iter::once(&spec), &submitted, &mut events).await?;
     events::record(process, tx, &events).await?;
     Submitted::new(names(&jobs), None).job()
@@ -172,7 +166,7 @@ pub(super) async fn take_one(
 
 /// Takes jobs. What has no key is stored many at a time; what has one comes after it, in the order of the keys: two who
 /// submit the same keys do not wait for one another. Gives the jobs, and which of them are new.
-async fn take<'s>(
+pub(super) async fn take<'s>(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     specs: impl Iterator<Item = &'s JobSpec>,
@@ -230,9 +224,15 @@ async fn follow(tx: &mut Tx<'_, '_>, jobs: &[(JobId, &JobSpec)]) -> Result<()> {
         }
     }
     for (job, later) in earlier {
-        let find = "SELECT tenant FROM mediaflow_jobs WHERE id = $1";
-        let tenant =
-            tx.row(find, values![job]).await?.map(|row| row.opt_text("tenant")).transpose()?;
+        // One of a batch that is not whole may be deleted with it, and nobody would hear of that.
+        let find = format!(
+            "SELECT tenant FROM mediaflow_jobs WHERE id = $1 AND (held IS NULL OR held <> 'batch' OR batch NOT IN ({NOT_WHOLE}))"
+        );
+        let tenant = tx
+            .row(AssertSqlSafe(find), values![job])
+            .await?
+            .map(|row| row.opt_text("tenant"))
+            .transpose()?;
         let known = tenant
             .is_some_and(|tenant| later.iter().all(|spec| spec.may_follow(tenant.as_deref())));
         if !known {
@@ -299,7 +299,7 @@ async fn one(
         }
         // Whoever was first does not hold the key any more.
     }
-    Err(Error::transient("queue.conflict", "others use the same idempotency key all the time"))
+    Err(Error::transient(codes::QUEUE_CONFLICT, "others use the same idempotency key all the time"))
 }
 
 /// The last moment that a column can hold.
@@ -313,35 +313,59 @@ const RACES: usize = 5;
 
 /// Columns of a new row, and which of them say where it waits.
 const COLUMNS: usize = 21;
-const RIVER: usize = 1;
+pub(super) const NAMES: [&str; COLUMNS] = [
+    "id",
+    "river",
+    "class",
+    "state",
+    "spec",
+    "batch",
+    "batched",
+    "idempotency_key",
+    "key_until",
+    "queued_at",
+    "due",
+    "notify",
+    "needs",
+    "key_digest",
+    "kind",
+    "owner",
+    "tenant",
+    "priority",
+    "share",
+    "held",
+    "shared",
+];
+pub(super) const RIVER: usize = 1;
 const STATE: usize = 3;
 const HELD: usize = 19;
 const SHARED: usize = 20;
 
 fn insert(rows: &[Value]) -> String {
     format!(
-        "INSERT INTO mediaflow_jobs
-         (id, river, class, state, spec, batch, batched, idempotency_key, key_until, queued_at, due, notify, needs,
-          key_digest, kind, owner, tenant, priority, share, held, shared) VALUES {}",
+        "INSERT INTO mediaflow_jobs ({}) VALUES {}",
+        NAMES.join(", "),
         places(rows.len() / COLUMNS, COLUMNS)
     )
 }
 
 /// What is the same of jobs that are submitted together.
-struct Together {
-    batch: Option<BatchId>,
-    now: Timestamp,
+pub(super) struct Together {
+    pub(super) batch: Option<BatchId>,
+    pub(super) now: Timestamp,
     /// Places of shares are not counted in this transaction: it is the host's and may stay open for long, or it locks jobs
     /// that are known under their keys, which come before shares.
-    later: bool,
+    pub(super) later: bool,
+    /// They are held until all of the batch is written.
+    pub(super) held: bool,
 }
 
 /// A job that is about to be stored.
-struct Prepared {
-    id: JobId,
+pub(super) struct Prepared {
+    pub(super) id: JobId,
     /// It can start, if its tenant has room for it.
-    candidate: Option<Candidate>,
-    row: Vec<Value>,
+    pub(super) candidate: Option<Candidate>,
+    pub(super) row: Vec<Value>,
 }
 
 impl Prepared {
@@ -356,10 +380,10 @@ impl Prepared {
     }
 }
 
-fn prepare(
+pub(super) fn prepare(
     process: &Process,
     spec: &JobSpec,
-    Together { batch, now, later }: &Together,
+    Together { batch, now, later, held }: &Together,
     events: &mut Vec<Event>,
 ) -> Result<Prepared> {
     let record = Record::new(spec.clone(), *batch, *now);
@@ -369,6 +393,7 @@ fn prepare(
     let due = options.run_at.map(|due| due.min(LAST)).filter(|due| due > now);
     let later = *later && share.is_some();
     let held = match due {
+        _ if *held => Some("batch"),
         _ if later || !spec.predecessors().is_empty() => Some("new"),
         due => due.map(|_| "due"),
     };
@@ -424,15 +449,15 @@ async fn known(
     Ok(Some(job))
 }
 
-/// Writes down which jobs a batch waits for. Some may have ended before, under their idempotency keys.
-async fn fill(
+/// Writes down the jobs of a batch from a place on.
+pub(super) async fn list(
     tx: &mut Tx<'_, '_>,
     batch: BatchId,
-    jobs: &[(JobId, bool)],
-    now: Timestamp,
-) -> Result<Vec<Event>> {
-    let listed = |(at, (job, _)): (i64, &(JobId, bool))| values![batch, at, *job].clone();
-    let rows: Vec<_> = (0_i64..).zip(jobs).flat_map(listed).collect();
+    from: usize,
+    jobs: &[JobId],
+) -> Result<()> {
+    let listed = |(at, job): (usize, &JobId)| values![batch, at as i64, *job].clone();
+    let rows: Vec<_> = (from..).zip(jobs).flat_map(listed).collect();
     for rows in together(&rows, 3) {
         let insert = format!(
             "INSERT INTO mediaflow_batch_jobs (batch, position, job) VALUES {}",
@@ -440,6 +465,17 @@ async fn fill(
         );
         tx.run(AssertSqlSafe(insert), rows).await?;
     }
+    Ok(())
+}
+
+/// Writes down which jobs a batch waits for. Some may have ended before, under their idempotency keys.
+async fn fill(
+    tx: &mut Tx<'_, '_>,
+    batch: BatchId,
+    jobs: &[(JobId, bool)],
+    now: Timestamp,
+) -> Result<Vec<Event>> {
+    list(tx, batch, 0, &names(jobs)).await?;
     // Nobody else knows a new one.
     let mut waits: HashSet<_> = jobs.iter().filter(|(_, new)| *new).map(|(job, _)| *job).collect();
     let known: BTreeSet<_> = names(jobs).into_iter().filter(|job| !waits.contains(job)).collect();

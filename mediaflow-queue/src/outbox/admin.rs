@@ -1,5 +1,5 @@
 use mediaflow_core::outbox::{DestinationKey, DestinationState};
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 use sqlx::AssertSqlSafe;
 
 use super::destination;
@@ -127,7 +127,7 @@ pub(crate) async fn enable(process: &Process, channel: &str, origin: &str) -> Re
     known += tx.run("DELETE FROM mediaflow_told WHERE destination = $1", values![&key]).await?;
     let there = "SELECT 1 AS one FROM mediaflow_messages WHERE destination = $1 LIMIT 1";
     if known == 0 && tx.row(there, values![&key]).await?.is_none() {
-        return Err(Error::input("destination.unknown", "there is no such destination")
+        return Err(Error::input(codes::DESTINATION_UNKNOWN, "there is no such destination")
             .with("channel", channel)
             .with("destination", origin)
             .help("`Queue::destinations` lists them"));

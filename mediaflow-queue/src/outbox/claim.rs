@@ -3,7 +3,7 @@ use mediaflow_core::outbox::{
     About, ClaimRequest, Claimed, DestinationKey, Rate, Unsendable, Waiting,
 };
 use mediaflow_core::report::Report;
-use mediaflow_core::{BatchId, Error, Event, EventKind, Result, Timestamp};
+use mediaflow_core::{BatchId, Error, Event, EventKind, Result, Timestamp, codes};
 use sqlx::AssertSqlSafe;
 
 use super::destination::{self, Locked};
@@ -165,7 +165,7 @@ async fn read(
 /// Whether the database is what stands in the way, and not what is in the row: an address that its channel refuses here, or
 /// what a newer build has written.
 fn is_of_the_database(error: &Error) -> bool {
-    error.code().starts_with("queue.") && error.code() != "queue.corrupt_row"
+    error.code().starts_with("queue.") && error.code() != codes::QUEUE_CORRUPT_ROW
 }
 
 fn about(row: &Row) -> Result<About> {

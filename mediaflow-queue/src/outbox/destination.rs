@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mediaflow_core::outbox::{DestinationKey, DestinationState};
-use mediaflow_core::{Error, Result, Timestamp};
+use mediaflow_core::{Error, Result, Timestamp, codes};
 use sqlx::AssertSqlSafe;
 
 use super::handle::to_text;
@@ -71,7 +71,7 @@ pub(super) async fn lock(
         }
         // Something arrived there, and its row was forgotten while this transaction waited for it.
     }
-    Err(Error::transient("queue.conflict", "others write the same destinations all the time"))
+    Err(Error::transient(codes::QUEUE_CONFLICT, "others write the same destinations all the time"))
 }
 
 async fn add(tx: &mut Tx<'_, '_>, keys: &BTreeSet<String>) -> Result<()> {

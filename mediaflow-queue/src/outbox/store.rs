@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use mediaflow_core::outbox::{
     Attempted, Exchange, Exchanged, OutboxStore, Route, Unrouted, Waiting,
 };
-use mediaflow_core::{Clock, Error, ErrorKind, Result};
+use mediaflow_core::{Clock, Error, ErrorKind, Result, codes};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -29,7 +29,7 @@ impl Outbox {
     /// Whoever can not work with the database is perhaps cut off from it, as others may be.
     fn noticed<T>(&self, result: Result<T>) -> Result<T> {
         let away = |error: &Error| {
-            error.kind() == ErrorKind::Transient && error.code() != "queue.conflict"
+            error.kind() == ErrorKind::Transient && error.code() != codes::QUEUE_CONFLICT
         };
         if result.as_ref().is_err_and(away) {
             self.process.heard(false);

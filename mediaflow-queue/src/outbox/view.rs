@@ -5,7 +5,7 @@ use mediaflow_core::executor::{DeliveryPolicy, Executor};
 use mediaflow_core::notify::Address;
 use mediaflow_core::outbox::DestinationState;
 use mediaflow_core::wire::Name;
-use mediaflow_core::{Error, EventId, EventKind, JobId, MessageId, Result, Timestamp};
+use mediaflow_core::{Error, EventId, EventKind, JobId, MessageId, Result, Timestamp, codes};
 
 use super::destination;
 use super::handle::to_key;
@@ -291,7 +291,7 @@ fn small(row: &Row, column: &str) -> Result<u32> {
 }
 
 fn corrupt(column: &str, value: &str) -> Error {
-    Error::backend("queue.corrupt_row", "a stored delivery can not be read")
+    Error::backend(codes::QUEUE_CORRUPT_ROW, "a stored delivery can not be read")
         .with("column", column)
         .with("value", value.escape_debug())
         .help("it was damaged or written by something else; restore it from a backup, or delete it")

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mediaflow_core::executor::Executor;
 use mediaflow_core::spec::IntoSpec;
-use mediaflow_core::{Error, JobId, Result};
+use mediaflow_core::{Error, JobId, Result, codes};
 
 use crate::broadcast::EventBroadcast;
 #[cfg(feature = "testing")]
@@ -107,8 +107,8 @@ impl Queue {
         self.set(|settings| settings.lease = time.max(Duration::from_secs(1)))
     }
 
-    /// How many connections to a PostgreSQL server this process may hold, at least 2. Default 10, and three more for
-    /// listening, River's and its own, and for the heartbeat.
+    /// How many connections to a PostgreSQL server this process may hold, at least 2. Default 10, and four more: for
+    /// listening, River's and its own, for the heartbeat, and for what is looked at again and again.
     #[must_use]
     pub fn connections(self, connections: u32) -> Self {
         self.set(|settings| settings.connections = connections.max(2))
@@ -170,8 +170,7 @@ impl Queue {
         job: impl IntoSpec + Send,
     ) -> Result<JobId> {
         let process = self.process()?;
-        let spec = job.into_spec()?;
-        process.executor.check(&spec)?;
+        let spec = process.executor.check(job.into_spec()?)?;
         jobs::submit_in(process, &mut transaction.tx(), spec).await
     }
 
@@ -201,7 +200,7 @@ impl Queue {
         // It was made a moment ago and is set only here.
         let _ = cell.set(Arc::downgrade(&jobs));
         self.0.jobs.set(jobs).map_err(|_| {
-            Error::input("queue.open_twice", "this queue belongs to another Mediaflow already")
+            Error::input(codes::QUEUE_OPEN_TWICE, "this queue belongs to another Mediaflow already")
                 .help("open the database a second time for a second one")
         })
     }
@@ -212,7 +211,7 @@ impl Queue {
 
     pub(super) fn jobs(&self) -> Result<&Arc<Jobs>> {
         self.0.jobs.get().ok_or_else(|| {
-            Error::input("queue.closed", "the queue is not open yet")
+            Error::input(codes::QUEUE_CLOSED, "the queue is not open yet")
                 .help("hand it to `Builder::engine`, and call `start` first")
         })
     }

@@ -17,7 +17,10 @@ const DAY: i64 = 24 * HOUR;
 /// Jobs by state and class. Those that wait for their time are not late.
 const LIVE: &str = "SELECT state, class, count(*) AS jobs,
       min(CASE WHEN state = 'queued' AND due <= $1 THEN due END) AS due
-    FROM mediaflow_jobs WHERE ended_at IS NULL GROUP BY state, class";
+    FROM mediaflow_jobs WHERE ended_at IS NULL GROUP BY state, class
+    UNION ALL
+    SELECT 'not whole', '', CAST(coalesce(sum((SELECT count(*) FROM mediaflow_batch_jobs b WHERE b.batch = o.batch)), 0) AS BIGINT), NULL
+    FROM mediaflow_open_batches o WHERE o.whole <> 1";
 
 const ENDED: &str =
     "SELECT state, count(*) AS jobs FROM mediaflow_jobs WHERE ended_at > $1 GROUP BY state";
@@ -80,8 +83,13 @@ pub(crate) async fn gather(process: &Process) -> Result<Stats> {
 /// What has not ended yet: cheap, however much is stored.
 pub(super) async fn live(process: &Process, stats: &mut Stats) -> Result<()> {
     let now = now(process);
+    let mut hidden = 0;
     for row in process.db.rows(LIVE, values![now]).await? {
         let (name, jobs) = (row.text("state")?, count(&row, "jobs")?);
+        if name == "not whole" {
+            hidden = jobs;
+            continue;
+        }
         *state(&mut stats.jobs, &name) += jobs;
         if name == "running" {
             let class = row.text("class")?;
@@ -91,6 +99,8 @@ pub(super) async fn live(process: &Process, stats: &mut Stats) -> Result<()> {
         let waits = row.opt_int("due")?.map(|due| millis(now - due));
         stats.oldest_queued = stats.oldest_queued.max(waits);
     }
+    // All of these are held, which is to be queued.
+    stats.jobs.queued = stats.jobs.queued.saturating_sub(hidden);
     Ok(())
 }
 

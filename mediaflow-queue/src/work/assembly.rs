@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use mediaflow_core::Result;
 use mediaflow_core::executor::{Attempt, Finished};
+use mediaflow_core::{Result, codes};
 use riverqueue::{WorkContext, WorkOutcome};
 use tracing::Instrument as _;
 
@@ -10,7 +10,7 @@ use super::outcome::{Outcome, outcome};
 use super::progress::ProgressWriter;
 use crate::db::AssemblyTask;
 use crate::failpoint::failpoint;
-use crate::jobs::{self, ClaimedJob, End, Jobs};
+use crate::jobs::{self, ClaimedJob, Jobs};
 use crate::process::Process;
 
 /// Puts the parts of a job together, publishes what they made, and ends the job.
@@ -38,11 +38,11 @@ async fn assemble(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) 
         Ok(made) => {
             let mut events = writer.rest(&mut claimed.record, process);
             events.extend(claimed.record.succeeded(made, process.now()));
-            let ended = ended(jobs, claimed, events, End::Complete).await;
+            let ended = ended(jobs, claimed, events).await;
             process.executor.discard([claimed.record.id]).await;
             ended
         }
-        Err(error) if error.code() == "part.lost" => {
+        Err(error) if error.code() == codes::PART_LOST => {
             let part = error.fact("part").and_then(|part| part.parse().ok()).unwrap_or(1);
             tracing::warn!(part, "a result of a part is gone: it is made again");
             let claimed = &*claimed;

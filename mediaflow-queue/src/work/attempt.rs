@@ -9,7 +9,7 @@ use mediaflow_core::executor::{
 };
 use mediaflow_core::report::{JobState, JobStatus, OutputReport};
 use mediaflow_core::spec::JobSpec;
-use mediaflow_core::{CancellationToken, Error, ErrorKind, Event, JobId, Result};
+use mediaflow_core::{CancellationToken, Error, ErrorKind, Event, JobId, Result, codes};
 use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
@@ -18,7 +18,7 @@ use super::outcome::{LATER, Outcome, outcome, put_back};
 use super::progress::ProgressWriter;
 use crate::db::JobTask;
 use crate::failpoint::failpoint;
-use crate::jobs::{self, ClaimedJob, End, Jobs, Start};
+use crate::jobs::{self, ClaimedJob, Jobs, Start};
 use crate::process::{ActiveAttempt, Process};
 
 /// Runs a job that River handed out: one attempt, or its split into parts.
@@ -79,7 +79,7 @@ async fn attempt(jobs: &Jobs, context: &WorkContext, claimed: &mut ClaimedJob) -
     match made {
         Ok(Made::Whole(made)) => {
             events.extend(claimed.record.succeeded(*made, process.now()));
-            let ended = ended(jobs, claimed, events, End::Complete).await;
+            let ended = ended(jobs, claimed, events).await;
             if claimed.waits {
                 process.executor.discard([claimed.record.id]).await;
             }
@@ -159,19 +159,14 @@ pub(super) async fn publish(
 }
 
 /// Writes the end of a job.
-pub(super) async fn ended(
-    jobs: &Jobs,
-    claimed: &ClaimedJob,
-    events: Vec<Event>,
-    river: End,
-) -> Outcome {
+pub(super) async fn ended(jobs: &Jobs, claimed: &ClaimedJob, events: Vec<Event>) -> Outcome {
     let reached = match claimed.record.state {
         JobState::Cancelled => WorkOutcome::Cancel,
-        JobState::Failed if river == End::Elsewhere => WorkOutcome::Discard,
+        JobState::Failed => WorkOutcome::Discard,
         _ => WorkOutcome::Complete,
     };
     let events = &events;
-    let ended = jobs.process.patiently(move || jobs.end(claimed, events.clone(), river)).await;
+    let ended = jobs.process.patiently(move || jobs.end(claimed, events.clone())).await;
     outcome(ended, reached)
 }
 
@@ -212,7 +207,7 @@ pub(super) async fn failed(
         }
         Next::End(state) => {
             events.extend(claimed.record.end(state, None, process.now()));
-            let ended = ended(jobs, claimed, events, End::Elsewhere).await;
+            let ended = ended(jobs, claimed, events).await;
             if claimed.waits {
                 process.executor.discard([claimed.record.id]).await;
             }
@@ -223,7 +218,7 @@ pub(super) async fn failed(
 
 /// A job whose row can not be read fails; anything else that is in the way of a start may pass.
 pub(super) async fn unreadable(process: &Process, job: JobId, error: &Error) -> Outcome {
-    if error.code() != "queue.corrupt_row" {
+    if error.code() != codes::QUEUE_CORRUPT_ROW {
         tracing::warn!(%job, %error, "a job could not be started; trying again");
         return Ok(WorkOutcome::Snooze(LATER));
     }
@@ -245,7 +240,7 @@ pub(super) async fn isolated<T: Send + 'static>(
 ) -> Result<T> {
     let task = tokio::spawn(work.instrument(tracing::Span::current()));
     AbortOnDropHandle::new(task).await.unwrap_or_else(|e| {
-        Err(Error::internal("job.panicked", "the job panicked")
+        Err(Error::internal(codes::JOB_PANICKED, "the job panicked")
             .help("this is a defect: please report it")
             .because(e))
     })

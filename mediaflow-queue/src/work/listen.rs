@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mediaflow_core::{CancellationToken, Error, Result};
+use mediaflow_core::{CancellationToken, Error, Result, codes};
 use tokio::time::timeout;
 
 use crate::calls;
@@ -69,5 +69,8 @@ async fn next(listener: &mut Listener) -> Result<Option<String>> {
 }
 
 fn silent() -> Error {
-    Error::transient("queue.unavailable", "the connection on which calls are heard does not answer")
+    Error::transient(
+        codes::QUEUE_UNAVAILABLE,
+        "the connection on which calls are heard does not answer",
+    )
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use mediaflow_core::Result;
+use mediaflow_core::{Result, codes};
 use riverqueue::{WorkCancelled, WorkOutcome};
 
 /// What River is told about something that it handed out.
@@ -13,7 +13,7 @@ pub(super) const LATER: Duration = Duration::from_secs(5);
 pub(super) fn outcome(written: Result<()>, outcome: WorkOutcome) -> Outcome {
     match written {
         Ok(()) => Ok(outcome),
-        Err(error) if error.code() == "queue.fenced" => {
+        Err(error) if error.code() == codes::QUEUE_FENCED => {
             tracing::warn!(%error, "this attempt does not count any more");
             Ok(WorkOutcome::Complete)
         }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use mediaflow_core::engine::Next;
 use mediaflow_core::executor::{Attempt, PartResult, PartSpec};
 use mediaflow_core::report::JobState;
-use mediaflow_core::{Error, ErrorKind, Event, Result};
+use mediaflow_core::{Error, ErrorKind, Event, Result, codes};
 use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tracing::Instrument as _;
 
@@ -59,7 +59,9 @@ async fn attempt(process: &Arc<Process>, context: &WorkContext, part: &ClaimedPa
                 Ok(true) => {}
                 // Whoever has ended the job has discarded what was staged before.
                 Ok(false) => superseded(process, part).await,
-                Err(error) if error.code() == "queue.fenced" => superseded(process, part).await,
+                Err(error) if error.code() == codes::QUEUE_FENCED => {
+                    superseded(process, part).await;
+                }
                 Err(_) => {}
             }
             outcome(done.map(drop), WorkOutcome::Complete)

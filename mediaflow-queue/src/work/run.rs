@@ -5,7 +5,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use mediaflow_core::engine::Shutdown;
 use mediaflow_core::outbox::Dispatcher;
-use mediaflow_core::{CancellationToken, Error, Result};
+use mediaflow_core::{CancellationToken, Error, Result, codes};
 use riverqueue::QueueSelector;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -124,6 +124,6 @@ pub(crate) async fn run(jobs: &Jobs, shutdown: Shutdown) -> Result<()> {
     heartbeat.end().await;
     ended.map_err(river_failed)?;
     delivered.map_err(|e| {
-        Error::internal("engine.panicked", "the dispatcher of messages panicked").because(e)
+        Error::internal(codes::ENGINE_PANICKED, "the dispatcher of messages panicked").because(e)
     })
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use mediaflow_core::{CancellationToken, Error, Result};
+use mediaflow_core::{CancellationToken, Error, Result, codes};
 use sqlx::AssertSqlSafe;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -191,17 +191,22 @@ impl HeartbeatThread {
                 db.read = db.write.clone();
             }
             #[cfg(feature = "postgres")]
-            Db::Postgres(db) => db.pool = db.single(),
+            Db::Postgres(db) => {
+                // The end of this thread closes what is its own.
+                db.pool = db.single();
+                db.looks = db.pool.clone();
+            }
         }
         db
     }
 }
 
 fn silent() -> Error {
-    Error::transient("queue.unavailable", "the database does not answer")
+    Error::transient(codes::QUEUE_UNAVAILABLE, "the database does not answer")
         .help("is it running, and reachable from here? Work goes on when it is back")
 }
 
 fn no_thread(e: std::io::Error) -> Error {
-    Error::internal("queue.thread", "no thread can be started for the signs of life").because(e)
+    Error::internal(codes::QUEUE_THREAD, "no thread can be started for the signs of life")
+        .because(e)
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 
 /// Held for as long as this process lives.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Lock {
             file.lock().map(|()| file)
         };
         let file = held().map_err(|e| {
-            Error::input("queue.open", "the lock file of this worker can not be used")
+            Error::input(codes::QUEUE_OPEN, "the lock file of this worker can not be used")
                 .with("file", path.display())
                 .help("the process must have the right to write in the folder of the database")
                 .because(e)

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use mediaflow_core::report::JobState;
-use mediaflow_core::{Error, JobId, Result};
+use mediaflow_core::{Error, JobId, Result, codes};
 use tokio::time::Instant;
 
 use super::takeover::{self, After};
@@ -141,7 +141,7 @@ async fn end(process: &Process, job: JobId, river: &str) -> Result<()> {
     };
     match ended.await {
         Ok(()) => transaction.commit().await?,
-        Err(error) if matches!(error.code(), "queue.fenced" | "queue.corrupt_row") => {
+        Err(error) if matches!(error.code(), codes::QUEUE_FENCED | codes::QUEUE_CORRUPT_ROW) => {
             tracing::error!(%job, %error, "a job that River does not know any more can not be ended");
             return Ok(());
         }
@@ -153,7 +153,7 @@ async fn end(process: &Process, job: JobId, river: &str) -> Result<()> {
 }
 
 fn lost(river: &str) -> Error {
-    Error::internal("job.lost", "the job's row in River has ended without the job")
+    Error::internal(codes::JOB_LOST, "the job's row in River has ended without the job")
         .with("river", river)
         .help("somebody has ended it in River; replay the job")
 }

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mediaflow_core::{CancellationToken, Result};
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 use tokio::time::Instant;
 
 use crate::db::values;
@@ -13,15 +14,22 @@ use crate::process::{Process, shared};
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Whether there is anything to do: mostly there is not, and that is to cost one statement.
-const ANYTHING: &str = "SELECT
-    CAST(CASE WHEN EXISTS (SELECT 1 FROM mediaflow_jobs WHERE parked IS NOT NULL)
-      OR EXISTS (SELECT 1 FROM mediaflow_parts WHERE parked IS NOT NULL) THEN 1 ELSE 0 END AS BIGINT) AS parked,
-    CAST(CASE WHEN EXISTS (SELECT 1 FROM mediaflow_waits WHERE due <= $1) THEN 1 ELSE 0 END AS BIGINT) AS waits,
-    CAST(CASE WHEN EXISTS (SELECT 1 FROM mediaflow_schedules WHERE next_at <= $1) THEN 1 ELSE 0 END AS BIGINT)
-      AS schedules,
-    CAST(CASE WHEN EXISTS (SELECT 1 FROM mediaflow_jobs WHERE held = 'new') THEN 1 ELSE 0 END AS BIGINT) AS new,
-    CAST(CASE WHEN EXISTS (SELECT 1 FROM mediaflow_followed) THEN 1 ELSE 0 END AS BIGINT) AS followed,
-    CAST(CASE WHEN EXISTS (SELECT 1 FROM mediaflow_jobs WHERE held = 'due') THEN 1 ELSE 0 END AS BIGINT) AS due";
+fn anything(process: &Process) -> sqlx::SqlStr {
+    let is_there = |name: &str, find: &str| {
+        format!("CAST(CASE WHEN EXISTS ({find}) THEN 1 ELSE 0 END AS BIGINT) AS {name}")
+    };
+    let all = [
+        is_there("parked", "SELECT 1 FROM mediaflow_jobs WHERE parked IS NOT NULL"),
+        is_there("parts", "SELECT 1 FROM mediaflow_parts WHERE parked IS NOT NULL"),
+        is_there("waits", "SELECT 1 FROM mediaflow_waits WHERE due <= $1"),
+        is_there("schedules", "SELECT 1 FROM mediaflow_schedules WHERE next_at <= $1"),
+        is_there("new", "SELECT 1 FROM mediaflow_jobs WHERE held = 'new'"),
+        is_there("batches", &jobs::batches_left(process)),
+        is_there("followed", "SELECT 1 FROM mediaflow_followed"),
+        is_there("due", "SELECT 1 FROM mediaflow_jobs WHERE held = 'due'"),
+    ];
+    AssertSqlSafe(format!("SELECT {}", all.join(", "))).into_sql_str()
+}
 
 /// How often what concerns all workers is looked at.
 const RARELY: Duration = Duration::from_secs(4);
@@ -49,13 +57,19 @@ struct Turns {
 
 /// Takes up parked jobs that this process knows, and tells of those that nobody does, until `stop`.
 pub(crate) async fn parked(process: Arc<Process>, stop: CancellationToken) {
-    let mut turns = Turns::default();
+    let (mut turns, mut away) = (Turns::default(), false);
     loop {
         may_panic("loop.parked");
         match stop.run_until_cancelled(turn(&process, &mut turns)).await {
             None => return,
-            Some(Err(error)) => tracing::debug!(%error, "parked jobs can not be looked at"),
-            Some(Ok(())) => {}
+            Some(Err(error)) if away => {
+                tracing::debug!(%error, "what waits can still not be looked at");
+            }
+            Some(Err(error)) => {
+                away = true;
+                tracing::warn!(%error, "what waits can not be looked at; trying again");
+            }
+            Some(Ok(())) => away = false,
         }
         if stop.run_until_cancelled(pause(&process)).await.is_none() {
             return;
@@ -63,15 +77,18 @@ pub(crate) async fn parked(process: Arc<Process>, stop: CancellationToken) {
     }
 }
 
-async fn turn(process: &Process, turns: &mut Turns) -> Result<()> {
+async fn turn(process: &Arc<Process>, turns: &mut Turns) -> Result<()> {
     process.looks();
     let oldest = process.is_oldest();
     let soon = if oldest { SOON } else { OTHERS.mul_f64(0.5 + fastrand::f64()) };
     let mut left = Left::Nothing;
-    if let Some(row) = process.db.row(ANYTHING, values![process.now()]).await? {
+    if let Some(row) = process.db.looked(anything(process), values![process.now()]).await?.first() {
         let is_there = |what| row.int(what).map(|there| there != 0);
         if is_there("new")? {
             left = left.max(jobs::start_new(process).await?);
+        }
+        if is_there("batches")? {
+            jobs::go_on_with_batches(process).await?;
         }
         if is_there("followed")? {
             left = left.max(jobs::follow_ended(process).await?);
@@ -80,7 +97,7 @@ async fn turn(process: &Process, turns: &mut Turns) -> Result<()> {
             left = left.max(jobs::start_due(process, soon).await?);
         }
         if due(&mut turns.parked, EVERY / 2) {
-            if is_there("parked")? {
+            if is_there("parked")? || is_there("parts")? {
                 jobs::take_up(process).await?;
             }
             if is_there("waits")? {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mediaflow_core::{CancellationToken, Result};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 use tokio::time::Instant;
 
 use super::lost::Lost;
@@ -156,7 +156,7 @@ async fn looked_after(process: &Process) -> Result<(Vec<(String, i64, i64)>, boo
         rows.iter().map(worker).collect::<Result<Vec<_>>>()
     };
     let values = values![&process.id, &process.capability];
-    let rows = process.db.rows(AssertSqlSafe(first), values).await?;
+    let rows = process.db.looked(AssertSqlSafe(first).into_sql_str(), values).await?;
     if let Some(row) = rows.first() {
         let number = |name| row.int(name).map(|n| usize::try_from(n).unwrap_or_default());
         let oldest = row.text("id")? == process.id;
@@ -167,7 +167,7 @@ async fn looked_after(process: &Process) -> Result<(Vec<(String, i64, i64)>, boo
         return Ok((first, false));
     }
     let all = format!("{columns} ORDER BY id");
-    Ok((read(process.db.rows(AssertSqlSafe(all), &[]).await?)?, true))
+    Ok((read(process.db.looked(AssertSqlSafe(all).into_sql_str(), &[]).await?)?, true))
 }
 
 fn due(last: Option<Instant>, every: Duration) -> bool {

@@ -1,7 +1,7 @@
 //! What somebody held who does not hold it any more goes back into the queue, or ends: one transaction.
 
 use mediaflow_core::report::JobState;
-use mediaflow_core::{Error, JobId, Result};
+use mediaflow_core::{Error, JobId, Result, codes};
 
 use crate::db::{Requeued, Tx, values};
 use crate::jobs::{Ended, Ends};
@@ -137,7 +137,7 @@ impl Takeover<'_> {
             };
             match end(self.process, tx, job, state, &error, after).await {
                 // A damaged row shall not keep all others from being taken over.
-                Err(error) if error.code() == "queue.corrupt_row" => {
+                Err(error) if error.code() == codes::QUEUE_CORRUPT_ROW => {
                     tracing::error!(%job, %error, "a job can not be ended");
                 }
                 ended => ended?,
@@ -214,13 +214,14 @@ impl Takeover<'_> {
     fn used_up(&self, attempts: i64, spec: Option<&str>) -> bool {
         let spec = spec.and_then(|spec| serde_json::from_str::<serde_json::Value>(spec).ok());
         let asked = spec.and_then(|spec| spec.pointer("/options/max_attempts")?.as_i64());
-        let most = asked.unwrap_or_else(|| self.process.executor.retry().max_attempts.into());
+        let most = i64::from(self.process.executor.retry().max_attempts);
+        let most = asked.map_or(most, |asked| asked.min(most));
         self.only.is_none() && attempts >= most
     }
 }
 
 fn worker_lost(worker: &str) -> Error {
-    Error::backend("job.worker_lost", "the worker process died, and no attempt is left")
+    Error::backend(codes::JOB_WORKER_LOST, "the worker process died, and no attempt is left")
         .with("worker", worker)
         .help("look at why it died: often the memory was used up; then replay the job")
 }

@@ -213,6 +213,11 @@ pub(super) async fn places_are_counted(world: &World) {
 }
 
 async fn places(world: &World, faults: &mut Faults) {
+    let open = world.look.count("mediaflow_open_batches").await;
+    if open > 0 {
+        faults.held += 1;
+        faults.details.push(format!("{open} batches are not let go"));
+    }
     for mut held in
         world.look.rows("SELECT id, held FROM mediaflow_jobs WHERE held IS NOT NULL").await
     {

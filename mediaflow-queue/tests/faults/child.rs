@@ -39,6 +39,8 @@ pub(super) struct Setup {
     pub(super) stops: Option<Place>,
     /// Submits a job by itself, under its stamp as idempotency key.
     pub(super) submits: bool,
+    /// A large batch as well.
+    pub(super) batches: bool,
     /// Knows of no step that takes time, as an older build.
     pub(super) ignorant: bool,
 }
@@ -93,6 +95,7 @@ impl Setup {
             .storage_with("out", Stopping(files, self.stops))
             .notify(webhook)
             .retry(RetryPolicy {
+                max_attempts: 10_000,
                 first: Duration::from_millis(50),
                 longest: Duration::from_millis(200),
                 ..RetryPolicy::default()
@@ -131,10 +134,16 @@ pub(super) fn run() {
     runtime.unwrap().block_on(async {
         let media = setup.builder().start().await.unwrap();
         if setup.submits {
-            let key = JobOptions::new().idempotency_key(&*setup.stamp).max_attempts(10_000);
+            let key = JobOptions::new().idempotency_key(&*setup.stamp);
             let spec = work::copy(&format!("own-{}", setup.stamp)).with_options(key.tenant("own"));
             let job = media.submit(spec).await.unwrap();
             note(&setup.folder, "accepted", &job.id().to_string());
+            if setup.batches {
+                let jobs = work::large(&setup.folder, &format!("batch-{}", setup.stamp));
+                for job in media.eager(jobs).await.unwrap().jobs() {
+                    note(&setup.folder, "accepted", &job.id().to_string());
+                }
+            }
         }
         std::future::pending::<()>().await;
     });

@@ -3,7 +3,6 @@
 use std::fs;
 use std::time::Duration;
 
-use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::FileStorage;
 use mediaflow_core::testing::FaultyStorage;
 
@@ -46,7 +45,6 @@ pub(super) async fn run(backing: Backing) {
     let spec = Toil { bytes: 250_000, ..Toil::new(&world.folder(), "full") }.job(2);
     let spec = serde_json::to_string(&spec).unwrap().replace("\"out/", "\"small/");
     let spec = mediaflow_core::spec::JobSpec::from_json(&spec).unwrap();
-    let spec = spec.with_options(JobOptions::new().max_attempts(10_000));
     let handle = worker.submit(spec).await.unwrap();
     world.jobs.push(handle.id());
     let failure = eventually("second attempt", LIMIT, async || {

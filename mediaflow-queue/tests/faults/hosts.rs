@@ -70,7 +70,6 @@ pub(super) async fn run(backing: Backing) {
 fn spec(world: &World, name: &str, address: &str) -> JobSpec {
     let options = JobOptions::new()
         .idempotency_key(name)
-        .max_attempts(10_000)
         .notify("webhook", format!("http://{}/hook?of={address}", world.setup.hook));
     Toil::new(&world.folder(), name).job(1).with_options(options)
 }

@@ -9,17 +9,17 @@ use tokio::time::{Instant, sleep};
 
 use super::audit::{audit, places_are_counted};
 use super::child::Child;
-use super::work::{Fails, Toil, copy};
+use super::work::{Fails, Toil, copy, large};
 use super::world::World;
 use super::{Backing, diary, figure, rounds, seed, thorough};
 
 /// Every place in the engine at which a process can be told to die.
-const FAILPOINTS: [&str; 33] = [
+const FAILPOINTS: [&str; 35] = [
     "end.begin",
     "end.row",
     "end.outputs",
+    "end.shares",
     "end.outbox",
-    "end.river",
     "end.commit",
     "job.started",
     "job.made",
@@ -41,6 +41,8 @@ const FAILPOINTS: [&str; 33] = [
     "submit.rows",
     "submit.outbox",
     "submit.commit",
+    "batch.part",
+    "batch.released",
     "outbox.exchange",
     "outbox.commit",
     "park.rows",
@@ -111,19 +113,25 @@ impl Slot {
     fn born(world: &World, round: usize, deaths: &mut Deaths) -> Self {
         let mut random = fastrand::Rng::with_seed(seed().wrapping_add(round as u64));
         let failpoint = round.is_multiple_of(2).then(|| deaths.take()).flatten();
+        // Some leave what they do not know to others.
+        let ignorant = failpoint.map_or(random.u8(..4) == 0, |name| name == "park.rows");
         let life = match (failpoint, random.u8(..8)) {
-            (Some(_), _) => 2000,
-            // Long enough to take over what the others have left.
+            // On a busy machine it takes that long to get there.
+            (Some(_), _) => 5000,
+            // Long enough to take over what the others have left, or to leave something.
             (None, 0) => random.u64(1000..2500),
+            (None, _) if ignorant => random.u64(1000..2500),
             (None, _) => random.u64(50..300),
         };
         let mut part = world.part(format!("{round}-{}", seed()));
-        part.submits = failpoint
-            .is_none_or(|name| ["submit", "after"].iter().any(|step| name.starts_with(step)));
-        // Some leave what they do not know to others.
-        part.ignorant = failpoint.map_or(random.u8(..4) == 0, |name| name == "park.rows");
+        part.submits = failpoint.is_none_or(|name| {
+            ["submit", "after", "batch"].iter().any(|step| name.starts_with(step))
+        });
+        part.batches = failpoint.is_some_and(|name| name.starts_with("batch"));
+        part.ignorant = ignorant;
         let at = failpoint.map(|name| {
-            let often = ["submit", "split", "retry", "assembly", "unpark", "after", "follow"];
+            let often =
+                ["submit", "batch", "split", "retry", "assembly", "unpark", "after", "follow"];
             let rare = often.iter().any(|step| name.starts_with(step));
             format!("{name}:{}", if rare { 1 } else { random.u8(1..3) })
         });
@@ -197,10 +205,13 @@ async fn load(world: &mut World, count: &mut usize, failpoint: Option<&str>) {
     if n % 4 == 0 {
         world.submit(Toil { fails: Fails::Always, ..toil("never") }.job(1)).await;
         let gone = world.submit(Toil { millis: 200, ..toil("gone") }.job(2)).await;
-        world.media.job(gone).cancel().await.unwrap();
+        world.media.handle(gone).cancel().await.unwrap();
     }
     if n % 2 == 0 || failpoint.is_some_and(|name| name.starts_with("follow")) {
         related(world, n).await;
+    }
+    if n % 16 == 0 || failpoint.is_some_and(|name| name.starts_with("batch")) {
+        world.batch(large(&folder, &format!("large-{n}"))).await;
     }
     if n % 3 == 0 {
         let jobs = ["a", "b", "c"].map(|kind| toil(kind).job(1));

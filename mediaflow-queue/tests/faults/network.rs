@@ -25,7 +25,7 @@ pub(super) async fn run(backing: Backing) {
 
 /// Submits until it is accepted: whoever is told of an error tries again, under the same key.
 async fn insist(world: &mut World, toil: &Toil) {
-    let key = JobOptions::new().idempotency_key(&*toil.name).max_attempts(10_000);
+    let key = JobOptions::new().idempotency_key(&*toil.name);
     let spec = toil.job(1).with_options(key);
     let accepted =
         eventually("acceptance", LIMIT, async || world.media.submit(spec.clone()).await.ok());

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mediaflow_core::spec::{JobOptions, JobSpec, Pipeline};
+use mediaflow_core::spec::{JobSpec, Pipeline};
 use mediaflow_core::testing::{FakeEncode, FakeVendor, VendorJob, dot, vendor_done};
 use mediaflow_core::wait::Signalled;
 
@@ -68,7 +68,7 @@ pub(super) async fn run(backing: Backing) {
     let cancelled = world.submit(spec).await;
     let healthy = [world.worker("healthy-1"), world.worker("healthy-2")];
     let there = vendor.begun("cancelled").await;
-    world.media.job(cancelled).cancel().await.unwrap();
+    world.media.handle(cancelled).cancel().await.unwrap();
     vendor.stopped(&there).await;
     world.media.signal(&there.key, vendor_done(), "late").await.unwrap();
 
@@ -97,7 +97,7 @@ fn job(world: &World, n: usize, encode: FakeEncode) -> JobSpec {
         .output(format!("out/there-{n}/0.gif"), |source| source.then(encode).then(after))
         .build()
         .unwrap();
-    JobSpec::new(&pipeline).unwrap().with_options(JobOptions::new().max_attempts(10_000))
+    JobSpec::new(&pipeline).unwrap()
 }
 
 /// Lets a worker die at each of these places. Gives how many did.

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mediaflow_core::media::{Blob, Format, MediaFile};
-use mediaflow_core::spec::{JobOptions, JobSpec, Pipeline};
+use mediaflow_core::spec::{JobSpec, Pipeline};
 use mediaflow_core::testing::dot;
-use mediaflow_core::{Error, Inputs, OpContext, Operation, Outputs, Result, Takes, async_trait};
+use mediaflow_core::{
+    Error, Inputs, OpContext, Operation, Outputs, Result, Run, Takes, async_trait,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -54,7 +56,7 @@ impl Toil {
             let place = format!("out/{}/{number}.gif", self.name);
             pipeline = pipeline.output(place, |source| source.then(step));
         }
-        spec(&pipeline.build().unwrap())
+        JobSpec::new(&pipeline.build().unwrap()).unwrap()
     }
 
     fn note(&self) -> std::io::Result<()> {
@@ -70,9 +72,12 @@ impl Toil {
     }
 }
 
-#[async_trait]
 impl Operation for Toil {
     const KIND: &'static str = "fault.toil";
+}
+
+#[async_trait]
+impl Run for Toil {
     const TAKES: Takes = Takes::Encoded;
 
     async fn run(&self, _inputs: Inputs, cx: &OpContext) -> Result<Outputs> {
@@ -95,14 +100,17 @@ impl Operation for Toil {
     }
 }
 
+/// A batch that takes more than one transaction.
+pub(super) fn large(folder: &Path, name: &str) -> Vec<JobSpec> {
+    let job = |number| Toil { bytes: 100, ..Toil::new(folder, format!("{name}-{number}")) }.job(1);
+    (0..150).map(job).collect()
+}
+
 /// A job that copies, as many others do: its result is reused.
 pub(super) fn copy(name: &str) -> JobSpec {
     let place = format!("out/{name}/0.gif");
-    spec(&Pipeline::from(dot()).output(place, |source| source).build().unwrap())
-}
-
-fn spec(pipeline: &Pipeline) -> JobSpec {
-    JobSpec::new(pipeline).unwrap().with_options(JobOptions::new().max_attempts(10_000))
+    let pipeline = Pipeline::from(dot()).output(place, |source| source).build().unwrap();
+    JobSpec::new(&pipeline).unwrap()
 }
 
 const HEAD: &[u8] = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;";

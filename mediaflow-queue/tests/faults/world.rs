@@ -55,6 +55,7 @@ impl World {
             stamp: "parent".to_owned(),
             stops: None,
             submits: false,
+            batches: false,
             ignorant: false,
         };
         let media = setup.builder().submit_only().start().await.unwrap();
@@ -131,13 +132,14 @@ impl World {
                     .count("river_job WHERE kind LIKE 'mediaflow.%' AND finalized_at IS NULL")
                     .await,
                 self.look.count("mediaflow_followed").await,
+                self.look.count("mediaflow_open_batches").await,
             ];
-            if left == [0; 6] {
+            if left == [0; 7] {
                 return;
             }
             assert!(
                 tokio::time::Instant::now() < until,
-                "{}: after {limit:?} there are jobs, batches, unrouted events, messages, rows of River, ends with followers left: {left:?}\n{}",
+                "{}: after {limit:?} there are jobs, batches, unrouted events, messages, rows of River, ends with followers, open batches left: {left:?}\n{}",
                 self.backing.name(),
                 diary::tail(&self.folder())
             );

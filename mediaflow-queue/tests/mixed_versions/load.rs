@@ -8,7 +8,8 @@ use mediaflow_core::spec::{IntoSpec as _, JobSpec, Pipeline};
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{FakeBackend, ScriptedNotifier, dot, soon};
 use mediaflow_core::{
-    EventKind, Inputs, JobId, Mediaflow, OpContext, Operation, Outputs, Result, Takes, async_trait,
+    EventKind, Inputs, JobId, Mediaflow, OpContext, Operation, Outputs, Result, Run, Takes,
+    async_trait,
 };
 use serde::{Deserialize, Serialize};
 
@@ -22,9 +23,12 @@ struct Rate {
     name: String,
 }
 
-#[async_trait]
 impl Operation for Rate {
     const KIND: &'static str = "test.rate";
+}
+
+#[async_trait]
+impl Run for Rate {
     const TAKES: Takes = Takes::Encoded;
 
     async fn run(&self, _inputs: Inputs, _cx: &OpContext) -> Result<Outputs> {
@@ -126,7 +130,7 @@ async fn submit(media: &Mediaflow, spec: fn(&str) -> JobSpec, name: &str) -> Vec
 
 async fn succeed(media: &Mediaflow, jobs: &[JobId]) {
     for job in jobs {
-        let status = soon("end", media.job(*job).ended()).await.unwrap();
+        let status = soon("end", media.handle(*job).ended()).await.unwrap();
         assert_eq!(status.state, JobState::Succeeded, "{status:?}");
     }
 }

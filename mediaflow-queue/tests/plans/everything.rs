@@ -44,6 +44,9 @@ pub(crate) async fn everything(database: &Database, begun: impl FnOnce()) {
     soon("success", dead.done()).await.unwrap();
     let batch = media.eager([work("c"), many(24)]).await.unwrap();
     soon("batch", batch.done()).await.unwrap();
+    // More than one transaction writes.
+    let large = media.eager((0..150).map(|number| work(&format!("large-{number}")))).await.unwrap();
+    soon("large batch", large.done()).await.unwrap();
     let later = JobOptions::new().run_at(clock.now().plus(Duration::from_secs(1_000_000)));
     let waits = media.submit(work("d").with_options(later)).await.unwrap();
     waits.cancel().await.unwrap();

@@ -5,6 +5,8 @@
 #[path = "../database/mod.rs"]
 mod database;
 mod everything;
+#[path = "../executed/mod.rs"]
+mod executed;
 mod postgres;
 mod sqlite;
 

@@ -1,23 +1,16 @@
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use sqlx::Row as _;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
 use crate::database::Database;
 use crate::everything::everything;
+use crate::executed;
 use crate::{GROWING, ONE, SHORT};
 
 /// Reads as much as there is that waits.
 const COUNT: &str = "SELECT count(*) AS deliveries FROM mediaflow_messages WHERE state = 'pending'";
-
-/// Keeps the statements that were executed.
-#[derive(Clone, Debug, Default)]
-struct Statements(Arc<Mutex<Executed>>);
 
 #[derive(Debug, Default)]
 struct Executed {
@@ -26,46 +19,11 @@ struct Executed {
     counts: u64,
 }
 
-impl Subscriber for Statements {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "sqlx::query"
-    }
-
-    fn new_span(&self, _span: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _span: &Id, _values: &Record<'_>) {}
-
-    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut statement = Statement::default();
-        event.record(&mut statement);
-        let mut executed = self.0.lock().unwrap();
-        executed.counts += u64::from(statement.0 == COUNT);
-        executed.different.insert(statement.0);
-    }
-
-    fn enter(&self, _span: &Id) {}
-
-    fn exit(&self, _span: &Id) {}
-}
-
-#[derive(Default)]
-struct Statement(String);
-
-impl Visit for Statement {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        let whole = field.name() == "db.statement" && !value.is_empty();
-        if whole || field.name() == "summary" && self.0.is_empty() {
-            value.trim().clone_into(&mut self.0);
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if ["db.statement", "summary"].contains(&field.name()) {
-            self.record_str(field, &format!("{value:?}"));
+impl Executed {
+    fn hear(&mut self, statement: &str) {
+        self.counts += u64::from(statement == COUNT);
+        if !self.different.contains(statement) {
+            self.different.insert(statement.to_owned());
         }
     }
 }
@@ -93,13 +51,14 @@ async fn whole(database: &Database, sql: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_statement_reads_a_whole_table_that_grows() {
     let _alone = ONE.lock().await;
-    let statements = Statements::default();
+    let statements = Arc::new(Mutex::new(Executed::default()));
     let database = Database::sqlite().await;
-    tracing::subscriber::set_global_default(statements.clone()).unwrap();
+    let heard = Arc::clone(&statements);
+    executed::listen(move |statement, _| heard.lock().unwrap().hear(statement)).unwrap();
     let began = Instant::now();
     // Migrations are done once.
-    everything(&database, || statements.0.lock().unwrap().different.clear()).await;
-    let statements = std::mem::take(&mut *statements.0.lock().unwrap());
+    everything(&database, || statements.lock().unwrap().different.clear()).await;
+    let statements = std::mem::take(&mut *statements.lock().unwrap());
     // Four times a minute, by one of the workers.
     let counts = 1 + began.elapsed().as_secs() / 15;
     assert!((1..=counts).contains(&statements.counts), "counted {} times", statements.counts);

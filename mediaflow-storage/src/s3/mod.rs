@@ -10,7 +10,7 @@ mod sign;
 use std::fmt;
 use std::sync::Arc;
 
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential};
 use object_store::client::{HttpConnector as _, ReqwestConnector};
 use object_store::{ClientConfigKey, ClientOptions, StaticCredentialProvider};
@@ -156,7 +156,7 @@ impl S3 {
 }
 
 fn misconfigured(bucket: &str) -> Error {
-    Error::unsupported("storage.config", "the settings for S3 do not fit together")
+    Error::unsupported(codes::STORAGE_CONFIG, "the settings for S3 do not fit together")
         .with("bucket", bucket)
         .help("check the variables that begin with AWS_: a key's id and its secret come together")
 }

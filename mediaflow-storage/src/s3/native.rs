@@ -4,7 +4,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use mediaflow_core::storage::{SignPut, SignedRequest};
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 use object_store::multipart::MultipartStore as _;
 use object_store::path::Path;
 use object_store::{
@@ -253,9 +253,12 @@ impl NativeS3 {
         expires_in: Duration,
     ) -> Result<SignedRequest> {
         if expires_in < Duration::from_secs(1) || expires_in > self.longest() {
-            return Err(Error::input("storage.expiry", "a request can not be signed for so long")
-                .with("expires_in", format_args!("{} s", expires_in.as_secs()))
-                .help("choose 1 second to 7 days"));
+            return Err(Error::input(
+                codes::STORAGE_EXPIRY,
+                "a request can not be signed for so long",
+            )
+            .with("expires_in", format_args!("{} s", expires_in.as_secs()))
+            .help("choose 1 second to 7 days"));
         }
         let expires_at = mediaflow_core::Timestamp::from(std::time::SystemTime::now())
             .plus(Duration::from_secs(expires_in.as_secs()));

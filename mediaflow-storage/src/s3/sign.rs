@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use mediaflow_core::spec::Precondition;
 use mediaflow_core::storage::{PutSize, SignPut};
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 
 /// The headers that a signed request has to be sent with: S3 refuses it with others, or without one of them.
 pub(super) fn headers(put: &SignPut) -> Result<BTreeMap<String, String>> {
@@ -42,5 +42,5 @@ pub(super) fn headers(put: &SignPut) -> Result<BTreeMap<String, String>> {
 }
 
 fn refused(what: &str) -> Error {
-    Error::unsupported("storage.unsupported", what)
+    Error::unsupported(codes::STORAGE_UNSUPPORTED, what)
 }

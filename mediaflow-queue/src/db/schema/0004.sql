@@ -100,7 +100,7 @@ ALTER TABLE mediaflow_jobs ADD COLUMN share TEXT;
 ALTER TABLE mediaflow_jobs ADD COLUMN shared BIGINT NOT NULL DEFAULT 0;
 
 -- What a job in the state 'held' waits for here, without a row in River: 'after' other jobs, until it is 'due', for its
--- 'share'; 'new' is one of which that is still to be found out.
+-- 'share'; for the rest of its 'batch'; 'new' is one of which that is still to be found out.
 ALTER TABLE mediaflow_jobs ADD COLUMN held TEXT;
 
 -- How many jobs that it comes after have not ended, and whether any comes after it.
@@ -116,6 +116,17 @@ CREATE TABLE mediaflow_after (
     PRIMARY KEY (job, before)
 );
 CREATE INDEX mediaflow_after_before ON mediaflow_after (before, job);
+
+-- Batches that are written, and whose jobs are let go, by several transactions. Their jobs are held as 'batch' until then.
+CREATE TABLE mediaflow_open_batches (
+    batch TEXT PRIMARY KEY,
+    -- 1 if all of it is there, -1 if it is to be deleted.
+    whole BIGINT NOT NULL DEFAULT 0,
+    -- The place of the job that is let go next, and whether some before it were passed over, because somebody had them locked.
+    next BIGINT NOT NULL DEFAULT 0,
+    passed BIGINT NOT NULL DEFAULT 0,
+    touched_at BIGINT NOT NULL
+);
 
 -- Jobs that have ended, and whose followers are still to be told.
 CREATE TABLE mediaflow_followed (
