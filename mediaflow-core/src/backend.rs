@@ -1,10 +1,13 @@
-//! The faster road: a backend claims a connected group of steps on its sources and runs them as one plan.
+//! The faster road: a backend claims a connected group of steps and runs them as one plan.
+//!
+//! Uses: codes, context, error, limits, media, operation, plan, wait.
 
 use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::media::{Format, MediaFile, MediaInfo};
+use crate::codes;
+use crate::media::{Format, MediaInfo, Medium, OnDamage};
 use crate::operation::{AnyOperation, Inputs};
 use crate::plan::{CostClass, Demand, Estimate, Explanation};
 use crate::wait::{Ran, Update, Wait};
@@ -16,26 +19,14 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Its name in explanations and errors: `image`, `video`.
     fn name(&self) -> &str;
 
-    /// What it can do. The planner asks this, never the name.
+    /// What it can do: asked once, when it is registered. The planner goes by this, never by the name.
     fn capability(&self) -> Capability;
 
-    /// Reads the headers of a file, within [`Limits::probe_time`] and without decoding.
-    ///
-    /// # Errors
-    /// What is wrong with the file, or which limit it passes.
-    async fn probe(&self, file: &MediaFile, limits: &Limits) -> Result<MediaInfo>;
-
-    /// Looks at a result before it is published: it decodes, and it has the size, length and streams of `expected`
-    /// (a zero or missing field expects nothing). Returns what it found.
-    ///
-    /// # Errors
-    /// `verify.*`: what differs.
-    async fn verify(
-        &self,
-        file: &MediaFile,
-        expected: &MediaInfo,
-        cx: &RunContext,
-    ) -> Result<MediaInfo>;
+    /// Whether it can do this step on these inputs, as they are when it comes to the step: of files the format is known, of
+    /// what other steps give it is [`Format::RAW`]. Only asked of the kinds of its capability. Default: what that says.
+    fn claim(&self, _step: &AnyOperation, _inputs: &[MediaInfo]) -> Claim {
+        Claim::ByCapability
+    }
 
     /// Plans a group; nothing runs.
     ///
@@ -51,7 +42,7 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// [`Update::unreadable`]: the update is dropped, and the work waits on. One that may pass is tried again, and the
     /// work waits on meanwhile; any other is the group's.
     async fn resume(&self, wait: &Wait, _update: Option<&Update>, _cx: &RunContext) -> Result<Ran> {
-        Err(Error::internal("wait.unsupported", "this backend has nothing that waits")
+        Err(Error::internal(codes::WAIT_UNSUPPORTED, "this backend has nothing that waits")
             .with("backend", self.name())
             .with("key", &wait.key))
     }
@@ -91,22 +82,66 @@ pub trait Plan: fmt::Debug + Send + Sync {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Capability {
-    /// The kinds of steps that it claims.
+    /// The kinds of steps that it may claim.
     pub kinds: Vec<&'static str>,
-    /// The formats that it probes and decodes.
+    /// The media that it takes.
+    pub media: Vec<Medium>,
+    /// The files that it opens itself, at the demand of their group. Others are decoded for it by their [reader](crate::reader).
     pub formats: Vec<Format>,
+    /// It gives out inputs decoded, if they are among the [exits](Group::exits).
+    pub decodes: bool,
+    /// It takes what is decoded for it as it is: frames, sound, pages, pixels of any depth. Others get one picture of 8 bits,
+    /// of frames and pages the first.
+    pub takes_any: bool,
     /// Its plans may [wait](crate::wait) for work that goes on elsewhere.
     pub waits: bool,
     /// Which kind of work its plans are.
     pub class: CostClass,
 }
 
+/// What a backend says to a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Claim {
+    /// It does it.
+    Yes,
+    /// It leaves it to others.
+    No,
+    /// What its [capability](Capability) says: it knows the word, and takes the first input's medium.
+    ByCapability,
+}
+
 impl Capability {
-    /// It claims these steps and reads these formats. Its class is `image`.
+    /// It may claim these steps on these media. Its class is `image`, and it opens no files.
     #[must_use]
-    pub fn new(kinds: impl Into<Vec<&'static str>>, formats: impl Into<Vec<Format>>) -> Self {
-        let (kinds, formats) = (kinds.into(), formats.into());
-        Self { kinds, formats, waits: false, class: CostClass::Image }
+    pub fn new(kinds: impl Into<Vec<&'static str>>, media: impl Into<Vec<Medium>>) -> Self {
+        Self {
+            kinds: kinds.into(),
+            media: media.into(),
+            formats: Vec::new(),
+            decodes: false,
+            takes_any: false,
+            waits: false,
+            class: CostClass::Image,
+        }
+    }
+
+    /// It opens files of these formats itself.
+    #[must_use]
+    pub fn opening(self, formats: impl Into<Vec<Format>>) -> Self {
+        Self { formats: formats.into(), ..self }
+    }
+
+    /// It gives out inputs decoded.
+    #[must_use]
+    pub fn decoding(self) -> Self {
+        Self { decodes: true, ..self }
+    }
+
+    /// It takes what is decoded for it as it is.
+    #[must_use]
+    pub fn taking_any(self) -> Self {
+        Self { takes_any: true, ..self }
     }
 
     /// Its plans may wait.
@@ -119,6 +154,18 @@ impl Capability {
     #[must_use]
     pub fn class(self, class: CostClass) -> Self {
         Self { class, ..self }
+    }
+
+    /// Whether a step is the backend's that says this to it.
+    pub(crate) fn claims(&self, said: Claim, step: &AnyOperation, inputs: &[MediaInfo]) -> bool {
+        let medium = inputs.first().map(|input| input.medium);
+        let takes = || medium.is_none_or(|medium| self.media.contains(&medium));
+        self.kinds.contains(&step.kind())
+            && match said {
+                Claim::Yes => true,
+                Claim::No => false,
+                Claim::ByCapability => takes(),
+            }
     }
 }
 
@@ -134,6 +181,8 @@ pub struct Group {
     pub exits: Vec<String>,
     /// The limits of the engine.
     pub limits: Limits,
+    /// What becomes of damage in its inputs, for explanations: each file says it itself, too.
+    pub on_damage: OnDamage,
 }
 
 /// Something that comes into a group.
@@ -158,8 +207,8 @@ pub struct GroupStep {
     pub op: AnyOperation,
     /// The names of the steps and inputs that it takes from, the main one first.
     pub from: Vec<String>,
-    /// What its main input will be, at full demand.
-    pub input: MediaInfo,
+    /// What its inputs will be, as it gets them, at full demand.
+    pub inputs: Vec<MediaInfo>,
     /// What its result will be.
     pub output: MediaInfo,
     /// How much of its result is wanted, over all branches.
@@ -170,7 +219,14 @@ impl Group {
     /// An empty group, for planners and tests.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { inputs: Vec::new(), steps: Vec::new(), exits: Vec::new(), limits }
+        let (inputs, steps, exits) = (Vec::new(), Vec::new(), Vec::new());
+        Self { inputs, steps, exits, limits, on_damage: OnDamage::Refuse }
+    }
+
+    /// With damage in its inputs treated in this way.
+    #[must_use]
+    pub fn with_on_damage(self, on_damage: OnDamage) -> Self {
+        Self { on_damage, ..self }
     }
 
     /// With one more input.
@@ -183,31 +239,25 @@ impl Group {
     /// With one more step, which takes from these steps or inputs, the main one first. All of its result is wanted.
     ///
     /// # Errors
-    /// `spec.from` if there is nothing of the main name, or what [`AnyOperation::describe`] says.
+    /// `spec.from` if there is nothing of such a name, or what [`AnyOperation::describe`] says.
     pub fn with_step(
         mut self,
         name: impl Into<String>,
         op: AnyOperation,
         from: &[&str],
     ) -> Result<Self> {
-        let main = from.first().copied().unwrap_or_default();
-        let known = self
-            .step(main)
-            .map(|step| &step.output)
-            .or_else(|| self.input(main).map(|input| &input.info));
-        let input = known.cloned().ok_or_else(|| {
-            Error::input("spec.from", "a step takes from nothing").with("from", main)
-        })?;
-        let output = op.describe(&input)?;
+        let known = |name: &&str| {
+            let made = self.step(name).map(|step| step.output.clone());
+            let known = made.or_else(|| Some(self.input(name)?.info.clone().decoded()));
+            known.ok_or_else(|| {
+                Error::input(codes::SPEC_FROM, "a step takes from nothing").with("from", name)
+            })
+        };
+        let inputs = from.iter().map(known).collect::<Result<Vec<_>>>()?;
+        let output = op.describe(&inputs)?;
         let from = from.iter().map(|from| (*from).to_owned()).collect();
-        self.steps.push(GroupStep {
-            name: name.into(),
-            op,
-            from,
-            input,
-            output,
-            demand: Demand::FULL,
-        });
+        let (name, demand) = (name.into(), Demand::FULL);
+        self.steps.push(GroupStep { name, op, from, inputs, output, demand });
         Ok(self)
     }
 

@@ -10,6 +10,7 @@ use std::thread;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::codes;
 use crate::{Error, Result};
 
 /// A bound on how many pieces of pixel work run at once, and the threads that run them. Clones share both.
@@ -40,7 +41,32 @@ impl CpuPool {
     /// A place, as soon as there is one.
     pub(crate) async fn place(&self) -> Result<OwnedSemaphorePermit> {
         let place = Arc::clone(&self.places).acquire_owned().await;
-        place.map_err(|e| Error::internal("op.no_place", "the CPU pool is closed").because(e))
+        place.map_err(|e| Error::internal(codes::OP_NO_PLACE, "the CPU pool is closed").because(e))
+    }
+
+    /// A place that nobody has, and for which nobody waits.
+    pub(crate) fn free_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// Begins `work` on a thread of the pool, in the runtime of whoever calls, and does it again as long as it says so, and as
+    /// nobody else waits for the place.
+    pub(crate) fn repeat(
+        &self,
+        place: OwnedSemaphorePermit,
+        mut work: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<()> {
+        let (pool, runtime) = (self.clone(), Handle::try_current());
+        let run = move |mut place| {
+            let _runtime = runtime.as_ref().map(Handle::enter);
+            // The thread is used again, also if the work panics.
+            while let Ok(true) = catch_unwind(AssertUnwindSafe(&mut work)) {
+                drop(place);
+                place = pool.free_place()?;
+            }
+            Some(place)
+        };
+        self.threads.start(Work { run: Box::new(run), place })
     }
 
     /// Does `work` on a thread of the pool, in the runtime of whoever calls, to its end even if nobody waits for that.
@@ -52,16 +78,18 @@ impl CpuPool {
     ) -> Result<T> {
         let (sender, done) = oneshot::channel();
         let runtime = Handle::current();
-        let work = move || {
+        let work = move |place| {
             let _runtime = runtime.enter();
             let made =
                 catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(&*panic)));
             // Who has stopped waiting does not mind.
             let _ = sender.send(made);
+            Some(place)
         };
         self.threads.start(Work { run: Box::new(work), place })?;
-        done.await
-            .unwrap_or_else(|e| Err(Error::internal("op.panicked", "the work was lost").because(e)))
+        done.await.unwrap_or_else(|e| {
+            Err(Error::internal(codes::OP_PANICKED, "the work was lost").because(e))
+        })
     }
 }
 
@@ -74,7 +102,8 @@ impl fmt::Debug for CpuPool {
 }
 
 struct Work {
-    run: Box<dyn FnOnce() + Send>,
+    /// Gives the place back, if it still has it.
+    run: Box<dyn FnOnce(OwnedSemaphorePermit) -> Option<OwnedSemaphorePermit> + Send>,
     place: OwnedSemaphorePermit,
 }
 
@@ -99,7 +128,7 @@ impl Threads {
         let thread = thread::Builder::new().name("mediaflow-cpu".to_owned());
         let started = thread.spawn(move || serve(&pool, work));
         started.map(drop).map_err(|e| {
-            Error::transient("op.no_thread", "the system gives no more threads").because(e)
+            Error::transient(codes::OP_NO_THREAD, "the system gives no more threads").because(e)
         })
     }
 
@@ -119,7 +148,7 @@ fn serve(pool: &Weak<Threads>, first: Work) {
     give_way();
     let mut next = Ok(first);
     while let Ok(Work { run, place }) = next {
-        run();
+        let place = run(place);
         // It waits before its place is free: whoever takes that finds it.
         let Some(waiting) = pool.upgrade().map(|pool| pool.wait()) else { return };
         drop(place);
@@ -144,7 +173,7 @@ const NICER: i32 = 5;
 fn panicked(panic: &(dyn Any + Send)) -> Error {
     let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    Error::internal("op.panicked", "the work panicked")
+    Error::internal(codes::OP_PANICKED, "the work panicked")
         .with("panic", text.unwrap_or_default())
         .help("this is a defect: please report it with the file that caused it")
 }

@@ -4,17 +4,17 @@
 //! programs, [`Error::retry`] says whether trying again can help, the facts say where, and the help says what to do.
 //!
 //! ```
-//! use mediaflow_core::{Error, ErrorKind};
+//! use mediaflow_core::{Error, ErrorKind, codes};
 //!
-//! let error = Error::input("image.box", "a box needs a width and a height")
-//!     .with("op", "image.resize")
+//! let error = Error::input(codes::GEOMETRY_BOX, "a box needs a width or a height")
+//!     .with("op", "resize")
 //!     .with("output", "public/cat-thumb.jpg")
-//!     .help("give both, or choose the fit `inside`");
+//!     .help("give one of them in pixels");
 //! assert_eq!(error.kind(), ErrorKind::Input);
 //! assert_eq!(
 //!     error.to_string(),
-//!     "a box needs a width and a height (op: image.resize, output: public/cat-thumb.jpg): \
-//!      give both, or choose the fit `inside`"
+//!     "a box needs a width or a height (op: resize, output: public/cat-thumb.jpg): \
+//!      give one of them in pixels"
 //! );
 //! ```
 
@@ -26,6 +26,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::codes;
 use crate::wire::wire_enum;
 
 /// The result of everything that can fail in mediaflow.
@@ -122,13 +123,13 @@ impl Error {
     /// The work was cancelled.
     #[must_use]
     pub fn cancelled() -> Self {
-        Self::new(ErrorKind::Cancelled, "job.cancelled", "the job was cancelled")
+        Self::new(ErrorKind::Cancelled, codes::JOB_CANCELLED, "the job was cancelled")
     }
 
     /// An idempotency key that stands for another job already.
     #[must_use]
     pub fn key_reused() -> Self {
-        Self::input("job.key_reused", "the idempotency key stands for another job").help(
+        Self::input(codes::JOB_KEY_REUSED, "the idempotency key stands for another job").help(
             "use a key of its own for each job; a repeated request asks for the same as the first",
         )
     }
@@ -166,6 +167,12 @@ impl Error {
         if self.fact(name).is_none() {
             self.0.facts.push((Cow::Borrowed(name), value.to_string()));
         }
+        self
+    }
+
+    /// Adds a fact of which there can be several.
+    pub(crate) fn with_further(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.0.facts.push((Cow::Borrowed(name), value.to_string()));
         self
     }
 
@@ -309,6 +316,14 @@ impl From<Failure> for Error {
         error.0.help = failure.help;
         error
     }
+}
+
+/// The error itself if nobody else holds it, else its copy without the cause.
+pub(crate) fn owned(error: std::sync::Arc<Error>) -> Error {
+    std::sync::Arc::try_unwrap(error).unwrap_or_else(|shared| {
+        let retry = shared.retry();
+        Error::from(Failure::from(&*shared)).retrying(retry)
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::codes;
 use crate::{Error, Result};
 
 /// How a picture is put into a box (CSS `object-fit`, and sharp's two more).
@@ -77,7 +78,8 @@ pub struct Placement {
     pub offset: (u32, u32),
 }
 
-/// A box to fit something into. A missing side follows from the other by the picture's aspect ratio.
+/// A box to fit something into. A missing side follows from the other by the picture's aspect ratio, and then all fits give
+/// the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -132,24 +134,21 @@ impl FitBox {
     /// Checks what can be checked without a picture.
     ///
     /// # Errors
-    /// `geometry.box`: no side, a zero side, or one side only where the fit needs both;
+    /// `geometry.box`: no side, or a zero side;
     /// `geometry.focal`: a focal point outside 0 to 1.
     pub fn validate(&self) -> Result<()> {
-        let wrong = |what: &str, help: &str| Err(Error::input("geometry.box", what).help(help));
+        let wrong =
+            |what: &str, help: &str| Err(Error::input(codes::GEOMETRY_BOX, what).help(help));
         if let Gravity::Focal { x, y } = self.gravity
             && !((0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y))
         {
-            return Err(Error::input("geometry.focal", "a focal point lies between 0 and 1")
+            return Err(Error::input(codes::GEOMETRY_FOCAL, "a focal point lies between 0 and 1")
                 .with("focal", format_args!("{x}, {y}")));
         }
         match (self.width, self.height) {
             (None, None) => wrong("a box needs a width or a height", "give one of them in pixels"),
             (Some(0), _) | (_, Some(0)) => {
                 wrong("a box can not be 0 pixels wide or high", "leave that side out")
-            }
-            (Some(_), Some(_)) => Ok(()),
-            _ if matches!(self.fit, Fit::Contain | Fit::Cover) => {
-                wrong("a box needs a width and a height", "give both, or choose the fit `inside`")
             }
             _ => Ok(()),
         }
@@ -170,6 +169,10 @@ impl FitBox {
             let size = (round(w * scale), round(h * scale));
             Placement { crop: whole, size, canvas: size, offset: (0, 0) }
         };
+        if self.width.is_none() || self.height.is_none() {
+            // The box has the picture's own shape: nothing stands out, and nothing is left to fill.
+            return uncut(limit(if self.width.is_some() { scale_x } else { scale_y }));
+        }
         match self.fit {
             Fit::Fill => {
                 let size = (round(w * limit(scale_x)), round(h * limit(scale_y)));
@@ -269,6 +272,28 @@ mod tests {
             };
             let size = fit_box.place(200, 100).size;
             assert!(size.0 <= 200 && size.1 <= 100, "{fit:?} gave {size:?}");
+        }
+    }
+
+    #[test]
+    fn one_side_is_enough_for_every_fit() {
+        for fit in [Fit::Cover, Fit::Contain, Fit::Fill, Fit::Inside, Fit::Outside] {
+            for (width, height, enlarges, size) in [
+                (Some(100), None, true, (100, 33)),
+                (None, Some(100), true, (300, 100)),
+                (Some(3000), None, true, (3000, 999)),
+                (Some(3000), None, false, (1000, 333)),
+                (None, Some(1), true, (3, 1)),
+            ] {
+                let gravity = Gravity::Northwest;
+                let without_enlargement = !enlarges;
+                let fit_box = FitBox { width, height, fit, gravity, without_enlargement };
+                fit_box.validate().unwrap();
+                let placed = fit_box.place(1000, 333);
+                assert_eq!((placed.size, placed.canvas, placed.offset), (size, size, (0, 0)));
+                let whole = Rect { x: 0.0, y: 0.0, width: 1000.0, height: 333.0 };
+                assert_eq!(placed.crop, whole, "{fit:?} {width:?} {height:?}");
+            }
         }
     }
 

@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::codes;
 use crate::media::MediaInfo;
-use crate::spec::{IntoSpec, JobOptions, JobSpec, Pipeline, SchemaVersion, Source};
+use crate::spec::{IntoSpec, JobOptions, JobSpec, Pipeline, Place, SchemaVersion, Source};
 use crate::{Error, Result};
 
 /// A job. Most are a [`Pipeline`] as it stands; a custom job decides on its pipeline after it has seen the source.
@@ -54,9 +55,24 @@ pub trait Job: Serialize + DeserializeOwned + fmt::Debug + Send + Sync + 'static
     /// The source can not be used, or the parameters make no sense for it.
     async fn plan(&self, cx: &PlanContext<'_>) -> Result<Pipeline>;
 
+    /// Checks the parameters, as far as that goes without the source. Asked at submit.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// What a worker must know to run it, as far as that is known before the plan: operations as `kind@version`,
-    /// storages as `storage:name`. The job's own kind and the channels to tell need not be named.
+    /// storages as `storage:name`. The job's own kind, its places and the channels to tell need not be named. All of it is
+    /// looked for at submit.
     fn requires(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The places, `storage/key`, that it reads from and writes to, as far as they are known before the plan. They are checked
+    /// at submit as those of a pipeline are.
+    fn places(&self) -> Vec<String> {
         Vec::new()
     }
 
@@ -65,9 +81,12 @@ pub trait Job: Serialize + DeserializeOwned + fmt::Debug + Send + Sync + 'static
     /// # Errors
     /// Default: no earlier version is understood.
     fn upgrade(from: u32, _with: Value) -> Result<Value> {
-        Err(Error::unsupported("spec.version", "a job of this version is no longer understood")
-            .with("job", Self::KIND)
-            .with("version", from))
+        Err(Error::unsupported(
+            codes::SPEC_VERSION,
+            "a job of this version is no longer understood",
+        )
+        .with("job", Self::KIND)
+        .with("version", from))
     }
 }
 
@@ -119,11 +138,11 @@ impl JobSpec {
     /// `spec.params` if the job does not serialise.
     pub fn new<J: Job>(job: &J) -> Result<Self> {
         let with = serde_json::to_value(job).map_err(|e| {
-            Error::internal("spec.params", "the job can not be written as JSON")
+            Error::internal(codes::SPEC_PARAMS, "the job can not be written as JSON")
                 .with("job", J::KIND)
                 .because(e)
         })?;
-        let (kind, requires) = (J::KIND.to_owned(), job.requires());
+        let (kind, requires) = (J::KIND.to_owned(), required(job));
         Ok(Self {
             schema: SchemaVersion::V1,
             kind,
@@ -133,6 +152,17 @@ impl JobSpec {
             options: JobOptions::default(),
         })
     }
+}
+
+/// What a job requires, with the storages of its places.
+pub(crate) fn required<J: Job>(job: &J) -> Vec<String> {
+    let mut required = job.requires();
+    for place in job.places() {
+        // What is no place is told by the check.
+        let storage = place.parse::<Place>().map(|place| format!("storage:{}", place.storage));
+        required.extend(storage.ok().filter(|storage| !required.contains(storage)));
+    }
+    required
 }
 
 impl<J: Job> IntoSpec for J {

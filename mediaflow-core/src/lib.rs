@@ -10,7 +10,7 @@
 //!    and hands it to the [`engine::Engine`], which stores it and returns.
 //! 2. The engine decides when it is its turn and asks the [`executor::Executor`] for an attempt: the job plans a
 //!    [`spec::Pipeline`], its sources are fetched and probed once, and the [`planner`] cuts the graph of steps into
-//!    groups, each run by a [`backend::Backend`], and single steps that are a custom [`Operation`].
+//!    groups, each run by a [`backend::Backend`], and single steps that [`Run`] by themselves.
 //! 3. What will run is estimated and admitted by memory; it runs with a [`RunContext`], which carries cancellation,
 //!    deadline, progress and the CPU pool.
 //! 4. Each result is verified, hashed and staged beside its place; only then the engine publishes all of them and, in
@@ -19,6 +19,8 @@
 //!    schedule ends.
 
 pub mod backend;
+pub mod codes;
+mod color;
 mod context;
 mod cpu;
 pub mod engine;
@@ -36,13 +38,16 @@ mod limits;
 pub mod media;
 pub mod notify;
 mod operation;
+pub mod ops;
 pub mod outbox;
 pub mod plan;
 pub mod planner;
+pub mod reader;
 mod registry;
 pub mod report;
 pub mod schedule;
 mod shutdown;
+mod signs;
 pub mod spec;
 pub mod storage;
 mod suggest;
@@ -50,24 +55,29 @@ mod supervise;
 mod tenants;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod threads;
 mod time;
 pub mod wait;
 pub mod wire;
 
 pub use async_trait::async_trait;
+pub use color::Color;
 pub use context::{RunContext, RunContextBuilder, Work};
 pub use cpu::CpuPool;
 pub use error::{Error, ErrorKind, Failure, Result, Retry};
 pub use event::{Event, EventKind};
 pub use host::{
-    BatchHandle, BatchTicket, Builder, JobHandle, Mediaflow, Upload, UploadBuilder, UploadSession,
-    Uploaded,
+    BatchHandle, BatchTicket, Builder, JobBuilder, JobHandle, Mediaflow, Upload, UploadBuilder,
+    UploadSession, Uploaded,
 };
 pub use id::{BatchId, EventId, JobId, MessageId};
 pub use job::{Job, PlanContext};
 pub use limits::Limits;
 pub use notify::{Notifier, NotifyError};
-pub use operation::{AnyOperation, Inputs, OpContext, Operation, Outputs, Takes, schema_of};
+pub use operation::{
+    AnyOperation, Arity, Inputs, OpContext, Operation, Outputs, Run, Takes, schema_of,
+};
+pub use reader::Reader;
 pub use registry::Registry;
 pub use tenants::Tenants;
 pub use time::{Clock, SystemClock, Timestamp};

@@ -5,36 +5,54 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::codes;
 use crate::geometry::Rect;
 use crate::wire::wire_enum;
 
-/// How much of a picture is wanted, as the scale at which it may be had: 1.0 is all of it, 0.25 a quarter of each
-/// side. Demands from several branches merge by maximum.
+/// How much of something is wanted: the scale at which its pictures may be had, 1.0 for all of each and 0.25 for a quarter of
+/// each side, and whether all of its frames or pages are wanted, or the first only. Demands from several branches merge by
+/// maximum.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub struct Demand(f64);
+pub struct Demand {
+    scale: f64,
+    all: bool,
+}
 
 impl Demand {
-    /// The picture at its full size.
-    pub const FULL: Self = Self(1.0);
+    /// All of it, at its full size.
+    pub const FULL: Self = Self { scale: 1.0, all: true };
     /// Nothing: no output hangs on it.
-    pub const NONE: Self = Self(0.0);
+    pub const NONE: Self = Self { scale: 0.0, all: false };
 
-    /// At this scale, kept between 0 and 1.
+    /// All of it at this scale, kept between 0 and 1.
     #[must_use]
     pub fn scale(scale: f64) -> Self {
-        Self(if scale.is_nan() { 1.0 } else { scale.clamp(0.0, 1.0) })
+        let scale = if scale.is_nan() { 1.0 } else { scale.clamp(0.0, 1.0) };
+        Self { scale, all: true }
+    }
+
+    /// Of frames or pages the first only.
+    #[must_use]
+    pub fn first(self) -> Self {
+        Self { all: false, ..self }
     }
 
     /// The scale, from 0 to 1.
     #[must_use]
     pub fn as_scale(self) -> f64 {
-        self.0
+        self.scale
+    }
+
+    /// Whether all frames or pages are wanted, and not the first only.
+    #[must_use]
+    pub fn wants_all(self) -> bool {
+        self.all
     }
 
     /// The larger of the two.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        Self(self.0.max(other.0))
+        Self { scale: self.scale.max(other.scale), all: self.all || other.all }
     }
 }
 
@@ -80,9 +98,12 @@ impl CostClass {
             || name.starts_with('-')
             || name.ends_with('-')
         {
-            return Err(crate::Error::input("class.name", "this is no name of a class of work")
-                .with("class", name.escape_debug())
-                .help("use at most 32 lower-case letters, digits and `-`: `gpu`"));
+            return Err(crate::Error::input(
+                codes::CLASS_NAME,
+                "this is no name of a class of work",
+            )
+            .with("class", name.escape_debug())
+            .help("use at most 32 lower-case letters, digits and `-`: `gpu`"));
         }
         Ok(self)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::id::{BatchId, JobId};
 use crate::media::{Format, MediaInfo, seconds};
@@ -23,7 +24,7 @@ wire_enum! {
         Waiting = "waiting",
         /// Every output was verified and published.
         Succeeded = "succeeded",
-        /// Some outputs were published, and some failed under the policy `skip`.
+        /// Some outputs were published or facts found out, and others failed under the policy `skip`.
         Partial = "partial",
         /// No attempt is left, or none would help. Outputs that an attempt published before it failed stay, and the report
         /// says which; usually there are none.
@@ -82,6 +83,12 @@ pub struct Report {
     pub source: Option<SourceReport>,
     /// The outputs, in the order of their places.
     pub outputs: Vec<OutputReport>,
+    /// What was found out, by the names that the pipeline gives.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, Value>,
+    /// What was not, under the policy `skip`, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts_failed: BTreeMap<String, Failure>,
     /// What was done, group by group.
     pub plan: Vec<Explanation>,
     /// How often a source was decoded.
@@ -140,7 +147,7 @@ pub struct OutputReport {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "seconds")]
     #[schemars(with = "Option<f64>")]
     pub duration: Option<Duration>,
-    /// SHA-256 of its bytes, in hexadecimal.
+    /// SHA-256 of its bytes, in hexadecimal; empty for several files, which have theirs.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
     /// MD5 of its bytes, in hexadecimal: for comparing, not for security.
@@ -156,6 +163,10 @@ pub struct OutputReport {
     /// What is to be said of it although it was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// If its place is a pattern, the files that it is, each with its own place, in the order in which they are published. What
+    /// is said of the output itself is said of the last one, the main one; its bytes are those of all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Self>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -197,7 +208,30 @@ impl OutputReport {
             content_key: String::new(),
             reused: false,
             warnings: Vec::new(),
+            files: Vec::new(),
             failure: None,
+        }
+    }
+
+    /// The file at this place: the output itself, or one of its files.
+    pub(crate) fn file_at(&self, place: &str) -> Option<&Self> {
+        if self.output == place {
+            return Some(self);
+        }
+        self.files.iter().find(|file| file.output == place)
+    }
+
+    /// Of these files, the main one last.
+    pub(crate) fn of_files(output: &str, files: Vec<Self>) -> Self {
+        let main = files.last().cloned().unwrap_or_else(|| Self::pending(output));
+        Self {
+            output: output.to_owned(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+            sha256: String::new(),
+            md5: String::new(),
+            warnings: Vec::new(),
+            files,
+            ..main
         }
     }
 }

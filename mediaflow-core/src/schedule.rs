@@ -4,7 +4,7 @@
 //! it, and no other does. Times that pass while nobody is there are not made up for one by one: the latest is run when
 //! somebody comes back, and the others are told of (`schedule.missed`).
 //!
-//! Uses: error, event, id, spec, time.
+//! Uses: codes, error, event, id, spec, time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +13,7 @@ use croner::parser::{CronParser, Seconds};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::codes;
 use crate::event::{Event, EventData, EventKind};
 use crate::id::JobId;
 use crate::spec::JobSpec;
@@ -78,7 +79,7 @@ impl Cron {
 
     fn time_zone(&self) -> Result<TimeZone> {
         TimeZone::get(&self.zone).map_err(|e| {
-            Error::input("schedule.zone", "there is no such time zone here")
+            Error::input(codes::SCHEDULE_ZONE, "there is no such time zone here")
                 .with("zone", self.zone.escape_debug())
                 .help("use a name such as `Europe/Berlin` or `UTC`")
                 .because(e)
@@ -110,7 +111,7 @@ impl fmt::Display for Cron {
 
 fn wrong(line: &str) -> Error {
     let shown: String = line.chars().take(100).collect();
-    Error::input("schedule.cron", "this is no cron line, or no time fits it")
+    Error::input(codes::SCHEDULE_CRON, "this is no cron line, or no time fits it")
         .with("cron", shown.escape_debug())
         .help("write minute, hour, day of the month, month and day of the week: `0 3 * * *`")
 }
@@ -135,7 +136,7 @@ impl Schedule {
     pub fn new(name: impl Into<String>, cron: Cron, spec: JobSpec) -> Result<Self> {
         let name = name.into();
         if name.is_empty() || name.len() > 100 || name.chars().any(char::is_control) {
-            return Err(Error::input("schedule.name", "this can not name a schedule")
+            return Err(Error::input(codes::SCHEDULE_NAME, "this can not name a schedule")
                 .with("name", name.escape_debug())
                 .help("use 1 to 100 bytes without control characters"));
         }

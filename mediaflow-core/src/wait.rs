@@ -5,13 +5,14 @@
 //! wait's key ([`Mediaflow::signal`](crate::Mediaflow::signal)), when the wait asks to be looked at, or when its time is
 //! over, a short task asks the backend that began it to go on.
 //!
-//! Uses: error, limits, operation, time.
+//! Uses: codes, error, limits, operation, time.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::codes;
 use crate::limits::at_most;
 use crate::operation::Outputs;
 use crate::{Error, Limits, Result, Timestamp};
@@ -41,7 +42,7 @@ impl Ran {
         match self {
             Self::Done(outputs) => Ok(outputs),
             Self::Waiting(_) => Err(Error::unsupported(
-                "wait.unsupported",
+                codes::WAIT_UNSUPPORTED,
                 "the work goes on elsewhere, and nobody here can wait for it",
             )),
         }
@@ -125,7 +126,7 @@ impl Wait {
     pub fn with_state(mut self, version: u32, state: &impl Serialize) -> Result<Self> {
         self.version = version;
         self.state = serde_json::to_value(state).map_err(|e| {
-            Error::internal("wait.state", "the state of a wait can not be written as JSON")
+            Error::internal(codes::WAIT_STATE, "the state of a wait can not be written as JSON")
                 .because(e)
         })?;
         Ok(self)
@@ -137,7 +138,7 @@ impl Wait {
     /// `wait.state` if it has another form.
     pub fn state<T: DeserializeOwned>(&self) -> Result<T> {
         T::deserialize(&self.state).map_err(|e| {
-            Error::internal("wait.state", "the state of a wait has another form")
+            Error::internal(codes::WAIT_STATE, "the state of a wait has another form")
                 .with("key", &self.key)
                 .with("version", self.version)
                 .because(e)
@@ -148,7 +149,7 @@ impl Wait {
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
         check_key(&self.key)?;
         let bytes = serde_json::to_vec(&self.state).map_or(0, |json| json.len());
-        at_most("limit.wait_bytes", "wait_bytes", bytes, limits.wait_bytes)
+        at_most(codes::LIMIT_WAIT_BYTES, "wait_bytes", bytes, limits.wait_bytes)
             .map_err(|e| e.with("key", &self.key))
     }
 
@@ -161,7 +162,7 @@ impl Wait {
 /// Refuses what can not be the key of a wait.
 pub(crate) fn check_key(key: &str) -> Result<()> {
     if key.is_empty() || key.len() > 200 || key.chars().any(char::is_control) {
-        return Err(Error::input("wait.key", "this can not be the key of a wait")
+        return Err(Error::input(codes::WAIT_KEY, "this can not be the key of a wait")
             .with("length", key.len())
             .help("use 1 to 200 bytes without control characters, such as `vendor/id`"));
     }
@@ -171,7 +172,7 @@ pub(crate) fn check_key(key: &str) -> Result<()> {
 /// The error of an engine when two groups would wait under one key.
 #[must_use]
 pub fn key_taken(key: &str) -> Error {
-    Error::input("wait.key_taken", "other work waits under this key already")
+    Error::input(codes::WAIT_KEY_TAKEN, "other work waits under this key already")
         .with("key", key)
         .help("a backend needs a key of its own for each piece of work, such as `vendor/id`")
 }
@@ -208,7 +209,7 @@ impl Update {
     }
 
     /// The code of [`Update::unreadable`].
-    pub const UNREADABLE: &str = "wait.update";
+    pub const UNREADABLE: &str = codes::WAIT_UPDATE;
 }
 
 /// An update, as it comes in.
@@ -238,14 +239,14 @@ impl Signal {
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
         check_key(&self.key)?;
         if self.replay_key.is_empty() || self.replay_key.len() > 255 {
-            return Err(Error::input("wait.replay_key", "this can not be a replay key")
+            return Err(Error::input(codes::WAIT_REPLAY_KEY, "this can not be a replay key")
                 .with("length", self.replay_key.len())
                 .help(
                     "use 1 to 255 bytes, such as the id of the message that brought the update",
                 ));
         }
         let bytes = serde_json::to_vec(&self.update).map_or(0, |json| json.len());
-        at_most("limit.update_bytes", "update_bytes", bytes, limits.update_bytes)
+        at_most(codes::LIMIT_UPDATE_BYTES, "update_bytes", bytes, limits.update_bytes)
             .map_err(|e| e.with("key", &self.key))
     }
 }

@@ -9,7 +9,7 @@ use mediaflow_core::engine::{Engine, EventStream, MemoryEngine, Shutdown, Submis
 use mediaflow_core::event::EventData;
 use mediaflow_core::executor::{DeliveryPolicy, Executor};
 use mediaflow_core::inspect::Inspect;
-use mediaflow_core::media::MediaInfo;
+use mediaflow_core::media::{Facts, MediaInfo, Medium};
 use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, Terms, notify_fn};
 use mediaflow_core::plan::Estimate;
 use mediaflow_core::report::{BatchReport, JobStatus};
@@ -17,13 +17,13 @@ use mediaflow_core::schedule::{Schedule, Scheduled};
 use mediaflow_core::spec::{JobSpec, Pipeline};
 use mediaflow_core::storage::{FileStorage, MemoryStorage};
 use mediaflow_core::testing::{
-    self, Behaviour, FakeBackend, FakeWork, FaultyStorage, ManualClock, RecordingNotifier,
-    ScriptedNotifier,
+    self, Behaviour, FakeBackend, FakeEncode, FakeVendor, FakeWork, FaultyStorage, ManualClock,
+    RecordingNotifier, ScriptedNotifier,
 };
 use mediaflow_core::wait::{Signal, Signalled};
 use mediaflow_core::{
     BatchId, Event, EventKind, Inputs, JobId, Mediaflow, Notifier, NotifyError, OpContext,
-    Operation, Outputs, Result, Takes, async_trait,
+    Operation, Outputs, Result, Run, Takes, async_trait,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -232,16 +232,19 @@ async fn work_that_can_never_fit_is_refused_instead_of_waiting_for_ever() {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Huge {}
 
-#[async_trait]
 impl Operation for Huge {
     const KIND: &'static str = "test.huge";
+}
+
+#[async_trait]
+impl Run for Huge {
     const TAKES: Takes = Takes::Encoded;
 
     async fn run(&self, inputs: Inputs, _cx: &OpContext) -> Result<Outputs> {
         Ok(Outputs::one(inputs.into_first()?))
     }
 
-    fn estimate(&self, _input: &MediaInfo) -> Estimate {
+    fn estimate(&self, _inputs: &[MediaInfo]) -> Estimate {
         Estimate::cpu(1 << 40)
     }
 }
@@ -388,4 +391,57 @@ async fn whoever_hears_of_nothing_sees_every_end() {
     media.shutdown(Duration::ZERO).await.unwrap();
     let progress = testing::soon("the end of progress", watched).await.unwrap();
     assert!(progress.len() <= 1, "{progress:?}");
+}
+
+/// Says how many bytes its input has.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Size {}
+
+impl Operation for Size {
+    const KIND: &'static str = "test.size";
+
+    fn gives(&self, _input: Medium) -> Medium {
+        Medium::Facts
+    }
+
+    fn describe(&self, _inputs: &[MediaInfo]) -> Result<MediaInfo> {
+        Ok(Facts::info())
+    }
+}
+
+#[async_trait]
+impl Run for Size {
+    const TAKES: Takes = Takes::Encoded;
+
+    async fn run(&self, inputs: Inputs, _cx: &OpContext) -> Result<Outputs> {
+        let file = inputs.into_first()?.into_file()?;
+        Ok(Outputs::one(Facts::new(file.blob().len())?))
+    }
+}
+
+#[tokio::test]
+async fn facts_wait_for_what_they_are_about_and_for_nothing_else() {
+    let vendor = FakeVendor::new();
+    let media = Mediaflow::builder()
+        .storage("out", "memory:")
+        .with(vendor.operations())
+        .with(|registry| {
+            registry.operation::<Size>();
+        })
+        .start()
+        .await
+        .unwrap();
+    let job = Pipeline::from(testing::dot())
+        .output("out/there.gif", |dot| dot.then(FakeEncode::new("there")))
+        .fact("here", |dot| dot.then(Size {}))
+        .fact("there", |dot| dot.then(FakeEncode::new("there")).then(Size {}))
+        .build()
+        .unwrap();
+    let job = media.submit(job).await.unwrap();
+    let begun = vendor.begun("there").await;
+    media.signal(&begun.key, testing::vendor_done(), "done").await.unwrap();
+    let report = job.done().await.unwrap();
+    assert_eq!(serde_json::json!(report.facts), serde_json::json!({ "here": 14, "there": 14 }));
+    assert_eq!((report.outputs.len(), vendor.jobs().len()), (1, 1), "and the vendor worked once");
+    media.shutdown(Duration::from_secs(5)).await.unwrap();
 }

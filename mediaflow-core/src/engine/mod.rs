@@ -1,6 +1,7 @@
 //! The contract of engines: who keeps jobs, decides when they run, and keeps events until they have been delivered.
 //!
-//! Uses: error, event, executor, id, inspect, notify, outbox, plan, report, schedule, shutdown, spec, supervise, time, wait.
+//! Uses: codes, error, event, executor, id, inspect, notify, outbox, plan, report, schedule, shutdown, spec, supervise,
+//! time, wait.
 
 mod memory;
 mod record;
@@ -14,6 +15,7 @@ use futures_util::stream::BoxStream;
 pub use memory::MemoryEngine;
 pub use record::{Next, Record};
 
+use crate::codes;
 use crate::event::Event;
 use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
@@ -32,7 +34,7 @@ pub type EventStream = BoxStream<'static, Result<Arc<Event>>>;
 /// What a reader of events is told who has missed some that are not kept any more, for engines.
 #[must_use]
 pub fn gap(missed: u64) -> Error {
-    Error::transient("events.gap", "events were missed that are not kept any more")
+    Error::transient(codes::EVENTS_GAP, "events were missed that are not kept any more")
         .with("missed", missed)
         .help("look at the states of jobs that matter, and read on; read faster")
 }
@@ -183,6 +185,6 @@ impl Submitted {
         self.jobs
             .first()
             .copied()
-            .ok_or_else(|| Error::internal("engine.submit", "a submission gave no job"))
+            .ok_or_else(|| Error::internal(codes::ENGINE_SUBMIT, "a submission gave no job"))
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::event::{Event, EventData, EventKind};
@@ -132,12 +132,16 @@ impl Record {
     /// Notes why an attempt failed, and decides what follows.
     pub fn failed(&mut self, error: &Error, retry: &RetryPolicy) -> Next {
         if self.cancelled {
-            self.failure =
-                self.failure.take().map(|known| with_published(known, Some(&error.into())));
+            let failure = Failure::from(error);
+            self.failure = match self.failure.take() {
+                Some(known) => Some(with_published(known, Some(&failure))),
+                None if published(&failure).next().is_none() => None,
+                None => Some(failure),
+            };
             return Next::End(JobState::Cancelled);
         }
         self.note(error);
-        let attempts = self.spec.options.max_attempts.unwrap_or(retry.max_attempts);
+        let attempts = retry.attempts(error, self.spec.options.max_attempts);
         let wait = match error.retry() {
             Retry::Never => None,
             Retry::Backoff => Some(retry.wait(self.attempts)),
@@ -171,13 +175,18 @@ impl Record {
     /// Ends the job after an attempt whose outputs were published. Gives the events that tell of it.
     pub fn succeeded(&mut self, made: Finished, now: Timestamp) -> Vec<Event> {
         let published = |output: &OutputReport| output.state == OutputState::Published;
-        let whole = made.outputs.iter().all(published);
-        let any = made.outputs.iter().any(published);
+        let whole = made.outputs.iter().all(published) && made.facts_failed.is_empty();
+        let any = made.outputs.iter().any(published) || !made.facts.is_empty();
         let state = match (whole, any) {
             (true, _) => JobState::Succeeded,
             (false, true) => JobState::Partial,
             (false, false) => JobState::Failed,
         };
+        if state == JobState::Failed {
+            // All were skipped: the job has a cause, too.
+            let output = made.outputs.iter().find_map(|output| output.failure.clone());
+            self.failure = output.or_else(|| made.facts_failed.values().next().cloned());
+        }
         self.end(state, Some(made), now)
     }
 
@@ -218,6 +227,8 @@ impl Record {
             state,
             source: None,
             outputs: Vec::new(),
+            facts: BTreeMap::new(),
+            facts_failed: BTreeMap::new(),
             plan: Vec::new(),
             decodes: 0,
             warnings: Vec::new(),
@@ -228,9 +239,10 @@ impl Record {
             finished_at: now,
         };
         if let Some(made) = made {
-            report.failure = None;
+            report.failure = report.failure.filter(|_| state == JobState::Failed);
             report.source = made.source;
             report.outputs = made.outputs;
+            (report.facts, report.facts_failed) = (made.facts, made.facts_failed);
             report.plan = made.plan;
             report.decodes = made.decodes;
             report.warnings = made.warnings;

@@ -5,11 +5,12 @@ use serde_json::json;
 use super::attempt::Attempt;
 use super::attempted::Attempted;
 use super::digest::sha256;
-use super::execution::stopping;
+use super::execution::{ending, stopping};
 use super::fetch::Sources;
 use super::finished::{Finished, StagedOutput};
 use super::parts::{Artefact, PartResult, PartSpec, job_of, part_job};
 use super::resources::{Executor, Resources};
+use crate::codes;
 use crate::id::JobId;
 use crate::spec::Location;
 use crate::storage::GetOptions;
@@ -23,7 +24,8 @@ const OUTPUTS: usize = 8;
 
 impl Executor {
     /// The parts of a job that is worth spreading over workers: one with more than 16 outputs, in parts of 8. Gives none
-    /// for another, or for one of which some may be made elsewhere: it is made whole by [`Executor::attempt`] with the same `attempt`, without a second plan.
+    /// for another, for one with facts or with sets of sources, or for one of which some may be made elsewhere: it is made whole by
+    /// [`Executor::attempt`] with the same `attempt`, without a second plan.
     ///
     /// # Errors
     /// The job can not be planned.
@@ -34,7 +36,11 @@ impl Executor {
             return Ok(Vec::new());
         }
         let pipeline = self.planned(attempt, &sources).await?;
-        if pipeline.outputs.len() <= WHOLE || self.0.may_wait(&pipeline) {
+        // Each part would look by itself for what is there of a set.
+        let whole = pipeline.outputs.len() <= WHOLE
+            || !pipeline.facts.is_empty()
+            || !pipeline.sets.is_empty();
+        if whole || self.0.may_wait(&pipeline) {
             return Ok(Vec::new());
         }
         pipeline.validate(&self.0.limits)?;
@@ -61,24 +67,31 @@ impl Executor {
     /// # Errors
     /// `part.lost` (transient, with the fact `part`): a result is neither staged nor at its place, so its part has to be
     /// made again. `storage.io`.
-    pub async fn assemble(
+    pub async fn assemble(&self, attempt: &Attempt, parts: Vec<PartResult>) -> Result<Finished> {
+        let cx = self.attempt_context(attempt, 0);
+        ending(&cx, self.assemble_in(&cx, attempt, parts)).await
+    }
+
+    async fn assemble_in(
         &self,
+        cx: &RunContext,
         attempt: &Attempt,
         mut parts: Vec<PartResult>,
     ) -> Result<Finished> {
-        let cx = self.attempt_context(attempt, 0);
         let mut done = Finished::new(self, attempt);
         parts.sort_by_key(|part| part.part);
         for part in parts {
             cx.check()?;
             for artefact in part.artefacts {
-                let made = part.outputs.iter().find(|output| output.output == artefact.place);
+                let made = part.outputs.iter().find_map(|output| output.file_at(&artefact.place));
                 let bytes = made.map_or(self.0.limits.input_bytes, |made| made.bytes);
-                let taken_up = stopping(&cx, self.0.take_up(artefact, bytes, &cx)).await;
+                let taken_up = stopping(cx, self.0.take_up(artefact, bytes, cx)).await;
                 done.staged.extend(taken_up.map_err(|e| e.with("part", part.part))?);
             }
             done.source = done.source.or(part.source);
             done.outputs.extend(part.outputs);
+            done.facts.extend(part.facts);
+            done.facts_failed.extend(part.facts_failed);
             done.plan.extend(part.plan);
             done.decodes += part.decodes;
             // Resources of one source have the same to say of it.
@@ -141,13 +154,15 @@ impl Resources {
         let storage = self.storages.of(&location)?;
         match storage.staged(&location.key, &artefact.ticket).await {
             Ok(staged) => return Ok(Some(StagedOutput::taken_up(artefact, bytes, staged))),
-            Err(error) if error.code() == "storage.not_found" => {}
+            Err(error) if error.code() == codes::STORAGE_NOT_FOUND => {}
             Err(error) => return Err(error.with("output", artefact.place)),
         }
         let options = GetOptions::new().limit(bytes);
         let published = match storage.get(&location.key, &options, cx.scratch()).await {
             Ok(blob) => cx.cpu(move |cx| sha256(&blob, cx)).await? == artefact.sha256,
-            Err(error) if ["storage.not_found", "limit.input_bytes"].contains(&error.code()) => {
+            Err(error)
+                if [codes::STORAGE_NOT_FOUND, codes::LIMIT_INPUT_BYTES].contains(&error.code()) =>
+            {
                 false
             }
             Err(error) => return Err(error.with("output", artefact.place)),
@@ -155,7 +170,7 @@ impl Resources {
         if published {
             return Ok(None);
         }
-        Err(Error::transient("part.lost", "a result of a part is gone")
+        Err(Error::transient(codes::PART_LOST, "a result of a part is gone")
             .with("output", artefact.place)
             .with("ticket", artefact.ticket)
             .help("the part has to be made again"))

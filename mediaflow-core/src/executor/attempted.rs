@@ -1,10 +1,15 @@
 use super::checkpoint::{Checkpoint, GroupWait};
 use super::finished::Finished;
+use crate::codes;
 use crate::{Error, Result};
 
 /// What an attempt came to.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "an engine handles both")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each attempt, and it is moved a few times"
+)]
 pub enum Attempted {
     /// All that was asked for is made.
     Finished(Finished),
@@ -39,7 +44,7 @@ pub struct Suspended {
 
 pub(super) fn unsupported() -> Error {
     Error::unsupported(
-        "wait.unsupported",
+        codes::WAIT_UNSUPPORTED,
         "the work goes on elsewhere, and nothing keeps that here",
     )
     .help("a backend says in its capability that its plans may wait")

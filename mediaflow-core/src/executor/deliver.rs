@@ -1,23 +1,27 @@
 use super::resources::Executor;
+use crate::codes;
 use crate::event::Event;
 use crate::notify::{
     DeliveryContext, Message, Notifier, NotifyError, Receipt, Recipient, Recipients,
 };
+use crate::spec::NotifyTarget;
 use crate::suggest::did_you_mean;
 use crate::{Error, Result};
 
 impl Executor {
-    /// Who is told of this event, as configured: each notifier that wants it, and for a notifier that the job names, the
-    /// address that the job gave. [`Recipients`] has the last word.
+    /// Who is told of this event, as configured: each notifier that wants it, at its own address, or for one that the job names
+    /// at those that the job gave. [`Recipients`] has the last word.
     #[must_use]
     pub fn configured(&self, event: &Event) -> Vec<Recipient> {
         let wanting = self.0.notifiers.iter().filter(|notifier| notifier.wants(event));
         wanting
             .flat_map(|notifier| {
                 let named = event.notify.iter().filter(|target| target.channel == notifier.name());
-                let to = named.filter_map(|target| target.to.clone());
-                let mut found: Vec<_> =
-                    to.map(|to| Recipient::new(notifier.name()).to(to)).collect();
+                let recipient = |target: &NotifyTarget| Recipient {
+                    to: target.to.clone(),
+                    ..Recipient::new(notifier.name())
+                };
+                let mut found: Vec<_> = named.map(recipient).collect();
                 if found.is_empty() {
                     found.push(Recipient::new(notifier.name()));
                 }
@@ -40,7 +44,8 @@ impl Executor {
         let found = self.0.notifiers.iter().find(|notifier| notifier.name() == channel);
         found.map(|notifier| &**notifier).ok_or_else(|| {
             let message = format!("there is no notifier `{channel}`");
-            Error::input("notify.unknown", message).help(did_you_mean(channel, self.channels()))
+            Error::input(codes::NOTIFY_UNKNOWN, message)
+                .help(did_you_mean(channel, self.channels()))
         })
     }
 

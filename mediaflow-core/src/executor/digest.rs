@@ -2,6 +2,7 @@ use std::io::Read as _;
 
 use sha2::Digest as _;
 
+use crate::codes;
 use crate::media::Blob;
 pub(super) use crate::spec::digest::hex;
 use crate::{Error, Result, RunContext};
@@ -30,7 +31,7 @@ fn chunks(blob: &Blob, cx: &RunContext, mut take: impl FnMut(&[u8])) -> Result<(
         cx.check()?;
         let read = reader
             .read(&mut buffer)
-            .map_err(|e| Error::transient("blob.io", "a file could not be read").because(e))?;
+            .map_err(|e| Error::transient(codes::BLOB_IO, "a file could not be read").because(e))?;
         if read == 0 {
             return Ok(());
         }

@@ -2,6 +2,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+use crate::codes;
 use crate::id::JobId;
 use crate::report::{JobState, JobStatus, OutputReport, OutputState};
 use crate::spec::{JobSpec, OnFailure};
@@ -26,7 +27,9 @@ pub(super) async fn check_predecessors(
     for after in spec.predecessors() {
         let status = match known(outcomes, after.job).await {
             // It has ended at some time, and that is all that is asked for.
-            Err(e) if e.code() == "job.unknown" && after.on_failure == OnFailure::Run => continue,
+            Err(e) if e.code() == codes::JOB_UNKNOWN && after.on_failure == OnFailure::Run => {
+                continue;
+            }
             status => status?,
         };
         match (status.state, after.on_failure) {
@@ -36,7 +39,7 @@ pub(super) async fn check_predecessors(
             (JobState::Failed, OnFailure::Fail) => {
                 let failure = status.failure.map(|failure| failure.code).unwrap_or_default();
                 return Err(Error::input(
-                    "job.predecessor_failed",
+                    codes::JOB_PREDECESSOR_FAILED,
                     "a job that this one comes after has failed",
                 )
                 .with("after", after.job)
@@ -56,17 +59,24 @@ pub(super) async fn output_of(
     outcomes: Option<&dyn Outcomes>,
 ) -> Result<OutputReport> {
     let status = known(outcomes, job).await?;
-    let made = status.outputs.iter().find(|made| made.output == output);
+    let made = status.outputs.iter().find_map(|made| made.file_at(output));
     match made {
-        Some(made) if made.state == OutputState::Published => Ok(made.clone()),
-        _ if !status.state.is_terminal() => {
-            Err(Error::input("source.not_ended", "the job that makes the source has not ended")
-                .help("submit the job that reads it with `JobOptions::after`"))
+        Some(made) if !made.files.is_empty() => {
+            let files = made.files.iter().map(|file| file.output.as_str());
+            Err(Error::input(codes::SOURCE_BUNDLE, "the output has several files")
+                .with("files", files.collect::<Vec<_>>().join(" "))
+                .help("name one of them"))
         }
-        Some(_) => Err(Error::input("source.not_made", "the job did not make this output")),
+        Some(made) if made.state == OutputState::Published => Ok(made.clone()),
+        _ if !status.state.is_terminal() => Err(Error::input(
+            codes::SOURCE_NOT_ENDED,
+            "the job that makes the source has not ended",
+        )
+        .help("submit the job that reads it with `JobOptions::after`")),
+        Some(_) => Err(Error::input(codes::SOURCE_NOT_MADE, "the job did not make this output")),
         None => {
             let names = status.outputs.iter().map(|made| made.output.as_str());
-            Err(Error::input("source.not_found", "the job has no output of this name")
+            Err(Error::input(codes::SOURCE_NOT_FOUND, "the job has no output of this name")
                 .help(did_you_mean(output, names)))
         }
     }
@@ -74,7 +84,7 @@ pub(super) async fn output_of(
 
 async fn known(outcomes: Option<&dyn Outcomes>, job: JobId) -> Result<JobStatus> {
     let outcomes = outcomes.ok_or_else(|| {
-        Error::unsupported("job.outcomes", "nobody here knows what became of other jobs")
+        Error::unsupported(codes::JOB_OUTCOMES, "nobody here knows what became of other jobs")
     });
     outcomes?.outcome(job).await
 }

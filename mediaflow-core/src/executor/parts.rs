@@ -1,12 +1,15 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::codes;
 use crate::id::JobId;
 use crate::plan::Explanation;
 use crate::report::{OutputReport, SourceReport};
 use crate::spec::{Pipeline, Precondition};
 use crate::storage::Ticket;
-use crate::{Error, Result};
+use crate::{Error, Failure, Result};
 
 /// A part of a job, which any worker can take.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +32,12 @@ pub struct PartResult {
     pub source: Option<SourceReport>,
     /// Its outputs; those that failed under the policy `skip` have the state `failed`.
     pub outputs: Vec<OutputReport>,
+    /// What was found out, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, Value>,
+    /// What was not, under the policy `skip`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts_failed: BTreeMap<String, Failure>,
     /// What was done.
     pub plan: Vec<Explanation>,
     /// How often a source was decoded.
@@ -72,7 +81,7 @@ impl PartSpec {
             outputs: Vec<String>,
         }
         Input::deserialize(&self.input).map(|input| input.outputs).map_err(|e| {
-            Error::input("part.input", "the part does not say which outputs to make")
+            Error::input(codes::PART_INPUT, "the part does not say which outputs to make")
                 .with("part", self.number)
                 .because(e)
         })
@@ -83,7 +92,7 @@ impl PartSpec {
         let mut all = std::mem::take(&mut pipeline.outputs);
         for place in self.outputs()? {
             let (place, output) = all.remove_entry(&place).ok_or_else(|| {
-                Error::input("part.input", "the job has no such output any more")
+                Error::input(codes::PART_INPUT, "the job has no such output any more")
                     .with("part", self.number)
                     .with("output", &place)
                     .help("a job must plan the same outputs in each attempt")

@@ -1,15 +1,21 @@
 use std::time::Duration;
 
 use crate::notify::{RateLimit, Terms};
+use crate::{Error, ErrorKind, Retry};
 
 /// How failed attempts at a job are repeated: after `first`, then twice as long each time, up to `longest`, each
-/// lengthened or shortened at random by up to `jitter`.
+/// lengthened or shortened at random by up to `jitter`. What can only come out the same is not repeated at all.
+///
+/// The defaults go on for about six minutes: a network, a server or a disk that is away for so long costs no job.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "settings are written as a literal over `default()`")]
 pub struct RetryPolicy {
-    /// How often a job is tried. Default 3.
+    /// How often a job is tried; its spec can ask for less. Default 8.
     pub max_attempts: u32,
-    /// The wait before the second attempt. Default 1 s.
+    /// How often a job is tried whose failure nobody can tell whether it passes, that of a backend: it costs all that was done
+    /// before. No more than `max_attempts`. Default 2.
+    pub unclear_attempts: u32,
+    /// The wait before the second attempt. Default 3 s.
     pub first: Duration,
     /// No wait is longer. Default 5 minutes.
     pub longest: Duration,
@@ -20,8 +26,9 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
-            max_attempts: 3,
-            first: Duration::from_secs(1),
+            max_attempts: 8,
+            unclear_attempts: 2,
+            first: Duration::from_secs(3),
             longest: Duration::from_secs(300),
             jitter: 0.2,
         }
@@ -29,6 +36,17 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// How often a job is tried that fails like this, of which this much was asked for.
+    #[must_use]
+    pub fn attempts(&self, error: &Error, asked: Option<u32>) -> u32 {
+        let most = match error.retry() {
+            Retry::Never => 1,
+            _ if error.kind() == ErrorKind::Backend => self.unclear_attempts,
+            _ => self.max_attempts,
+        };
+        most.min(self.max_attempts).min(asked.unwrap_or(u32::MAX))
+    }
+
     /// The wait after this attempt, from 1, failed.
     #[must_use]
     pub fn wait(&self, attempt: u32) -> Duration {
@@ -166,10 +184,41 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_longest() {
-        let policy =
-            RetryPolicy { jitter: 0.0, longest: Duration::from_secs(3), ..RetryPolicy::default() };
+        let policy = RetryPolicy {
+            jitter: 0.0,
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(3),
+            ..RetryPolicy::default()
+        };
         let waits: Vec<_> = [1, 2, 3, 50].map(|attempt| policy.wait(attempt).as_secs()).to_vec();
         assert_eq!(waits, [1, 2, 3, 3]);
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_for_minutes() {
+        let policy = RetryPolicy { jitter: 0.0, ..RetryPolicy::default() };
+        let tried: Duration = (1..policy.max_attempts).map(|attempt| policy.wait(attempt)).sum();
+        assert!((300..600).contains(&tried.as_secs()), "{tried:?}");
+        assert!(policy.wait(1) <= Duration::from_secs(5), "and soon at first");
+    }
+
+    #[test]
+    fn how_often_depends_on_what_has_failed_and_nobody_raises_it() {
+        let policy = RetryPolicy::default();
+        let transient = Error::transient("a.b", "away");
+        let backend = Error::backend("a.b", "failed");
+        for (error, asked, attempts) in [
+            (&transient, None, 8),
+            (&transient, Some(3), 3),
+            (&transient, Some(u32::MAX), 8),
+            (&backend, None, 2),
+            (&backend, Some(1), 1),
+            (&Error::input("a.b", "wrong"), Some(9), 1),
+        ] {
+            assert_eq!(policy.attempts(error, asked), attempts, "{error:?} {asked:?}");
+        }
+        let once = RetryPolicy { max_attempts: 1, ..policy };
+        assert_eq!(once.attempts(&backend, None), 1);
     }
 
     #[test]

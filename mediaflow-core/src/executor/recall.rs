@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::Result;
+use crate::media::OnDamage;
 use crate::report::OutputReport;
 use crate::spec::Pipeline;
 use crate::spec::digest::{digest, sorted};
@@ -35,8 +36,12 @@ pub(super) fn content_keys(
     pipeline: &Pipeline,
     sources: &BTreeMap<String, String>,
 ) -> Result<Keys> {
+    let source = match pipeline.on_damage {
+        OnDamage::Accept => "damaged source",
+        OnDamage::Refuse => "source",
+    };
     let mut known: BTreeMap<&str, String> =
-        sources.iter().map(|(name, hash)| (name.as_str(), format!("source {hash}"))).collect();
+        sources.iter().map(|(name, hash)| (name.as_str(), format!("{source} {hash}"))).collect();
     for name in pipeline.ordered()? {
         let step = &pipeline.steps[name];
         let from: Option<Vec<_>> = step.from.iter().map(|from| known.get(from.as_str())).collect();

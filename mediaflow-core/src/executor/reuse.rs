@@ -8,9 +8,10 @@ use super::outputs::misnamed;
 use super::recall::{Keys, content_keys};
 use super::rest::Rest;
 use crate::Result;
+use crate::codes;
 use crate::planner::needed_sources;
 use crate::report::{OutputReport, OutputState};
-use crate::spec::{Location, OutputSpec, Pipeline};
+use crate::spec::{Location, OutputSpec, Place};
 use crate::storage::GetOptions;
 
 impl Attempt {
@@ -21,13 +22,15 @@ impl Attempt {
 
 impl Execution<'_> {
     /// The content keys of the outputs, if anybody wants to know them: they cost reading every source.
-    pub(super) async fn content_keys(&self, pipeline: &Pipeline) -> Result<Keys> {
+    pub(super) async fn content_keys(&self, rest: &Rest) -> Result<Keys> {
+        let pipeline = &rest.pipeline;
         if self.attempt.recall.is_none() {
             return Ok(Keys::new());
         }
         pipeline.validate(&self.resources.limits)?;
         let mut sources = BTreeMap::new();
-        for name in needed_sources(pipeline, &BTreeMap::new()) {
+        let needed = needed_sources(pipeline, &BTreeMap::new()).into_iter();
+        for name in needed.filter(|name| !rest.failed.contains_key(name)) {
             let source = pipeline.source_named(&name)?;
             sources.insert(name, self.sources.sha256(source).await?);
         }
@@ -39,7 +42,12 @@ impl Execution<'_> {
         let Some(recall) = self.attempt.recall.as_ref().filter(|_| self.attempt.reuses()) else {
             return Ok(());
         };
-        for (place, key) in &rest.keys.clone() {
+        let keys = rest.keys.clone();
+        for (place, key) in keys
+            .iter()
+            .filter(|(place, _)| rest.pipeline.outputs.contains_key(*place))
+            .collect::<Vec<_>>()
+        {
             let hits = recall.recall(key).await.unwrap_or_else(|error| {
                 tracing::warn!(output = %place, %error, "earlier results can not be recalled");
                 Vec::new()
@@ -57,16 +65,43 @@ impl Execution<'_> {
         Ok(())
     }
 
-    /// The output made from an earlier result: a staged copy, or nothing to do if it is in its place. `None` if the
-    /// result is not what it was.
+    /// The output made from an earlier result: staged copies, or nothing to do for what is in its place. `None` if the result
+    /// is not what it was. Several files are used again at the same places only.
     async fn taken_over(
         &self,
         place: &str,
         output: &OutputSpec,
         key: &str,
         hit: OutputReport,
+    ) -> Result<Option<(OutputReport, Vec<StagedOutput>)>> {
+        if hit.files.is_empty() {
+            let taken = self.taken_over_file(place, output, key, hit).await?;
+            return Ok(taken.map(|(report, staged)| (report, staged.into_iter().collect())));
+        }
+        if hit.output != place {
+            return Ok(None);
+        }
+        let (mut files, mut all) = (Vec::new(), Vec::new());
+        for file in hit.files {
+            let at = file.output.clone();
+            let Some((report, staged)) = self.taken_over_file(&at, output, key, file).await? else {
+                return Ok(None);
+            };
+            files.push(report);
+            all.extend(staged);
+        }
+        Ok(Some((OutputReport::of_files(place, files), all)))
+    }
+
+    async fn taken_over_file(
+        &self,
+        place: &str,
+        output: &OutputSpec,
+        key: &str,
+        hit: OutputReport,
     ) -> Result<Option<(OutputReport, Option<StagedOutput>)>> {
-        let (Ok(here), Ok(there)) = (place.parse::<Location>(), hit.output.parse::<Location>())
+        let (Ok(here), Ok(there)) =
+            (place.parse::<Place>().and_then(|place| place.one()), hit.output.parse::<Location>())
         else {
             return Ok(None);
         };
@@ -96,7 +131,7 @@ impl Execution<'_> {
             match self.stage(&report, &blob, &output.put, output.precondition.clone()).await {
                 Ok(staged) => Some(staged),
                 // Gone while it was copied.
-                Err(error) if error.code() == "blob.io" => return Ok(None),
+                Err(error) if error.code() == codes::BLOB_IO => return Ok(None),
                 Err(error) => return Err(error.with("output", place)),
             }
         };
@@ -104,7 +139,7 @@ impl Execution<'_> {
         match self.cx.cpu(move |cx| sha256(&blob, cx)).await {
             Ok(found) if found == report.sha256 => Ok(Some((report, staged))),
             Ok(_) => Ok(None),
-            Err(error) if error.code() == "blob.io" => Ok(None),
+            Err(error) if error.code() == codes::BLOB_IO => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::codes;
 use crate::media::Scratch;
 use crate::{Error, Result};
 
@@ -21,7 +22,7 @@ const LOCK: &str = "lock";
 /// A folder of our own in the host's folder for temporary files, or in the system's. What killed processes left there goes.
 pub(crate) fn scratch(folder: Option<PathBuf>) -> Result<(Scratch, Option<OwnFolder>)> {
     let wrong = |e: io::Error| {
-        Error::transient("scratch.io", "the folder for temporary files can not be used")
+        Error::transient(codes::SCRATCH_IO, "the folder for temporary files can not be used")
             .help("make it, or choose another one with `scratch()`")
             .because(e)
     };
@@ -75,7 +76,9 @@ mod tests {
         fs::write(killed.join("clip.mp4"), "half").unwrap();
         let foreign = system.path().join("mediaflow-notes");
         fs::create_dir(&foreign).unwrap();
-        clear(system.path());
+        // Given by the host: a new process cleans it before it makes a folder of its own.
+        let (_, own) = scratch(Some(system.path().to_owned())).unwrap();
         assert!(alive.folder.path().exists() && foreign.exists() && !killed.exists());
+        assert!(own.unwrap().folder.path().starts_with(system.path().canonicalize().unwrap()));
     }
 }

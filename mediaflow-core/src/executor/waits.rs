@@ -8,15 +8,18 @@ use serde_json::json;
 use super::attempted::unsupported;
 use super::checkpoint::{GroupWait, KnownWait};
 use super::execution::{Execution, stopping};
+use super::recovery::origin;
 use super::resources::Executor;
-use super::rest::{Rest, Slot};
+use super::rest::{Rest, Slot, is_final};
 use crate::backend::Backend;
+use crate::codes;
 use crate::media::{Media, MediaInfo};
 use crate::operation::Outputs;
+use crate::planner::{Failed, exit_of};
 use crate::spec::Pipeline;
 use crate::spec::digest::{digest, sorted};
 use crate::wait::{Ran, Update, Wait};
-use crate::{Error, ErrorKind, Failure, Result, Retry};
+use crate::{Error, Failure, Result, Retry};
 
 /// What going on with a group came to.
 enum Went {
@@ -118,7 +121,9 @@ impl Execution<'_> {
                 let error = Arc::new(error);
                 for (exit, info) in group.exits {
                     rest.infos.insert(exit.clone(), info);
-                    rest.slots.insert(exit, Slot::Failed(Arc::clone(&error)));
+                    let origin = origin(&rest.pipeline, &group.steps, &error, exit_of(&exit));
+                    let failed = Failed { origin, error: Arc::clone(&error) };
+                    rest.slots.insert(exit, Slot::Failed(failed));
                 }
                 Ok(())
             }
@@ -171,8 +176,11 @@ impl Execution<'_> {
             tracing::warn!(key = wait.key, %error, "work whose time is over could not be stopped");
         }
         Went::Failed(
-            Error::limit("wait.expired", "nothing came back in time from where the work goes on")
-                .with("until", wait.until),
+            Error::limit(
+                codes::WAIT_EXPIRED,
+                "nothing came back in time from where the work goes on",
+            )
+            .with("until", wait.until),
         )
     }
 
@@ -185,7 +193,7 @@ impl Execution<'_> {
     ) -> Result<()> {
         let mut failure = None;
         for (exit, expected) in group.exits {
-            let slot = match outputs.take(&exit).map_err(|e| e.with("step", &exit)) {
+            let slot = match outputs.take(exit_of(&exit)).map_err(|e| e.with("step", &exit)) {
                 Ok(media) => {
                     rest.infos.insert(exit.clone(), self.look_at(&media, &expected).await);
                     Slot::Ready(media)
@@ -194,7 +202,8 @@ impl Execution<'_> {
                 Err(error) => {
                     failure.get_or_insert_with(|| Failure::from(&error));
                     rest.infos.insert(exit.clone(), expected.clone());
-                    Slot::Failed(Arc::new(error))
+                    let origin = origin(&rest.pipeline, &group.steps, &error, exit_of(&exit));
+                    Slot::Failed(Failed::new(origin, error))
                 }
             };
             rest.expected.insert(exit.clone(), expected);
@@ -207,9 +216,14 @@ impl Execution<'_> {
     /// What a result is for those who take it: as far as that can be seen. Verification of outputs comes on top.
     async fn look_at(&self, media: &Media, expected: &MediaInfo) -> MediaInfo {
         match media {
-            Media::Image(image) => image.info(),
+            Media::Image(_)
+            | Media::Frames(_)
+            | Media::Audio(_)
+            | Media::Pages(_)
+            | Media::Facts(_) => media.info(),
+            Media::Bundle(_) => expected.clone(),
             Media::File(file) => {
-                self.resources.probe(file).await.unwrap_or_else(|_| expected.clone())
+                self.resources.probe(file, self.cx).await.unwrap_or_else(|_| expected.clone())
             }
         }
     }
@@ -232,9 +246,4 @@ pub(super) fn group_name(
     let mut name = digest(&sorted(&json!([backend, steps, exits])));
     name.truncate(16);
     name
-}
-
-/// Whether the attempt as a whole ends with it.
-pub(super) fn is_final(error: &Error) -> bool {
-    error.kind() == ErrorKind::Cancelled || error.code() == "job.deadline"
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Mediaflow;
+use crate::codes;
 use crate::engine::{Engine, MemoryEngine};
 use crate::executor::{self, Capacity, DeliveryPolicy, Executor, Resources, RetryPolicy};
 use crate::notify::{Configured, IntoNotifier, Notifier, Recipients};
@@ -20,7 +21,7 @@ use crate::{CpuPool, Error, Limits, Registry, Result, Tenants};
 /// |---|---|
 /// | [`engine`](Builder::engine) | in memory |
 /// | [`cores`](Builder::cores) | all that the process may use |
-/// | [`memory`](Builder::memory) | 1 GiB for all running jobs together |
+/// | [`memory`](Builder::memory) | half of what this process may use, for all running jobs together |
 /// | [`places`](Builder::places) | `image` and `remote`: 4 jobs per core under way, pixels wait for a core; `video` and any class of the host's own: 1, which uses all cores |
 /// | [`tenants`](Builder::tenants) | as many jobs of one tenant at once as there are places |
 /// | [`limits`](Builder::limits), [`retry`](Builder::retry), [`delivery`](Builder::delivery) | see there |
@@ -37,13 +38,14 @@ pub struct Builder {
     retry: RetryPolicy,
     delivery: DeliveryPolicy,
     cores: Option<usize>,
-    memory: u64,
+    memory: Option<u64>,
     places: BTreeMap<String, usize>,
     tenants: Tenants,
     submit_only: bool,
     scratch: Option<PathBuf>,
     allowed_paths: Vec<PathBuf>,
     allowed_hosts: Vec<String>,
+    redirects: u8,
     mistake: Option<Error>,
 }
 
@@ -55,18 +57,19 @@ impl Builder {
             notifiers: Vec::new(),
             recipients: Arc::new(Configured),
             engine: None,
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(SystemClock::default()),
             limits: Limits::default(),
             retry: RetryPolicy::default(),
             delivery: DeliveryPolicy::default(),
             cores: None,
-            memory: 1 << 30,
+            memory: None,
             places: BTreeMap::new(),
             tenants: Tenants::new(),
             submit_only: false,
             scratch: None,
             allowed_paths: Vec::new(),
             allowed_hosts: Vec::new(),
+            redirects: 0,
             mistake: None,
         }
     }
@@ -104,7 +107,7 @@ impl Builder {
         match notifier.into_notifier() {
             Ok(notifier) if self.notifiers.iter().any(|known| known.name() == notifier.name()) => {
                 self.note(
-                    Error::input("notify.twice", "two notifiers have the same name")
+                    Error::input(codes::NOTIFY_TWICE, "two notifiers have the same name")
                         .with("channel", notifier.name())
                         .help("give one of them another name"),
                 );
@@ -151,9 +154,11 @@ impl Builder {
         self
     }
 
-    /// Bytes that all running jobs may use together. A job waits until its estimate fits.
+    /// Bytes that all running jobs may use together. Default: half of what this process may use (of the machine, or of its
+    /// control group). A job waits until its estimate fits, which does not count against its deadline; one that needs more than
+    /// this, and no more than there is, runs alone.
     pub fn memory(mut self, bytes: u64) -> Self {
-        self.memory = bytes;
+        self.memory = Some(bytes);
         self
     }
 
@@ -194,7 +199,7 @@ impl Builder {
         match folder.canonicalize() {
             Ok(folder) => self.allowed_paths.push(folder),
             Err(e) => self.note(
-                Error::input("source.path", "the allowed folder can not be found")
+                Error::input(codes::SOURCE_PATH, "the allowed folder can not be found")
                     .with("folder", folder.display())
                     .because(e),
             ),
@@ -205,6 +210,12 @@ impl Builder {
     /// Lets sources by URL come from this host and port although its address is private: `127.0.0.1:9000`.
     pub fn allow_private_host(mut self, host: impl Into<String>) -> Self {
         self.allowed_hosts.push(host.into());
+        self
+    }
+
+    /// How many redirects are followed when a source is fetched by URL, each checked as the first URL is. Default: none.
+    pub fn allow_redirects(mut self, hops: u8) -> Self {
+        self.redirects = hops;
         self
     }
 
@@ -236,7 +247,9 @@ impl Builder {
         let places = places(&self.registry, &self.places, &self.tenants, cores)?;
         let videos = places.get(&CostClass::Video).copied().unwrap_or_default().max(1);
         #[cfg(feature = "http")]
-        let source_rate = self.limits.source_rate;
+        let http = crate::http::GuardedClient::builder()
+            .source_rate(self.limits.source_rate)
+            .redirects(self.redirects);
         let executor = Executor(Arc::new(Resources {
             registry: self.registry,
             storages: self.storages,
@@ -250,7 +263,11 @@ impl Builder {
             clock: self.clock,
             allowed_paths: self.allowed_paths,
             #[cfg(feature = "http")]
-            http: client(&self.allowed_hosts, source_rate)?,
+            http: self
+                .allowed_hosts
+                .iter()
+                .fold(http, |http, host| http.allow_private(host))
+                .build()?,
             retry: self.retry,
             delivery: self.delivery,
             places,
@@ -263,7 +280,7 @@ impl Builder {
     fn add_storage(&mut self, name: String, storage: Arc<dyn Storage>) {
         if !self.storages.add(name.clone(), storage) {
             self.note(
-                Error::input("storage.twice", "two storages have the same name")
+                Error::input(codes::STORAGE_TWICE, "two storages have the same name")
                     .with("storage", name),
             );
         }
@@ -299,7 +316,7 @@ fn places(
     let known = |name: &str, of: &BTreeMap<CostClass, usize>| {
         of.keys().find(|class| class.as_str() == name).copied().ok_or_else(|| {
             let names: Vec<_> = of.keys().map(CostClass::as_str).collect();
-            Error::input("class.unknown", format!("nothing here is of the class `{name}`"))
+            Error::input(codes::CLASS_UNKNOWN, format!("nothing here is of the class `{name}`"))
                 .help(did_you_mean(name, names))
         })
     };
@@ -328,11 +345,5 @@ fn check_name(name: &str, most: usize) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::input("notify.name", problem).with("channel", name.escape_debug()).help(help))
-}
-
-#[cfg(feature = "http")]
-fn client(allowed: &[String], source_rate: u64) -> Result<crate::http::GuardedClient> {
-    let builder = crate::http::GuardedClient::builder().source_rate(source_rate);
-    allowed.iter().fold(builder, |builder, host| builder.allow_private(host)).build()
+    Err(Error::input(codes::NOTIFY_NAME, problem).with("channel", name.escape_debug()).help(help))
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Mediaflow, stopped};
+use crate::codes;
 use crate::engine::EventStream;
 use crate::event::EventData;
 use crate::id::{BatchId, JobId};
@@ -76,10 +77,18 @@ impl JobHandle {
         let status = self.ended().await?;
         let report = status
             .report
-            .ok_or_else(|| Error::internal("job.no_report", "an ended job has no report"))?;
+            .ok_or_else(|| Error::internal(codes::JOB_NO_REPORT, "an ended job has no report"))?;
         match (report.state, &report.failure) {
             (JobState::Cancelled, _) => Err(Error::cancelled().with("job", self.id)),
             (_, Some(failure)) => Err(Error::from(failure.clone()).with("job", self.id)),
+            // The state decides: what a newer version has written may have no cause.
+            (JobState::Failed, None) => {
+                let error = Error::internal(
+                    codes::JOB_FAILED,
+                    "the job failed, and its report does not say why",
+                );
+                Err(error.with("job", self.id))
+            }
             _ => Ok(*report),
         }
     }
@@ -225,7 +234,7 @@ impl BatchHandle {
 
     /// Its jobs, in the order of submission.
     pub fn jobs(&self) -> impl Iterator<Item = JobHandle> {
-        self.jobs.iter().map(|id| self.media.job(*id))
+        self.jobs.iter().map(|id| self.media.handle(*id))
     }
 
     /// Waits until all its jobs have ended, however they end.

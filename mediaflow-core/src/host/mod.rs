@@ -1,11 +1,12 @@
 //! What a host holds: the builder, the engine's handle, and the handles of its jobs.
 //!
-//! Uses: context, cpu, engine, error, event, executor, http, id, inspect, limits, media, notify, plan, planner, registry,
-//! report, schedule, shutdown, spec, storage, suggest, tenants, time, wait.
+//! Uses: codes, context, cpu, engine, error, event, executor, http, id, inspect, limits, media, notify, plan, planner,
+//! registry, report, schedule, shutdown, spec, storage, suggest, tenants, time, wait.
 
 mod builder;
 mod follow;
 mod job;
+mod submit;
 mod upload;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +19,10 @@ use tokio::task::JoinHandle;
 
 pub use builder::Builder;
 pub use job::{BatchHandle, BatchTicket, JobHandle};
+pub use submit::JobBuilder;
 pub use upload::{Upload, UploadBuilder, UploadSession, Uploaded};
 
+use crate::codes;
 use crate::engine::{Engine, EventStream, Shutdown, Submission};
 use crate::executor::{Executor, Outcomes};
 use crate::id::{BatchId, JobId};
@@ -102,15 +105,15 @@ impl Mediaflow {
         Self(Arc::new(Running { engine, executor, shutdown, stopped, task }))
     }
 
-    /// Submits a job: a [`Pipeline`](crate::spec::Pipeline), a custom [`Job`](crate::Job), or a [`JobSpec`] with
-    /// options. Returns at once, as soon as the job is stored.
+    /// Submits a job: a [`Pipeline`](crate::spec::Pipeline), a custom [`Job`](crate::Job), or a [`JobSpec`]. Returns at
+    /// once, as soon as the job is stored. For options there is [`Mediaflow::job`].
     ///
     /// # Errors
     /// Everything that is wrong with the spec and can be seen without its source; `engine.full`; `engine.stopped`.
     pub async fn submit(&self, job: impl IntoSpec) -> Result<JobHandle> {
         let spec = self.checked(job)?;
         let submitted = self.0.engine.submit(Submission::one(spec)).await?;
-        submitted.job().map(|id| self.job(id))
+        submitted.job().map(|id| self.handle(id))
     }
 
     /// Submits jobs as one batch. Each has its own events; when all have ended there is one `batch.completed` on top.
@@ -130,18 +133,18 @@ impl Mediaflow {
         };
         let specs: Vec<_> = jobs.into_iter().enumerate().map(checked).collect::<Result<_>>()?;
         if specs.is_empty() {
-            return Err(Error::input("spec.batch", "a batch needs at least one job"));
+            return Err(Error::input(codes::SPEC_BATCH, "a batch needs at least one job"));
         }
         let submitted = self.0.engine.submit(Submission::batch(specs)).await?;
         let batch = submitted
             .batch
-            .ok_or_else(|| Error::internal("engine.submit", "a submission gave no batch"))?;
+            .ok_or_else(|| Error::internal(codes::ENGINE_SUBMIT, "a submission gave no batch"))?;
         Ok(BatchHandle::new(self.clone(), batch, submitted.jobs))
     }
 
     /// The handle of a job that was submitted before.
     #[must_use]
-    pub fn job(&self, id: JobId) -> JobHandle {
+    pub fn handle(&self, id: JobId) -> JobHandle {
         JobHandle::new(self.clone(), id)
     }
 
@@ -151,7 +154,7 @@ impl Mediaflow {
     /// `job.unknown`, `job.not_ended`, and those of [`Mediaflow::submit`].
     pub async fn replay(&self, job: JobId, changed: Option<JobSpec>) -> Result<JobHandle> {
         let changed = changed.map(|spec| self.checked(spec)).transpose()?;
-        Ok(self.job(self.0.engine.replay(job, changed).await?))
+        Ok(self.handle(self.0.engine.replay(job, changed).await?))
     }
 
     /// Takes what somebody says of work that goes on elsewhere: by a call-back, usually. The job that [waits](crate::wait)
@@ -312,16 +315,16 @@ impl Mediaflow {
                 task.await
             }
         };
-        joined.map_err(|e| Error::internal("engine.panicked", "the engine panicked").because(e))?
+        joined.map_err(|e| {
+            Error::internal(codes::ENGINE_PANICKED, "the engine panicked").because(e)
+        })?
     }
 
     fn checked(&self, job: impl IntoSpec) -> Result<JobSpec> {
         if self.0.stopped.is_cancelled() || self.0.shutdown.drain.is_cancelled() {
             return Err(stopped());
         }
-        let spec = job.into_spec()?;
-        self.0.executor.check(&spec)?;
-        Ok(spec)
+        self.0.executor.check(job.into_spec()?)
     }
 }
 
@@ -334,6 +337,6 @@ impl Drop for Running {
 }
 
 fn stopped() -> Error {
-    Error::transient("engine.stopped", "the engine has stopped")
+    Error::transient(codes::ENGINE_STOPPED, "the engine has stopped")
         .help("start it again and submit there")
 }

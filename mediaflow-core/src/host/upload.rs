@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{JobHandle, Mediaflow};
-use crate::executor::Executor;
-use crate::media::{Format, Scratch};
+use crate::codes;
+use crate::executor::{Executor, Resources};
+use crate::media::Format;
 use crate::spec::{IntoSpec, Location, Precondition, PutOptions, Source};
 use crate::storage::{GetOptions, SignPut, SignedRequest, Staged, Stat, Storage, Ticket};
 use crate::time::Timestamp;
@@ -127,11 +128,11 @@ impl UploadBuilder<'_> {
         let resources = &self.media.0.executor.0;
         let location: Location = self.place.parse()?;
         if self.bytes == 0 {
-            return Err(Error::input("upload.size", "an upload has at least one byte"));
+            return Err(Error::input(codes::UPLOAD_SIZE, "an upload has at least one byte"));
         }
         let allowed = resources.limits.input_bytes;
         if self.bytes > allowed {
-            return Err(limits::over("limit.input_bytes", "input_bytes", self.bytes, allowed));
+            return Err(limits::over(codes::LIMIT_INPUT_BYTES, "input_bytes", self.bytes, allowed));
         }
         let options = self.options.clone().content_type(&self.content_type);
         options.validate()?;
@@ -151,7 +152,7 @@ impl UploadBuilder<'_> {
         options.metadata.insert(MARK.to_owned(), session.id.simple().to_string());
         let storage = resources.storages.of(&location)?;
         let sign = storage.sign().ok_or_else(|| {
-            Error::unsupported("storage.unsupported", "this storage takes no direct uploads")
+            Error::unsupported(codes::STORAGE_UNSUPPORTED, "this storage takes no direct uploads")
                 .with("storage", &location.storage)
                 .help("take the file yourself and put it there, or use S3")
         })?;
@@ -222,10 +223,10 @@ impl Mediaflow {
         let key = || format!("upload:{}", session.id);
         spec.options.idempotency_key.get_or_insert_with(key);
         // Before the file moves: a mistake in the job must not use up the upload.
-        self.0.executor.check(&spec)?;
+        let spec = self.0.executor.check(spec)?;
         match self.complete_upload(session).await {
             Ok(_) => {}
-            Err(error) if error.code() == "upload.completed" => {}
+            Err(error) if error.code() == codes::UPLOAD_COMPLETED => {}
             Err(error) => return Err(error),
         }
         self.submit(spec).await
@@ -254,7 +255,7 @@ impl Mediaflow {
         let storage = resources.storages.of(&location)?;
         let staged = match storage.staged(&location.key, &ticket).await {
             Ok(staged) => staged,
-            Err(error) if error.code() == "storage.not_found" => {
+            Err(error) if error.code() == codes::STORAGE_NOT_FOUND => {
                 return Err(self.nothing_staged(session, storage, &location).await);
             }
             Err(error) => return Err(error),
@@ -266,7 +267,7 @@ impl Mediaflow {
         if self.is_late(session) {
             return Err(expired());
         }
-        let checked = check(session, &*staged, &resources.scratch).await;
+        let checked = check(session, &*staged, resources).await;
         let moved = match checked {
             Err(error) => {
                 staged.keep();
@@ -282,7 +283,7 @@ impl Mediaflow {
             }
         };
         match moved {
-            Err(error) if error.code() == "storage.revoked" => {
+            Err(error) if error.code() == codes::STORAGE_REVOKED => {
                 let there = storage.stat(&location.key).await;
                 Err(if is_mine(session, there.as_ref().ok()) { completed() } else { changed() })
             }
@@ -298,10 +299,10 @@ impl Mediaflow {
         location: &Location,
     ) -> Error {
         match storage.stat(&location.key).await {
-            Err(error) if error.code() != "storage.not_found" => error,
+            Err(error) if error.code() != codes::STORAGE_NOT_FOUND => error,
             there if is_mine(session, there.as_ref().ok()) => completed(),
             _ if self.is_late(session) => expired(),
-            _ => Error::input("upload.missing", "nothing was uploaded")
+            _ => Error::input(codes::UPLOAD_MISSING, "nothing was uploaded")
                 .help("send the file with the signed request, then complete it again"),
         }
     }
@@ -315,31 +316,29 @@ impl Mediaflow {
 async fn check(
     session: &UploadSession,
     staged: &dyn Staged,
-    scratch: &Scratch,
+    resources: &Resources,
 ) -> Result<(Format, Stat)> {
     let stat = staged.stat().await?;
     if stat.len != session.bytes {
-        return Err(Error::input("upload.size", "the upload has another size than announced")
+        return Err(Error::input(codes::UPLOAD_SIZE, "the upload has another size than announced")
             .with("found", stat.len)
             .with("announced", session.bytes));
     }
     let head = GetOptions::new().range(0..Format::SNIFF_BYTES as u64);
-    let head = staged.get(&head, scratch).await?;
+    let head = staged.get(&head, &resources.scratch).await?;
     let read = tokio::task::spawn_blocking(move || head.head(Format::SNIFF_BYTES)).await;
     let head = read.map_err(|e| {
-        Error::internal("storage.io", "the look at an upload was interrupted").because(e)
+        Error::internal(codes::STORAGE_IO, "the look at an upload was interrupted").because(e)
     })??;
     let wrong = |found: &str| {
-        Error::input("upload.content", "the upload is something else than announced")
+        Error::input(codes::UPLOAD_CONTENT, "the upload is something else than announced")
             .with("found", found)
             .with("announced", &session.content_type)
     };
-    let format = Format::sniff(&head).ok_or_else(|| wrong("nothing that is known"))?;
-    if fits(&session.content_type, format.mime()) {
-        Ok((format, stat))
-    } else {
-        Err(wrong(format.mime()))
-    }
+    let registry = &resources.registry;
+    let format = registry.sniff(&head).ok_or_else(|| wrong("nothing that is known"))?;
+    let found = registry.mime(&format);
+    if fits(&session.content_type, found) { Ok((format, stat)) } else { Err(wrong(found)) }
 }
 
 /// Whether content of this type may be announced so. Of sound and film the container is sniffed, not what it holds.
@@ -359,16 +358,16 @@ fn is_mine(session: &UploadSession, there: Option<&Stat>) -> bool {
 }
 
 fn completed() -> Error {
-    Error::input("upload.completed", "the upload was completed before")
+    Error::input(codes::UPLOAD_COMPLETED, "the upload was completed before")
 }
 
 fn changed() -> Error {
-    Error::transient("upload.changed", "the upload was sent again while it was completed")
+    Error::transient(codes::UPLOAD_CHANGED, "the upload was sent again while it was completed")
         .help("complete it again")
 }
 
 fn expired() -> Error {
-    Error::input("upload.expired", "the upload was not completed in time")
+    Error::input(codes::UPLOAD_EXPIRED, "the upload was not completed in time")
         .help("begin another one; a longer time is said by `expires_in()`")
 }
 

@@ -4,6 +4,7 @@ use url::Url;
 
 use super::guard::{self, Guard, Road};
 use super::shown::parse;
+use crate::codes;
 use crate::{Error, Limits, Result};
 
 /// An HTTP client that goes to public addresses and to those that the host has allowed. Clones share connections.
@@ -78,7 +79,7 @@ impl GuardedClient {
 }
 
 impl GuardedClientBuilder {
-    /// Allows one private `host:port`: `127.0.0.1:9000`, `[::1]:9000`, `media.internal:443`. A name is allowed wherever
+    /// Allows one private `host:port`, without which it is refused: `127.0.0.1:9000`, `[::1]:9000`, `media.internal:443`. A name is allowed wherever
     /// it resolves to, so name only hosts that you answer for.
     pub fn allow_private(mut self, host_and_port: &str) -> Self {
         let result = self.guard.allow_host(host_and_port);
@@ -151,7 +152,7 @@ impl GuardedClientBuilder {
                 .connect_timeout(connect_timeout)
         };
         let failed = |e: reqwest::Error| {
-            Error::backend("http.client", "the HTTP client could not be set up")
+            Error::backend(codes::HTTP_CLIENT, "the HTTP client could not be set up")
                 .help("check that the machine has root certificates (`ca-certificates`)")
                 .because(e)
         };

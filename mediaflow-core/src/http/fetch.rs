@@ -10,6 +10,7 @@ use url::Url;
 use super::client::{GuardedClient, Settings};
 use super::post;
 use super::shown::{broken, parse, shown};
+use crate::codes;
 use crate::limits::over;
 use crate::media::{Blob, Scratch};
 use crate::spec::Source;
@@ -29,9 +30,12 @@ impl GuardedClient {
         let url = without_credentials(url)?;
         let limit = self.settings.fetch_timeout;
         timeout(limit, self.fetch_all(url.clone(), max_bytes, scratch)).await.unwrap_or_else(|_| {
-            Err(Error::transient("http.timeout", "the server took too long to send everything")
-                .with("url", shown(&url))
-                .with("timeout", format_args!("{limit:?}")))
+            Err(Error::transient(
+                codes::HTTP_TIMEOUT,
+                "the server took too long to send everything",
+            )
+            .with("url", shown(&url))
+            .with("timeout", format_args!("{limit:?}")))
         })
     }
 
@@ -47,7 +51,7 @@ impl GuardedClient {
         while let Some(chunk) = self.unless_stalled(&url, response.chunk()).await? {
             written = written.saturating_add(chunk.len() as u64);
             if written > max_bytes {
-                return Err(over("limit.input_bytes", "input_bytes", written, max_bytes)
+                return Err(over(codes::LIMIT_INPUT_BYTES, "input_bytes", written, max_bytes)
                     .with("url", shown(&url)));
             }
             pace.brought(chunk.len() as u64).map_err(|e| e.with("url", shown(&url)))?;
@@ -66,10 +70,10 @@ impl GuardedClient {
             let response = self.unless_stalled(&url, request.send()).await?;
             let Some(next) = redirect(&response, &url)? else { return Ok((url, response)) };
             hops = hops.checked_sub(1).ok_or_else(|| {
-                Error::input("http.redirect", "the server redirects, which is not followed")
+                Error::input(codes::HTTP_REDIRECT, "the server redirects, which is not followed")
                     .with("url", shown(&url))
                     .with("to", shown(&next))
-                    .help("give the final URL, or allow more `redirects`")
+                    .help("give the final URL, or allow more with `allow_redirects()`")
             })?;
             url = next;
         }
@@ -83,7 +87,7 @@ impl GuardedClient {
         let limit = self.settings.stall_timeout;
         match timeout(limit, step).await {
             Ok(done) => done.map_err(|e| broken(e).with("url", shown(url))),
-            Err(_) => Err(Error::transient("http.stalled", "the server stopped sending")
+            Err(_) => Err(Error::transient(codes::HTTP_STALLED, "the server stopped sending")
                 .with("url", shown(url))
                 .with("timeout", format_args!("{limit:?}"))),
         }
@@ -114,7 +118,7 @@ impl Pace {
         // In thousandths, because a window can be shorter than a second.
         let wanted = u128::from(self.rate) * elapsed.as_millis();
         if u128::from(self.bytes) * 1000 < wanted {
-            return Err(Error::transient("http.slow", "the server sends too slowly")
+            return Err(Error::transient(codes::HTTP_SLOW, "the server sends too slowly")
                 .with("limit", "source_rate")
                 .with("bytes", self.bytes)
                 .with("time", format_args!("{elapsed:.1?}"))
@@ -134,12 +138,11 @@ fn redirect(response: &Response, url: &Url) -> Result<Option<Url>> {
     }
     let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     let Some(next) = target.and_then(|target| url.join(target).ok()) else {
-        return Err(
-            Error::input("http.redirect", "the server redirects to no URL").with("url", shown(url))
-        );
+        return Err(Error::input(codes::HTTP_REDIRECT, "the server redirects to no URL")
+            .with("url", shown(url)));
     };
     if url.scheme() == "https" && next.scheme() == "http" {
-        return Err(Error::input("http.redirect", "the server redirects from https to http")
+        return Err(Error::input(codes::HTTP_REDIRECT, "the server redirects from https to http")
             .with("url", shown(url))
             .with("to", shown(&next)));
     }
@@ -155,7 +158,7 @@ fn check_head(response: &Response, url: &Url, max_bytes: u64) -> Result<()> {
     {
         let encoding = encoding.to_str().unwrap_or("?").escape_debug().to_string();
         return Err(Error::input(
-            "http.encoding",
+            codes::HTTP_ENCODING,
             "the server compresses although it was asked not to",
         )
         .with("encoding", encoding)
@@ -163,7 +166,8 @@ fn check_head(response: &Response, url: &Url, max_bytes: u64) -> Result<()> {
     }
     match response.content_length() {
         Some(length) if length > max_bytes => {
-            Err(over("limit.input_bytes", "input_bytes", length, max_bytes).with("url", shown(url)))
+            Err(over(codes::LIMIT_INPUT_BYTES, "input_bytes", length, max_bytes)
+                .with("url", shown(url)))
         }
         _ => Ok(()),
     }
@@ -174,10 +178,10 @@ fn status_error(response: &Response, now: SystemTime) -> Error {
     let retryable = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
     let error = if retryable {
         let wait: Option<Duration> = post::retry_after(response.headers(), now);
-        Error::transient("http.status", "the server can not answer at the moment")
+        Error::transient(codes::HTTP_STATUS, "the server can not answer at the moment")
             .retrying(wait.map_or(Retry::Backoff, Retry::After))
     } else {
-        Error::input("http.status", "the server does not give the file")
+        Error::input(codes::HTTP_STATUS, "the server does not give the file")
             .help("check the URL, and who may read it")
     };
     error.with("status", status.as_u16())
@@ -187,13 +191,13 @@ fn without_credentials(url: Url) -> Result<Url> {
     if url.username().is_empty() && url.password().is_none() {
         return Ok(url);
     }
-    Err(Error::input("http.credentials", "a source's URL must not carry credentials")
+    Err(Error::input(codes::HTTP_CREDENTIALS, "a source's URL must not carry credentials")
         .with("url", shown(&url))
         .help("sign the URL, or put the file into a storage"))
 }
 
 fn not_written(error: std::io::Error) -> Error {
-    Error::transient("scratch.io", "a temporary file could not be written")
+    Error::transient(codes::SCRATCH_IO, "a temporary file could not be written")
         .help("free space in the scratch folder")
         .because(error)
 }

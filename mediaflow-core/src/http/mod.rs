@@ -22,7 +22,7 @@
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! Uses: error, limits, media, spec.
+//! Uses: codes, error, limits, media, spec.
 
 mod address;
 mod client;

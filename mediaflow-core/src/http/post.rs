@@ -8,6 +8,7 @@ use url::Url;
 use super::client::GuardedClient;
 use super::guard;
 use super::shown::{broken, parse};
+use crate::codes;
 use crate::{Error, Result};
 
 /// How much is read of an answer of success, which nobody looks at.
@@ -63,8 +64,11 @@ impl GuardedClient {
         let mut answer = match timeout_at(deadline, request.send()).await {
             Ok(sent) => sent.map_err(broken)?,
             Err(_) => {
-                return Err(Error::transient("http.timeout", "the server did not answer in time")
-                    .with("timeout", format_args!("{:?}", self.settings.timeout)));
+                return Err(Error::transient(
+                    codes::HTTP_TIMEOUT,
+                    "the server did not answer in time",
+                )
+                .with("timeout", format_args!("{:?}", self.settings.timeout)));
             }
         };
         let most = if answer.status().is_success() { OF_SUCCESS } else { OF_FAILURE };
@@ -90,7 +94,7 @@ fn header_map(headers: &[(&str, &str)]) -> Result<HeaderMap> {
     for (name, value) in headers {
         let (Ok(key), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(*value))
         else {
-            return Err(Error::input("http.header", "this header can not be sent")
+            return Err(Error::input(codes::HTTP_HEADER, "this header can not be sent")
                 .with("header", name.escape_debug()));
         };
         map.append(key, value);

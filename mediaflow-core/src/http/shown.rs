@@ -2,12 +2,14 @@ use std::error::Error as StdError;
 
 use url::Url;
 
+use crate::codes;
 use crate::spec::Source;
 use crate::{Error, Failure, Result};
 
 pub(super) fn parse(url: &str) -> Result<Url> {
     Url::parse(url).map_err(|e| {
-        Error::input("http.url", format!("this is no URL: {e}")).help("write `https://host/path`")
+        Error::input(codes::HTTP_URL, format!("this is no URL: {e}"))
+            .help("write `https://host/path`")
     })
 }
 
@@ -32,9 +34,9 @@ pub(super) fn broken(error: reqwest::Error) -> Error {
     }
     let cause = root.to_string();
     let failed = if error.is_connect() {
-        Error::transient("http.connect", "the server could not be reached")
+        Error::transient(codes::HTTP_CONNECT, "the server could not be reached")
     } else {
-        Error::transient("http.broken", "the connection broke")
+        Error::transient(codes::HTTP_BROKEN, "the connection broke")
     };
     failed.with("cause", cause).because(error)
 }

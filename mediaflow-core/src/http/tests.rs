@@ -248,11 +248,8 @@ async fn a_name_that_resolves_to_a_private_address_is_refused_unless_allowed() {
     let url = format!("http://localhost:{}/?token=s3cret", address.port());
     let guarded = client(address).build().unwrap();
     let error = guarded.post(&url, &[], "{}").await.unwrap_err();
-    assert_eq!(
-        (error.code(), error.fact("class")),
-        ("http.forbidden_address", Some("loopback")),
-        "{error}"
-    );
+    assert_eq!(error.code(), "http.forbidden_address", "{error}");
+    assert!(!format!("{error:?}").contains("loopback"), "{error:?}");
     assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
 
     let by_name =

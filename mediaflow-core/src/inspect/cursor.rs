@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::json;
 
+use crate::codes;
 use crate::id::JobId;
 use crate::spec::digest::digest;
 use crate::{Error, Result};
@@ -54,7 +55,8 @@ impl Cursor {
     /// # Errors
     /// `inspect.cursor`: it is a place in another list or store, or no position of this one.
     pub fn position<T: FromStr>(&self, list: List, store: &str) -> Result<T> {
-        let wrong = |why: &str| Error::input("inspect.cursor", why).with("cursor", self).help(HELP);
+        let wrong =
+            |why: &str| Error::input(codes::INSPECT_CURSOR, why).with("cursor", self).help(HELP);
         if self.list != list {
             return Err(wrong("the cursor is a place in another list"));
         }
@@ -91,7 +93,7 @@ impl FromStr for Cursor {
         let read = if text.len() > Self::LONGEST { None } else { read() };
         read.ok_or_else(|| {
             let shown: String = text.chars().take(Self::LONGEST).collect();
-            Error::input("inspect.cursor", "the cursor is damaged")
+            Error::input(codes::INSPECT_CURSOR, "the cursor is damaged")
                 .with("cursor", shown.escape_debug())
                 .help(HELP)
         })
@@ -158,10 +160,13 @@ impl Paging {
     /// `inspect.page_size`, `inspect.cursor`.
     pub fn check<T: FromStr>(&self, list: List, store: &str) -> Result<(usize, Option<T>)> {
         if self.size == 0 || self.size > Self::LARGEST {
-            return Err(Error::input("inspect.page_size", "a page can not hold so many items")
-                .with("size", self.size)
-                .with("limit", Self::LARGEST)
-                .help("ask for 1 to 1000, and for the next page with the cursor of this one"));
+            return Err(Error::input(
+                codes::INSPECT_PAGE_SIZE,
+                "a page can not hold so many items",
+            )
+            .with("size", self.size)
+            .with("limit", Self::LARGEST)
+            .help("ask for 1 to 1000, and for the next page with the cursor of this one"));
         }
         let after = self.after.as_ref().map(|cursor| cursor.position(list, store)).transpose()?;
         Ok((self.size, after))

@@ -21,7 +21,7 @@
 //! # }
 //! ```
 //!
-//! Uses: error, event, executor, id, report, spec, time, wire.
+//! Uses: codes, error, event, executor, id, report, spec, time, wire.
 
 mod contract;
 mod counts;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tempfile::TempPath;
 
+use crate::codes;
 use crate::{Error, Result};
 
 /// Bytes in memory or in a file. Clones share; a temporary file goes with its last clone.
@@ -115,7 +116,12 @@ impl Blob {
     /// `limit.image_bytes` if there are more, `blob.io`.
     pub fn read(&self, limit: u64) -> Result<Bytes> {
         if self.len() > limit {
-            return Err(crate::limits::over("limit.image_bytes", "image_bytes", self.len(), limit));
+            return Err(crate::limits::over(
+                codes::LIMIT_IMAGE_BYTES,
+                "image_bytes",
+                self.len(),
+                limit,
+            ));
         }
         match &self.0 {
             Kind::Bytes(bytes) => Ok(bytes.clone()),
@@ -135,7 +141,7 @@ impl Blob {
         self.reader()?
             .take(len as u64)
             .read_to_end(&mut head)
-            .map_err(|e| Error::transient("blob.io", "reading a file failed").because(e))?;
+            .map_err(|e| Error::transient(codes::BLOB_IO, "reading a file failed").because(e))?;
         Ok(head)
     }
 }
@@ -233,7 +239,7 @@ impl Scratch {
             .tempfile_in(self.folder.as_path())
             .map(tempfile::NamedTempFile::into_temp_path)
             .map_err(|e| {
-                Error::transient("scratch.io", "no temporary file could be made")
+                Error::transient(codes::SCRATCH_IO, "no temporary file could be made")
                     .with("folder", self.folder.display())
                     .help("free space there, or choose another folder with `scratch()`")
                     .because(e)
@@ -250,7 +256,7 @@ impl Scratch {
             Kind::Bytes(bytes) => {
                 let path = self.file(extension)?;
                 std::fs::write(&path, bytes).map_err(|e| {
-                    Error::transient("scratch.io", "a temporary file could not be written")
+                    Error::transient(codes::SCRATCH_IO, "a temporary file could not be written")
                         .because(e)
                 })?;
                 Blob::temp(path)
@@ -261,7 +267,7 @@ impl Scratch {
 
 fn io(what: &str, path: &Path, error: io::Error) -> Error {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Error::transient("blob.io", format!("a file {what}")).with("file", name).because(error)
+    Error::transient(codes::BLOB_IO, format!("a file {what}")).with("file", name).because(error)
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The media type of formats unknown here.
+const UNKNOWN: &str = "application/octet-stream";
+
 /// The name of an encoded format: `jpeg`, `mp4`. Open: a backend may bring formats of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -78,7 +81,24 @@ impl Format {
             "flac" => "audio/x-flac",
             "wav" => "audio/x-wav",
             "pdf" => "application/pdf",
-            _ => "application/octet-stream",
+            _ => UNKNOWN,
+        }
+    }
+
+    /// Whether the ending of a name, without the dot, may stand for this format: none may, and so may one that is known for no
+    /// format.
+    #[must_use]
+    pub fn is_named(&self, extension: &str) -> bool {
+        let extension = extension.to_ascii_lowercase();
+        match extension.as_str() {
+            "" => true,
+            "jpg" | "jpeg" | "jpe" | "jfif" => self.name() == "jpeg",
+            "tif" | "tiff" => self.name() == "tif",
+            "heic" | "heif" => self.name() == "heif",
+            "mp4" | "m4v" | "m4a" => self.name() == "mp4",
+            "mov" | "qt" => self.name() == "mov",
+            name if Self::named(name.to_owned()).mime() == UNKNOWN => true,
+            name => self.name() == name,
         }
     }
 

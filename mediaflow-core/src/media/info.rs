@@ -8,38 +8,146 @@ use crate::wire::wire_enum;
 
 /// What is known of a file, or predicted of a step's result, without decoding it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "Stored")]
 #[non_exhaustive]
 pub struct MediaInfo {
-    /// The format of the content.
+    /// What it is.
+    pub medium: Medium,
+    /// The format of the content; [`Format::RAW`] for what is decoded.
     pub format: Format,
     /// Size of the file in bytes; zero if not known.
-    #[serde(default)]
     pub bytes: u64,
-    /// Width in pixels as stored, before `orientation`; zero without a picture.
-    #[serde(default)]
+    /// Width in pixels, upright: with `orientation` applied. Zero without a picture.
     pub width: u32,
-    /// Height in pixels as stored, before `orientation`; zero without a picture.
-    #[serde(default)]
+    /// Height in pixels, upright. Zero without a picture.
     pub height: u32,
     /// Channels of a still picture: 1 to 4; zero if not known.
-    #[serde(default)]
     pub channels: u8,
     /// Whether there is an alpha channel.
-    #[serde(default)]
     pub alpha: bool,
-    /// The EXIF orientation, 1 to 8; 1 is upright.
-    #[serde(default = "upright")]
+    /// Bits of one channel; zero if not known.
+    #[serde(skip_serializing_if = "is_no_depth")]
+    pub depth: u8,
+    /// How the file stores it: the EXIF orientation, 1 to 8; 1 is upright, as all that is decoded.
     pub orientation: u8,
     /// Frames of an animation or video, if known; 1 for a still.
-    #[serde(default = "one")]
     pub frames: u64,
+    /// Pages of a document; zero if not known.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub pages: u64,
+    /// Bytes of memory that decoding takes beside the pixels; zero if little or not known.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub decoder_bytes: u64,
+    /// Whether a picture is stored from coarse to fine: an interlaced PNG, a progressive JPEG. No row of it is there before
+    /// most of the file was read.
+    #[serde(skip_serializing_if = "is_false")]
+    pub progressive: bool,
     /// Length of video or audio.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "seconds")]
+    #[serde(skip_serializing_if = "Option::is_none", with = "seconds")]
     #[schemars(with = "Option<f64>")]
     pub duration: Option<Duration>,
     /// The streams of a container.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub streams: Vec<StreamInfo>,
+}
+
+wire_enum! {
+    /// What something is, whatever its format.
+    #[derive(PartialOrd, Ord)]
+    pub enum Medium {
+        /// One picture.
+        Still = "still",
+        /// Pictures one after the other, without sound: an animated GIF.
+        Animation = "animation",
+        /// Moving pictures in a container, with or without sound.
+        Video = "video",
+        /// Sound alone.
+        Audio = "audio",
+        /// Pages.
+        Document = "document",
+        /// Several files that belong together.
+        Bundle = "bundle",
+        /// What was found out of something, as JSON.
+        Facts = "facts",
+        /// A file that nothing here can read.
+        File = "file",
+    }
+}
+
+/// How it is stored. Before it named its medium, sizes were those before `orientation`.
+#[derive(Deserialize, JsonSchema)]
+struct Stored {
+    #[serde(default)]
+    medium: Option<Medium>,
+    format: Format,
+    #[serde(default)]
+    bytes: u64,
+    #[serde(default)]
+    width: u32,
+    #[serde(default)]
+    height: u32,
+    #[serde(default)]
+    channels: u8,
+    #[serde(default)]
+    alpha: bool,
+    #[serde(default)]
+    depth: u8,
+    #[serde(default = "upright")]
+    orientation: u8,
+    #[serde(default = "one")]
+    frames: u64,
+    #[serde(default)]
+    pages: u64,
+    #[serde(default)]
+    decoder_bytes: u64,
+    #[serde(default)]
+    progressive: bool,
+    #[serde(default, with = "seconds")]
+    #[schemars(with = "Option<f64>")]
+    duration: Option<Duration>,
+    #[serde(default)]
+    streams: Vec<StreamInfo>,
+}
+
+impl From<Stored> for MediaInfo {
+    fn from(stored: Stored) -> Self {
+        let medium = stored.medium.unwrap_or_else(|| stored.guessed());
+        let mut info = Self {
+            medium,
+            format: stored.format,
+            bytes: stored.bytes,
+            width: stored.width,
+            height: stored.height,
+            channels: stored.channels,
+            alpha: stored.alpha,
+            depth: stored.depth,
+            orientation: stored.orientation,
+            frames: stored.frames,
+            pages: stored.pages,
+            decoder_bytes: stored.decoder_bytes,
+            progressive: stored.progressive,
+            duration: stored.duration,
+            streams: stored.streams,
+        };
+        if stored.medium.is_none() && info.is_turned() {
+            (info.width, info.height) = (info.height, info.width);
+        }
+        info
+    }
+}
+
+impl Stored {
+    /// What it is, of one that does not say so.
+    fn guessed(&self) -> Medium {
+        let has = |kind| self.streams.iter().any(|stream| stream.kind == kind);
+        match (self.width, self.frames) {
+            _ if has(StreamKind::Video) => Medium::Video,
+            _ if has(StreamKind::Audio) => Medium::Audio,
+            (0, _) => Medium::File,
+            (_, 0 | 1) => Medium::Still,
+            _ => Medium::Animation,
+        }
+    }
 }
 
 /// One stream of a container.
@@ -79,28 +187,86 @@ wire_enum! {
     }
 }
 
+/// Bytes of sound that are decoded at a time, about five seconds of stereo.
+const BLOCK: u64 = 2 << 20;
+
 impl MediaInfo {
-    /// Of this format; nothing else is known.
+    /// A file of this format, of which nothing else is known.
     #[must_use]
     pub fn new(format: Format) -> Self {
         Self {
+            medium: Medium::File,
             format,
             bytes: 0,
             width: 0,
             height: 0,
             channels: 0,
             alpha: false,
+            depth: 0,
             orientation: 1,
             frames: 1,
+            pages: 0,
+            decoder_bytes: 0,
+            progressive: false,
             duration: None,
             streams: Vec::new(),
         }
     }
 
-    /// With this width and height in pixels.
+    /// A still picture in this format, of this width and height in pixels.
+    #[must_use]
+    pub fn still(format: Format, width: u32, height: u32) -> Self {
+        Self { medium: Medium::Still, ..Self::new(format).with_size(width, height) }
+    }
+
+    /// What it is once it is decoded: upright, and no file any more.
+    #[must_use]
+    pub fn decoded(mut self) -> Self {
+        (self.format, self.bytes, self.orientation) = (Format::RAW, 0, 1);
+        (self.decoder_bytes, self.progressive) = (0, false);
+        self
+    }
+
+    /// Of this medium.
+    #[must_use]
+    pub fn with_medium(mut self, medium: Medium) -> Self {
+        self.medium = medium;
+        self
+    }
+
+    /// With this width and height in pixels, upright.
     #[must_use]
     pub fn with_size(mut self, width: u32, height: u32) -> Self {
         (self.width, self.height) = (width, height);
+        self
+    }
+
+    /// With so many channels, of which an even number has alpha.
+    #[must_use]
+    pub fn with_channels(mut self, channels: u8) -> Self {
+        self.channels = channels;
+        self.alpha = channels > 0 && channels.is_multiple_of(2);
+        self
+    }
+
+    /// In this format.
+    #[must_use]
+    pub fn with_format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// With so many frames; zero if that is not known.
+    #[must_use]
+    pub fn with_frames(mut self, frames: u64) -> Self {
+        self.frames = frames;
+        self
+    }
+
+    /// With so many pages.
+    #[must_use]
+    pub fn with_pages(mut self, pages: u64) -> Self {
+        self.pages = pages;
         self
     }
 
@@ -118,16 +284,35 @@ impl MediaInfo {
         self
     }
 
-    /// Width and height as a viewer sees them, with `orientation` applied.
+    /// Width and height in pixels as the file stores them, before `orientation`.
     #[must_use]
-    pub fn upright_size(&self) -> (u32, u32) {
-        if self.orientation >= 5 { (self.height, self.width) } else { (self.width, self.height) }
+    pub fn stored_size(&self) -> (u32, u32) {
+        if self.is_turned() { (self.height, self.width) } else { (self.width, self.height) }
+    }
+
+    /// Whether the file stores it with its sides exchanged.
+    fn is_turned(&self) -> bool {
+        self.orientation >= 5
     }
 
     /// Pixels of one frame.
     #[must_use]
     pub fn pixels(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
+    }
+
+    /// Bytes of memory that it takes once it is decoded, as far as it is held at once: a picture as a whole; of frames one
+    /// that is there and one that is made; of a document one page; of sound a block.
+    #[must_use]
+    pub fn decoded_bytes(&self) -> u64 {
+        let frames = match self.medium {
+            Medium::Audio => return BLOCK,
+            Medium::Animation | Medium::Video => 2,
+            _ => 1,
+        };
+        // Whatever makes pixels opaque or not needs room for four channels.
+        let pixel = 4 * u64::from(self.depth.max(8).div_ceil(8));
+        self.pixels().saturating_mul(pixel * frames)
     }
 
     /// The first stream of a kind.
@@ -151,6 +336,30 @@ impl StreamInfo {
             language: None,
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's `skip_serializing_if` passes a reference"
+)]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's `skip_serializing_if` passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's `skip_serializing_if` passes a reference"
+)]
+fn is_no_depth(depth: &u8) -> bool {
+    *depth == 0
 }
 
 fn upright() -> u8 {
@@ -181,5 +390,31 @@ pub(crate) mod seconds {
         Option::<f64>::deserialize(deserializer)?
             .map(|seconds| Duration::try_from_secs_f64(seconds).map_err(de::Error::custom))
             .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_stored_before_media_had_names_is_read_upright() {
+        let old = json!({ "format": "jpeg", "width": 4000, "height": 3000, "orientation": 6 });
+        let info: MediaInfo = serde_json::from_value(old).unwrap();
+        assert_eq!((info.medium, info.width, info.height), (Medium::Still, 3000, 4000));
+        assert_eq!(info.stored_size(), (4000, 3000));
+        let again: MediaInfo =
+            serde_json::from_value(serde_json::to_value(&info).unwrap()).unwrap();
+        assert_eq!(again, info, "and is not turned twice");
+        let sound = json!({ "format": "mp4", "streams": [{ "kind": "audio", "codec": "aac" }] });
+        let of = |value| serde_json::from_value::<MediaInfo>(value).unwrap().medium;
+        assert_eq!(of(sound), Medium::Audio);
+        assert_eq!(of(json!({ "format": "pdf" })), Medium::File);
+        assert_eq!(
+            of(json!({ "format": "gif", "width": 2, "height": 2, "frames": 9 })),
+            Medium::Animation
+        );
     }
 }

@@ -41,7 +41,7 @@ pub trait Notifier: fmt::Debug + Send + Sync + 'static {
     /// Whether it wants to tell of this event: the rule by which messages are made unless the host has others.
     fn wants(&self, event: &Event) -> bool;
 
-    /// What the channel can take, as data: how much, how often, how large, for how long. Default: no limit of its own.
+    /// What the channel can take, as data: how much, how often, for how long. Default: no limit of its own.
     fn terms(&self) -> Terms {
         Terms::default()
     }

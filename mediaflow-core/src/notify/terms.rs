@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 /// What a channel can take, as data that the [outbox](crate::outbox) keeps to. What is not said here is decided by the
-/// host's [`DeliveryPolicy`](crate::executor::DeliveryPolicy).
+/// host's [`DeliveryPolicy`](crate::executor::DeliveryPolicy). How large a message may be is the notifier's to know, which
+/// writes it: it leaves out what does not fit, or says [`NotifyError::TooLarge`](super::NotifyError::TooLarge).
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,10 +23,6 @@ pub struct Terms {
     pub scope: Scope,
     /// How many attempts may be under way at once, in each process. Default: as the host's policy says.
     pub places: Option<usize>,
-    /// How many events one message may tell of, at most. Default 1.
-    pub batch: usize,
-    /// How many bytes one message may have. Default: no limit.
-    pub bytes: Option<usize>,
     /// The waits between attempts. Default: as the host's policy says.
     pub schedule: Option<Vec<Duration>>,
     /// How long a message is worth sending, from the event that it tells of. Default: as the host's policy says.
@@ -41,8 +38,6 @@ impl Default for Terms {
             rate: None,
             scope: Scope::Origin,
             places: None,
-            batch: 1,
-            bytes: None,
             schedule: None,
             time_to_live: None,
             reports: 0,

@@ -23,7 +23,7 @@ const EXPIRE: Duration = Duration::from_secs(1);
 /// How many messages one transaction claims at most, and how many events are routed at once: others want to write, too.
 const TOGETHER: usize = 256;
 
-/// How long outcomes wait for others that are written down with them.
+/// How long outcomes wait for others that are written down with them, and places that have become free for more of them.
 const COLLECT: Duration = Duration::from_millis(20);
 
 /// How long an event waits whose messages the store refuses.
@@ -156,10 +156,12 @@ impl Dispatcher {
                 }
             }
             let now = clock.now();
-            let more = !self.claims(&self.failed(), now).is_empty() || !self.routed.is_empty();
-            if draining && !more && self.is_idle() {
+            let claims = self.claims(&self.failed(), now);
+            if draining && claims.is_empty() && self.is_idle() {
                 return;
             }
+            let more = !self.routed.is_empty() || self.are_urgent(&claims);
+            let waits = !(self.done.is_empty() && claims.is_empty());
             if self.route_at.is_some_and(|at| at <= now) {
                 self.route_at = None;
                 self.pace.soon();
@@ -174,7 +176,7 @@ impl Dispatcher {
                 () = shutdown.drain.cancelled(), if !draining => {}
                 () = store.changed().notified() => self.pace.told(store.have_messages_changed()),
                 () = sleep_until(self.pace.next()) => {}
-                () = sleep_until(self.exchanged_at + COLLECT), if !self.done.is_empty() => {}
+                () = sleep_until(self.exchanged_at + COLLECT), if waits => {}
                 () = clock.sleep_until(next.unwrap_or_default()), if next.is_some() => {}
             }
         }
@@ -244,8 +246,9 @@ impl Dispatcher {
         let mut claims = self.claims(&failed, now);
         limit(&mut claims);
         self.choose_at_once(&failed);
-        let urgent = !(self.routed.is_empty() && claims.is_empty());
-        if !urgent && (self.done.is_empty() || self.exchanged_at.elapsed() < COLLECT) {
+        let urgent = !self.routed.is_empty() || self.are_urgent(&claims);
+        let nothing = self.done.is_empty() && claims.is_empty();
+        if !urgent && (nothing || self.exchanged_at.elapsed() < COLLECT) {
             return Ok(());
         }
         self.exchanged_at = Instant::now();
@@ -301,6 +304,11 @@ impl Dispatcher {
         let mut claims = self.queues.ready(&self.policies, now);
         claims.retain(|request| !failed.contains(&request.key));
         claims
+    }
+
+    /// Whether something of this is claimed at once. What a few places have become free for waits a moment for others.
+    fn are_urgent(&self, claims: &[ClaimRequest]) -> bool {
+        claims.iter().any(|request| self.queues.is_urgent(request, &self.policies))
     }
 
     /// What one exchange writes: everything, or a single thing while the store is not known to take all of it.
@@ -421,6 +429,7 @@ impl Dispatcher {
             && !self.more_events
             && self.sending.is_empty()
             && self.done.is_empty()
+            && self.routed.is_empty()
             && self.routing.is_none()
             && (self.store.is_durable() || self.queues.is_empty())
     }

@@ -10,8 +10,10 @@ const GAP: Duration = Duration::from_millis(20);
 const EVENTS: u32 = 10;
 const WAITING: u32 = 50;
 
-/// How much longer than usual nobody may look at these without being told, for that.
-const LONGER: u32 = 4;
+/// The same for looks at destinations of which nobody has told anything. They find what another process could not send itself,
+/// which can wait a little; and how much longer than usual it may have to, for that.
+const UNTOLD: u32 = 400;
+const LONGER: u32 = 20;
 
 /// When a dispatcher looks at its store.
 #[derive(Debug)]
@@ -24,7 +26,8 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new() -> Self {
-        let (events, waiting) = (Look::new(EVENTS, 1), Look::new(WAITING, LONGER));
+        let events = Look::new(EVENTS, EVENTS, 1);
+        let waiting = Look::new(WAITING, UNTOLD, LONGER);
         Self { events, waiting, expire_at: Instant::now() }
     }
 
@@ -61,6 +64,7 @@ impl Pace {
 #[derive(Debug)]
 pub(super) struct Look {
     share: u32,
+    untold: u32,
     longer: u32,
     fresh: bool,
     looked: Instant,
@@ -69,9 +73,9 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn new(share: u32, longer: u32) -> Self {
+    fn new(share: u32, untold: u32, longer: u32) -> Self {
         let now = Instant::now();
-        Self { share, longer, fresh: false, looked: now, at: now, gap: GAP }
+        Self { share, untold, longer, fresh: false, looked: now, at: now, gap: GAP }
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -86,9 +90,29 @@ impl Look {
     pub(super) fn looked(&mut self, began: Instant, every: Duration) {
         self.looked = Instant::now();
         // A single slow look, on a busy machine, is no reason to wait longer than without being told.
-        self.gap = ((self.looked - began) * self.share).clamp(GAP, every.max(GAP));
-        let share = (self.looked - began) * self.share;
-        self.at = self.looked + share.clamp(every, every * self.longer);
+        let took = self.looked - began;
+        self.gap = (took * self.share).clamp(GAP, every.max(GAP));
+        self.at = self.looked + (took * self.untold).clamp(every, every * self.longer);
         self.fresh = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_tells_of_is_looked_at_far_more_rarely() {
+        let every = Duration::from_millis(500);
+        let mut look = Look::new(WAITING, UNTOLD, LONGER);
+        let after = |look: &Look| look.at - look.looked;
+        look.looked(Instant::now(), every);
+        assert_eq!(after(&look), every, "a quick look");
+        look.looked(Instant::now() - Duration::from_millis(10), every);
+        assert!(after(&look) >= 8 * every, "{:?}", after(&look));
+        look.soon();
+        assert!(after(&look) <= every, "{:?}", after(&look));
+        look.looked(Instant::now() - Duration::from_secs(1), every);
+        assert_eq!(after(&look), every * LONGER);
     }
 }

@@ -137,6 +137,13 @@ impl Queues {
         fits
     }
 
+    /// Whether there are places for at least half as many messages as a destination has places for, or as many as it takes.
+    pub(super) fn is_urgent(&self, request: &ClaimRequest, policies: &Policies) -> bool {
+        let Some((policy, _)) = policies.get(&request.key.channel) else { return true };
+        let places = request.state.places(policy).min(policy.channel_concurrency.max(1));
+        request.probe || policy.rate.is_some() || request.messages * 2 >= places
+    }
+
     /// How many messages that were made a moment ago can be sent at once: none if something waits before them, or
     /// something is known against it.
     pub(super) fn at_once(&self, key: &DestinationKey, policy: &DeliveryPolicy) -> usize {
@@ -259,6 +266,25 @@ mod tests {
         assert_eq!(ready(&queues, &policies), all(2));
         queues.over(&key("b"));
         assert_eq!(ready(&queues, &policies), all(3));
+    }
+
+    #[test]
+    fn a_few_free_places_wait_for_more_of_them() {
+        let policies = policies(|policy| policy.concurrency = 4);
+        let mut queues = Queues::default();
+        queues.look(vec![waiting("a", 0, NOW)]);
+        let urgent = |queues: &Queues| {
+            let ready = queues.ready(&policies, NOW);
+            ready.iter().map(|request| queues.is_urgent(request, &policies)).collect::<Vec<_>>()
+        };
+        for expected in [[true], [true], [true], [false]] {
+            assert_eq!(urgent(&queues), expected);
+            queues.begun(&key("a"));
+        }
+        assert!(urgent(&queues).is_empty());
+        queues.look(vec![waiting("a", 5, NOW)]);
+        queues.over(&key("a"));
+        assert_eq!(urgent(&queues), [true], "a probe");
     }
 
     #[test]

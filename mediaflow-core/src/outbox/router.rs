@@ -8,6 +8,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, timeout};
 
 use super::DestinationKey;
+use crate::codes;
 use crate::event::{DeliveryFailure, Event, EventKind};
 use crate::executor::Executor;
 use crate::notify::{Address, Recipient};
@@ -225,7 +226,7 @@ fn later(now: Timestamp, waited: Duration) -> Route {
 }
 
 fn failed(what: &'static str) -> Error {
-    Error::transient("notify.recipients", what)
+    Error::transient(codes::NOTIFY_RECIPIENTS, what)
 }
 
 /// The message for a recipient, whose time to live counts from then; none if its channel is that of another process, which

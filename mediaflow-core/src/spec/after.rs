@@ -75,7 +75,11 @@ impl JobSpec {
         let with = Some(&self.with).filter(|_| self.kind == Pipeline::WIRE);
         let inputs = with.and_then(|with| with.get("inputs")?.as_object());
         let source = with.and_then(|with| with.get("source"));
+        let sets = with.and_then(|with| with.get("sets")?.as_object());
+        let lists = sets.into_iter().flat_map(|sets| sets.values());
+        let several = lists.filter_map(|set| set.get("of")?.as_array()).flatten();
         let texts = source.into_iter().chain(inputs.into_iter().flat_map(|inputs| inputs.values()));
+        let texts = texts.chain(several);
         texts.filter_map(Value::as_str).filter_map(Source::job_of)
     }
 }

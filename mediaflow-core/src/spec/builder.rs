@@ -1,9 +1,13 @@
 use std::sync::Arc;
 
 use super::chain::{Node, Policy};
+use super::pipeline::check_extension;
 use super::{
-    Chain, OnError, OutputSpec, Pipeline, Precondition, PutOptions, SOURCE, Source, StepSpec,
+    Chain, FactSpec, OnError, OutputSpec, Pipeline, Precondition, PutOptions, SOURCE, Source,
+    SourceSet, StepSpec,
 };
+use crate::codes;
+use crate::media::OnDamage;
 use crate::{Error, Limits, Result};
 
 /// Builds a [`Pipeline`] from one chain per output. Equal steps become one.
@@ -27,12 +31,17 @@ pub struct PipelineBuilder {
 impl Pipeline {
     /// Begins a pipeline: see [`PipelineBuilder`].
     pub fn from(source: impl Into<Source>) -> PipelineBuilder {
-        PipelineBuilder::new(source.into())
+        PipelineBuilder::new(Some(source.into()))
+    }
+
+    /// Begins a pipeline that has no source: its chains begin with [`Chain::generate`] or [`Chain::source`].
+    pub fn generate() -> PipelineBuilder {
+        PipelineBuilder::new(None)
     }
 }
 
 impl PipelineBuilder {
-    pub(super) fn new(source: Source) -> Self {
+    pub(super) fn new(source: Option<Source>) -> Self {
         Self { pipeline: Pipeline::empty(source), last: None, mistake: None }
     }
 
@@ -43,14 +52,67 @@ impl PipelineBuilder {
         if let Some(mistake) = &chain.mistake {
             self.note(Error::from(mistake.0.clone()).with("output", &place));
         }
+        if let Node::Step { writes: Some(format), op, .. } = &*chain.end
+            && let Err(mistake) = check_extension(&place, format)
+        {
+            self.note(mistake.with("op", op).with("output", &place));
+        }
         let from = self.add(&chain.end);
         if self.pipeline.outputs.insert(place.clone(), OutputSpec::from_step(from)).is_some() {
             self.note(
-                Error::input("spec.outputs", "two outputs have the same place")
+                Error::input(codes::SPEC_OUTPUTS, "two outputs have the same place")
                     .with("output", &place),
             );
         }
         self.last = Some(place);
+        self
+    }
+
+    /// Names many equal sources, which steps of [`Chain::sources`] with the same ones then take from.
+    ///
+    /// ```
+    /// use mediaflow_core::spec::{Pipeline, SourceSet};
+    ///
+    /// let cells = SourceSet::of(["uploads/cells/*.jpg"]).skipping();
+    /// let builder = Pipeline::generate().sources("cells", cells);
+    /// # let _ = builder;
+    /// ```
+    pub fn sources(mut self, name: impl Into<String>, set: SourceSet) -> Self {
+        let name = name.into();
+        if self.is_taken(&name) {
+            let twice = Error::input(codes::SPEC_NAME, "an input and another have the same name");
+            self.note(twice.with("input", &name));
+        }
+        self.pipeline.sets.insert(name, set);
+        self
+    }
+
+    /// What becomes of sources that are damaged, where a step decodes them. Default: they are refused.
+    ///
+    /// ```
+    /// use mediaflow_core::media::OnDamage;
+    /// use mediaflow_core::spec::Pipeline;
+    ///
+    /// let builder = Pipeline::from("uploads/half.jpg").on_damage(OnDamage::Accept);
+    /// # let _ = builder;
+    /// ```
+    pub fn on_damage(mut self, on_damage: OnDamage) -> Self {
+        self.pipeline.on_damage = on_damage;
+        self
+    }
+
+    /// Adds a fact, found out by the steps that `make` chains to the source: it stands under this name in the job's report.
+    pub fn fact(mut self, name: impl Into<String>, make: impl FnOnce(Chain) -> Chain) -> Self {
+        let name = name.into();
+        let chain = make(Chain::main());
+        if let Some(mistake) = &chain.mistake {
+            self.note(Error::from(mistake.0.clone()).with("fact", &name));
+        }
+        let from = self.add(&chain.end);
+        if self.pipeline.facts.insert(name.clone(), FactSpec { from }).is_some() {
+            let twice = Error::input(codes::SPEC_FACTS, "two facts have the same name");
+            self.note(twice.with("fact", &name));
+        }
         self
     }
 
@@ -87,6 +149,7 @@ impl PipelineBuilder {
         self.pipeline.validate(&Limits {
             steps: usize::MAX,
             outputs: usize::MAX,
+            inputs: usize::MAX,
             ..Limits::default()
         })?;
         Ok(self.pipeline)
@@ -96,7 +159,7 @@ impl PipelineBuilder {
         match self.last.as_ref().and_then(|place| self.pipeline.outputs.get_mut(place)) {
             Some(output) => change(output),
             None => self.note(
-                Error::input("spec.outputs", "there is no output yet to say this of")
+                Error::input(codes::SPEC_OUTPUTS, "there is no output yet to say this of")
                     .help("call `output()` first"),
             ),
         }
@@ -112,7 +175,8 @@ impl PipelineBuilder {
         match &**node {
             Node::Main => SOURCE.to_owned(),
             Node::Input(source) => self.add_input(source),
-            Node::Step { op, v, with, from, on_error } => {
+            Node::Set(set) => self.add_set(set),
+            Node::Step { op, v, with, from, on_error, .. } => {
                 let on_error = match on_error {
                     Policy::Fail => OnError::Fail,
                     Policy::Skip => OnError::Skip,
@@ -131,7 +195,7 @@ impl PipelineBuilder {
     }
 
     fn add_input(&mut self, source: &Source) -> String {
-        if *source == self.pipeline.source {
+        if self.pipeline.source.as_ref() == Some(source) {
             return SOURCE.to_owned();
         }
         if let Some((name, _)) = self.pipeline.inputs.iter().find(|(_, known)| *known == source) {
@@ -139,6 +203,15 @@ impl PipelineBuilder {
         }
         let name = free_name("input", |name| self.is_taken(name));
         self.pipeline.inputs.insert(name.clone(), source.clone());
+        name
+    }
+
+    fn add_set(&mut self, set: &SourceSet) -> String {
+        if let Some((name, _)) = self.pipeline.sets.iter().find(|(_, known)| *known == set) {
+            return name.clone();
+        }
+        let name = free_name("inputs", |name| self.is_taken(name));
+        self.pipeline.sets.insert(name.clone(), set.clone());
         name
     }
 
@@ -157,6 +230,7 @@ impl PipelineBuilder {
         name == SOURCE
             || self.pipeline.steps.contains_key(name)
             || self.pipeline.inputs.contains_key(name)
+            || self.pipeline.sets.contains_key(name)
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::Deserialize as _;
 
 use super::digest::hex;
-use super::{JobSpec, Location, Pipeline, Source};
+use super::{JobSpec, Pipeline, Place, Source};
 
 /// What a process must know to run a job: its kind, its operations, and the storages and channels of its host by name.
 ///
@@ -62,18 +62,27 @@ impl Needs {
     #[must_use]
     pub fn waiting(mut self) -> Self {
         self.add("feature", Self::WAIT);
+        self.add("feature", Self::UPRIGHT);
         self
     }
 
     /// The name of what it takes to go on after a wait.
     const WAIT: &str = "wait";
+    /// Of what it takes to read sizes as they are seen, which is how a job that waits has written them.
+    const UPRIGHT: &str = "upright";
     /// Of what it takes to run after other jobs.
     const AFTER: &str = "after";
     /// Of what it takes to keep tenants apart.
     const TENANT: &str = "tenant";
 
+    /// Of what it takes to have many sources under one name.
+    const SETS: &str = "sets";
+    /// Of what it takes to accept damaged sources.
+    const ON_DAMAGE: &str = "on_damage";
+
     /// What this version can do with jobs.
-    pub(crate) const FEATURES: [&str; 3] = [Self::WAIT, Self::AFTER, Self::TENANT];
+    pub(crate) const FEATURES: [&str; 6] =
+        [Self::WAIT, Self::UPRIGHT, Self::AFTER, Self::TENANT, Self::SETS, Self::ON_DAMAGE];
 
     pub(crate) fn each(&self) -> impl Iterator<Item = Need<'_>> {
         self.iter().map(Need::read)
@@ -116,6 +125,20 @@ impl<'a> Need<'a> {
 }
 
 impl JobSpec {
+    /// The kinds of the operations that it requires, as far as is said there.
+    pub(crate) fn operations(&self) -> impl Iterator<Item = &str> {
+        let needed = self.requires.iter().map(|entry| match entry.split_once(':') {
+            Some(_) => Need::read(entry),
+            None => {
+                entry.split_once('@').map_or(Need::Unknown, |(kind, _)| Need::Operation(kind, 1))
+            }
+        });
+        needed.filter_map(|need| match need {
+            Need::Operation(kind, _) => Some(kind),
+            _ => None,
+        })
+    }
+
     /// What a process must know to run this. Of a custom job this is what its [`requires`](crate::Job::requires) says,
     /// beside its kind and the channels to tell: its storages are known when it has planned.
     #[must_use]
@@ -142,14 +165,33 @@ impl JobSpec {
             for step in pipeline.steps.values() {
                 needs.add("op", format_args!("{}@{}", step.op, step.v));
             }
-            for source in std::iter::once(&pipeline.source).chain(pipeline.inputs.values()) {
+            for (_, source) in pipeline.sources() {
                 if let Source::Key(place) | Source::Output { output: place, .. } = source {
                     needs.add_storage(place);
                 }
             }
+            if !pipeline.sets.is_empty() {
+                needs.add("feature", Needs::SETS);
+            }
+            if !pipeline.on_damage.is_refuse() {
+                needs.add("feature", Needs::ON_DAMAGE);
+            }
             pipeline.outputs.keys().for_each(|place| needs.add_storage(place));
             if pipeline.outputs.values().any(|output| !output.is_plain()) {
                 needs.add("output", "put@1");
+            }
+            if pipeline
+                .outputs
+                .keys()
+                .any(|place| place.parse().is_ok_and(|place: Place| place.is_pattern()))
+            {
+                needs.add("output", "pattern@1");
+            }
+            if pipeline.source.is_none() {
+                needs.add("output", "sourceless@1");
+            }
+            if !pipeline.facts.is_empty() {
+                needs.add("output", "facts@1");
             }
         }
         needs
@@ -159,8 +201,8 @@ impl JobSpec {
 impl Needs {
     /// That of a place. What is no place has no storage; the check of the spec refuses it.
     fn add_storage(&mut self, place: &str) {
-        if let Ok(location) = place.parse::<Location>() {
-            self.add("storage", location.storage);
+        if let Ok(place) = place.parse::<Place>() {
+            self.add("storage", place.storage);
         }
     }
 }
@@ -246,6 +288,20 @@ mod tests {
         let needs = spec("pipeline", &[], &with).needs();
         assert_eq!(needs.to_string(), "job:pipeline@2 output:put@1 storage:public storage:uploads");
         assert!(needs.each().any(|need| need == Need::Output("put", 1)));
+    }
+
+    #[test]
+    fn damaged_sources_are_accepted_by_who_knows_of_that() {
+        let with = |on_damage: &str| {
+            json!({
+                "source": "uploads/a.jpg",
+                "on_damage": on_damage,
+                "outputs": { "public/a.jpg": { "from": "source" } },
+            })
+        };
+        let needs = |on_damage: &str| spec("pipeline", &[], &with(on_damage)).needs().to_string();
+        assert!(needs("accept").contains("feature:on_damage"));
+        assert!(!needs("refuse").contains("feature:"));
     }
 
     #[test]

@@ -1,15 +1,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{After, OnFailure};
-use crate::id::JobId;
-use crate::limits::at_most;
+use super::After;
+use crate::codes;
+use crate::limits::{at_most, beyond, json_length};
 use crate::{Error, Limits, Result, Timestamp};
 
 /// How a job is run and who is told. All have defaults.
@@ -34,10 +33,10 @@ pub struct JobOptions {
     /// `job.key_reused`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// Higher runs earlier. Default 0.
+    /// Higher runs earlier, up to [`Limits::priority`]. Default 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub priority: i16,
-    /// Time for one attempt. Default: the engine's limit.
+    /// Time for one attempt, [`Limits::deadline`] at most, which is the default.
     #[serde(skip_serializing_if = "Option::is_none", with = "duration")]
     #[schemars(with = "Option<String>")]
     pub deadline: Option<Duration>,
@@ -49,7 +48,8 @@ pub struct JobOptions {
     /// again, by an engine that remembers them. Default: yes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reuse: Option<bool>,
-    /// How often to try at most. Default: the engine's retry policy.
+    /// How often to try at most: less often than the host's [retry policy](crate::executor::RetryPolicy) says, which is the
+    /// default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
     /// Whose job it is among those who share the host: idempotency keys, results that are used again,
@@ -62,7 +62,7 @@ pub struct JobOptions {
     /// Who asked for it: goes into every event, for notifiers that tell the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// Notifiers to tell by name, each possibly at an address of this job's own.
+    /// Notifiers to tell by name, each at its own address or at one of this job's in place of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<NotifyTarget>,
     /// Words to find it by.
@@ -80,7 +80,8 @@ pub struct JobOptions {
 pub struct NotifyTarget {
     /// The name of a notifier that the host has configured; secrets stay there.
     pub channel: String,
-    /// An address in place of the notifier's own: the `notification_url` of one call.
+    /// An address in place of the notifier's own: the `notification_url` of one call. Without it this is the notifier's own, so
+    /// that a job can name both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
 }
@@ -95,103 +96,143 @@ impl fmt::Debug for NotifyTarget {
     }
 }
 
+/// The options of a job, one verb for each: of the options themselves, and of whatever else has some (`options_mut`).
+macro_rules! setters {
+    () => {
+        /// Submitting again with the same key gives the first job back.
+        pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+            self.options_mut().idempotency_key = Some(key.into());
+            self
+        }
+
+        /// Higher runs earlier.
+        pub fn priority(mut self, priority: i16) -> Self {
+            self.options_mut().priority = priority;
+            self
+        }
+
+        /// Time for one attempt.
+        pub fn deadline(mut self, deadline: std::time::Duration) -> Self {
+            self.options_mut().deadline = Some(deadline);
+            self
+        }
+
+        /// Not before this moment.
+        pub fn run_at(mut self, moment: $crate::Timestamp) -> Self {
+            self.options_mut().run_at = Some(moment);
+            self
+        }
+
+        /// Whether outputs that were made before may be copied instead of made again.
+        pub fn reuse(mut self, reuse: bool) -> Self {
+            self.options_mut().reuse = Some(reuse);
+            self
+        }
+
+        /// How often to try at most, at least once.
+        pub fn max_attempts(mut self, attempts: u32) -> Self {
+            self.options_mut().max_attempts = Some(attempts.max(1));
+            self
+        }
+
+        /// Whose job it is among those who share the host.
+        pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+            self.options_mut().tenant = Some(tenant.into());
+            self
+        }
+
+        /// Not before this job has ended, and not at all if it fails.
+        pub fn after(self, job: $crate::JobId) -> Self {
+            self.after_with(job, $crate::spec::OnFailure::Fail)
+        }
+
+        /// Not before this job has ended.
+        pub fn after_with(
+            mut self,
+            job: $crate::JobId,
+            on_failure: $crate::spec::OnFailure,
+        ) -> Self {
+            self.options_mut().after.push($crate::spec::After::new(job, on_failure));
+            self
+        }
+
+        /// Who asked for it.
+        pub fn owner(mut self, owner: impl Into<String>) -> Self {
+            self.options_mut().owner = Some(owner.into());
+            self
+        }
+
+        /// Tells this notifier at this address, in place of its own. Called again, at that one too.
+        pub fn notify(mut self, channel: impl Into<String>, to: impl Into<String>) -> Self {
+            self.options_mut()
+                .notify
+                .push($crate::spec::NotifyTarget { channel: channel.into(), to: Some(to.into()) });
+            self
+        }
+
+        /// Tells this notifier at its own address, also where [`notify`](Self::notify) gives another one.
+        pub fn notify_own(mut self, channel: impl Into<String>) -> Self {
+            self.options_mut()
+                .notify
+                .push($crate::spec::NotifyTarget { channel: channel.into(), to: None });
+            self
+        }
+
+        /// A word to find it by.
+        pub fn tag(mut self, tag: impl Into<String>) -> Self {
+            self.options_mut().tags.push(tag.into());
+            self
+        }
+
+        /// Something to find again in events and reports.
+        pub fn metadata(
+            mut self,
+            name: impl Into<String>,
+            value: impl Into<serde_json::Value>,
+        ) -> Self {
+            self.options_mut().metadata.insert(name.into(), value.into());
+            self
+        }
+    };
+}
+pub(crate) use setters;
+
 impl JobOptions {
     /// The defaults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Submitting again with the same key gives the first job back.
-    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
-        self.idempotency_key = Some(key.into());
-        self
-    }
+    setters!();
 
-    /// Higher runs earlier.
-    pub fn priority(mut self, priority: i16) -> Self {
-        self.priority = priority;
-        self
-    }
-
-    /// Time for one attempt.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
-
-    /// Not before this moment.
-    pub fn run_at(mut self, moment: Timestamp) -> Self {
-        self.run_at = Some(moment);
-        self
-    }
-
-    /// Whether outputs that were made before may be copied instead of made again.
-    pub fn reuse(mut self, reuse: bool) -> Self {
-        self.reuse = Some(reuse);
-        self
-    }
-
-    /// How often to try at most, at least once.
-    pub fn max_attempts(mut self, attempts: u32) -> Self {
-        self.max_attempts = Some(attempts.max(1));
-        self
-    }
-
-    /// Whose job it is among those who share the host.
-    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
-        self.tenant = Some(tenant.into());
-        self
-    }
-
-    /// Not before this job has ended, and not at all if it fails.
-    pub fn after(self, job: JobId) -> Self {
-        self.after_with(job, OnFailure::Fail)
-    }
-
-    /// Not before this job has ended.
-    pub fn after_with(mut self, job: JobId, on_failure: OnFailure) -> Self {
-        self.after.push(After::new(job, on_failure));
-        self
-    }
-
-    /// Who asked for it.
-    pub fn owner(mut self, owner: impl Into<String>) -> Self {
-        self.owner = Some(owner.into());
-        self
-    }
-
-    /// Also tells this notifier, at this address.
-    pub fn notify(mut self, channel: impl Into<String>, to: impl Into<String>) -> Self {
-        self.notify.push(NotifyTarget { channel: channel.into(), to: Some(to.into()) });
-        self
-    }
-
-    /// A word to find it by.
-    pub fn tag(mut self, tag: impl Into<String>) -> Self {
-        self.tags.push(tag.into());
-        self
-    }
-
-    /// Something to find again in events and reports.
-    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.metadata.insert(name.into(), value.into());
+    fn options_mut(&mut self) -> &mut Self {
         self
     }
 
     /// Counts what stands in them against the limits.
     ///
     /// # Errors
-    /// `limit.option_bytes`, `limit.address_bytes`, `limit.tags`, `limit.after`, `limit.notify_targets`,
+    /// `limit.deadline`, `limit.priority`, `limit.option_bytes`, `limit.address_bytes`, `limit.tags`, `limit.after`, `limit.notify_targets`,
     /// `limit.option_metadata_bytes`, each naming the option; `spec.tenant`, `spec.idempotency_key`.
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
         let named = |option: &'static str| move |e: Error| e.with("option", option);
+        if let Some(asked) = self.deadline.filter(|asked| *asked > limits.deadline) {
+            let shown = humantime::format_duration;
+            let error =
+                beyond(codes::LIMIT_DEADLINE, "deadline", shown(asked), shown(limits.deadline));
+            return Err(named("deadline")(error));
+        }
+        if self.priority > limits.priority {
+            let error = beyond(codes::LIMIT_PRIORITY, "priority", self.priority, limits.priority);
+            return Err(named("priority")(error));
+        }
         let short = |text: &str| {
-            at_most("limit.option_bytes", "option_bytes", text.len(), limits.option_bytes)
+            at_most(codes::LIMIT_OPTION_BYTES, "option_bytes", text.len(), limits.option_bytes)
         };
         self.idempotency_key.as_deref().map_or(Ok(()), short).map_err(named("idempotency_key"))?;
         if self.idempotency_key.as_deref().is_some_and(|key| key.contains(char::is_control)) {
             return Err(Error::input(
-                "spec.idempotency_key",
+                codes::SPEC_IDEMPOTENCY_KEY,
                 "an idempotency key has no control characters",
             ));
         }
@@ -200,24 +241,29 @@ impl JobOptions {
         if let Some(tenant) = &self.tenant
             && (tenant.is_empty() || tenant.contains(char::is_control))
         {
-            return Err(Error::input("spec.tenant", "this is no name of a tenant")
+            return Err(Error::input(codes::SPEC_TENANT, "this is no name of a tenant")
                 .with("tenant", tenant.escape_debug())
                 .help("name it by something without control characters, or leave it out"));
         }
-        at_most("limit.after", "after", self.after.len(), limits.after)?;
-        at_most("limit.tags", "tags", self.tags.len(), limits.tags)?;
+        at_most(codes::LIMIT_AFTER, "after", self.after.len(), limits.after)?;
+        at_most(codes::LIMIT_TAGS, "tags", self.tags.len(), limits.tags)?;
         self.tags.iter().try_for_each(|tag| short(tag)).map_err(named("tags"))?;
         let targets = self.notify.len();
-        at_most("limit.notify_targets", "notify_targets", targets, limits.notify_targets)?;
+        at_most(codes::LIMIT_NOTIFY_TARGETS, "notify_targets", targets, limits.notify_targets)?;
         for target in &self.notify {
             let length = target.to.as_deref().map_or(0, str::len);
             short(&target.channel)
                 .and_then(|()| {
-                    at_most("limit.address_bytes", "address_bytes", length, limits.address_bytes)
+                    at_most(
+                        codes::LIMIT_ADDRESS_BYTES,
+                        "address_bytes",
+                        length,
+                        limits.address_bytes,
+                    )
                 })
                 .map_err(named("notify"))?;
         }
-        let (code, field) = ("limit.option_metadata_bytes", "option_metadata_bytes");
+        let (code, field) = (codes::LIMIT_OPTION_METADATA_BYTES, "option_metadata_bytes");
         at_most(code, field, json_length(&self.metadata), limits.option_metadata_bytes)
             .map_err(named("metadata"))
     }
@@ -225,25 +271,6 @@ impl JobOptions {
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
-}
-
-/// The bytes of the JSON form, counted without writing it.
-fn json_length(metadata: &BTreeMap<String, Value>) -> usize {
-    struct Count(usize);
-    impl io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    // Neither the writer nor JSON values with text for names can fail.
-    let _ = serde_json::to_writer(&mut count, metadata);
-    count.0
 }
 
 #[expect(

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Location, Precondition, PutOptions, Source};
+use super::{Place, Precondition, PutOptions, Source, SourceSet};
+use crate::codes;
+use crate::media::{Format, OnDamage};
 use crate::{Error, Limits, Result};
 
 /// The name under which steps take from the pipeline's own source.
@@ -15,16 +17,27 @@ pub const SOURCE: &str = "source";
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Pipeline {
-    /// What everything is made from; steps name it `source`.
-    pub source: Source,
+    /// What everything is made from; steps name it `source`. None if all is generated, or made from `inputs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     /// Further inputs by name: a logo, a second clip.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, Source>,
+    /// Many equal inputs under one name each: the cells of a sheet. Steps take from all of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sets: BTreeMap<String, SourceSet>,
+    /// What becomes of sources that are damaged, where a step decodes them. Default `refuse`.
+    #[serde(default, skip_serializing_if = "OnDamage::is_refuse")]
+    pub on_damage: OnDamage,
     /// The steps by name.
     #[serde(default)]
     pub steps: BTreeMap<String, StepSpec>,
     /// What is kept: from `storage/key` to the step that makes it.
+    #[serde(default)]
     pub outputs: BTreeMap<String, OutputSpec>,
+    /// What is found out, for the report: from a name to the step that does.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, FactSpec>,
 }
 
 /// One step of a pipeline.
@@ -32,12 +45,12 @@ pub struct Pipeline {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct StepSpec {
-    /// The wire name of the operation: `image.resize`.
+    /// The wire name of the operation: `resize`.
     pub op: String,
     /// The version of its parameters.
     #[serde(default = "one")]
     pub v: u32,
-    /// What it takes from, the main one first: `source`, an input, or another step.
+    /// What it takes from, the main one first: `source`, an input, or another step. Nothing for a generator.
     #[serde(default = "from_source")]
     pub from: Vec<String>,
     /// Its parameters.
@@ -77,12 +90,24 @@ pub struct OutputSpec {
     pub precondition: Option<Precondition>,
 }
 
+/// One fact of a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct FactSpec {
+    /// The step that finds it out.
+    pub from: String,
+}
+
 impl Pipeline {
     /// Its wire name as a job.
     pub(crate) const WIRE: &str = "pipeline";
 
-    pub(super) fn empty(source: Source) -> Self {
-        Self { source, inputs: BTreeMap::new(), steps: BTreeMap::new(), outputs: BTreeMap::new() }
+    pub(super) fn empty(source: Option<Source>) -> Self {
+        let (inputs, sets, steps) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (outputs, facts) = (BTreeMap::new(), BTreeMap::new());
+        let on_damage = OnDamage::default();
+        Self { source, inputs, sets, on_damage, steps, outputs, facts }
     }
 
     /// Checks the graph: names, references, cycles, keys, and the numbers of steps and outputs.
@@ -90,25 +115,46 @@ impl Pipeline {
     /// # Errors
     /// The first mistake, naming the step, output or input.
     pub fn validate(&self, limits: &Limits) -> Result<()> {
-        self.source.validate()?;
-        for (name, source) in &self.inputs {
-            check_name(name).and_then(|()| source.validate()).map_err(|e| e.with("input", name))?;
+        for (name, source) in self.sources() {
+            source.validate().map_err(|e| e.with("input", name))?;
         }
-        if self.outputs.is_empty() {
-            return Err(Error::input("spec.outputs", "a pipeline without outputs does nothing")
-                .help("add one with `.output(\"storage/key\", |media| ...)`"));
+        for (name, set) in &self.sets {
+            set.validate().map_err(|e| e.with("input", name))?;
         }
-        if self.outputs.len() > limits.outputs {
+        for name in self.inputs.keys().chain(self.sets.keys()) {
+            if self.set_of(name).is_none() {
+                check_name(name).map_err(|e| e.with("input", name))?;
+            }
+            let twice = self.inputs.contains_key(name) && self.sets.contains_key(name);
+            if twice || self.steps.contains_key(name) {
+                return Err(Error::input(
+                    codes::SPEC_NAME,
+                    "an input and another have the same name",
+                )
+                .with("input", name)
+                .help("rename one of them"));
+            }
+        }
+        if self.is_done() {
+            return Err(Error::input(
+                codes::SPEC_OUTPUTS,
+                "a pipeline without outputs does nothing",
+            )
+            .help("add one with `.output(\"storage/key\", |media| ...)`"));
+        }
+        if self.outputs.len() + self.facts.len() > limits.outputs {
             return Err(crate::limits::over(
-                "limit.outputs",
+                codes::LIMIT_OUTPUTS,
                 "outputs",
-                self.outputs.len() as u64,
+                (self.outputs.len() + self.facts.len()) as u64,
                 limits.outputs as u64,
             ));
         }
+        let inputs = self.inputs.len() + 1;
+        crate::limits::at_most(codes::LIMIT_INPUTS, "inputs", inputs, limits.inputs)?;
         if self.steps.len() > limits.steps {
             return Err(crate::limits::over(
-                "limit.steps",
+                codes::LIMIT_STEPS,
                 "steps",
                 self.steps.len() as u64,
                 limits.steps as u64,
@@ -121,43 +167,72 @@ impl Pipeline {
         }
         for (place, output) in &self.outputs {
             place
-                .parse::<Location>()
-                .and_then(|_| self.check_reference(&output.from))
+                .parse::<Place>()
+                .and_then(|_| self.check_single(&output.from))
                 .and_then(|()| output.put.validate())
-                .and_then(|()| output.precondition.as_ref().map_or(Ok(()), Precondition::validate))
-                .map_err(|e| e.with("output", place))?;
+                .and_then(|()| output.check_precondition(place))
+                .map_err(|e| e.with("output", super::shown(place)))?;
+        }
+        for (name, fact) in &self.facts {
+            check_name(name)
+                .and_then(|()| self.check_single(&fact.from))
+                .map_err(|e| e.with("fact", name))?;
         }
         self.ordered().map(drop)
     }
 
+    /// Whether nothing is asked for.
+    pub(crate) fn is_done(&self) -> bool {
+        self.outputs.is_empty() && self.facts.is_empty()
+    }
+
+    /// The names of what outputs and facts are taken from.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = &str> {
+        let outputs = self.outputs.values().map(|output| output.from.as_str());
+        outputs.chain(self.facts.values().map(|fact| fact.from.as_str()))
+    }
+
     fn check_step(&self, step: &StepSpec) -> Result<()> {
-        if step.from.is_empty() {
-            return Err(Error::input("spec.inputs", "a step takes from something")
-                .help("name it in `from`"));
-        }
         step.from.iter().try_for_each(|from| self.check_reference(from))?;
         match &step.on_error {
-            OnError::Fallback(other) => self.check_reference(other),
+            OnError::Fallback(other) => self.check_single(other),
             OnError::Fail | OnError::Skip => Ok(()),
         }
     }
 
+    fn check_single(&self, name: &str) -> Result<()> {
+        if self.sets.contains_key(name) {
+            let what = format!("`{name}` is several sources, and one is needed");
+            return Err(Error::input(codes::SPEC_REFERENCE, what)
+                .help("let a step take from them that makes one thing of all"));
+        }
+        self.check_reference(name)
+    }
+
     fn check_reference(&self, name: &str) -> Result<()> {
-        if name == SOURCE || self.inputs.contains_key(name) || self.steps.contains_key(name) {
+        if self.steps.contains_key(name) || self.sources().any(|(known, _)| known == name) {
             return Ok(());
         }
-        let known = self.steps.keys().chain(self.inputs.keys()).map(String::as_str).chain([SOURCE]);
-        Err(Error::input("spec.reference", format!("there is no step or input `{name}`"))
+        let sources = self.sources().map(|(name, _)| name);
+        let known = self.steps.keys().map(String::as_str).chain(sources);
+        Err(Error::input(codes::SPEC_REFERENCE, format!("there is no step or input `{name}`"))
             .help(crate::suggest::did_you_mean(name, known)))
+    }
+
+    /// The source, the inputs and those of the sets, with the names that steps have for them.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &Source)> {
+        let source = self.source.iter().map(|source| (SOURCE, source));
+        let inputs = self.inputs.iter().map(|(name, source)| (name.as_str(), source));
+        let sets = self.sets.iter();
+        let sets = sets.flat_map(|(name, set)| set.of.iter().map(|source| (name.as_str(), source)));
+        source.chain(inputs).chain(sets)
     }
 
     /// The source or input of this name.
     pub(crate) fn source_named(&self, name: &str) -> Result<&Source> {
-        if name == SOURCE {
-            return Ok(&self.source);
-        }
-        self.inputs.get(name).ok_or_else(|| {
-            Error::input("spec.reference", format!("there is no step or input `{name}`"))
+        let found = self.sources().find(|(known, _)| *known == name);
+        found.map(|(_, source)| source).ok_or_else(|| {
+            Error::input(codes::SPEC_REFERENCE, format!("there is no step or input `{name}`"))
         })
     }
 
@@ -186,8 +261,11 @@ impl Pipeline {
             }
             if order.len() == before {
                 let stuck = self.steps.keys().find(|name| !done.contains(name.as_str()));
-                return Err(Error::input("spec.cycle", "steps take from one another in a circle")
-                    .with("step", stuck.map_or("", String::as_str)));
+                return Err(Error::input(
+                    codes::SPEC_CYCLE,
+                    "steps take from one another in a circle",
+                )
+                .with("step", stuck.map_or("", String::as_str)));
             }
         }
         Ok(order)
@@ -207,17 +285,46 @@ impl OutputSpec {
         Self { from: name.into(), put: PutOptions::new(), precondition: None }
     }
 
+    fn check_precondition(&self, place: &str) -> Result<()> {
+        let pattern = place.parse::<Place>().is_ok_and(|place| place.is_pattern());
+        match &self.precondition {
+            Some(Precondition::IfMatch(_)) if pattern => {
+                Err(Error::input(codes::OUTPUT_PATTERN, "several files are not all of one version")
+                    .help("a pattern can have the precondition `if_none_match`"))
+            }
+            precondition => precondition.as_ref().map_or(Ok(()), Precondition::validate),
+        }
+    }
+
     /// Whether it needs a worker that knows what is stored with an output.
     pub(super) fn is_plain(&self) -> bool {
         self.put.is_empty() && self.precondition.is_none()
     }
 }
 
+/// Refuses a place whose ending is that of another format than what is written there.
+///
+/// # Errors
+/// `spec.extension`.
+pub(crate) fn check_extension(place: &str, format: &Format) -> Result<()> {
+    let Ok(location) = place.parse::<Place>().and_then(|place| place.file("name", 1)) else {
+        return Ok(());
+    };
+    if format.is_named(location.key.extension()) {
+        return Ok(());
+    }
+    Err(Error::input(
+        codes::SPEC_EXTENSION,
+        format!("the ending of the name is not that of {format}"),
+    )
+    .help(format!("end it with `.{}`, or leave the ending out", format.extension())))
+}
+
 fn check_name(name: &str) -> Result<()> {
     let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     if name.is_empty() || name.len() > 64 || name == SOURCE || !name.chars().all(valid) {
         return Err(Error::input(
-            "spec.name",
+            codes::SPEC_NAME,
             format!("`{}` is no name for a step or input", name.escape_debug()),
         )
         .help("use up to 64 lower-case letters, digits, `-` and `_`, and not `source`"));

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::codes;
 use crate::{Error, Result};
 
 /// What is stored with the bytes of an output, for those who read it from the storage: the HTTP headers it is served with,
@@ -167,7 +168,7 @@ fn check(option: &'static str, value: &str, most: usize) -> Result<()> {
 }
 
 fn wrong(option: &'static str, what: &str) -> Error {
-    Error::input("spec.put", what).with("option", option)
+    Error::input(codes::SPEC_PUT, what).with("option", option)
 }
 
 #[cfg(test)]

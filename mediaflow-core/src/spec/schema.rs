@@ -11,8 +11,12 @@ pub fn json_schema(operations: impl IntoIterator<Item = (&'static str, Schema)>)
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let pipeline = generator.subschema_for::<Pipeline>();
     let mut root = generator.into_root_schema_for::<JobSpec>().to_value();
-    let parameters: Map<String, Value> =
-        operations.into_iter().map(|(kind, schema)| (kind.to_owned(), schema.to_value())).collect();
+    let parameters = operations.into_iter().map(|(kind, schema)| {
+        let mut schema = schema.to_value();
+        move_references(&mut schema, &format!("#/$defs/operations/{kind}/$defs/"));
+        (kind.to_owned(), schema)
+    });
+    let parameters: Map<String, Value> = parameters.collect();
     let rules: Vec<Value> = parameters
         .keys()
         .map(|kind| {
@@ -36,4 +40,24 @@ pub fn json_schema(operations: impl IntoIterator<Item = (&'static str, Schema)>)
         object.insert("then".to_owned(), json!({ "properties": { "with": pipeline.to_value() } }));
     }
     root
+}
+
+/// Lets the references in a schema, which are from its own root, begin at another one.
+fn move_references(schema: &mut Value, to: &str) {
+    match schema {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if name == "$ref" => {
+                        if let Some(rest) = text.strip_prefix("#/$defs/") {
+                            *text = format!("{to}{rest}");
+                        }
+                    }
+                    other => move_references(other, to),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| move_references(item, to)),
+        _ => {}
+    }
 }

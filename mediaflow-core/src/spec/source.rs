@@ -9,6 +9,8 @@ use bytes::Bytes;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::shown::{scheme_of, shown};
+use crate::codes;
 use crate::id::JobId;
 use crate::{Error, Result};
 
@@ -25,7 +27,8 @@ const JOB: &str = "job:";
 /// | `job:0199c8f0-.../public/cat.jpg` | what another job has put at `public/cat.jpg`; the job that reads it comes [after](super::JobOptions::after) that one |
 /// | `data:;base64,...` | the bytes themselves, a few MiB at most |
 ///
-/// `Display` shows it without query, credentials or content.
+/// A URL is what has a scheme, in whatever spelling; only `http` and `https` are taken. `Display` shows it without query,
+/// credentials or content.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
@@ -89,32 +92,43 @@ impl Source {
     pub fn validate(&self) -> Result<()> {
         match self {
             Self::Key(text) if text.starts_with(JOB) => Err(Error::input(
-                "spec.source",
+                codes::SPEC_SOURCE,
                 "an output of another job is named by its id and its place",
             )
-            .with("source", text.escape_debug())
+            .with("source", shown(text).escape_debug())
             .help("write it as `job:<id>/<storage>/<key>`")),
             Self::Output { output, .. } => Location::from_str(output).map(drop),
             Self::Key(text) => Location::from_str(text).map(drop),
             Self::Path(path) if !path.is_absolute() => {
-                Err(Error::input("spec.source", "a path source must be absolute")
+                Err(Error::input(codes::SPEC_SOURCE, "a path source must be absolute")
                     .with("source", self))
             }
             Self::Bytes(bytes) if bytes.is_empty() => {
-                Err(Error::input("spec.source", "an inline source has no bytes"))
+                Err(Error::input(codes::SPEC_SOURCE, "an inline source has no bytes"))
             }
-            Self::Url(_) | Self::Path(_) | Self::Bytes(_) => Ok(()),
+            Self::Url(url) => {
+                let scheme = scheme_of(url).unwrap_or_default();
+                if ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+                    return Ok(());
+                }
+                Err(Error::input(codes::SPEC_SOURCE, "a source by URL is `https:` or `http:`")
+                    .with("source", self))
+            }
+            Self::Path(_) | Self::Bytes(_) => Ok(()),
         }
     }
 }
 
 impl From<&str> for Source {
     fn from(text: &str) -> Self {
-        if text.starts_with("https://") || text.starts_with("http://") {
-            return Self::Url(text.to_owned());
-        }
         if let Some(path) = text.strip_prefix("file:") {
             return Self::Path(path.into());
+        }
+        // No key has a colon, so nothing else is taken for a URL.
+        let is_http =
+            |scheme: &str| ["http", "https"].iter().any(|s| s.eq_ignore_ascii_case(scheme));
+        if scheme_of(text).is_some_and(|scheme| is_http(scheme) || text.contains("://")) {
+            return Self::Url(text.to_owned());
         }
         let output = text.strip_prefix(JOB).and_then(|rest| rest.split_once('/'));
         if let (Some((_, output)), Some(job)) = (output, Self::job_of(text)) {
@@ -144,8 +158,8 @@ impl From<Bytes> for Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key(text) => f.write_str(text),
-            Self::Url(url) => f.write_str(&without_secrets(url)),
+            Self::Key(text) if Location::from_str(text).is_ok() => f.write_str(text),
+            Self::Key(text) | Self::Url(text) => f.write_str(&shown(text)),
             Self::Path(path) => write!(f, "file:{}", path.display()),
             Self::Bytes(bytes) => write!(f, "{} inline bytes", bytes.len()),
             Self::Output { job, output } => write!(f, "{JOB}{job}/{output}"),
@@ -191,18 +205,6 @@ impl JsonSchema for Source {
     }
 }
 
-fn without_secrets(url: &str) -> String {
-    let shown = url.split(['?', '#']).next().unwrap_or_default();
-    match shown.split_once("://") {
-        Some((scheme, rest)) => {
-            let (host, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
-            let host = host.rsplit('@').next().unwrap_or_default();
-            format!("{scheme}://{host}/{path}")
-        }
-        None => shown.to_owned(),
-    }
-}
-
 /// The name of something inside a storage: relative, with `/` between its parts. It can not leave the root: no part is
 /// `.`, `..` or empty, and none has a backslash, a colon or a control character.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -228,25 +230,35 @@ impl Key {
     }
 }
 
+impl Key {
+    /// What is wrong with a text as a key.
+    fn mistake(text: &str) -> Option<&'static str> {
+        if text.is_empty() || text.len() > 1024 {
+            return Some("a key has between 1 and 1024 bytes");
+        }
+        if text.chars().any(|c| c.is_control() || c == '\\' || c == ':') {
+            return Some("a key has no backslash, colon or control character");
+        }
+        let unfit = |part| matches!(part, "" | "." | "..");
+        text.split('/').any(unfit).then_some("a key has no empty part and no part `.` or `..`")
+    }
+
+    /// With this text as errors may show it, which can be more than the key.
+    fn parse(key: &str, name: &'static str, whole: &str) -> Result<Self> {
+        match Self::mistake(key) {
+            None => Ok(Self(key.to_owned())),
+            Some(what) => Err(Error::input(codes::STORAGE_KEY, what)
+                .with(name, shown(whole).escape_debug())
+                .help("use a relative key such as `2026/cat.jpg`")),
+        }
+    }
+}
+
 impl FromStr for Key {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = |what: &str| {
-            Err(Error::input("storage.key", what)
-                .with("key", text.escape_debug())
-                .help("use a relative key such as `2026/cat.jpg`"))
-        };
-        if text.is_empty() || text.len() > 1024 {
-            return wrong("a key has between 1 and 1024 bytes");
-        }
-        if text.chars().any(|c| c.is_control() || c == '\\' || c == ':') {
-            return wrong("a key has no backslash, colon or control character");
-        }
-        if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
-            return wrong("a key has no empty part and no part `.` or `..`");
-        }
-        Ok(Self(text.to_owned()))
+        Self::parse(text, "key", text)
     }
 }
 
@@ -271,19 +283,19 @@ impl FromStr for Location {
 
     fn from_str(text: &str) -> Result<Self> {
         let (storage, key) = text.split_once('/').ok_or_else(|| {
-            Error::input("storage.key", "a storage and a key are needed")
-                .with("key", text.escape_debug())
+            Error::input(codes::STORAGE_KEY, "a storage and a key are needed")
+                .with("key", shown(text).escape_debug())
                 .help("write them as `storage/key`, for instance `uploads/cat.jpg`")
         })?;
-        let key = key.parse::<Key>().map_err(|e| e.with("location", text.escape_debug()))?;
+        let key = Key::parse(key, "location", text)?;
         if storage.is_empty()
             || !storage.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
         {
             return Err(Error::input(
-                "storage.key",
+                codes::STORAGE_KEY,
                 "the name of a storage has letters, digits, `-` and `_` only",
             )
-            .with("location", text.escape_debug()));
+            .with("location", shown(text).escape_debug()));
         }
         Ok(Self { storage: storage.to_owned(), key })
     }
@@ -317,6 +329,31 @@ mod tests {
     fn a_url_is_shown_without_its_secrets() {
         let shown = Source::from("https://user:pass@example.com/cat.jpg?token=1").to_string();
         assert_eq!(shown, "https://example.com/cat.jpg");
+    }
+
+    #[test]
+    fn whatever_its_scheme_and_its_spelling_a_url_is_no_key() {
+        for text in [
+            "HTTPS://host.example/cat.jpg?X-Amz-Signature=s3cret",
+            "Http:user:s3cret@host.example/cat.jpg",
+            "https:\\\\user:s3cret@host.example/cat.jpg",
+            "ftp://user:s3cret@host.example/cat.jpg",
+            "s3+ssh://s3cret@host.example/cat.jpg#s3cret",
+            " https://user:s3cret@host.example/cat.jpg",
+            "\u{1}ftp://user:s3cret@host.example/cat.jpg",
+            "host.example/cat.jpg?X-Amz-Signature=s3cret",
+            "data:image/gif;base64;s3cret",
+        ] {
+            let source = Source::from(text);
+            let told = source.validate().err().map(|error| format!("{error:?} {error}"));
+            let place = text.parse::<Location>().unwrap_err();
+            let told = format!("{source} {source:?} {told:?} {place:?}");
+            assert!(!told.contains("s3cret"), "{told}");
+            assert_eq!(serde_json::to_value(&source).unwrap(), text);
+        }
+        Source::from("HTTPS://host.example/cat.jpg").validate().unwrap();
+        let error = Source::from("ftp://host.example/cat.jpg").validate().unwrap_err();
+        assert_eq!(error.code(), "spec.source");
     }
 
     #[test]

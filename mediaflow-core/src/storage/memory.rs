@@ -5,7 +5,11 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{GetOptions, Staged, Stat, Storage, Ticket, check_key, not_found, not_staged, revoked};
+use super::{
+    GetOptions, Staged, StagedFile, Stat, Storage, Ticket, check_key, not_found, not_staged,
+    revoked,
+};
+use crate::codes;
 use crate::media::{Blob, Scratch};
 use crate::spec::{Key, Precondition, PutOptions};
 use crate::time::Timestamp;
@@ -79,9 +83,10 @@ impl Storage for MemoryStorage {
     ) -> Result<Box<dyn Staged>> {
         check_key(key)?;
         let blob = blob.clone();
-        let bytes = tokio::task::spawn_blocking(move || blob.read(u64::MAX))
-            .await
-            .map_err(|e| Error::internal("storage.io", "the write was interrupted").because(e))??;
+        let bytes =
+            tokio::task::spawn_blocking(move || blob.read(u64::MAX)).await.map_err(|e| {
+                Error::internal(codes::STORAGE_IO, "the write was interrupted").because(e)
+            })??;
         let mut content = self.write();
         content.written += 1;
         let stat = Stat {
@@ -117,14 +122,38 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
+    async fn publish_together(&self, files: &[StagedFile]) -> Result<bool> {
+        let mut content = self.write();
+        for StagedFile { key, ticket, precondition } in files {
+            if let Some(precondition) = precondition {
+                precondition.check(key, content.files.get(key).map(|file| &file.stat))?;
+            }
+            if !content.staged.contains_key(ticket) {
+                return Err(revoked(key, ticket));
+            }
+        }
+        for StagedFile { key, ticket, .. } in files {
+            if let Some(file) = content.staged.remove(ticket) {
+                content.files.insert(key.clone(), file);
+            }
+        }
+        drop(content);
+        Ok(true)
+    }
+
     async fn delete(&self, key: &Key) -> Result<()> {
         self.write().files.remove(key);
         Ok(())
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Key>> {
+        self.list_some(prefix, usize::MAX).await
+    }
+
+    async fn list_some(&self, prefix: &str, most: usize) -> Result<Vec<Key>> {
         let content = self.read();
-        Ok(content.files.keys().filter(|key| key.as_str().starts_with(prefix)).cloned().collect())
+        let keys = content.files.keys().filter(|key| key.as_str().starts_with(prefix));
+        Ok(keys.take(most).cloned().collect())
     }
 }
 

@@ -4,7 +4,7 @@
 //! [`Staged::publish`] moves it there in one act. By its ticket another process can take up what was staged, and by its
 //! job and fence it can be revoked: then its owner, however late it wakes up, can not publish it any more.
 //!
-//! Uses: error, limits, media, spec, suggest, time.
+//! Uses: codes, error, limits, media, spec, suggest, time.
 
 mod fs;
 mod memory;
@@ -25,6 +25,7 @@ pub use options::{GetOptions, Stat, precondition_failed};
 pub use sign::{PutSize, Sign, SignPut, SignedRequest};
 pub use ticket::Ticket;
 
+use crate::codes;
 use crate::media::{Blob, Scratch};
 use crate::spec::{Key, Location, Precondition, PutOptions};
 use crate::{Error, Result};
@@ -95,6 +96,15 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Moves several staged files to their places in one act: all of them, or none and an error. Default, and what a storage
+    /// gives that can not: `false`, and they are published one by one, in their order.
+    ///
+    /// # Errors
+    /// Those of [`Staged::publish`]; then all of them stay staged.
+    async fn publish_together(&self, _files: &[StagedFile]) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Removes a key. Removing what is not there is no error.
     ///
     /// # Errors
@@ -107,9 +117,40 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// `storage.io`.
     async fn list(&self, prefix: &str) -> Result<Vec<Key>>;
 
+    /// Some of these keys, at most `most`: of more than that it is not promised which. For whoever must not be made to hold all
+    /// keys of a storage. Default: lists all first.
+    ///
+    /// # Errors
+    /// `storage.io`.
+    async fn list_some(&self, prefix: &str, most: usize) -> Result<Vec<Key>> {
+        let mut keys = self.list(prefix).await?;
+        keys.truncate(most);
+        Ok(keys)
+    }
+
     /// Makes requests that others can send without credentials, if the storage can.
     fn sign(&self) -> Option<&dyn Sign> {
         None
+    }
+}
+
+/// A file that waits at a storage, and where it belongs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StagedFile {
+    /// Its place.
+    pub key: Key,
+    /// What it is staged under.
+    pub ticket: Ticket,
+    /// What has to be at its place.
+    pub precondition: Option<Precondition>,
+}
+
+impl StagedFile {
+    /// Staged under this ticket, for this place.
+    #[must_use]
+    pub fn new(key: Key, ticket: Ticket, precondition: Option<Precondition>) -> Self {
+        Self { key, ticket, precondition }
     }
 }
 
@@ -151,7 +192,7 @@ pub trait StorageExt: Storage {
         let scratch = Scratch::in_folder(std::env::temp_dir());
         let blob = self.get(key, &GetOptions::new().limit(limit), &scratch).await?;
         tokio::task::spawn_blocking(move || blob.read(limit)).await.unwrap_or_else(|e| {
-            Err(Error::internal("storage.io", "the read was interrupted").because(e))
+            Err(Error::internal(codes::STORAGE_IO, "the read was interrupted").because(e))
         })
     }
 
@@ -242,7 +283,7 @@ impl Storages {
     /// `storage.unknown`, with the nearest known name.
     pub fn named(&self, name: &str) -> Result<&Arc<dyn Storage>> {
         self.named.get(name).ok_or_else(|| {
-            Error::input("storage.unknown", format!("there is no storage `{name}`"))
+            Error::input(codes::STORAGE_UNKNOWN, format!("there is no storage `{name}`"))
                 .help(crate::suggest::did_you_mean(name, self.named.keys().map(String::as_str)))
         })
     }
@@ -256,7 +297,7 @@ pub fn check_key(key: &Key) -> Result<()> {
     let first = key.as_str().split('/').next().unwrap_or_default();
     // Whatever its case: some file systems do not tell it apart.
     if first.eq_ignore_ascii_case(Ticket::FOLDER) {
-        return Err(Error::input("storage.key", "the folder `.mediaflow` is reserved")
+        return Err(Error::input(codes::STORAGE_KEY, "the folder `.mediaflow` is reserved")
             .with("key", key)
             .help("choose another key"));
     }
@@ -266,7 +307,7 @@ pub fn check_key(key: &Key) -> Result<()> {
 /// The error of [`Staged::publish`] when the staged bytes are gone.
 #[must_use]
 pub fn revoked(key: &Key, ticket: &Ticket) -> Error {
-    Error::transient("storage.revoked", "the staged bytes are gone: a later attempt took over")
+    Error::transient(codes::STORAGE_REVOKED, "the staged bytes are gone: a later attempt took over")
         .with("key", key)
         .with("ticket", ticket)
 }
@@ -274,13 +315,13 @@ pub fn revoked(key: &Key, ticket: &Ticket) -> Error {
 /// The error of [`Storage::staged`] when nothing is staged under the ticket.
 #[must_use]
 pub fn not_staged(key: &Key, ticket: &Ticket) -> Error {
-    Error::input("storage.not_found", "nothing is staged under this ticket")
+    Error::input(codes::STORAGE_NOT_FOUND, "nothing is staged under this ticket")
         .with("key", key)
         .with("ticket", ticket)
 }
 
 pub(crate) fn not_found(key: &Key) -> Error {
-    Error::input("storage.not_found", "there is nothing under this key")
+    Error::input(codes::STORAGE_NOT_FOUND, "there is nothing under this key")
         .with("key", key)
         .help("was it uploaded, and not removed yet?")
 }
@@ -289,10 +330,39 @@ pub(crate) fn not_found(key: &Key) -> Error {
 pub(crate) fn from_url(url: &str) -> Result<Arc<dyn Storage>> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(MemoryStorage::new())),
-        Some(("file", path)) => Ok(Arc::new(FileStorage::new(path.strip_prefix("//").unwrap_or(path))?)),
+        Some(("file", path)) => Ok(Arc::new(FileStorage::new(folder_of(path, cfg!(windows)))?)),
         // No more of it than the scheme: a URL may hold a secret.
-        _ => Err(Error::unsupported("storage.url", "no storage has such a URL")
+        _ => Err(Error::unsupported(codes::STORAGE_URL, "no storage has such a URL")
             .with("scheme", url.split(':').next().filter(|scheme| scheme.len() < 10).unwrap_or("none"))
             .help("use `memory:` or `file:///folder`; for `s3:` hand an `ObjectStorage` of mediaflow-storage to `storage_with`")),
+    }
+}
+
+/// The folder that the path of a `file:` URL names. On Windows a drive stands behind the third slash.
+fn folder_of(path: &str, windows: bool) -> &str {
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let drive = path.strip_prefix('/').filter(|rest| {
+        let mut chars = rest.chars();
+        windows
+            && chars.next().is_some_and(|letter| letter.is_ascii_alphabetic())
+            && chars.next() == Some(':')
+    });
+    drive.unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_url_names_a_folder_on_every_system() {
+        for (path, unix, windows) in [
+            ("///srv/media", "/srv/media", "/srv/media"),
+            ("/srv/media", "/srv/media", "/srv/media"),
+            ("///C:/media", "/C:/media", "C:/media"),
+            ("C:/media", "C:/media", "C:/media"),
+        ] {
+            assert_eq!((folder_of(path, false), folder_of(path, true)), (unix, windows), "{path}");
+        }
     }
 }

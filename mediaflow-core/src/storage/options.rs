@@ -1,5 +1,6 @@
 use std::ops::Range;
 
+use crate::codes;
 use crate::spec::{Key, Precondition, PutOptions};
 use crate::time::Timestamp;
 use crate::{Error, Result, limits};
@@ -86,7 +87,7 @@ impl GetOptions {
                 range.start..range.end.min(found.len)
             }
             Some(range) => {
-                return Err(Error::input("storage.range", "there are no such bytes")
+                return Err(Error::input(codes::STORAGE_RANGE, "there are no such bytes")
                     .with("key", key)
                     .with("range", format_args!("{}-{}", range.start, range.end))
                     .with("bytes", found.len));
@@ -103,7 +104,7 @@ impl GetOptions {
     pub fn check_len(&self, found: u64) -> Result<()> {
         match self.limit {
             Some(allowed) if found > allowed => {
-                Err(limits::over("limit.input_bytes", "input_bytes", found, allowed)
+                Err(limits::over(codes::LIMIT_INPUT_BYTES, "input_bytes", found, allowed)
                     .with("found", found)
                     .with("allowed", allowed))
             }
@@ -131,7 +132,7 @@ impl Precondition {
 /// The error of a condition on what is under a key.
 #[must_use]
 pub fn precondition_failed(key: &Key) -> Error {
-    Error::input("storage.precondition", "what is under the key is not what it has to be")
+    Error::input(codes::STORAGE_PRECONDITION, "what is under the key is not what it has to be")
         .with("key", key)
         .help("look at what is there, and ask again with its version")
 }

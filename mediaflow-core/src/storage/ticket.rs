@@ -5,6 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::codes;
 use crate::{Error, Result};
 
 /// The name under which bytes are staged: for whom, in which attempt, and which of its results. Whoever knows the
@@ -43,7 +44,7 @@ impl Ticket {
         for part in [&job, &name] {
             if part.is_empty() || part.len() > 100 || !part.chars().all(valid) {
                 let part = part.escape_debug();
-                return Err(Error::input("storage.ticket", "this can not name staged bytes")
+                return Err(Error::input(codes::STORAGE_TICKET, "this can not name staged bytes")
                     .with("part", part)
                     .help("use 1 to 100 letters, digits, `-` and `_`"));
             }
@@ -111,7 +112,7 @@ impl FromStr for Ticket {
         let (job, fence, name) = (parts.next(), parts.next(), parts.next());
         match (job, fence.and_then(|fence| fence.parse().ok()), name) {
             (Some(job), Some(fence), Some(name)) => Self::new(job, fence, name),
-            _ => Err(Error::input("storage.ticket", "this is no ticket")
+            _ => Err(Error::input(codes::STORAGE_TICKET, "this is no ticket")
                 .with("ticket", text.escape_debug())
                 .help("a ticket is written as `job.fence.name`")),
         }

@@ -1,68 +1,45 @@
 use crate::backend::{Backend, Group};
-use crate::media::{Format, Media, MediaFile};
-use crate::operation::Inputs;
+use crate::media::{Media, MediaFile, MediaInfo};
+use crate::operation::{AnyOperation, Inputs};
 use crate::plan::Demand;
 use crate::wait::Ran;
 use crate::{ErrorKind, Limits};
 
-/// The conformance suite of [`Backend`]: `samples` are files of formats that it reads, one at least.
+/// The conformance suite of [`Backend`]: `samples` are files that it opens, each with what its reader says of it; one at
+/// least, if it opens any.
 ///
-/// Checks that it probes them, that a broken, an empty and a foreign file are typed errors, that its plan for decoding a
-/// sample explains itself and can be cancelled, and that a sample passes its own verification.
+/// Checks that it says the same of itself each time, and that its plan for decoding a sample explains itself and can be
+/// cancelled. [`exercise_word`](super::exercise_word)
+/// checks the steps that it claims.
 ///
 /// # Panics
 /// With what is wrong.
-pub async fn exercise_backend(backend: &dyn Backend, samples: &[MediaFile]) {
-    let (name, limits) = (backend.name(), Limits::default());
+pub async fn exercise_backend(backend: &dyn Backend, samples: &[(MediaFile, MediaInfo)]) {
+    let name = backend.name();
     assert!(!name.is_empty(), "a backend has a name");
-    assert!(!samples.is_empty(), "{name}: a sample is needed");
-    for sample in samples {
-        let shown = sample.name();
+    let capability = backend.capability();
+    let needed = !capability.formats.is_empty();
+    assert!(!samples.is_empty() || !needed, "{name}: a sample is needed");
+    let again = format!("{:?}", backend.capability());
+    assert_eq!(format!("{capability:?}"), again, "{name}: says something else the second time");
+    assert!(!capability.kinds.is_empty(), "{name}: claims nothing");
+    for (sample, info) in samples {
         assert!(
-            backend.capability().formats.contains(sample.format()),
-            "{name}: must read {}",
+            capability.formats.contains(sample.format()),
+            "{name}: must open {}",
             sample.format()
         );
-        let info =
-            backend.probe(sample, &limits).await.unwrap_or_else(|e| panic!("{name}: {shown}: {e}"));
-        assert_eq!(info.format, *sample.format(), "{name}: {shown}");
-        let again = backend.probe(sample, &limits).await.expect("a second probe");
-        assert_eq!(info, again, "{name}: two probes of {shown} differ");
-        let found = backend.verify(sample, &info, &super::context()).await;
-        found.unwrap_or_else(|e| panic!("{name}: {shown} does not pass verification: {e}"));
-
-        let broken = broken(sample);
-        let error = match backend.probe(&broken, &limits).await {
-            Err(error) => error,
-            Ok(info) => backend
-                .verify(&broken, &info, &super::context())
-                .await
-                .expect_err("a broken file must be found out"),
-        };
-        assert!(
-            matches!(error.kind(), ErrorKind::Input | ErrorKind::Limit),
-            "{name}: broken {shown}: {error:?}"
-        );
-        cancelled(backend, sample).await;
+        if capability.decodes {
+            let group = Group::new(Limits::default())
+                .with_input("source", info.clone(), Demand::FULL)
+                .with_exit("source");
+            cancelled(backend, &group, sample).await;
+        }
     }
-    let foreign =
-        MediaFile::new("foreign", Format::named("nothing-known"), b"nothing known".to_vec().into());
-    backend.probe(&foreign, &limits).await.expect_err("a foreign format must be refused");
 }
 
-/// The first third of it: enough for most headers, too little for the content.
-fn broken(sample: &MediaFile) -> MediaFile {
-    let third = usize::try_from(sample.blob().len() / 3).unwrap_or(usize::MAX);
-    let head = sample.blob().head(third).expect("a sample must be readable");
-    MediaFile::new("broken", sample.format().clone(), head.into())
-}
-
-async fn cancelled(backend: &dyn Backend, sample: &MediaFile) {
-    let info = backend.probe(sample, &Limits::default()).await.expect("probe");
-    let group =
-        Group::new(Limits::default()).with_input("source", info, Demand::FULL).with_exit("source");
-    // A backend that gives out no decoded media has nothing to cancel here.
-    let Ok(plan) = backend.plan(&group) else { return };
+async fn cancelled(backend: &dyn Backend, group: &Group, sample: &MediaFile) {
+    let plan = backend.plan(group).expect("a plan for decoding");
     assert_eq!(plan.explain().backend, backend.name(), "an explanation names its backend");
     let inputs = Inputs::one(Media::from(sample.clone()));
     let mut outputs =
@@ -75,4 +52,26 @@ async fn cancelled(backend: &dyn Backend, sample: &MediaFile) {
         };
     let error = outputs.take("source").expect_err("a cancelled plan must not give a result");
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{}: {error}", backend.name());
+}
+
+/// Lets a backend do one step on decoded inputs.
+pub(super) async fn by_backend(
+    backend: &dyn Backend,
+    op: &AnyOperation,
+    inputs: Inputs,
+    infos: &[MediaInfo],
+) -> crate::Result<Media> {
+    let names: Vec<String> = (0..infos.len()).map(|index| format!("in-{index}")).collect();
+    let mut group = Group::new(Limits::default());
+    for (name, info) in names.iter().zip(infos) {
+        group = group.with_input(name, info.clone(), Demand::FULL);
+    }
+    let from: Vec<&str> = names.iter().map(String::as_str).collect();
+    let group = group.with_step("step", op.clone(), &from)?.with_exit("step");
+    let mut given = Inputs::new();
+    for (index, name) in names.iter().enumerate() {
+        given = given.and(name, inputs.get(index)?.clone());
+    }
+    let ran = backend.plan(&group)?.run(given, &super::context()).await?;
+    ran.into_outputs()?.take("step")
 }

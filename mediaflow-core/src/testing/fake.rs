@@ -9,13 +9,14 @@ use tokio::sync::watch;
 
 use crate::backend::{Backend, Capability, Group, Plan};
 use crate::event::Event;
-use crate::media::{Blob, Format, MediaFile, MediaInfo};
+use crate::media::{Blob, Format, MediaFile, MediaInfo, Medium};
 use crate::notify::{DeliveryContext, Message, Notifier, NotifyError, Receipt};
-use crate::operation::{Inputs, OpContext, Operation, Outputs, Takes};
+use crate::operation::{Arity, Inputs, Operation, Outputs};
 use crate::plan::{Estimate, Explanation, Stage};
+use crate::reader::{FormatSpec, Reader};
 use crate::spec::Source;
 use crate::wait::Ran;
-use crate::{Error, Failure, Limits, Registry, Result, RunContext};
+use crate::{Error, Failure, Registry, Result, RunContext};
 
 /// The bytes of a picture of one pixel, as a source: enough for everything that does not look at pixels.
 #[must_use]
@@ -43,13 +44,15 @@ impl FakeWork {
     }
 }
 
-#[async_trait]
 impl Operation for FakeWork {
     const KIND: &'static str = "fake.work";
-    const TAKES: Takes = Takes::Encoded;
 
-    async fn run(&self, inputs: Inputs, _cx: &OpContext) -> Result<Outputs> {
-        Ok(Outputs::one(inputs.into_first()?))
+    fn arity(&self) -> Arity {
+        Arity::AtLeast(1)
+    }
+
+    fn describe(&self, _inputs: &[MediaInfo]) -> Result<MediaInfo> {
+        Ok(MediaInfo::still(Format::GIF, 1, 1))
     }
 }
 
@@ -120,7 +123,7 @@ impl FakeBackend {
     pub fn operations(&self) -> impl FnOnce(&mut Registry) + use<> {
         let backend = self.clone();
         move |registry| {
-            registry.operation::<FakeWork>().backend(backend);
+            registry.word::<FakeWork>().reader(FakeReader {}).backend(backend);
         }
     }
 
@@ -173,24 +176,40 @@ impl Backend for FakeBackend {
     }
 
     fn capability(&self) -> Capability {
-        Capability::new([FakeWork::KIND], [Format::GIF])
+        Capability::new([FakeWork::KIND], [Medium::Still, Medium::File]).opening([Format::GIF])
     }
 
-    async fn probe(&self, file: &MediaFile, _limits: &Limits) -> Result<MediaInfo> {
-        Ok(MediaInfo::new(file.format().clone()).with_size(1, 1).with_bytes(file.blob().len()))
+    fn plan(&self, group: &Group) -> Result<Box<dyn Plan>> {
+        Ok(Box::new(FakePlan { backend: self.clone(), group: group.clone() }))
+    }
+}
+
+/// Takes every GIF for a picture of one pixel.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct FakeReader {}
+
+#[async_trait]
+impl Reader for FakeReader {
+    fn name(&self) -> &str {
+        "fake"
+    }
+
+    fn formats(&self) -> Vec<FormatSpec> {
+        vec![FormatSpec::new(Format::GIF)]
+    }
+
+    async fn probe(&self, file: &MediaFile, _cx: &RunContext) -> Result<MediaInfo> {
+        Ok(MediaInfo::still(file.format().clone(), 1, 1).with_bytes(file.blob().len()))
     }
 
     async fn verify(
         &self,
         file: &MediaFile,
         _expected: &MediaInfo,
-        _cx: &RunContext,
+        cx: &RunContext,
     ) -> Result<MediaInfo> {
-        Ok(MediaInfo::new(file.format().clone()).with_size(1, 1).with_bytes(file.blob().len()))
-    }
-
-    fn plan(&self, group: &Group) -> Result<Box<dyn Plan>> {
-        Ok(Box::new(FakePlan { backend: self.clone(), group: group.clone() }))
+        self.probe(file, cx).await
     }
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::media::{Blob, Scratch};
 use crate::spec::{Key, Precondition, PutOptions};
-use crate::storage::{GetOptions, Sign, Staged, Stat, Storage, Ticket};
+use crate::storage::{GetOptions, Sign, Staged, StagedFile, Stat, Storage, Ticket};
 use crate::{Error, Result};
 
 /// A storage that fails on demand, as a full disk or a lost network does. Clones share the faults.
@@ -22,6 +22,8 @@ struct Faults {
     get: AtomicU32,
     stage: AtomicU32,
     publish: AtomicU32,
+    /// How many moves into place never end.
+    hang: AtomicU32,
     /// How often it was asked to discard what jobs have staged.
     discards: AtomicU32,
     /// Keys that can not be published.
@@ -57,6 +59,17 @@ impl FaultyStorage {
     /// The next moves into place fail.
     pub fn fail_publishes(&self, times: u32) {
         self.faults.publish.store(times, Ordering::SeqCst);
+    }
+
+    /// The next moves into place never end.
+    pub fn hang_publishes(&self, times: u32) {
+        self.faults.hang.store(times, Ordering::SeqCst);
+    }
+
+    /// How many moves into place still have to be asked for that never end.
+    #[must_use]
+    pub fn hangs_left(&self) -> u32 {
+        self.faults.hang.load(Ordering::SeqCst)
     }
 
     /// How often what jobs have staged was discarded, for which all that is staged is listed.
@@ -119,12 +132,26 @@ impl Storage for FaultyStorage {
         self.inner.discard(jobs).await
     }
 
+    async fn publish_together(&self, files: &[StagedFile]) -> Result<bool> {
+        for StagedFile { key, .. } in files {
+            self.faults.publishes(key)?;
+            if strike(&self.faults.hang, key).is_err() {
+                return std::future::pending().await;
+            }
+        }
+        self.inner.publish_together(files).await
+    }
+
     async fn delete(&self, key: &Key) -> Result<()> {
         self.inner.delete(key).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Key>> {
         self.inner.list(prefix).await
+    }
+
+    async fn list_some(&self, prefix: &str, most: usize) -> Result<Vec<Key>> {
+        self.inner.list_some(prefix, most).await
     }
 
     fn sign(&self) -> Option<&dyn Sign> {
@@ -160,6 +187,10 @@ impl Staged for FaultyStaged {
         if let Err(error) = self.faults.publishes(&self.key) {
             self.inner.keep();
             return Err(error);
+        }
+        if strike(&self.faults.hang, &self.key).is_err() {
+            self.inner.keep();
+            return std::future::pending().await;
         }
         self.inner.publish(precondition).await
     }

@@ -25,9 +25,11 @@ mod engine;
 mod fake;
 mod faults;
 mod job;
+mod media;
 mod notifier;
 mod operation;
 mod outbox;
+mod reader;
 #[cfg(feature = "http")]
 mod receiver;
 mod scripted;
@@ -39,12 +41,13 @@ use std::time::Duration;
 pub use backend::exercise_backend;
 pub use clock::ManualClock;
 pub use engine::exercise_engine;
-pub use fake::{Behaviour, FakeBackend, FakeWork, RecordingNotifier, dot};
+pub use fake::{Behaviour, FakeBackend, FakeReader, FakeWork, RecordingNotifier, dot};
 pub use faults::FaultyStorage;
 pub use job::exercise_job;
 pub use notifier::exercise_notifier;
-pub use operation::exercise_operation;
+pub use operation::{exercise_agreement, exercise_operation, exercise_word};
 pub use outbox::exercise_outbox;
+pub use reader::exercise_reader;
 #[cfg(feature = "http")]
 pub use receiver::{Received, Reply, WebhookReceiver};
 pub use scripted::{Act, ScriptedNotifier, Told};

@@ -20,7 +20,7 @@ pub async fn exercise_notifier(notifier: &dyn Notifier, secrets: &[&str]) {
         assert!(!shown.contains(secret), "{name}: its Debug form or its origin shows a secret");
     }
 
-    let now = SystemClock.now();
+    let now = SystemClock::default().now();
     let mut wanted = 0;
     for kind in EventKind::ALL {
         let event = Event::new(kind, now, EventData::None);

@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use super::fake::FakeReader;
 use super::soon;
 use crate::backend::{Backend, Capability, Group, Plan};
-use crate::media::{Blob, Format, MediaFile, MediaInfo};
-use crate::operation::{Inputs, OpContext, Operation, Outputs, Takes};
+use crate::media::{Blob, Format, MediaFile, MediaInfo, Medium};
+use crate::operation::{Inputs, Operation, Outputs};
 use crate::plan::{CostClass, Estimate, Explanation, Stage};
 use crate::wait::{Ran, Update, Wait};
-use crate::{Error, Limits, Registry, Result, RunContext};
+use crate::{Error, Registry, Result, RunContext};
 
 /// The step that a [`FakeVendor`] claims: made elsewhere, in its own time.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -54,13 +55,11 @@ impl FakeEncode {
     }
 }
 
-#[async_trait]
 impl Operation for FakeEncode {
     const KIND: &'static str = "fake.encode";
-    const TAKES: Takes = Takes::Encoded;
 
-    async fn run(&self, _inputs: Inputs, _cx: &OpContext) -> Result<Outputs> {
-        Err(Error::internal("fake.encode", "only the vendor does this"))
+    fn describe(&self, _inputs: &[MediaInfo]) -> Result<MediaInfo> {
+        Ok(MediaInfo::still(Format::GIF, 1, 1))
     }
 }
 
@@ -111,7 +110,7 @@ impl FakeVendor {
     pub fn operations(&self) -> impl FnOnce(&mut Registry) + use<> {
         let backend = self.clone();
         move |registry| {
-            registry.operation::<FakeEncode>().backend(backend);
+            registry.word::<FakeEncode>().reader(FakeReader {}).backend(backend);
         }
     }
 
@@ -221,12 +220,9 @@ impl FakeVendor {
         Path::exists(&self.path(key, "done"))
     }
 
-    async fn answers(&self, cx: &RunContext) -> Result<()> {
-        let mut answers = self.answers.subscribe();
-        tokio::select! {
-            _ = answers.wait_for(|answers| *answers) => Ok(()),
-            error = cx.stopped() => Err(error),
-        }
+    /// Its answer comes when it comes, whatever becomes of who waits for it.
+    async fn answers(&self) {
+        let _ = self.answers.subscribe().wait_for(|answers| *answers).await;
     }
 }
 
@@ -249,20 +245,10 @@ impl Backend for FakeVendor {
     }
 
     fn capability(&self) -> Capability {
-        Capability::new([FakeEncode::KIND], [Format::GIF]).waiting().class(CostClass::Remote)
-    }
-
-    async fn probe(&self, file: &MediaFile, _limits: &Limits) -> Result<MediaInfo> {
-        Ok(MediaInfo::new(file.format().clone()).with_size(1, 1).with_bytes(file.blob().len()))
-    }
-
-    async fn verify(
-        &self,
-        file: &MediaFile,
-        _expected: &MediaInfo,
-        _cx: &RunContext,
-    ) -> Result<MediaInfo> {
-        Ok(MediaInfo::new(file.format().clone()).with_size(1, 1).with_bytes(file.blob().len()))
+        Capability::new([FakeEncode::KIND], [Medium::Still, Medium::File])
+            .opening([Format::GIF])
+            .waiting()
+            .class(CostClass::Remote)
     }
 
     fn plan(&self, group: &Group) -> Result<Box<dyn Plan>> {
@@ -329,7 +315,7 @@ impl Plan for Encoding {
         let step = step.ok_or_else(|| Error::internal("fake.encode", "the vendor has no step"))?;
         let key = format!("vendor/{}", cx.idempotency_key());
         self.vendor.begin(&key, &step.name)?;
-        self.vendor.answers(cx).await?;
+        self.vendor.answers().await;
         let after = |millis| cx.now().plus(Duration::from_millis(millis));
         let state = State { exits: self.group.exits.clone(), poll: step.poll };
         let mut wait = Wait::new(key, after(step.until)).with_state(1, &state)?;

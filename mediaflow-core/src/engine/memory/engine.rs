@@ -9,6 +9,7 @@ use super::outbox::Outbox;
 use super::ring::Ring;
 use super::run;
 use super::state::State;
+use crate::codes;
 use crate::engine::{Engine, EventStream, Shutdown, Submission, Submitted};
 use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
@@ -37,7 +38,7 @@ impl MemoryEngine {
     /// Empty, with the machine's clock.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_clock(Arc::new(SystemClock))
+        Self::with_clock(Arc::new(SystemClock::default()))
     }
 
     /// Empty, with this clock.
@@ -93,7 +94,7 @@ impl Engine for MemoryEngine {
                 || notifications > self.0.queue.saturating_mul(Self::ROWS_PER_JOB)
             {
                 return Err(Error::transient(
-                    "engine.full",
+                    codes::ENGINE_FULL,
                     "too many jobs or notifications are waiting",
                 )
                 .with("limit", self.0.queue)

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::engine::MemoryEngine;
 use super::messages::Row;
+use crate::codes;
 use crate::engine::Record;
 use crate::event::EventKind;
 use crate::id::JobId;
@@ -58,7 +59,7 @@ impl Inspect for MemoryEngine {
         let missed = after.map_or(0, |after| self.0.ring.behind(after, 1).missed);
         if missed > 0 {
             return Err(Error::input(
-                "inspect.gap",
+                codes::INSPECT_GAP,
                 "what followed the cursor is not kept any more",
             )
             .with("missed", missed)

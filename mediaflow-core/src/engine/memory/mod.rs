@@ -1,7 +1,7 @@
 //! The engine of tests, scripts and hosts that keep a queue of their own: everything is lost with the process.
 //!
-//! Uses: engine, error, event, executor, id, inspect, notify, outbox, plan, report, schedule, shutdown, spec, supervise, time,
-//! wait.
+//! Uses: codes, engine, error, event, executor, id, inspect, notify, outbox, plan, report, schedule, shutdown, spec,
+//! supervise, time, wait.
 
 mod attempts;
 mod engine;

@@ -183,7 +183,7 @@ impl OutboxStore for Outbox {
     fn clock(&self) -> Arc<dyn Clock> {
         match self.executor.get() {
             Some(executor) => Arc::clone(executor.clock()),
-            None => Arc::new(SystemClock),
+            None => Arc::new(SystemClock::default()),
         }
     }
 

@@ -1,12 +1,15 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::attempts::Taken;
 use super::inner::Inner;
+use crate::codes;
 
 use crate::engine::Shutdown;
 use crate::executor::{Attempt, Attempted, Executor, GroupWait, Journal, Observer, Outcomes};
@@ -41,7 +44,7 @@ pub(super) async fn run(inner: &Arc<Inner>, executor: Executor, shutdown: Shutdo
     deliver.drain.cancel();
     delivering
         .await
-        .map_err(|e| Error::internal("engine.panicked", "the dispatcher panicked").because(e))
+        .map_err(|e| Error::internal(codes::ENGINE_PANICKED, "the dispatcher panicked").because(e))
 }
 
 async fn take_jobs(inner: &Arc<Inner>, executor: &Executor, shutdown: &Shutdown) {
@@ -56,7 +59,10 @@ async fn take_jobs(inner: &Arc<Inner>, executor: &Executor, shutdown: &Shutdown)
         // Looked at once a round: what is cancelled after this wakes the wait below.
         let draining = shutdown.drain.is_cancelled();
         for (job, groups) in inner.lock().take_abandoned() {
-            running.spawn(abandon(executor.clone(), job, groups));
+            let (abandon, now) = (abandon(executor.clone(), job, groups), shutdown.now.clone());
+            // Nothing of it is known after this process: it has no claim to more time.
+            running
+                .spawn(async move { now.run_until_cancelled(abandon).await.unwrap_or_default() });
         }
         if !draining {
             inner.lock().look(inner.clock.now());
@@ -97,17 +103,24 @@ async fn attempt(inner: Arc<Inner>, executor: Executor, shutdown: Shutdown, take
     });
     let mut working = std::pin::pin!(working);
     let joined = tokio::select! {
-        joined = &mut working => joined,
+        joined = &mut working => Ok(joined),
         () = shutdown.now.cancelled() => {
             cancel.cancel();
-            working.await
+            timeout(LAST, &mut working).await
+        }
+        () = cancel.cancelled() => timeout(LAST, &mut working).await,
+    };
+    let result = match joined {
+        Ok(Ok(result)) => result,
+        Ok(Err(e)) => Err(Error::internal(codes::JOB_PANICKED, "the job panicked")
+            .help("this is a defect: please report it")
+            .because(e)),
+        Err(_) => {
+            tracing::error!(%job, "an attempt that was stopped does not end; it is left alone");
+            working.abort();
+            Err(Error::cancelled())
         }
     };
-    let result = joined.unwrap_or_else(|e| {
-        Err(Error::internal("job.panicked", "the job panicked")
-            .help("this is a defect: please report it")
-            .because(e))
-    });
     let now = inner.clock.now();
     match result {
         Ok(Attempted::Finished(made)) => inner.lock().succeeded(job, made, now),
@@ -120,6 +133,9 @@ async fn attempt(inner: Arc<Inner>, executor: Executor, shutdown: Shutdown, take
     }
     inner.settle();
 }
+
+/// How long an attempt that is to stop is waited for. By itself it takes less, unless it blocks its thread.
+const LAST: Duration = Duration::from_secs(30);
 
 async fn worked(executor: &Executor, attempt: &Attempt) -> Result<Attempted> {
     let mut made = executor.attempt(attempt).await?;

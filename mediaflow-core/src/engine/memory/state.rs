@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::ready::{Candidate, Ready};
 use super::schedules::Schedules;
 use super::waits::Waits;
+use crate::codes;
 use crate::engine::{Record, Submission, Submitted};
 use crate::event::{Event, EventData, EventKind};
 use crate::executor::{Executor, GroupWait, KnownWait};
@@ -230,7 +231,7 @@ impl State {
 
     pub(super) fn batch(&self, batch: BatchId) -> Result<Option<BatchReport>> {
         let batched = self.batches.get(&batch).ok_or_else(|| {
-            Error::input("batch.unknown", "there is no such batch")
+            Error::input(codes::BATCH_UNKNOWN, "there is no such batch")
                 .with("batch", batch)
                 .help(FORGOTTEN)
         })?;
@@ -277,9 +278,12 @@ impl State {
     pub(super) fn replayable(&self, job: JobId, spec: Option<JobSpec>) -> Result<JobSpec> {
         let entry = self.jobs.get(&job).ok_or_else(|| unknown(job))?;
         if !entry.record.state.is_terminal() {
-            return Err(Error::input("job.not_ended", "only a job that has ended can be replayed")
-                .with("job", job)
-                .help("wait for its end, or cancel it"));
+            return Err(Error::input(
+                codes::JOB_NOT_ENDED,
+                "only a job that has ended can be replayed",
+            )
+            .with("job", job)
+            .help("wait for its end, or cancel it"));
         }
         Ok(spec.unwrap_or_else(|| entry.record.spec.clone()).again())
     }
@@ -420,5 +424,5 @@ const FORGOTTEN: &str =
     "the in-memory engine forgets its oldest jobs, and all of them when the process ends";
 
 fn unknown(job: JobId) -> Error {
-    Error::input("job.unknown", "there is no such job").with("job", job).help(FORGOTTEN)
+    Error::input(codes::JOB_UNKNOWN, "there is no such job").with("job", job).help(FORGOTTEN)
 }

@@ -1,7 +1,10 @@
 //! Attempts as engines make them: by several workers, one after the other and at the same time, over the same storages.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod asked;
+mod bundles;
 mod fencing;
+mod files;
 mod knows;
 mod parts;
 mod put;
@@ -16,11 +19,11 @@ use super::{Attempt, Capacity, DeliveryPolicy, Executor, Finished, Observer, Ret
 use crate::media::{Blob, MediaFile, Scratch};
 use crate::spec::{JobSpec, Key, Pipeline};
 use crate::storage::{FileStorage, MemoryStorage, Storage, StorageExt as _, Storages, Ticket};
-use crate::testing::{FakeBackend, FakeWork};
+use crate::testing::{FakeBackend, FakeWork, FaultyStorage};
 use crate::time::SystemClock;
 use crate::{
     CancellationToken, CpuPool, Failure, Inputs, Limits, OpContext, Operation, Outputs, Registry,
-    Result, Takes, async_trait,
+    Result, Run, Takes, async_trait,
 };
 
 /// A picture without pixels, which the fake backend takes for one.
@@ -43,7 +46,7 @@ impl Host {
     fn executor(&self, out: impl Storage) -> Executor {
         let mut registry = Registry::new();
         self.fake.operations()(&mut registry);
-        registry.operation::<Stamp>().job::<parts::Many>();
+        registry.operation::<Stamp>().operation::<bundles::Copies>().job::<parts::Many>();
         let mut storages = Storages::default();
         storages.add("in".into(), Arc::new(self.input.clone()));
         storages.add("out".into(), Arc::new(out));
@@ -54,14 +57,17 @@ impl Host {
             recipients: Arc::new(crate::notify::Configured),
             limits: Limits::default(),
             cpu: CpuPool::new(2),
-            capacity: Capacity::new(1 << 20, 1),
+            capacity: Capacity::new(Some(1 << 20), 1),
             scratch: Scratch::in_folder(std::env::temp_dir()),
             _scratch_folder: None,
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(SystemClock::default()),
             allowed_paths: Vec::new(),
             #[cfg(feature = "http")]
             http: crate::http::GuardedClient::builder().build().unwrap(),
-            retry: RetryPolicy::default(),
+            retry: RetryPolicy {
+                first: std::time::Duration::from_millis(1),
+                ..RetryPolicy::default()
+            },
             delivery: DeliveryPolicy::default(),
             places: std::collections::BTreeMap::new(),
             tenants: crate::Tenants::new(),
@@ -75,9 +81,12 @@ struct Stamp {
     text: String,
 }
 
-#[async_trait]
 impl Operation for Stamp {
     const KIND: &'static str = "test.stamp";
+}
+
+#[async_trait]
+impl Run for Stamp {
     const TAKES: Takes = Takes::Encoded;
 
     async fn run(&self, inputs: Inputs, _cx: &OpContext) -> Result<Outputs> {

@@ -117,6 +117,15 @@ fn the_version_of_an_operation_matters() {
     assert_ne!(super::super::recall::content_keys(&pipeline, &sources).unwrap(), before);
 }
 
+#[test]
+fn what_is_accepted_of_a_damaged_source_is_no_result_of_a_whole_one() {
+    let sources = std::collections::BTreeMap::from([("source".to_owned(), "0".repeat(64))]);
+    let mut pipeline = one("in/a.gif", "out/1.gif", "x");
+    let before = super::super::recall::content_keys(&pipeline, &sources).unwrap();
+    pipeline.on_damage = crate::media::OnDamage::Accept;
+    assert_ne!(super::super::recall::content_keys(&pipeline, &sources).unwrap(), before);
+}
+
 #[tokio::test]
 async fn a_known_result_is_copied_and_not_made_again() {
     let (host, known, folder) =
@@ -230,4 +239,22 @@ async fn parts_recall_too() {
     whole.publish().await.unwrap();
     assert!(whole.outputs.iter().all(|output| output.reused));
     assert_eq!((whole.outputs.len(), host.fake.runs().len()), (20, 20));
+}
+
+#[tokio::test]
+async fn several_files_are_used_again_at_their_places() {
+    let (host, known) = (Host::new().await, Arc::new(Known::default()));
+    let out = MemoryStorage::new();
+    let executor = host.executor(out.clone());
+    run(&executor, &known, &bundles::bundle("out/b/{name}")).await;
+    let again = run(&executor, &known, &bundles::bundle("out/b/{name}")).await;
+    assert_eq!(host.fake.runs().len(), 1, "nothing is made twice");
+    assert_eq!(again.outputs[0].files.len(), 3);
+    assert!(again.outputs[0].reused && again.outputs[0].files.iter().all(|file| file.reused));
+
+    out.delete(&key("b/b.gif")).await.unwrap();
+    run(&executor, &known, &bundles::bundle("out/b/{name}")).await;
+    assert_eq!(host.fake.runs().len(), 2, "one that is gone is a reason to make them again");
+    run(&executor, &known, &bundles::bundle("out/c/{page}.gif")).await;
+    assert_eq!(published(&out).await.len(), 6, "elsewhere they have other names");
 }

@@ -123,7 +123,7 @@ fn executor(hooks: ScriptedNotifier, delivery: DeliveryPolicy, clock: ManualCloc
         recipients: Arc::new(Configured),
         limits: Limits::default(),
         cpu: CpuPool::new(1),
-        capacity: Capacity::new(1 << 20, 1),
+        capacity: Capacity::new(Some(1 << 20), 1),
         scratch: Scratch::in_folder(std::env::temp_dir()),
         _scratch_folder: None,
         clock: Arc::new(clock),

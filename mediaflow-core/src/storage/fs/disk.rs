@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use crate::codes;
 use crate::media::{Blob, Scratch};
 use crate::spec::Key;
 use crate::storage::{Stat, Ticket};
@@ -107,7 +108,7 @@ pub(super) fn lock(root: &Path, kind: Lock) -> io::Result<Option<File>> {
     }
 }
 
-/// Folders can not be locked here.
+/// Folders can not be locked here: what has to be at a place is looked at a moment before.
 #[cfg(not(unix))]
 pub(super) fn lock(_root: &Path, _kind: Lock) -> io::Result<Option<File>> {
     Ok(None)
@@ -150,10 +151,17 @@ pub(super) fn each(
 }
 
 /// Makes what was created in a folder, or moved into it, survive a loss of power.
+#[cfg(unix)]
 pub(super) fn flush(folder: &Path) -> Result<()> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|e| failed("the folder can not be flushed", e))
+}
+
+/// A folder can not be opened as a file here, and its entries are journalled by the file system.
+#[cfg(not(unix))]
+pub(super) fn flush(_folder: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// Temporary files are private to their owner; a result is for whoever serves the folder.
@@ -172,15 +180,21 @@ pub(super) fn walk(
     root: &Path,
     folder: &Path,
     prefix: &str,
+    most: usize,
     keys: &mut Vec<Key>,
 ) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
+        if keys.len() >= most {
+            break;
+        }
         let entry = entry?;
         let (kind, path) = (entry.file_type()?, entry.path());
         let relative =
             path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
         if kind.is_dir() && relative != Ticket::FOLDER {
-            walk(root, &path, prefix, keys)?;
+            if relative.starts_with(prefix) || prefix.starts_with(&format!("{relative}/")) {
+                walk(root, &path, prefix, most, keys)?;
+            }
         } else if kind.is_file()
             && relative.starts_with(prefix)
             && let Ok(key) = relative.parse()
@@ -199,7 +213,7 @@ pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| {
-        Err(Error::internal("storage.io", "the work on a file was interrupted").because(e))
+        Err(Error::internal(codes::STORAGE_IO, "the work on a file was interrupted").because(e))
     })
 }
 
@@ -213,5 +227,5 @@ pub(super) fn failed(what: &str, error: io::Error) -> Error {
         }
         _ => "look at the disk; the job is tried again",
     };
-    Error::transient("storage.io", what).help(help).because(error)
+    Error::transient(codes::STORAGE_IO, what).help(help).because(error)
 }

@@ -1,7 +1,7 @@
 //! The storage in a folder: keys are paths (`root`), what is staged waits beside them (`staged`), and what is done with
 //! files (`disk`) runs outside of the runtime.
 //!
-//! Uses: error, media, spec, storage, time.
+//! Uses: codes, error, media, spec, storage, time.
 
 mod disk;
 mod root;
@@ -168,10 +168,14 @@ impl Storage for FileStorage {
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Key>> {
+        self.list_some(prefix, usize::MAX).await
+    }
+
+    async fn list_some(&self, prefix: &str, most: usize) -> Result<Vec<Key>> {
         let (storage, prefix) = (self.clone(), prefix.to_owned());
         blocking(move || {
             let mut keys = Vec::new();
-            walk(storage.root.folder(), storage.root.folder(), &prefix, &mut keys)
+            walk(storage.root.folder(), storage.root.folder(), &prefix, most, &mut keys)
                 .map_err(|e| failed("the folder can not be listed", e).with("prefix", &prefix))?;
             keys.sort();
             Ok(keys)

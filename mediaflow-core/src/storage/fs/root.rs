@@ -2,6 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::disk::{failed, flush};
+use crate::codes;
 use crate::spec::Key;
 use crate::storage::{Ticket, check_key};
 use crate::{Error, Result};
@@ -35,7 +36,11 @@ impl Root {
     /// The path of a key, after making sure that no link leads it out of the root.
     pub(super) fn path(&self, key: &Key) -> Result<PathBuf> {
         check_key(key)?;
-        let path = self.0.join(key.as_str());
+        if cfg!(windows) {
+            check_windows(key)?;
+        }
+        // Part by part: a path that was made canonical on Windows knows no `/`.
+        let path: PathBuf = self.0.join(key.as_str().split('/').collect::<PathBuf>());
         let existing =
             path.ancestors().find(|part| part.symlink_metadata().is_ok()).unwrap_or(&self.0);
         let real = existing
@@ -43,12 +48,82 @@ impl Root {
             .map_err(|e| failed("the key's folder can not be read", e).with("key", key))?;
         if !real.starts_with(&self.0) {
             return Err(Error::input(
-                "storage.key",
+                codes::STORAGE_KEY,
                 "the key leads out of the storage through a link",
             )
             .with("key", key)
             .help("remove the symbolic link"));
         }
         Ok(path)
+    }
+}
+
+/// Refuses what Windows takes for something else than a file of that name: devices, and endings that it cuts off.
+/// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>
+fn check_windows(key: &Key) -> Result<()> {
+    key.as_str().split('/').try_for_each(|part| {
+        let stem = part.split('.').next().unwrap_or_default().trim_end();
+        let numbered = |device: &str| {
+            let number =
+                stem.get(..3).filter(|name| name.eq_ignore_ascii_case(device)).map(|_| &stem[3..]);
+            number.is_some_and(|number| {
+                number.chars().count() == 1
+                    && number
+                        .chars()
+                        .all(|c| matches!(c, '1'..='9' | '\u{b9}' | '\u{b2}' | '\u{b3}'))
+            })
+        };
+        let device = ["con", "prn", "aux", "nul", "conin$", "conout$"]
+            .iter()
+            .any(|device| stem.eq_ignore_ascii_case(device))
+            || numbered("com")
+            || numbered("lpt");
+        if device || part.ends_with(['.', ' ']) || part.contains(['<', '>', '"', '|', '?', '*']) {
+            return Err(Error::input(codes::STORAGE_KEY, "no file can have this name on Windows")
+                .with("key", key)
+                .with("part", part)
+                .help("choose another key"));
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_windows_takes_for_something_else_are_known() {
+        for key in [
+            "a/CON",
+            "nul.jpg",
+            "aux .tar.gz",
+            "com1",
+            "LPT9.txt",
+            "com\u{b2}",
+            "a./b",
+            "b ",
+            "what?.jpg",
+            "a|b",
+            "conin$",
+        ] {
+            let error = check_windows(&key.parse().unwrap()).unwrap_err();
+            assert_eq!(error.code(), "storage.key", "{key}");
+        }
+        for key in
+            ["2026/cat.v2.jpg", "console.jpg", "com10", "com", "auxiliary/x", ".hidden", "äö/lpt"]
+        {
+            check_windows(&key.parse().unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_key_are_those_of_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::make(folder.path()).unwrap();
+        let path = root.path(&"a/b/c.jpg".parse().unwrap()).unwrap();
+        let parts: Vec<_> = path.strip_prefix(root.folder()).unwrap().components().collect();
+        assert_eq!(parts.len(), 3);
+        assert_eq!(path.file_name().unwrap(), "c.jpg");
     }
 }

@@ -103,7 +103,7 @@ pub(super) async fn what_waits_for_others_can_be_cancelled(host: Host) {
 pub(super) async fn what_can_not_be_read_is_said(host: Host) {
     let unknown = JobId::new();
     for wrong in
-        [spec("x").with_options(JobOptions::new().after(unknown)), reads("x", unknown, "out/x.gif")]
+        [spec("x").with_options(JobOptions::new().after(unknown)), reads("y", unknown, "out/x.gif")]
     {
         let error = host.media.submit(wrong).await.expect_err("there is no such job");
         assert_eq!(error.code(), "job.unknown");

@@ -173,15 +173,23 @@ pub(super) async fn policies_decide_on_failed_steps(host: Host) {
 }
 
 pub(super) async fn a_failed_publication_is_repeated(host: Host) {
+    let both =
+        |one, two| work(one).output(format!("out/{two}.gif"), |dot| dot.then(FakeWork::new(two)));
     host.faults.fail_publishes(1);
-    let two = work("one").output("out/two.gif", |dot| dot.then(FakeWork::new("two")));
-    let job = host.media.submit(two.build().expect("valid")).await.expect("submit");
+    host.faults.fail_stages(2);
+    let job = host.media.submit(both("one", "two").build().expect("valid")).await.expect("submit");
+    let report = soon("end", job.done()).await.expect("success in the first attempt");
+    assert_eq!((report.attempts, host.kept().await), (1, 2));
+    assert_eq!(host.fake.runs().len(), 2, "what is made is not made again");
+    host.faults.fail_publishes(5);
+    let job =
+        host.media.submit(both("three", "four").build().expect("valid")).await.expect("submit");
     let report = soon("end", job.done()).await.expect("success in the second attempt");
-    assert_eq!((report.attempts, host.kept().await), (2, 2));
-    host.faults.fail_stages(3);
+    assert_eq!((report.attempts, host.kept().await), (2, 4));
+    host.faults.fail_stages(u32::MAX);
     let job = host.media.submit(spec("never")).await.expect("submit");
     let error = soon("end", job.done()).await.expect_err("the disk stays full");
-    assert_eq!((error.code(), host.kept().await), ("storage.io", 2));
+    assert_eq!((error.code(), host.kept().await), ("storage.io", 4));
     host.done().await;
 }
 

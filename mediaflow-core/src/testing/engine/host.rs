@@ -9,7 +9,7 @@ use crate::executor::{DeliveryPolicy, RetryPolicy};
 use crate::notify::{DeliveryContext, Message};
 use crate::spec::{JobSpec, Pipeline, PipelineBuilder};
 use crate::storage::{MemoryStorage, Storage};
-use crate::{Builder, Error, Failure, JobId, Mediaflow};
+use crate::{Builder, Error, Failure, JobId, Limits, Mediaflow};
 
 /// An engine with everything around it that a test looks at.
 pub(super) struct Host {
@@ -42,7 +42,13 @@ impl Host {
             .storage_with("out", faults.clone())
             .notify(first.clone())
             .notify(second.clone())
-            .retry(RetryPolicy { first: soon, longest: soon, ..RetryPolicy::default() })
+            .retry(RetryPolicy {
+                max_attempts: 3,
+                first: soon,
+                longest: soon,
+                ..RetryPolicy::default()
+            })
+            .limits(Limits { priority: i16::MAX, ..Limits::default() })
             .delivery(DeliveryPolicy::every(soon, 3))
             .start()
             .await

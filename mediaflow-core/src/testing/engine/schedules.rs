@@ -33,7 +33,7 @@ pub(super) async fn a_schedule_runs_by_the_clock(host: Host) {
     let (_, first) = ran(&host, "often", None).await;
     let (_, second) = ran(&host, "often", Some(first)).await;
     for job in [first, second] {
-        let report = soon("end", host.media.job(job).done()).await.expect("success");
+        let report = soon("end", host.media.handle(job).done()).await.expect("success");
         assert_eq!(report.state, JobState::Succeeded);
     }
     let all = host.media.schedules().await.expect("schedules");

@@ -182,7 +182,7 @@ pub(super) async fn a_batch_has_a_limit(host: Host) {
 pub(super) async fn unknown_names_are_errors(host: Host) {
     let job = host.media.submit(spec("known")).await.expect("submit");
     let other: JobId = "00000000-0000-7000-8000-000000000000".parse().expect("an id");
-    let error = host.media.job(other).status().await.expect_err("there is no such job");
+    let error = host.media.handle(other).status().await.expect_err("there is no such job");
     assert_eq!(error.code(), "job.unknown");
     soon("end", job.done()).await.expect("success");
     host.done().await;

@@ -30,6 +30,14 @@ impl Clock for Counting {
     async fn sleep_until(&self, when: Timestamp) {
         self.clock.sleep_until(when).await;
     }
+
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    async fn sleep_until_monotonic(&self, when: Duration) {
+        self.clock.sleep_until_monotonic(when).await;
+    }
 }
 
 async fn start<E: Engine>(host: Host<E>, hooks: ScriptedNotifier) -> (Running, Arc<AtomicUsize>) {

@@ -1,7 +1,7 @@
 use super::{is_discarded, is_gone, key, read, stage, ticket};
 use crate::media::Blob;
 use crate::spec::{Key, PutOptions};
-use crate::storage::{Storage, StorageExt as _};
+use crate::storage::{StagedFile, Storage, StorageExt as _};
 
 pub(super) async fn reserved_keys_are_refused(storage: &dyn Storage) {
     let reserved = key(".mediaflow/x.bin");
@@ -70,8 +70,39 @@ pub(super) async fn listing_is_ordered(storage: &dyn Storage) {
     let names = |keys: Vec<Key>| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
     let found = names(storage.list("list/").await.expect("list"));
     assert_eq!(found, ["list/a.jpg", "list/b.jpg", "list/sub/c.jpg"]);
+    let parts = names(storage.list("list/su").await.expect("list"));
+    assert_eq!(parts, ["list/sub/c.jpg"], "a prefix can end within a name");
+    let some = names(storage.list_some("list/", 2).await.expect("list"));
+    assert!(some.len() == 2 && some.iter().all(|name| found.contains(name)), "{some:?}");
     for name in names(storage.list("").await.expect("list")) {
         storage.delete(&key(&name)).await.expect("delete");
     }
     assert_eq!(storage.list("").await.expect("list"), []);
+}
+
+/// Several files become visible in one act, or the storage says that it can not.
+pub(super) async fn several_are_published_together(storage: &dyn Storage) {
+    let files: Vec<StagedFile> = ["t/1", "t/2"]
+        .map(|name| StagedFile::new(key(name), ticket("job-7", 1, &name.replace('/', "-")), None))
+        .into();
+    for file in &files {
+        stage(storage, &file.key, b"together", &file.ticket).await.keep();
+    }
+    let gone = StagedFile::new(key("t/3"), ticket("job-7", 1, "gone"), None);
+    let more: Vec<_> = files.iter().cloned().chain([gone]).collect();
+    match storage.publish_together(&more).await {
+        Ok(together) => assert!(!together, "one of them is not staged"),
+        Err(error) => assert_eq!(error.code(), "storage.revoked"),
+    }
+    assert_eq!(storage.list("t/").await.expect("list"), [], "all of them or none");
+    if storage.publish_together(&files).await.expect("publish") {
+        for file in &files {
+            assert_eq!(read(storage, file.key.as_str()).await, b"together");
+            is_gone(storage, &file.key, &file.ticket).await;
+            storage.delete(&file.key).await.expect("delete");
+        }
+    } else {
+        assert_eq!(storage.list("t/").await.expect("list"), [], "all of them or none");
+        storage.revoke("job-7", 2).await.expect("revoke");
+    }
 }

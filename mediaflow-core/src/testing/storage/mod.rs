@@ -27,6 +27,7 @@ pub async fn exercise_storage(storage: &dyn Storage) {
     basics::reserved_keys_are_refused(storage).await;
     basics::writers_do_not_mix(storage).await;
     basics::listing_is_ordered(storage).await;
+    basics::several_are_published_together(storage).await;
     options::keys_are_described(storage).await;
     options::parts_are_read(storage).await;
     options::what_is_too_large_is_not_read(storage).await;

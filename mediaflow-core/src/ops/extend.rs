@@ -1,0 +1,134 @@
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
+
+use super::{STILLS, picture};
+use crate::color::Color;
+use crate::media::{MediaInfo, Medium};
+use crate::operation::{Operation, schema_of};
+use crate::plan::Demand;
+use crate::spec::Chain;
+use crate::{Error, Result, codes};
+
+/// `extend`: adds a border of one colour.
+///
+/// ```
+/// use mediaflow_core::Color;
+/// use mediaflow_core::ops::Extend;
+///
+/// let framed = Extend::all(20).background(Color::WHITE);
+/// assert_eq!(framed.size((600, 400)), (640, 440));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Extend {
+    /// Pixels that are added above, at most 100,000. Default 0.
+    #[serde(default)]
+    pub top: u32,
+    /// Pixels that are added on the right.
+    #[serde(default)]
+    pub right: u32,
+    /// Pixels that are added below.
+    #[serde(default)]
+    pub bottom: u32,
+    /// Pixels that are added on the left.
+    #[serde(default)]
+    pub left: u32,
+    /// The colour. Default transparent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub background: Option<Color>,
+}
+
+/// More than any picture has on a side.
+const MOST: u32 = 100_000;
+
+impl Extend {
+    /// By so many pixels on each side, in the order of CSS.
+    #[must_use]
+    pub fn new(top: u32, right: u32, bottom: u32, left: u32) -> Self {
+        Self { top, right, bottom, left, background: None }
+    }
+
+    /// By so many pixels on all sides.
+    #[must_use]
+    pub fn all(pixels: u32) -> Self {
+        Self::new(pixels, pixels, pixels, pixels)
+    }
+
+    /// In this colour.
+    #[must_use]
+    pub fn background(mut self, background: Color) -> Self {
+        self.background = Some(background);
+        self
+    }
+
+    /// The colour of the border.
+    #[must_use]
+    pub fn ground(&self) -> Color {
+        self.background.unwrap_or(Color::TRANSPARENT)
+    }
+
+    /// What becomes of a picture of this size.
+    #[must_use]
+    pub fn size(&self, (width, height): (u32, u32)) -> (u32, u32) {
+        let side = |side: u32, one: u32, other: u32| side.saturating_add(one).saturating_add(other);
+        (side(width, self.left, self.right), side(height, self.top, self.bottom))
+    }
+}
+
+impl From<u32> for Extend {
+    fn from(pixels: u32) -> Self {
+        Self::all(pixels)
+    }
+}
+
+impl Operation for Extend {
+    const KIND: &'static str = "extend";
+    const MEDIA: &'static [Medium] = STILLS;
+
+    fn validate(&self) -> Result<()> {
+        let sides = [
+            ("top", self.top),
+            ("right", self.right),
+            ("bottom", self.bottom),
+            ("left", self.left),
+        ];
+        match sides.into_iter().find(|(_, pixels)| *pixels > MOST) {
+            Some((side, pixels)) => {
+                Err(Error::input(codes::OP_RANGE, format!("`{side}` lies between 0 and {MOST}"))
+                    .with(side, pixels))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn describe(&self, inputs: &[MediaInfo]) -> Result<MediaInfo> {
+        let info = picture(inputs)?;
+        let (width, height) = self.size((info.width, info.height));
+        let bare = (width, height) == (info.width, info.height) || info.channels == 0;
+        let info = info.with_size(width, height);
+        if bare {
+            return Ok(info);
+        }
+        let ground = self.ground();
+        let colours = if info.alpha { info.channels - 1 } else { info.channels };
+        let colours = colours.max(if ground.is_grey() { 1 } else { 3 });
+        let alpha = info.alpha || !ground.is_opaque();
+        Ok(info.with_channels(colours + u8::from(alpha)))
+    }
+
+    fn demand(&self, wanted: Demand, _inputs: &[MediaInfo]) -> Vec<Demand> {
+        vec![wanted]
+    }
+
+    fn schema() -> Option<Schema> {
+        schema_of::<Self>()
+    }
+}
+
+impl Chain {
+    /// With a border: so many pixels on all sides, or any [`Extend`].
+    pub fn extend(self, how: impl Into<Extend>) -> Self {
+        self.then(how.into())
+    }
+}

@@ -1,0 +1,160 @@
+//! The vocabulary: words that mean the same on every medium that they are for, be it stills, animations or video. Here stand
+//! their parameters and what follows from them; the work is done by backends, and no codec is known here. What writes a file
+//! of some format stands beside its codec.
+//!
+//! Each file has a word, and its verb in a [`Chain`](crate::spec::Chain).
+//!
+//! Uses: codes, color, error, geometry, media, operation, plan, spec.
+
+/// A word without parameters that moves or changes pixels and leaves size and channels as they are.
+macro_rules! pixels_only {
+    ($name:ident, $kind:literal, $($alias:literal),+) => {
+        impl $crate::operation::Operation for $name {
+            const KIND: &'static str = $kind;
+            const ALIASES: &'static [&'static str] = &[$($alias),+];
+            const MEDIA: &'static [$crate::media::Medium] = $crate::ops::PICTURES;
+
+            fn describe(
+                &self,
+                inputs: &[$crate::media::MediaInfo],
+            ) -> $crate::Result<$crate::media::MediaInfo> {
+                $crate::ops::picture(inputs)
+            }
+
+            fn demand(
+                &self,
+                wanted: $crate::plan::Demand,
+                _inputs: &[$crate::media::MediaInfo],
+            ) -> Vec<$crate::plan::Demand> {
+                vec![wanted]
+            }
+
+            fn schema() -> Option<schemars::Schema> {
+                $crate::operation::schema_of::<Self>()
+            }
+        }
+    };
+}
+
+/// A word for stills with an amount from 0 to 10, of which 1 changes nothing. Beyond that values are cut off, and then it matters
+/// what is mixed first.
+macro_rules! amount {
+    ($name:ident, $kind:literal) => {
+        impl $name {
+            /// This much: 1 changes nothing.
+            #[must_use]
+            pub fn by(amount: f64) -> Self {
+                Self { amount }
+            }
+        }
+
+        impl $crate::operation::Operation for $name {
+            const KIND: &'static str = $kind;
+            const MEDIA: &'static [$crate::media::Medium] = $crate::ops::STILLS;
+
+            fn validate(&self) -> $crate::Result<()> {
+                $crate::ops::check_range("amount", self.amount, 0.0, 10.0)
+            }
+
+            fn describe(
+                &self,
+                inputs: &[$crate::media::MediaInfo],
+            ) -> $crate::Result<$crate::media::MediaInfo> {
+                $crate::ops::picture(inputs)
+            }
+
+            fn demand(
+                &self,
+                wanted: $crate::plan::Demand,
+                _inputs: &[$crate::media::MediaInfo],
+            ) -> Vec<$crate::plan::Demand> {
+                vec![if self.amount <= 1.0 { wanted } else { $crate::plan::Demand::FULL }]
+            }
+
+            fn schema() -> Option<schemars::Schema> {
+                $crate::operation::schema_of::<Self>()
+            }
+        }
+    };
+}
+
+mod auto_orient;
+mod blur;
+mod brightness;
+mod contrast;
+mod crop;
+mod extend;
+mod flatten;
+mod flip;
+mod flop;
+mod fps;
+mod gamma;
+mod grayscale;
+mod negate;
+mod poster;
+mod resize;
+mod rotate;
+mod saturation;
+mod sepia;
+mod sharpen;
+mod trim;
+mod watermark;
+
+pub use auto_orient::AutoOrient;
+pub use blur::Blur;
+pub use brightness::Brightness;
+pub use contrast::Contrast;
+pub use crop::Crop;
+pub use extend::Extend;
+pub use flatten::Flatten;
+pub use flip::Flip;
+pub use flop::Flop;
+pub use fps::Fps;
+pub use gamma::Gamma;
+pub use grayscale::Grayscale;
+pub use negate::Negate;
+pub use poster::{Position, Poster};
+pub use resize::{Kernel, Resize};
+pub use rotate::Rotate;
+pub use saturation::Saturation;
+pub use sepia::Sepia;
+pub use sharpen::Sharpen;
+pub use trim::Trim;
+pub use watermark::Watermark;
+
+use crate::codes;
+use crate::media::{MediaInfo, Medium};
+use crate::{Error, Result};
+
+/// What has pictures.
+const PICTURES: &[Medium] = &[Medium::Still, Medium::Animation, Medium::Video];
+
+/// What is a picture, or several without sound.
+const STILLS: &[Medium] = &[Medium::Still, Medium::Animation];
+
+/// The first input: planning has counted them.
+fn first(inputs: &[MediaInfo]) -> Result<&MediaInfo> {
+    inputs.first().ok_or_else(|| Error::input(codes::SPEC_INPUTS, "the step needs an input"))
+}
+
+/// The picture of the first input. Of a video it may not be known how large that is.
+fn picture(inputs: &[MediaInfo]) -> Result<MediaInfo> {
+    let input = first(inputs)?;
+    if input.pixels() > 0 || input.medium == Medium::Video {
+        return Ok(input.clone());
+    }
+    Err(Error::input(codes::MEDIA_NO_PICTURE, "there is no picture to work on")
+        .with("format", &input.format))
+}
+
+/// A number between two others, or the error that says so.
+///
+/// # Errors
+/// `op.range`.
+pub fn check_range(name: &'static str, value: f64, low: f64, high: f64) -> Result<()> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::input(codes::OP_RANGE, format!("`{name}` lies between {low} and {high}"))
+        .with(name, value))
+}
