@@ -2,20 +2,22 @@
 //!
 //! The time of an image job goes into decoding: for a thumbnail of a 12-megapixel JPEG four fifths of it. So everything
 //! that is asked of one photo becomes one plan with one decode, in the JPEG's own transform at the smallest of the
-//! scales 1/8, 1/4, 1/2 and 1 that the largest result needs, and smaller results are made from larger ones.
+//! scales 1/8, 1/4, 1/2 and 1 that the largest result needs, and smaller results are made from larger ones. A PNG has no such
+//! scales, but its rows come one by one: what is made of it is fed with them, and the picture is never in memory. A thumbnail
+//! of 16,000 x 16,000 pixels takes a few megabytes.
 //!
 //! ```
 //! use mediaflow_core::geometry::Fit;
 //! use mediaflow_core::spec::Pipeline;
 //! use mediaflow_core::Registry;
-//! use mediaflow_image::ImageSteps;
+//! use mediaflow_image::ImageEncoders;
 //!
 //! let mut registry = Registry::new();
 //! mediaflow_image::operations(&mut registry);
 //!
 //! let sizes = Pipeline::from("uploads/photo.jpg")
-//!     .output("public/1600.jpg", |photo| photo.resize(1600, 1600, Fit::Inside).jpeg(80))
-//!     .output("public/400.webp", |photo| photo.resize(400, 400, Fit::Cover).webp(80))
+//!     .output("public/1600.jpg", |photo| photo.resize((1600, 1600, Fit::Inside)).jpeg(80))
+//!     .output("public/400.webp", |photo| photo.resize((400, 400, Fit::Cover)).webp(80))
 //!     .build()?;
 //! # let _ = sizes;
 //! # Ok::<(), mediaflow_core::Error>(())
@@ -25,44 +27,38 @@
 //!
 //! * Pictures are upright: the EXIF orientation is applied on the way, where it costs least, and every size, box and
 //!   gravity is that of the upright picture.
-//! * Pixels are sRGB, 8 bits, alpha not premultiplied. Other profiles are converted after the resize.
-//! * A file that is cut off is an error (`image.truncated`), whatever its decoder thinks of it.
+//! * Pixels are sRGB, 8 bits, alpha not premultiplied. Other profiles are converted after the resize, or before one in light; those
+//!   that do not fit are ignored with a warning, and none is written.
+//! * A file that is cut off is an error (`image.truncated`), whatever its decoder thinks of it, unless
+//!   [`OnDamage::Accept`](mediaflow_core::media::OnDamage::Accept) takes what is there of it. Damage beside the picture is a warning.
 //! * Limits are checked on the header, before a decoder runs.
 //!
 //! The feature `turbo` decodes and encodes JPEG with libjpeg-turbo, twice as fast; without it all decoders are Rust.
 
 mod backend;
-mod color;
-mod decode;
-mod encode;
+mod codec;
 mod error;
-pub mod ops;
+mod formats;
+mod ops;
 mod pixels;
 mod plan;
-mod probe;
-mod steps;
+mod reader;
+mod word;
 
 pub use backend::ImageBackend;
-pub use color::Color;
-pub use steps::ImageSteps;
+pub use codec::MetadataPolicy;
+pub use formats::{Chroma, ImageEncoders, Jpeg, Png, Webp};
+pub use reader::ImageReader;
 
 use mediaflow_core::Registry;
 
-/// Makes the image steps and the image backend known to an engine: `.with(mediaflow_image::operations)`.
+/// The name of reader and backend in explanations and errors.
+const NAME: &str = "image";
+
+/// Makes the image encoders, reader and backend known to an engine: `.with(mediaflow_image::operations)`.
 pub fn operations(registry: &mut Registry) {
-    registry
-        .operation::<ops::AutoOrient>()
-        .operation::<ops::Crop>()
-        .operation::<ops::Flatten>()
-        .operation::<ops::Flip>()
-        .operation::<ops::Flop>()
-        .operation::<ops::Grayscale>()
-        .operation::<ops::Jpeg>()
-        .operation::<ops::Negate>()
-        .operation::<ops::Png>()
-        .operation::<ops::Resize>()
-        .operation::<ops::Rotate>()
-        .operation::<ops::Watermark>()
-        .operation::<ops::Webp>()
-        .backend(ImageBackend::new());
+    for word in formats::words() {
+        word.enter(registry);
+    }
+    registry.reader(ImageReader::new()).backend(ImageBackend::new());
 }

@@ -1,27 +1,53 @@
-//! Arithmetic on pixels: pure functions from picture to picture, without files and without waiting.
+//! Arithmetic on pixels: pure functions from picture to picture, without files and without waiting. Each loop over rows
+//! goes through [`bands`], which looks whether to stop.
 //!
-//! Uses: color.
+//! Uses: nothing.
 
+mod bands;
 mod composite;
+mod gauss;
 mod icc;
 mod orient;
-mod point;
 mod resize;
-mod rotate;
+mod shrink;
+mod srgb_rows;
+mod tone;
 
-pub(crate) use composite::{flatten, overlay, pad, tile};
-pub(crate) use icc::to_srgb;
+pub(crate) use bands::{bands, step, try_bands};
+pub(crate) use composite::{channels_on, flatten, overlay, pad, tile};
+pub(crate) use gauss::{gaussian, memory as gaussian_memory};
+pub(crate) use icc::{Deep, fits, srgb, without_profile};
 pub(crate) use orient::Turn;
-pub(crate) use point::Points;
-pub use resize::Kernel;
-pub(crate) use resize::{Resample, resample};
-pub(crate) use rotate::{rotate, rotated_size};
+pub(crate) use resize::{Bounds, Resample, resample};
+pub(crate) use shrink::Shrink;
+pub(crate) use srgb_rows::RowsToSrgb;
+pub(crate) use tone::{Tone, Tones};
 
-use mediaflow_core::Result;
 use mediaflow_core::media::Image;
+use mediaflow_core::{Color, Result, RunContext};
+
+/// What a picture of 8 bits has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) channels: u8,
+}
+
+impl Shape {
+    /// Bytes of one row.
+    pub(crate) fn row_bytes(self) -> usize {
+        self.width as usize * usize::from(self.channels)
+    }
+
+    /// Bytes of all rows.
+    pub(crate) fn bytes(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height) * u64::from(self.channels)
+    }
+}
 
 /// The picture with this many channels: grey becomes colour, and missing alpha is opaque. Never takes a channel away.
-pub(crate) fn widen(image: Image, channels: u8) -> Result<Image> {
+pub(crate) fn widen(image: Image, channels: u8, cx: &RunContext) -> Result<Image> {
     let have = image.channels();
     if have >= channels
         && (have == channels || !channels.is_multiple_of(2) || have.is_multiple_of(2))
@@ -33,32 +59,55 @@ pub(crate) fn widen(image: Image, channels: u8) -> Result<Image> {
     let alpha = have.is_multiple_of(2) || channels.is_multiple_of(2);
     let wanted = if colour { 3 } else { 1 } + usize::from(alpha);
     let mut pixels = Vec::with_capacity(width as usize * height as usize * wanted);
-    for pixel in image.pixels().chunks_exact(usize::from(have)) {
-        let (values, opacity) = match *pixel {
-            [v] => ([v, v, v], 255),
-            [v, a] => ([v, v, v], a),
-            [r, g, b] => ([r, g, b], 255),
-            [r, g, b, a, ..] => ([r, g, b], a),
-            [] => ([0; 3], 0),
-        };
-        pixels.extend_from_slice(&values[..if colour { 3 } else { 1 }]);
-        if alpha {
-            pixels.push(opacity);
+    let row = width as usize * usize::from(have);
+    bands(height as usize, width as usize * wanted, cx, |rows| {
+        let part = &image.pixels()[rows.start * row..rows.end * row];
+        for pixel in part.chunks_exact(usize::from(have)) {
+            let (values, opacity) = match *pixel {
+                [v] => ([v, v, v], 255),
+                [v, a] => ([v, v, v], a),
+                [r, g, b] => ([r, g, b], 255),
+                [r, g, b, a, ..] => ([r, g, b], a),
+                [] => ([0; 3], 0),
+            };
+            pixels.extend_from_slice(&values[..if colour { 3 } else { 1 }]);
+            if alpha {
+                pixels.push(opacity);
+            }
         }
-    }
+    })?;
     let channels = if colour { 3 } else { 1 } + u8::from(alpha);
     Ok(Image::new(width, height, channels, pixels)?.with_metadata(metadata))
 }
 
+/// The bytes of one pixel of a colour; one that a grey picture can not show becomes its red.
+pub(crate) fn pixel(color: Color, channels: u8) -> Vec<u8> {
+    let [r, g, b, a] = color.channels();
+    match channels {
+        1 => vec![r],
+        2 => vec![r, a],
+        3 => vec![r, g, b],
+        _ => vec![r, g, b, a],
+    }
+}
+
 /// A copy of a part that lies inside the picture.
-pub(crate) fn crop(image: &Image, left: u32, top: u32, width: u32, height: u32) -> Result<Image> {
+pub(crate) fn crop(
+    image: &Image,
+    (left, top): (u32, u32),
+    (width, height): (u32, u32),
+    cx: &RunContext,
+) -> Result<Image> {
     let channels = usize::from(image.channels());
     let stride = image.width() as usize * channels;
     let (start, len) = (left as usize * channels, width as usize * channels);
     let mut pixels = Vec::with_capacity(len * height as usize);
-    for row in image.pixels().chunks_exact(stride).skip(top as usize).take(height as usize) {
-        pixels.extend_from_slice(row.get(start..start + len).unwrap_or_default());
-    }
+    bands(height as usize, len, cx, |rows| {
+        let skipped = top as usize + rows.start;
+        for row in image.pixels().chunks_exact(stride).skip(skipped).take(rows.len()) {
+            pixels.extend_from_slice(row.get(start..start + len).unwrap_or_default());
+        }
+    })?;
     Ok(Image::new(width, height, image.channels(), pixels)?.with_metadata(image.metadata().clone()))
 }
 
@@ -69,4 +118,20 @@ pub(crate) fn crop(image: &Image, left: u32, top: u32, width: u32, height: u32) 
 )]
 pub(crate) fn mul(a: u8, b: u8) -> u8 {
     ((u32::from(a) * u32::from(b) + 127) / 255) as u8
+}
+
+/// 16 bits as 8, rounded.
+#[expect(clippy::cast_possible_truncation, reason = "65,535 / 257 is 255")]
+pub(crate) fn eight_bits(value: u16) -> u8 {
+    ((u32::from(value) + 128) / 257) as u8
+}
+
+/// Rounded, and kept between 0 and 255.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, which is wanted"
+)]
+pub(crate) fn to_byte(value: f32) -> u8 {
+    (value + 0.5) as u8
 }

@@ -1,6 +1,8 @@
-use mediaflow_core::Result;
 use mediaflow_core::geometry::Rect;
 use mediaflow_core::media::Image;
+use mediaflow_core::{Result, RunContext};
+
+use super::bands;
 
 /// One of the eight ways to lay a rectangle down: swap the axes first, then mirror.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,9 +15,9 @@ pub(crate) struct Turn {
 impl Turn {
     pub(crate) const NONE: Self = Self { transpose: false, mirror_x: false, mirror_y: false };
     /// Left becomes right.
-    pub(crate) const FLOP: Self = Self { transpose: false, mirror_x: true, mirror_y: false };
+    pub(crate) const LEFT_RIGHT: Self = Self { transpose: false, mirror_x: true, mirror_y: false };
     /// Top becomes bottom.
-    pub(crate) const FLIP: Self = Self { transpose: false, mirror_x: false, mirror_y: true };
+    pub(crate) const TOP_DOWN: Self = Self { transpose: false, mirror_x: false, mirror_y: true };
 
     /// What makes a picture with this EXIF orientation upright.
     pub(crate) fn exif(orientation: u8) -> Self {
@@ -72,22 +74,22 @@ impl Turn {
         }
     }
 
-    pub(crate) fn apply(self, image: Image) -> Result<Image> {
+    pub(crate) fn apply(self, image: Image, cx: &RunContext) -> Result<Image> {
         if self == Self::NONE {
             return Ok(image);
         }
         let (width, height) = self.size((image.width(), image.height()));
         let pixels = match image.channels() {
-            1 => self.lay::<1>(&image),
-            2 => self.lay::<2>(&image),
-            3 => self.lay::<3>(&image),
-            _ => self.lay::<4>(&image),
+            1 => self.lay::<1>(&image, cx)?,
+            2 => self.lay::<2>(&image, cx)?,
+            3 => self.lay::<3>(&image, cx)?,
+            _ => self.lay::<4>(&image, cx)?,
         };
         Ok(Image::new(width, height, image.channels(), pixels)?
             .with_metadata(image.metadata().clone()))
     }
 
-    fn lay<const N: usize>(self, image: &Image) -> Vec<u8> {
+    fn lay<const N: usize>(self, image: &Image, cx: &RunContext) -> Result<Vec<u8>> {
         /// Columns and rows that are read together, so that a transposed picture stays in the cache.
         const TILE: usize = 32;
         let (from, _) = image.pixels().as_chunks::<N>();
@@ -100,22 +102,28 @@ impl Turn {
             let y = if self.mirror_y { height - 1 - y } else { y };
             if self.transpose { x * stride + y } else { y * stride + x }
         };
-        for top in (0..height).step_by(TILE) {
-            for left in (0..width).step_by(TILE) {
-                for y in top..(top + TILE).min(height) {
-                    for x in left..(left + TILE).min(width) {
-                        to[y * width + x] = from[source(x, y)];
+        bands(height.div_ceil(TILE), TILE * width * N, cx, |tiles| {
+            for top in tiles.map(|tile| tile * TILE) {
+                for left in (0..width).step_by(TILE) {
+                    for y in top..(top + TILE).min(height) {
+                        for x in left..(left + TILE).min(width) {
+                            to[y * width + x] = from[source(x, y)];
+                        }
                     }
                 }
             }
-        }
-        bytes
+        })?;
+        Ok(bytes)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn turned(turn: Turn, image: Image) -> Image {
+        turn.apply(image, &mediaflow_core::testing::context()).unwrap()
+    }
 
     fn all() -> impl Iterator<Item = Turn> {
         (1..=8).map(Turn::exif)
@@ -131,7 +139,7 @@ mod tests {
         let shown =
             ["abcdef", "cbafed", "fedcba", "defabc", "adbecf", "daebfc", "fcebda", "cfbead"];
         for (turn, shown) in all().zip(shown) {
-            let image = turn.apply(letters()).unwrap();
+            let image = turned(turn, letters());
             assert_eq!(std::str::from_utf8(image.pixels()).unwrap(), shown, "{turn:?}");
         }
     }
@@ -140,8 +148,8 @@ mod tests {
     fn turns_compose_as_they_apply() {
         for a in all() {
             for b in all() {
-                let twice = b.apply(a.apply(letters()).unwrap()).unwrap();
-                let once = a.then(b).apply(letters()).unwrap();
+                let twice = turned(b, turned(a, letters()));
+                let once = turned(a.then(b), letters());
                 assert_eq!(
                     (once.width(), once.pixels()),
                     (twice.width(), twice.pixels()),
@@ -154,11 +162,11 @@ mod tests {
     #[test]
     fn a_part_of_the_turned_picture_is_found_in_the_original() {
         for turn in all() {
-            let turned = turn.apply(letters()).unwrap();
+            let shown = turned(turn, letters());
             let part = Rect { x: 1.0, y: 0.0, width: 1.0, height: 1.0 };
             let original = turn.undo(part, (3.0, 2.0));
             let at =
-                letters().pixels().iter().position(|letter| *letter == turned.pixels()[1]).unwrap();
+                letters().pixels().iter().position(|letter| *letter == shown.pixels()[1]).unwrap();
             assert_eq!(
                 (original.x, original.y),
                 ([0.0, 1.0, 2.0][at % 3], [0.0, 1.0][at / 3]),

@@ -3,20 +3,19 @@ use std::collections::BTreeMap;
 use mediaflow_core::backend::{Group, GroupStep};
 use mediaflow_core::geometry::Rect;
 use mediaflow_core::media::{Format, MediaInfo};
+use mediaflow_core::ops::Kernel;
 use mediaflow_core::plan::Demand;
-use mediaflow_core::{Error, Limits, Result};
+use mediaflow_core::{Error, Limits, Result, codes};
 
-use super::work::{Canvas, ImagePlan, What, Work};
-use crate::ops::{
-    AutoOrient, Crop, Flatten, Flip, Flop, Grayscale, Jpeg, Negate, Png, Resize, Rotate, Watermark,
-    Webp,
-};
-use crate::pixels::{Points, Turn};
+use super::words::words;
+use super::work::{ImagePlan, What, Work};
+use crate::pixels::{Tones, Turn, channels_on};
+use crate::word::{Canvas, View};
 
 /// The works of a group, each after those that it takes from, and its exits.
 pub(super) fn compile(group: &Group) -> Result<ImagePlan> {
     let mut compiler =
-        Compiler { works: Vec::new(), views: BTreeMap::new(), limits: &group.limits };
+        Compiler { works: Vec::new(), pending: BTreeMap::new(), limits: &group.limits };
     for input in &group.inputs {
         compiler.source(&input.name, &input.info, input.demand)?;
     }
@@ -28,25 +27,25 @@ pub(super) fn compile(group: &Group) -> Result<ImagePlan> {
         .iter()
         .map(|name| Ok((name.clone(), compiler.pixels_of(name)?)))
         .collect::<Result<_>>()?;
-    Ok(ImagePlan { works: compiler.works, exits })
+    Ok(ImagePlan { works: compiler.works, exits, on_damage: group.on_damage })
 }
 
 struct Compiler<'a> {
     works: Vec<Work>,
-    views: BTreeMap<String, View>,
+    pending: BTreeMap<String, Pending>,
     limits: &'a Limits,
 }
 
 /// A picture that is not made yet: a part of a work's result, seen in another way.
 #[derive(Clone, Debug)]
-struct View {
+struct Pending {
     base: usize,
     /// The part, in pixels of the base.
     crop: Rect,
     /// How it is turned afterwards.
     turn: Turn,
-    /// What happens to its tones, at any time.
-    points: Points,
+    /// What happens to its tones, before or after the turn.
+    tones: Tones,
     /// Its size after the turn.
     size: (u32, u32),
     /// The steps that are folded in.
@@ -57,169 +56,163 @@ struct View {
 impl Compiler<'_> {
     fn source(&mut self, name: &str, info: &MediaInfo, demand: Demand) -> Result<()> {
         if info.width == 0 || info.height == 0 {
-            return Err(Error::input("image.no_picture", "there is no picture to work on")
+            return Err(Error::input(codes::MEDIA_NO_PICTURE, "there is no picture to work on")
                 .with("source", name));
         }
         let what = What::Source { name: name.to_owned(), info: info.clone() };
-        let base = self.add(what, vec![], (info.width, info.height), info.channels, demand, vec![]);
-        let mut view = self.whole(base);
-        view.turn = Turn::exif(info.orientation);
-        view.size = info.upright_size();
-        self.views.insert(name.to_owned(), view);
+        let base = self.add(what, vec![], info.stored_size(), info.channels, demand, vec![]);
+        let mut picture = self.whole(base);
+        picture.turn = Turn::exif(info.orientation);
+        picture.size = (info.width, info.height);
+        self.pending.insert(name.to_owned(), picture);
         Ok(())
     }
 
     fn step(&mut self, step: &GroupStep) -> Result<()> {
-        let mut view = self.view(step.from.first())?;
-        view.steps.push(step.name.clone());
-        view.demand = step.demand;
-        let op = &step.op;
-        let view = if let Some(resize) = op.downcast_ref::<Resize>() {
-            self.resize(view, resize)
-        } else if let Some(crop) = op.downcast_ref::<Crop>() {
-            view.cropped(crop)
-        } else if op.downcast_ref::<AutoOrient>().is_some() {
-            view
-        } else if op.downcast_ref::<Flip>().is_some() {
-            view.turned(Turn::FLIP)
-        } else if op.downcast_ref::<Flop>().is_some() {
-            view.turned(Turn::FLOP)
-        } else if let Some(turn) = op.downcast_ref::<Rotate>().and_then(Rotate::turn) {
-            view.turned(turn)
-        } else if op.downcast_ref::<Negate>().is_some() {
-            view.toned(Points::NEGATE)
-        } else if op.downcast_ref::<Grayscale>().is_some() {
-            view.toned(Points::GRAYSCALE)
-        } else {
-            self.opaque(view, step)?
-        };
-        let side = view.size.0.max(view.size.1);
+        let mut picture = self.pending(step.from.first())?;
+        picture.steps.push(step.name.clone());
+        picture.demand = step.demand;
+        let views = words().find_map(|word| word.views(&step.op, picture.size));
+        let views = views.ok_or_else(|| {
+            Error::internal(codes::PLAN_UNCLAIMED, "the image backend has no such step")
+        })?;
+        for view in views {
+            picture = self.fold(picture, view, step)?;
+        }
+        let side = picture.size.0.max(picture.size.1);
         if side > self.limits.side {
             return Err(Error::limit(
-                "limit.side",
+                codes::LIMIT_SIDE,
                 format!("a result of {side} pixels on a side is too large"),
             )
             .with("limit", "side")
             .with("allowed", self.limits.side)
             .help("ask for a smaller picture, or raise `Limits::side`"));
         }
-        self.views.insert(step.name.clone(), view);
+        self.pending.insert(step.name.clone(), picture);
         Ok(())
     }
 
+    fn fold(&mut self, picture: Pending, view: View, step: &GroupStep) -> Result<Pending> {
+        Ok(match view {
+            View::Part { left, top, size } => picture.part((left, top), size),
+            View::Turn(turn) => picture.turned(turn),
+            View::Tone(tone) => Pending { tones: picture.tones.then(tone), ..picture },
+            View::Scale { crop, size, kernel, linear } => {
+                self.scaled(picture, (crop, kernel, linear), size)
+            }
+            View::Canvas(canvas) => {
+                let mut picture = self.cut(picture);
+                picture.size = canvas.size;
+                let base = self.finish(picture, Some(canvas));
+                self.whole(base)
+            }
+            View::Whole(work) => self.opaque(picture, What::Whole(work), step)?,
+            View::File(encoder) => self.opaque(picture, What::File(encoder), step)?,
+        })
+    }
+
     /// A step that makes pixels, or a file, of its own.
-    fn opaque(&mut self, mut view: View, step: &GroupStep) -> Result<View> {
-        view.steps.pop();
-        let (op, output) = (&step.op, &step.output);
-        let what = if let Some(rotate) = op.downcast_ref::<Rotate>() {
-            What::Rotate(*rotate)
-        } else if let Some(flatten) = op.downcast_ref::<Flatten>() {
-            What::Flatten(*flatten)
-        } else if let Some(watermark) = op.downcast_ref::<Watermark>() {
-            What::Watermark(*watermark)
-        } else if let Some(jpeg) = op.downcast_ref::<Jpeg>() {
-            What::Jpeg(*jpeg)
-        } else if let Some(png) = op.downcast_ref::<Png>() {
-            What::Png(*png)
-        } else if let Some(webp) = op.downcast_ref::<Webp>() {
-            What::Webp(*webp)
-        } else {
-            return Err(Error::internal("plan.unclaimed", "the image backend has no such step"));
-        };
-        let demand = view.demand;
-        let mut from = vec![self.pixels(view)];
-        if matches!(what, What::Watermark(_)) {
-            let mark = self.view(step.from.get(1))?;
-            from.push(self.pixels(mark));
+    fn opaque(&mut self, mut picture: Pending, what: What, step: &GroupStep) -> Result<Pending> {
+        picture.steps.retain(|name| *name != step.name);
+        let demand = picture.demand;
+        let mut from = vec![self.pixels(picture)];
+        for name in step.from.iter().skip(1) {
+            let other = self.pending(Some(name))?;
+            from.push(self.pixels(other));
         }
-        let size = (output.width, output.height);
-        let base = self.add(what, from, size, output.channels, demand, vec![step.name.clone()]);
+        let size = (step.output.width, step.output.height);
+        let steps = vec![step.name.clone()];
+        let base = self.add(what, from, size, step.output.channels, demand, steps);
         Ok(self.whole(base))
     }
 
-    fn resize(&mut self, mut view: View, resize: &Resize) -> View {
-        if resize.linear && !view.points.is_none() {
-            // In light, tones and mixing do not commute.
-            let base = self.pixels(view.clone());
-            view = View { steps: view.steps, demand: view.demand, ..self.whole(base) };
+    fn scaled(
+        &mut self,
+        mut picture: Pending,
+        (crop, kernel, linear): (Rect, Kernel, bool),
+        size: (u32, u32),
+    ) -> Pending {
+        // Cut-off tones and mixing do not commute, and in light no tones do.
+        if !picture.tones.is_none() && (linear || !picture.tones.commute()) {
+            let (demand, steps) = (picture.demand, picture.steps.pop().into_iter().collect());
+            let base = self.pixels(picture);
+            picture = Pending { steps, demand, ..self.whole(base) };
         }
-        let placement = resize.place(view.size);
-        let crop = view.in_base(placement.crop);
-        let what = What::Resample { crop, kernel: resize.kernel, linear: resize.linear };
-        let channels = self.works[view.base].channels;
-        let size = view.turn.size(placement.size);
-        let base = self.add(what, vec![view.base], size, channels, view.demand, view.steps);
-        let mut resized =
-            View { turn: view.turn, points: view.points, size: placement.size, ..self.whole(base) };
-        if placement.canvas == placement.size {
-            return resized;
-        }
-        let canvas =
-            Canvas { size: placement.canvas, offset: placement.offset, ground: resize.background };
-        resized.size = placement.canvas;
-        let base = self.finish(resized, Some(canvas));
-        self.whole(base)
+        let cut = picture.crop != whole(self.works[picture.base].size);
+        let (crop, within) = (picture.in_base(crop), cut.then_some(picture.crop));
+        let what = What::Resample { crop, within, kernel, linear };
+        let channels = self.works[picture.base].channels;
+        let made = picture.turn.size(size);
+        let (from, steps) = (vec![picture.base], picture.steps);
+        let base = self.add(what, from, made, channels, picture.demand, steps);
+        Pending { turn: picture.turn, tones: picture.tones, size, ..self.whole(base) }
     }
 
     /// The work whose result is the picture itself.
-    fn pixels(&mut self, mut view: View) -> usize {
-        let size = self.works[view.base].size;
-        if view.crop != whole(size) {
-            let channels = self.works[view.base].channels;
-            let size = view.turn.size(view.size);
-            let what = What::Cut { crop: view.crop };
-            view.base = self.add(
-                what,
-                vec![view.base],
-                size,
-                channels,
-                view.demand,
-                std::mem::take(&mut view.steps),
-            );
-            view.crop = whole(size);
+    fn pixels(&mut self, picture: Pending) -> usize {
+        let mut picture = self.cut(picture);
+        if picture.turn == Turn::NONE && picture.tones.is_none() {
+            let steps = std::mem::take(&mut picture.steps);
+            note(&mut self.works[picture.base].steps, steps);
+            return picture.base;
         }
-        if view.turn == Turn::NONE && view.points.is_none() {
-            let steps = std::mem::take(&mut view.steps);
-            note(&mut self.works[view.base].steps, steps);
-            return view.base;
-        }
-        self.finish(view, None)
+        self.finish(picture, None)
     }
 
-    fn finish(&mut self, view: View, canvas: Option<Canvas>) -> usize {
-        let channels = match self.works[view.base].channels {
-            channels if view.points.grayscale && channels > 2 => channels - 2,
-            channels => channels,
+    /// The same picture, all of its base.
+    fn cut(&mut self, mut picture: Pending) -> Pending {
+        let Work { size, channels, .. } = self.works[picture.base];
+        if picture.crop != whole(size) {
+            let size = picture.turn.size(picture.size);
+            let what = What::Cut { crop: picture.crop };
+            let steps = std::mem::take(&mut picture.steps);
+            picture.base =
+                self.add(what, vec![picture.base], size, channels, picture.demand, steps);
+            picture.crop = whole(size);
+        }
+        picture
+    }
+
+    fn finish(&mut self, picture: Pending, canvas: Option<Canvas>) -> usize {
+        let channels = match self.works[picture.base].channels {
+            0 => 0,
+            channels => picture.tones.channels(channels),
         };
-        let what = What::Finish { turn: view.turn, points: view.points, canvas };
-        self.add(what, vec![view.base], view.size, channels, view.demand, view.steps)
+        let channels = match canvas {
+            Some(canvas) if channels > 0 => channels_on(canvas.ground, channels),
+            _ => channels,
+        };
+        let Pending { base, turn, tones, size, steps, demand, .. } = picture;
+        self.add(What::Finish { turn, tones, canvas }, vec![base], size, channels, demand, steps)
     }
 
     fn pixels_of(&mut self, name: &str) -> Result<usize> {
-        let view = self.views.get(name).cloned().ok_or_else(|| unknown(name))?;
-        Ok(self.pixels(view))
+        let picture = self.pending.get(name).cloned().ok_or_else(|| unknown(name))?;
+        Ok(self.pixels(picture))
     }
 
-    fn view(&self, name: Option<&String>) -> Result<View> {
+    fn pending(&self, name: Option<&String>) -> Result<Pending> {
         let name = name.ok_or_else(|| {
-            Error::input("spec.inputs", "the step needs one more input").help("name it in `from`")
+            Error::input(codes::SPEC_INPUTS, "the step needs one more input")
+                .help("name it in `from`")
         })?;
-        let view = self.views.get(name).ok_or_else(|| unknown(name))?;
-        if self.works[view.base].what.is_encoder() {
-            return Err(Error::input("plan.encoded", "the step comes after an encoder")
+        let picture = self.pending.get(name).ok_or_else(|| unknown(name))?;
+        if self.works[picture.base].what.is_encoder() {
+            return Err(Error::input(codes::PLAN_ENCODED, "the step comes after an encoder")
                 .with("from", name)
                 .help("let it take from the step before the encoder"));
         }
-        Ok(view.clone())
+        Ok(picture.clone())
     }
 
-    fn whole(&self, base: usize) -> View {
+    fn whole(&self, base: usize) -> Pending {
         let Work { size, demand, .. } = self.works[base];
-        View {
+        Pending {
             base,
             crop: whole(size),
             turn: Turn::NONE,
-            points: Points::default(),
+            tones: Tones::default(),
             size,
             steps: vec![],
             demand,
@@ -248,35 +241,31 @@ impl Compiler<'_> {
                 index
             }
             None => {
-                self.works.push(Work { what, from, size, channels, demand, steps });
+                let pass = None;
+                self.works.push(Work { what, from, size, channels, demand, steps, pass });
                 self.works.len() - 1
             }
         }
     }
 }
 
-impl View {
-    /// A part of this view, in pixels of the base.
+impl Pending {
+    /// A part of this picture, in pixels of the base.
     fn in_base(&self, part: Rect) -> Rect {
         let part = self.turn.undo(part, (self.crop.width, self.crop.height));
         Rect { x: part.x + self.crop.x, y: part.y + self.crop.y, ..part }
     }
 
-    fn cropped(mut self, crop: &Crop) -> Self {
-        let [x, y, width, height] = [crop.left, crop.top, crop.width, crop.height].map(f64::from);
+    fn part(mut self, (left, top): (u32, u32), size: (u32, u32)) -> Self {
+        let [x, y, width, height] = [left, top, size.0, size.1].map(f64::from);
         self.crop = self.in_base(Rect { x, y, width, height });
-        self.size = (crop.width, crop.height);
+        self.size = size;
         self
     }
 
     fn turned(mut self, turn: Turn) -> Self {
         self.turn = self.turn.then(turn);
         self.size = turn.size(self.size);
-        self
-    }
-
-    fn toned(mut self, points: Points) -> Self {
-        self.points = self.points.then(points);
         self
     }
 }
@@ -294,7 +283,8 @@ fn note(steps: &mut Vec<String>, more: Vec<String>) {
 }
 
 fn unknown(name: &str) -> Error {
-    Error::internal("plan.unknown_step", "the group has no such step or input").with("from", name)
+    Error::internal(codes::PLAN_UNKNOWN_STEP, "the group has no such step or input")
+        .with("from", name)
 }
 
 /// Whether an input comes as a file.

@@ -1,10 +1,13 @@
+use mediaflow_core::media::MediaInfo;
 use mediaflow_core::plan::Estimate;
 
 use super::compile::is_file;
+use super::pass;
 use super::work::{ImagePlan, What, Work};
-use crate::decode::eighths_for;
+use crate::formats;
+use crate::word::Extent;
 
-/// Peak memory, by walking through the works as they will run.
+/// Peak memory, by walking through the works as one thread runs them.
 pub(super) fn estimate(plan: &ImagePlan) -> Estimate {
     let last_use = |index: usize| {
         let in_works = plan.works.iter().rposition(|work| work.from.contains(&index));
@@ -16,7 +19,7 @@ pub(super) fn estimate(plan: &ImagePlan) -> Estimate {
     };
     let (mut held, mut peak) = (0, 0);
     for (now, work) in plan.works.iter().enumerate() {
-        let made = result(work);
+        let made = made(plan, now);
         peak = peak.max(held + made + while_working(plan, work));
         held += made;
         for index in work.from.iter().copied().chain([now]) {
@@ -28,26 +31,39 @@ pub(super) fn estimate(plan: &ImagePlan) -> Estimate {
     Estimate::cpu(peak)
 }
 
+/// Bytes of what there is more of once a work has ended: with a pass all of its results.
+pub(super) fn made(plan: &ImagePlan, index: usize) -> u64 {
+    match plan.works[index].pass {
+        Some(source) if source == index => {
+            pass::results(plan, source).map(|(_, work)| result(work)).sum()
+        }
+        Some(_) => 0,
+        None => result(&plan.works[index]),
+    }
+}
+
 /// Width and height of what a work makes.
 pub(super) fn size(work: &Work) -> (u32, u32) {
     let (width, height) = work.size;
     match &work.what {
-        What::Source { info, .. } if info.format.name() == "jpeg" => {
-            let eighths = eighths_for(width, height, work.demand);
+        What::Source { info, .. } => {
+            let eighths = eighths(info, work);
             ((width * eighths).div_ceil(8), (height * eighths).div_ceil(8))
         }
         _ => (width, height),
     }
 }
 
-fn bytes(work: &Work) -> u64 {
-    let (width, height) = size(work);
-    let channels = if work.channels == 0 { 4 } else { work.channels };
-    u64::from(width) * u64::from(height) * u64::from(channels)
+/// At how many eighths of its size a source is decoded; 8 for one that comes decoded.
+pub(super) fn eighths(info: &MediaInfo, source: &Work) -> u32 {
+    formats::of(&info.format).map_or(8, |codec| codec.eighths(source.size, source.demand))
 }
 
-fn result(work: &Work) -> u64 {
+/// Bytes of what a work makes.
+pub(super) fn result(work: &Work) -> u64 {
     match &work.what {
+        // Nobody ever has it whole.
+        _ if work.pass.is_some() && !pass::is_result(work) => 0,
         // A rough half of a byte per pixel.
         what if what.is_encoder() => pixels(work) / 2,
         What::Source { info, .. } if !is_file(info) => 0,
@@ -55,12 +71,20 @@ fn result(work: &Work) -> u64 {
     }
 }
 
-/// What is needed beside input and result.
-fn while_working(plan: &ImagePlan, work: &Work) -> u64 {
+/// What is needed beside inputs and result.
+pub(super) fn while_working(plan: &ImagePlan, work: &Work) -> u64 {
     let from = work.from.first().map(|index| &plan.works[*index]);
     match &work.what {
-        // The pure-Rust decoder holds planes; libjpeg-turbo a few rows.
-        What::Source { info, .. } if is_file(info) && !cfg!(feature = "turbo") => bytes(work),
+        // The file itself, and what it makes its decoder hold.
+        What::Source { info, .. } if is_file(info) => {
+            let (width, height) = size(work);
+            let made = u64::from(width) * u64::from(height);
+            let codec = formats::of(&info.format);
+            let decoder = codec.map_or(0, |codec| codec.memory(bytes(work), made));
+            let decoder = work.pass.map_or(decoder, |source| pass::memory(plan, source));
+            decoder.saturating_add(info.bytes).saturating_add(info.decoder_bytes)
+        }
+        _ if work.pass.is_some() => 0,
         // Rows are made narrower first, then fewer.
         What::Resample { linear, .. } => {
             let rows = from.map_or(0, |from| u64::from(size(from).1));
@@ -71,12 +95,24 @@ fn while_working(plan: &ImagePlan, work: &Work) -> u64 {
                 narrow
             }
         }
-        What::Jpeg(how) if how.progressive => pixels(work) * 4,
-        What::Jpeg(_) => pixels(work),
-        What::Png(_) => pixels(work) * 2,
-        What::Webp(_) => pixels(work) * 8,
-        _ => 0,
+        What::Whole(whole) => {
+            let output = extent(work);
+            whole.memory(from.map_or(output, extent), output)
+        }
+        What::File(encoder) => encoder.memory(pixels(work)),
+        What::Source { .. } | What::Cut { .. } | What::Finish { .. } => 0,
     }
+}
+
+fn bytes(work: &Work) -> u64 {
+    let Extent { width, height, channels } = extent(work);
+    width * height * channels
+}
+
+fn extent(work: &Work) -> Extent {
+    let (width, height) = size(work);
+    let channels = if work.channels == 0 { 4 } else { work.channels };
+    Extent { width: width.into(), height: height.into(), channels: channels.into() }
 }
 
 fn pixels(work: &Work) -> u64 {

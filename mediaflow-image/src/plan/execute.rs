@@ -1,35 +1,261 @@
-use mediaflow_core::geometry::Rect;
-use mediaflow_core::media::{Format, Image, Media, MediaInfo};
-use mediaflow_core::{Error, Failure, Inputs, Outputs, Result, RunContext};
+//! Runs the works of a plan, side by side where places are free.
 
-use super::work::{Canvas, ImagePlan, What, Work};
-use crate::decode::decode;
-use crate::encode;
-use crate::ops::{file, srgb};
-use crate::pixels::{self, Resample};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Runs the works in order, on this thread. A work that fails takes along only those that hang on it.
-pub(super) fn execute(plan: &ImagePlan, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {
-    let mut run = Run { inputs, slots: Vec::new(), uses: uses(plan), cx };
-    for (done, work) in plan.works.iter().enumerate() {
-        cx.check()?;
-        let made = run.work(work);
-        run.slots.push(match made {
-            Ok(made) => Slot::Made(made),
-            Err(error) => {
-                cx.check()?;
-                let error = work
-                    .steps
-                    .first()
-                    .into_iter()
-                    .fold(error, |error, step| error.with("step", step));
-                Slot::Failed(Failure::from(&error), Some(error))
-            }
-        });
-        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
-        cx.progress((done + 1) as f32 / plan.works.len() as f32);
+use mediaflow_core::media::Media;
+use mediaflow_core::{Error, Failure, Inputs, Outputs, Result, RunContext, codes};
+
+use super::estimate::{self, estimate};
+use super::pass;
+use super::picture::{Made, Picture, Results, make};
+use super::work::{ImagePlan, Work};
+use crate::pixels::srgb;
+
+/// Runs all works: on this thread, and beside it on others for as long as places are free, within the memory that the plan
+/// has asked for. A work that fails takes along only those that hang on it.
+pub(super) fn execute(plan: ImagePlan, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {
+    let run = Arc::new(Run::new(plan, inputs));
+    run.work_through(cx);
+    cx.check()?;
+    run.outputs(cx)
+}
+
+struct Run {
+    plan: ImagePlan,
+    inputs: Inputs,
+    /// What one thread would need: bytes.
+    allowed: u64,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    slots: Vec<Slot>,
+    /// How often the result of each work will be taken.
+    uses: Vec<usize>,
+    /// How many works have it now.
+    users: Vec<usize>,
+    /// What results hold, and what works hold that run now: bytes.
+    held: u64,
+    running: usize,
+    ended: usize,
+}
+
+enum Slot {
+    Waiting,
+    Running,
+    Made(Made),
+    /// The failure for everybody, the error with its cause for the first who asks.
+    Failed(Failure, Option<Error>),
+    /// Taken by the last who wanted it.
+    Spent,
+}
+
+impl Run {
+    fn new(plan: ImagePlan, inputs: Inputs) -> Self {
+        let state = State {
+            slots: plan.works.iter().map(|_| Slot::Waiting).collect(),
+            uses: uses(&plan),
+            users: vec![0; plan.works.len()],
+            held: 0,
+            running: 0,
+            ended: 0,
+        };
+        let allowed = estimate(&plan).bytes;
+        Self { plan, inputs, allowed, state: Mutex::new(state), changed: Condvar::new() }
     }
-    run.outputs(plan)
+
+    /// Does works until none is left, and waits for those that others do.
+    fn work_through(self: &Arc<Self>, cx: &RunContext) {
+        while cx.check().is_ok() {
+            if self.work_once(cx) {
+                continue;
+            }
+            let state = self.lock();
+            // One may have become ready meanwhile.
+            if self.next(&state).is_some() {
+                continue;
+            }
+            if state.running == 0 {
+                return;
+            }
+            drop(self.changed.wait(state));
+        }
+    }
+
+    /// Does a work, if one can begin, and has another thread come to help if more can.
+    fn work_once(self: &Arc<Self>, cx: &RunContext) -> bool {
+        let mut state = self.lock();
+        let Some(index) = self.next(&state) else { return false };
+        let taken = self.begin(&mut state, index);
+        let more = self.next(&state).is_some();
+        drop(state);
+        if more {
+            let run = Arc::clone(self);
+            cx.beside(move |cx| cx.check().is_ok() && run.work_once(cx));
+        }
+        let mut begun = Begun { run: self, index, made: None };
+        begun.made = Some(taken.and_then(|taken| self.make(index, taken, cx)));
+        drop(begun);
+        self.tell(cx);
+        true
+    }
+
+    /// Does a work, and with a source what is made while its rows go by: gives the results, by index.
+    fn make(&self, index: usize, taken: Vec<Picture>, cx: &RunContext) -> Result<Results> {
+        let work = &self.plan.works[index];
+        if work.pass == Some(index) {
+            return pass::run(&self.plan, index, &self.inputs, cx);
+        }
+        Ok(vec![(index, Ok(make(work, taken, &self.inputs, cx)?))])
+    }
+
+    /// The first work that can begin: all that it takes from is there, and memory is, unless nothing else runs.
+    fn next(&self, state: &State) -> Option<usize> {
+        let is_there = |index: &usize| {
+            matches!(state.slots[*index], Slot::Made(_) | Slot::Failed(..) | Slot::Spent)
+        };
+        let ready = |index: &usize| {
+            matches!(state.slots[*index], Slot::Waiting)
+                && self.plan.works[*index].from.iter().all(is_there)
+        };
+        let fits = |index: &usize| {
+            state.running == 0 || state.held.saturating_add(self.needs(*index)) <= self.allowed
+        };
+        (0..self.plan.works.len()).find(|index| ready(index) && fits(index))
+    }
+
+    /// What a work holds while it runs.
+    fn needs(&self, index: usize) -> u64 {
+        let work = &self.plan.works[index];
+        estimate::made(&self.plan, index).saturating_add(estimate::while_working(&self.plan, work))
+    }
+
+    fn begin(&self, state: &mut State, index: usize) -> Result<Vec<Picture>> {
+        state.slots[index] = Slot::Running;
+        state.running += 1;
+        state.held = state.held.saturating_add(self.needs(index));
+        let from = &self.plan.works[index].from;
+        from.iter().for_each(|from| state.users[*from] += 1);
+        from.iter().map(|from| state.take_picture(*from)).collect()
+    }
+
+    fn end(&self, index: usize, made: Result<Results>) {
+        let work = &self.plan.works[index];
+        let mut state = self.lock();
+        let is_kept =
+            |(made, result): &&(usize, Result<Made>)| result.is_ok() && state.uses[*made] > 0;
+        let results = made.iter().flatten().filter(is_kept);
+        let kept = results.map(|(made, _)| estimate::result(&self.plan.works[*made])).sum();
+        let mut freed = self.needs(index).saturating_sub(kept);
+        for from in &work.from {
+            state.users[*from] -= 1;
+            if state.users[*from] == 0 && state.uses[*from] == 0 {
+                freed = freed.saturating_add(estimate::result(&self.plan.works[*from]));
+            }
+        }
+        state.held = state.held.saturating_sub(freed);
+        state.running -= 1;
+        match made {
+            Ok(made) => self.put(&mut state, index, made),
+            Err(error) => {
+                state.ended += 1;
+                state.slots[index] = failed(error, work);
+            }
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn put(&self, state: &mut State, index: usize, made: Results) {
+        let works = self.plan.works.iter().enumerate();
+        for (other, _) in works.filter(|(_, work)| work.pass == Some(index)) {
+            state.slots[other] = Slot::Spent;
+            state.ended += usize::from(made.iter().all(|(made, _)| *made != other));
+        }
+        for (index, result) in made {
+            state.ended += 1;
+            state.slots[index] = match result {
+                Ok(made) => Slot::Made(made),
+                Err(error) => failed(error, &self.plan.works[index]),
+            };
+        }
+    }
+
+    fn tell(&self, cx: &RunContext) {
+        let ended = self.lock().ended;
+        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+        cx.progress(ended as f32 / self.plan.works.len() as f32);
+    }
+
+    fn outputs(&self, cx: &RunContext) -> Result<Outputs> {
+        let mut outputs = Outputs::new();
+        let mut failed = Vec::new();
+        for (name, index) in &self.plan.exits {
+            let taken = self.lock().take(*index);
+            let result = match taken {
+                Ok(Made::Picture(picture)) => srgb(picture.image, cx).map(Media::from),
+                Ok(Made::File(file)) => Ok(file.into()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = &result {
+                failed.push(Failure::from(error));
+            }
+            outputs = outputs.and(name, result);
+        }
+        if failed.len() == self.plan.exits.len()
+            && let Some((name, _)) = self.plan.exits.first()
+        {
+            return outputs.take(name).map(|_| Outputs::new());
+        }
+        Ok(outputs)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// A picture, by value if nobody else wants it: then its pixels can be changed in place.
+    fn take_picture(&mut self, index: usize) -> Result<Picture> {
+        match self.take(index)? {
+            Made::Picture(picture) => Ok(picture),
+            Made::File(_) => Err(Error::internal(codes::PLAN_ENCODED, "a step was given a file")),
+        }
+    }
+
+    fn take(&mut self, index: usize) -> Result<Made> {
+        self.uses[index] = self.uses[index].saturating_sub(1);
+        let last = self.uses[index] == 0;
+        let slot = &mut self.slots[index];
+        match slot {
+            Slot::Failed(failure, error) => {
+                Err(error.take().unwrap_or_else(|| failure.clone().into()))
+            }
+            Slot::Made(made) if !last => Ok(made.clone()),
+            Slot::Made(_) => match std::mem::replace(slot, Slot::Spent) {
+                Slot::Made(made) => Ok(made),
+                Slot::Failed(failure, _) => Err(failure.into()),
+                Slot::Waiting | Slot::Running | Slot::Spent => Err(not_there()),
+            },
+            Slot::Waiting | Slot::Running | Slot::Spent => Err(not_there()),
+        }
+    }
+}
+
+/// A work that runs. It ends with this, also if it panics: nobody waits for it for ever.
+struct Begun<'a> {
+    run: &'a Run,
+    index: usize,
+    made: Option<Result<Results>>,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        let lost = || Err(Error::internal(codes::OP_PANICKED, "the work panicked"));
+        self.run.end(self.index, self.made.take().unwrap_or_else(lost));
+    }
 }
 
 /// How often the result of each work is taken.
@@ -46,263 +272,12 @@ fn uses(plan: &ImagePlan) -> Vec<usize> {
     uses
 }
 
-struct Run<'a> {
-    inputs: Inputs,
-    slots: Vec<Slot>,
-    uses: Vec<usize>,
-    cx: &'a RunContext,
+fn failed(error: Error, work: &Work) -> Slot {
+    let step = work.steps.first().into_iter();
+    let error = step.fold(error, |error, step| error.with("step", step));
+    Slot::Failed(Failure::from(&error), Some(error))
 }
 
-enum Slot {
-    Made(Made),
-    /// The failure for everybody, the error with its cause for the first who asks.
-    Failed(Failure, Option<Error>),
-    /// Taken by the last who wanted it.
-    Spent,
-}
-
-#[derive(Clone)]
-enum Made {
-    Picture(Picture),
-    File(mediaflow_core::media::MediaFile),
-}
-
-#[derive(Clone)]
-struct Picture {
-    image: Image,
-    /// Its pixels per pixel that the plan counts with, across and down.
-    scale: (f64, f64),
-}
-
-impl Run<'_> {
-    fn work(&mut self, work: &Work) -> Result<Made> {
-        if let What::Source { name, info } = &work.what {
-            return self.source(work, name, info).map(Made::Picture);
-        }
-        let picture = self.take(work.from[0])?;
-        let cx = self.cx;
-        let scale = picture.scale;
-        let image = match &work.what {
-            What::Resample { crop, kernel, linear } => {
-                let size = scaled(work.size, work.demand.as_scale());
-                let crop = in_pixels(*crop, scale);
-                // libjpeg-turbo halves by averaging; the pure-Rust decoder cuts off frequencies, which loses nothing.
-                let halved = cfg!(feature = "turbo") && scale == (0.5, 0.5);
-                let crisp = halved && f64::from(size.0) >= 0.7 * crop.width;
-                let how = Resample { crop, size, kernel: *kernel, linear: *linear, crisp };
-                resampled(picture, &how, cx)?
-            }
-            What::Cut { crop } => cut(&picture, *crop, work.size)?,
-            What::Finish { turn, points, canvas } => {
-                let image = points.apply(turn.apply(srgb(picture.image, cx)?)?)?;
-                match canvas {
-                    Some(canvas) => on_canvas(image, canvas, turn.size(scale))?,
-                    None => image,
-                }
-            }
-            What::Rotate(rotate) => {
-                pixels::rotate(srgb(picture.image, cx)?, rotate.angle, rotate.background)?
-            }
-            What::Flatten(flatten) => {
-                pixels::flatten(srgb(picture.image, cx)?, flatten.background)?
-            }
-            What::Watermark(watermark) => {
-                let mark = self.take(work.from[1])?;
-                watermark.apply(srgb(picture.image, cx)?, &srgb(mark.image, cx)?)?
-            }
-            What::Jpeg(how) => {
-                return Ok(encoded(
-                    work,
-                    Format::JPEG,
-                    encode::jpeg(srgb(picture.image, cx)?, how, cx)?,
-                ));
-            }
-            What::Png(how) => {
-                return Ok(encoded(
-                    work,
-                    Format::PNG,
-                    encode::png(&srgb(picture.image, cx)?, how, cx)?,
-                ));
-            }
-            What::Webp(how) => {
-                return Ok(encoded(
-                    work,
-                    Format::WEBP,
-                    encode::webp(srgb(picture.image, cx)?, how, cx)?,
-                ));
-            }
-            What::Source { .. } => picture.image,
-        };
-        Ok(Made::Picture(Picture { scale: scale_of(&image, work.size), image }))
-    }
-
-    fn source(&self, work: &Work, name: &str, info: &MediaInfo) -> Result<Picture> {
-        let media = self.inputs.named(name).ok_or_else(|| {
-            Error::internal("plan.no_input", "an input was not given").with("source", name)
-        })?;
-        let picture = match media {
-            Media::File(file) => {
-                self.cx.count_decode();
-                let decoded = decode(file, work.demand, self.cx)?;
-                Picture { image: decoded.image, scale: (decoded.scale, decoded.scale) }
-            }
-            Media::Image(image) => {
-                Picture { image: image.clone(), scale: scale_of(image, work.size) }
-            }
-            _ => {
-                return Err(Error::unsupported("image.no_picture", "the input is no picture")
-                    .with("source", name));
-            }
-        };
-        check_described(&picture, info).map_err(|e| e.with("source", name))?;
-        Ok(picture)
-    }
-
-    /// A picture, by value if nobody else wants it: then its pixels can be changed in place.
-    fn take(&mut self, index: usize) -> Result<Picture> {
-        match self.take_made(index)? {
-            Made::Picture(picture) => Ok(picture),
-            Made::File(_) => Err(Error::internal("plan.encoded", "a step was given a file")),
-        }
-    }
-
-    fn take_made(&mut self, index: usize) -> Result<Made> {
-        self.uses[index] = self.uses[index].saturating_sub(1);
-        let last = self.uses[index] == 0;
-        let slot = &mut self.slots[index];
-        match slot {
-            Slot::Failed(failure, error) => {
-                Err(error.take().unwrap_or_else(|| failure.clone().into()))
-            }
-            Slot::Made(made) if !last => Ok(made.clone()),
-            Slot::Made(_) => match std::mem::replace(slot, Slot::Spent) {
-                Slot::Made(made) => Ok(made),
-                Slot::Failed(failure, _) => Err(failure.into()),
-                Slot::Spent => Err(spent()),
-            },
-            Slot::Spent => Err(spent()),
-        }
-    }
-
-    fn outputs(mut self, plan: &ImagePlan) -> Result<Outputs> {
-        let mut outputs = Outputs::new();
-        let mut failed = Vec::new();
-        for (name, index) in &plan.exits {
-            let result = match self.take_made(*index) {
-                Ok(Made::Picture(picture)) => srgb(picture.image, self.cx).map(Media::from),
-                Ok(Made::File(file)) => Ok(file.into()),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = &result {
-                failed.push(Failure::from(error));
-            }
-            outputs = outputs.and(name, result);
-        }
-        if failed.len() == plan.exits.len()
-            && let Some((name, _)) = plan.exits.first()
-        {
-            return outputs.take(name).map(|_| Outputs::new());
-        }
-        Ok(outputs)
-    }
-}
-
-fn spent() -> Error {
-    Error::internal("plan.spent", "a result was taken too often")
-}
-
-fn encoded(work: &Work, format: Format, bytes: Vec<u8>) -> Made {
-    let name = work.steps.first().map_or("output", String::as_str);
-    Made::File(file(name, format, bytes))
-}
-
-/// Resamples, and brings to sRGB on whichever side has fewer pixels.
-fn resampled(picture: Picture, how: &Resample, cx: &RunContext) -> Result<Image> {
-    let area = how.crop.width * how.crop.height;
-    if f64::from(how.size.0) * f64::from(how.size.1) <= area {
-        let small = pixels::resample(&picture.image, how)?;
-        drop(picture);
-        return srgb(small, cx);
-    }
-    pixels::resample(&srgb(picture.image, cx)?, how)
-}
-
-/// A part without scaling, on whole pixels.
-fn cut(picture: &Picture, crop: Rect, size: (u32, u32)) -> Result<Image> {
-    let Rect { x, y, .. } = in_pixels(crop, picture.scale);
-    let (width, height) = (picture.image.width(), picture.image.height());
-    let size =
-        (side(f64::from(size.0) * picture.scale.0), side(f64::from(size.1) * picture.scale.1));
-    let (left, top) = (floor(x).min(width - 1), floor(y).min(height - 1));
-    pixels::crop(&picture.image, left, top, size.0.min(width - left), size.1.min(height - top))
-}
-
-fn on_canvas(image: Image, canvas: &Canvas, scale: (f64, f64)) -> Result<Image> {
-    let Canvas { size, offset, ground } = *canvas;
-    if scale == (1.0, 1.0) {
-        return pixels::pad(image, size, offset, ground);
-    }
-    let room = (side(f64::from(size.0) * scale.0), side(f64::from(size.1) * scale.1));
-    let offset = (floor(f64::from(offset.0) * scale.0), floor(f64::from(offset.1) * scale.1));
-    let room = (room.0.max(image.width() + offset.0), room.1.max(image.height() + offset.1));
-    pixels::pad(image, room, offset, ground)
-}
-
-/// The picture must have the shape that the plan was made for, if not the size: a crop box would lie elsewhere.
-fn check_described(picture: &Picture, info: &MediaInfo) -> Result<()> {
-    let (width, height) = (f64::from(picture.image.width()), f64::from(picture.image.height()));
-    let (scale_x, scale_y) = (width / f64::from(info.width), height / f64::from(info.height));
-    let off = (width - f64::from(info.width) * scale_y)
-        .abs()
-        .min((height - f64::from(info.height) * scale_x).abs());
-    if off <= 1.5 {
-        return Ok(());
-    }
-    Err(Error::internal("plan.described", "the picture has another shape than was said before")
-        .with("said", format_args!("{}x{}", info.width, info.height))
-        .with("is", format_args!("{width}x{height}"))
-        .help("a custom step that changes the shape must say so in `Operation::describe`"))
-}
-
-fn scale_of(image: &Image, size: (u32, u32)) -> (f64, f64) {
-    (f64::from(image.width()) / f64::from(size.0), f64::from(image.height()) / f64::from(size.1))
-}
-
-fn in_pixels(rect: Rect, (x, y): (f64, f64)) -> Rect {
-    Rect { x: rect.x * x, y: rect.y * y, width: rect.width * x, height: rect.height * y }
-}
-
-fn scaled(size: (u32, u32), demand: f64) -> (u32, u32) {
-    if demand >= 1.0 {
-        return size;
-    }
-    (ceil(f64::from(size.0) * demand), ceil(f64::from(size.1) * demand))
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates, which is wanted"
-)]
-fn side(value: f64) -> u32 {
-    (value.round() as u32).max(1)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates, which is wanted"
-)]
-fn floor(value: f64) -> u32 {
-    // A hair up: what the plan put on a pixel stays there.
-    (value + 1e-6).floor() as u32
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates, which is wanted"
-)]
-fn ceil(value: f64) -> u32 {
-    ((value - 1e-6).ceil() as u32).max(1)
+fn not_there() -> Error {
+    Error::internal(codes::PLAN_SPENT, "a result was taken too often, or too early")
 }

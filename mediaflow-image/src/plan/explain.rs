@@ -1,11 +1,12 @@
 use mediaflow_core::geometry::Rect;
+use mediaflow_core::media::OnDamage;
+use mediaflow_core::ops::Kernel;
 use mediaflow_core::plan::{Explanation, Stage};
 
 use super::compile::is_file;
 use super::estimate;
 use super::work::{ImagePlan, What, Work};
-use crate::decode::eighths_for;
-use crate::ops::Kernel;
+use crate::formats;
 use crate::pixels::Turn;
 
 pub(super) fn explain(plan: &ImagePlan) -> Explanation {
@@ -32,17 +33,25 @@ fn stage(plan: &ImagePlan, work: &Work) -> Stage {
 fn stage_text(plan: &ImagePlan, work: &Work) -> (&'static str, String) {
     match &work.what {
         What::Source { name, info } if is_file(info) => {
-            let scale = match eighths_for(info.width, info.height, work.demand) {
+            let (width, height) = info.stored_size();
+            let scale = match estimate::eighths(info, work) {
                 1 => "1/8",
                 2 => "1/4",
                 4 => "1/2",
                 _ => "full size",
             };
-            let scale = if info.format.name() == "jpeg" { scale } else { "full size" };
-            (
-                "decode",
-                format!("`{name}`, {} of {}x{}, at {scale}", info.format, info.width, info.height),
-            )
+            let damage = match plan.on_damage {
+                OnDamage::Accept => ", as far as it goes if it is damaged",
+                _ => "",
+            };
+            let streams = formats::of(&info.format).is_some_and(|codec| codec.by_rows(info));
+            let rows = match work.pass {
+                Some(_) => ", by rows",
+                None if streams => ", as a whole",
+                None => "",
+            };
+            let format = &info.format;
+            ("decode", format!("`{name}`, {format} of {width}x{height}, at {scale}{rows}{damage}"))
         }
         What::Source { name, .. } => ("take", format!("`{name}`, already decoded")),
         What::Resample { kernel, linear, .. } => {
@@ -50,29 +59,21 @@ fn stage_text(plan: &ImagePlan, work: &Work) -> (&'static str, String) {
             ("resize", format!("{}{light}, from {}", kernel_name(*kernel), origin(plan, work)))
         }
         What::Cut { .. } => ("crop", format!("from {}", origin(plan, work))),
-        What::Finish { turn, points, canvas } => {
+        What::Finish { turn, tones, canvas } => {
             let mut done = Vec::new();
             if *turn != Turn::NONE {
-                done.push("turn upright or as asked");
+                done.push("turn upright or as asked".into());
             }
-            if !points.is_none() {
-                done.push(points.names());
+            if !tones.is_none() {
+                done.push(tones.names());
             }
             if canvas.is_some() {
-                done.push("lay on a canvas");
+                done.push("lay on a canvas".into());
             }
             ("finish", done.join(", "))
         }
-        What::Rotate(rotate) => ("rotate", format!("by {} degrees", rotate.angle)),
-        What::Flatten(flatten) => ("flatten", format!("on {}", flatten.background)),
-        What::Watermark(watermark) => (
-            "overlay",
-            if watermark.tile { "watermark, tiled".to_owned() } else { "watermark".to_owned() },
-        ),
-        What::Jpeg(how) => ("encode", format!("jpeg, quality {}", how.quality)),
-        What::Png(how) => ("encode", format!("png, effort {}", how.effort)),
-        What::Webp(how) if how.lossless => ("encode", "webp, lossless".to_owned()),
-        What::Webp(how) => ("encode", format!("webp, quality {}", how.quality)),
+        What::Whole(whole) => whole.explain(),
+        What::File(encoder) => ("encode", encoder.explain()),
     }
 }
 

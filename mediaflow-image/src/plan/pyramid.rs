@@ -1,7 +1,7 @@
 use mediaflow_core::geometry::Rect;
+use mediaflow_core::ops::Kernel;
 
 use super::work::{What, Work};
-use crate::ops::Kernel;
 
 /// How much larger a rendition must be than the one that is made from it. From here on the loss against resizing the
 /// source itself stays below 0.02 dB; a good part of that is noise.
@@ -27,8 +27,10 @@ pub(super) fn build(works: &mut [Work]) {
             .min_by(|a, b| a.1.density.0.total_cmp(&b.1.density.0));
         if let Some((parent, larger)) = best {
             works[*index].from = vec![*parent];
-            if let What::Resample { crop, .. } = &mut works[*index].what {
+            if let What::Resample { crop, within, .. } = &mut works[*index].what {
                 *crop = larger.map(seen.crop);
+                // All that the larger one shows was within.
+                *within = None;
             }
         }
     }
@@ -39,6 +41,7 @@ pub(super) fn build(works: &mut [Work]) {
 struct Seen {
     base: usize,
     crop: Rect,
+    within: Option<Rect>,
     kernel: Kernel,
     linear: bool,
     /// Pixels of the result per pixel of the base, across and down.
@@ -49,12 +52,13 @@ struct Seen {
 
 impl Seen {
     fn of(work: &Work) -> Option<Self> {
-        let What::Resample { crop, kernel, linear } = work.what else { return None };
+        let What::Resample { crop, within, kernel, linear } = work.what else { return None };
         let density = (f64::from(work.size.0) / crop.width, f64::from(work.size.1) / crop.height);
         let whole = work.demand.as_scale() >= 1.0;
         (kernel != Kernel::Nearest).then_some(Self {
             base: work.from[0],
             crop,
+            within,
             kernel,
             linear,
             density,
@@ -68,6 +72,7 @@ impl Seen {
         let (larger_right, larger_bottom) = ends(larger.crop);
         larger.whole
             && self.base == larger.base
+            && self.within == larger.within
             && (self.kernel, self.linear) == (larger.kernel, larger.linear)
             && larger.density.0 >= FACTOR * self.density.0
             && larger.density.1 >= FACTOR * self.density.1

@@ -31,9 +31,9 @@ pub(super) fn order(plan: &mut ImagePlan) {
 fn rank(what: &What) -> u8 {
     match what {
         What::Resample { .. } | What::Cut { .. } => 0,
-        What::Finish { .. } | What::Rotate(_) | What::Flatten(_) | What::Watermark(_) => 1,
+        What::Finish { .. } | What::Whole(_) => 1,
         // A second source waits until the first is spent.
         What::Source { .. } => 2,
-        What::Jpeg(_) | What::Png(_) | What::Webp(_) => 3,
+        What::File(_) => 3,
     }
 }

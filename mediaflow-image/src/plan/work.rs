@@ -1,18 +1,22 @@
+use std::sync::Arc;
+
 use mediaflow_core::geometry::Rect;
-use mediaflow_core::media::MediaInfo;
+use mediaflow_core::media::{MediaInfo, OnDamage};
+use mediaflow_core::ops::Kernel;
 use mediaflow_core::plan::Demand;
 
-use crate::Color;
-use crate::ops::{Flatten, Jpeg, Kernel, Png, Rotate, Watermark, Webp};
-use crate::pixels::{Points, Turn};
+use crate::pixels::{Tones, Turn};
+use crate::word::{Canvas, Encoder, Whole};
 
 /// What runs.
 #[derive(Debug)]
 pub(crate) struct ImagePlan {
-    /// In the order in which they run.
+    /// In the order in which one thread runs them.
     pub(super) works: Vec<Work>,
     /// Each wanted result, and the work that gives it.
     pub(super) exits: Vec<(String, usize)>,
+    /// What becomes of damage in its files.
+    pub(super) on_damage: OnDamage,
 }
 
 /// One thing to be done.
@@ -29,48 +33,28 @@ pub(super) struct Work {
     pub(super) demand: Demand,
     /// The steps that it carries out.
     pub(super) steps: Vec<String>,
+    /// The source with which it is made: while its rows go by.
+    pub(super) pass: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum What {
     /// Take an input, and decode it if it is a file. Stays as stored: turned by nobody.
-    Source {
-        name: String,
-        info: MediaInfo,
-    },
-    /// Crop and scale in one pass.
-    Resample {
-        crop: Rect,
-        kernel: Kernel,
-        linear: bool,
-    },
+    Source { name: String, info: MediaInfo },
+    /// Crop and scale in one pass. What lies outside of `within`, if that is set, a crop has cut off: it is not mixed in.
+    Resample { crop: Rect, within: Option<Rect>, kernel: Kernel, linear: bool },
     /// Crop alone.
-    Cut {
-        crop: Rect,
-    },
+    Cut { crop: Rect },
     /// Turn, change tones, put on a canvas.
-    Finish {
-        turn: Turn,
-        points: Points,
-        canvas: Option<Canvas>,
-    },
-    Rotate(Rotate),
-    Flatten(Flatten),
-    Watermark(Watermark),
-    Jpeg(Jpeg),
-    Png(Png),
-    Webp(Webp),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Canvas {
-    pub(super) size: (u32, u32),
-    pub(super) offset: (u32, u32),
-    pub(super) ground: Color,
+    Finish { turn: Turn, tones: Tones, canvas: Option<Canvas> },
+    /// Make another picture.
+    Whole(Arc<dyn Whole>),
+    /// Make a file.
+    File(Arc<dyn Encoder>),
 }
 
 impl What {
     pub(super) fn is_encoder(&self) -> bool {
-        matches!(self, Self::Jpeg(_) | Self::Png(_) | Self::Webp(_))
+        matches!(self, Self::File(_))
     }
 }

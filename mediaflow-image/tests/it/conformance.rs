@@ -1,16 +1,18 @@
+use mediaflow_core::Color;
 use mediaflow_core::geometry::Fit;
-use mediaflow_core::{Inputs, testing};
-use mediaflow_image::ops::{
-    AutoOrient, Crop, Flatten, Flip, Flop, Grayscale, Jpeg, Negate, Png, Resize, Rotate, Watermark,
-    Webp,
+use mediaflow_core::ops::{
+    AutoOrient, Blur, Brightness, Contrast, Crop, Extend, Flatten, Flip, Flop, Gamma, Grayscale,
+    Negate, Resize, Rotate, Saturation, Sepia, Sharpen, Watermark,
 };
-use mediaflow_image::{Color, ImageBackend};
+use mediaflow_core::{Inputs, testing};
+use mediaflow_image::{ImageBackend, ImageReader};
+use mediaflow_image::{Jpeg, Png, Webp};
 
 use crate::files::gif;
-use crate::support::{as_jpeg, as_png, as_webp, file, gradient, photo};
+use crate::support::{as_jpeg, as_png, as_webp, file, gradient, photo, probe};
 
 #[tokio::test]
-async fn the_backend_passes_the_suite() {
+async fn reader_and_backend_pass_their_suites() {
     let picture = gradient(120, 90, 3);
     let samples = [
         as_jpeg(picture.clone(), 85).await,
@@ -20,23 +22,39 @@ async fn the_backend_passes_the_suite() {
         photo("fig.jpg"),
         photo("logo.png"),
     ];
-    testing::exercise_backend(&ImageBackend::new(), &samples).await;
+    testing::exercise_reader(&ImageReader::new(), &samples).await;
+    let mut known = Vec::new();
+    for sample in samples {
+        let info = probe(&sample).await.unwrap();
+        known.push((sample, info));
+    }
+    testing::exercise_backend(&ImageBackend::new(), &known).await;
 }
 
 #[tokio::test]
 async fn every_operation_passes_the_suite() {
+    let backend = ImageBackend::new();
     let picture = || Inputs::one(gradient(60, 40, 4));
-    testing::exercise_operation(AutoOrient::default(), picture()).await;
-    testing::exercise_operation(Crop::new(1, 2, 30, 20), picture()).await;
-    testing::exercise_operation(Flatten::on(Color::WHITE), picture()).await;
-    testing::exercise_operation(Flip::default(), picture()).await;
-    testing::exercise_operation(Flop::default(), picture()).await;
-    testing::exercise_operation(Grayscale::default(), picture()).await;
-    testing::exercise_operation(Jpeg::quality(80), picture()).await;
-    testing::exercise_operation(Negate::default(), picture()).await;
-    testing::exercise_operation(Png::new(), picture()).await;
-    testing::exercise_operation(Resize::new(30, 30, Fit::Contain), picture()).await;
-    testing::exercise_operation(Rotate::by(33.0), picture()).await;
-    testing::exercise_operation(Watermark::new(), picture().and("logo", gradient(9, 9, 4))).await;
-    testing::exercise_operation(Webp::quality(80), picture()).await;
+    testing::exercise_word(AutoOrient::default(), picture(), &backend).await;
+    testing::exercise_word(Blur::by(2.0), picture(), &backend).await;
+    testing::exercise_word(Brightness::by(1.2), picture(), &backend).await;
+    testing::exercise_word(Contrast::by(1.2), picture(), &backend).await;
+    testing::exercise_word(Extend::all(3), picture(), &backend).await;
+    testing::exercise_word(Gamma::by(2.2), picture(), &backend).await;
+    testing::exercise_word(Saturation::by(0.5), picture(), &backend).await;
+    testing::exercise_word(Sepia::default(), picture(), &backend).await;
+    testing::exercise_word(Sharpen::default(), picture(), &backend).await;
+    testing::exercise_word(Crop::new(1, 2, 30, 20), picture(), &backend).await;
+    testing::exercise_word(Flatten::on(Color::WHITE), picture(), &backend).await;
+    testing::exercise_word(Flip::default(), picture(), &backend).await;
+    testing::exercise_word(Flop::default(), picture(), &backend).await;
+    testing::exercise_word(Grayscale::default(), picture(), &backend).await;
+    testing::exercise_word(Jpeg::quality(80), picture(), &backend).await;
+    testing::exercise_word(Negate::default(), picture(), &backend).await;
+    testing::exercise_word(Png::new(), picture(), &backend).await;
+    testing::exercise_word(Resize::new(30, 30, Fit::Contain), picture(), &backend).await;
+    testing::exercise_word(Rotate::by(33.0), picture(), &backend).await;
+    testing::exercise_word(Watermark::new(), picture().and("logo", gradient(9, 9, 4)), &backend)
+        .await;
+    testing::exercise_word(Webp::quality(80), picture(), &backend).await;
 }

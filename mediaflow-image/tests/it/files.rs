@@ -1,6 +1,6 @@
+use mediaflow_core::Color;
 use mediaflow_core::media::{Format, Image};
-use mediaflow_image::Color;
-use mediaflow_image::ops::{Chroma, Jpeg, Png, Webp};
+use mediaflow_image::{Chroma, Jpeg, Png, Webp};
 
 use crate::support::{
     as_jpeg, as_png, as_webp, bytes, decode, file, gradient, photo, probe, psnr, run,

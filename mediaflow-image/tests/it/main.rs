@@ -2,10 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod accepting;
 mod bad_input;
+mod cases;
+mod colours;
 mod conformance;
+mod damage;
 mod files;
 mod metadata;
 mod operations;
+mod readme;
+mod rows;
 mod sharing;
+mod side_by_side;
+mod stopping;
 mod support;
+mod tones;
+mod tree;

@@ -1,11 +1,11 @@
+use mediaflow_core::Color;
 use mediaflow_core::geometry::{Fit, Gravity};
 use mediaflow_core::media::Image;
-use mediaflow_core::{Inputs, Operation};
-use mediaflow_image::Color;
-use mediaflow_image::ops::{
-    AutoOrient, Crop, Flatten, Flip, Flop, Grayscale, Jpeg, Kernel, Negate, Png, Resize, Rotate,
-    Watermark, Webp,
+use mediaflow_core::ops::{
+    AutoOrient, Crop, Flatten, Flip, Flop, Grayscale, Kernel, Negate, Resize, Rotate, Watermark,
 };
+use mediaflow_core::{Inputs, Operation};
+use mediaflow_image::{Jpeg, Png, Webp};
 use proptest::prelude::*;
 
 use crate::support::{as_webp, decode, gradient, image, run, run_on};
@@ -19,7 +19,7 @@ async fn crop_keeps_the_rectangle() {
     let letters = grey(3, 3, b"abcdefghi");
     assert_eq!(image(Crop::new(1, 1, 2, 2), letters.clone()).await.pixels(), b"efhi");
     let error = run(Crop::new(2, 0, 2, 1), letters).await.unwrap_err();
-    assert_eq!((error.code(), error.fact("size")), ("image.crop", Some("3x3")));
+    assert_eq!((error.code(), error.fact("size")), ("op.crop", Some("3x3")));
 }
 
 #[tokio::test]
@@ -82,6 +82,33 @@ async fn the_fits_give_the_sizes_that_they_promise() {
     let same =
         image(Resize::new(1000, 1000, Fit::Inside).without_enlargement(), photo.clone()).await;
     assert_eq!(same.pixels(), photo.pixels());
+}
+
+#[tokio::test]
+async fn what_is_resized_in_bands_ends_where_the_picture_does() {
+    // At 300 pixels the last band begins and ends between two rows of the picture.
+    let photo = Image::new(4000, 3000, 3, vec![200; 4000 * 3000 * 3]).unwrap();
+    for width in [300, 301, 333, 1111] {
+        let small = image(Resize::new(width, width, Fit::Inside), photo.clone()).await;
+        assert!(small.width() == width && small.pixels().iter().all(|value| *value == 200));
+    }
+}
+
+#[tokio::test]
+async fn one_side_is_enough_for_every_fit() {
+    let photo = gradient(400, 300, 3);
+    for fit in ["cover", "contain", "fill", "inside", "outside"] {
+        for (side, pixels, size) in [("width", 64, (64, 48)), ("height", 600, (800, 600))] {
+            let step = format!(r#"{{"{side}": {pixels}, "fit": "{fit}"}}"#);
+            let step: Resize = serde_json::from_str(&step).unwrap();
+            step.validate().unwrap();
+            let resized = image(step, photo.clone()).await;
+            assert_eq!(
+                (resized.width(), resized.height(), resized.channels()),
+                (size.0, size.1, 3)
+            );
+        }
+    }
 }
 
 #[tokio::test]
@@ -174,19 +201,21 @@ async fn a_watermark_lies_where_gravity_and_offset_say() {
     assert_eq!(faint.pixels()[(8 * 20 + 18) * 3], 128);
     assert_eq!(lit(&lay(Watermark::new().tiled()).await).len(), 200);
     assert_eq!(lit(&lay(Watermark::new().tiled().offset(2)).await).len(), 60);
+    let apart = lay(Watermark::new().tiled().offset(u32::MAX)).await;
+    assert_eq!(lit(&apart), [(0, 0), (1, 0), (0, 1), (1, 1)], "the next ones are far outside");
     let scaled = lay(Watermark::new().scale(0.25)).await;
     assert_eq!(lit(&scaled).len(), 25);
 }
 
 #[tokio::test]
 async fn a_step_with_wrong_parameters_says_what_is_wrong() {
-    assert_eq!(Jpeg::quality(0).validate().unwrap_err().code(), "image.range");
+    assert_eq!(Jpeg::quality(0).validate().unwrap_err().code(), "op.range");
     assert_eq!(Webp::quality(101).validate().unwrap_err().fact("quality"), Some("101"));
-    assert_eq!(Png::new().effort(11).validate().unwrap_err().code(), "image.range");
-    assert_eq!(Watermark::new().opacity(1.5).validate().unwrap_err().code(), "image.range");
-    assert_eq!(Crop::new(0, 0, 0, 5).validate().unwrap_err().code(), "image.crop");
-    assert_eq!(Flatten::on(Color::TRANSPARENT).validate().unwrap_err().code(), "image.background");
-    assert_eq!(Rotate::by(f64::NAN).validate().unwrap_err().code(), "image.range");
+    assert_eq!(Png::new().effort(11).validate().unwrap_err().code(), "op.range");
+    assert_eq!(Watermark::new().opacity(1.5).validate().unwrap_err().code(), "op.range");
+    assert_eq!(Crop::new(0, 0, 0, 5).validate().unwrap_err().code(), "op.crop");
+    assert_eq!(Flatten::on(Color::TRANSPARENT).validate().unwrap_err().code(), "op.background");
+    assert_eq!(Rotate::by(f64::NAN).validate().unwrap_err().code(), "op.range");
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 use mediaflow_core::AnyOperation;
 use mediaflow_core::geometry::Fit;
 use mediaflow_core::media::MediaFile;
-use mediaflow_image::ops::{Crop, Flip, Flop, Grayscale, Jpeg, Negate, Png, Resize, Rotate, Webp};
+use mediaflow_core::ops::{Crop, Flip, Flop, Grayscale, Negate, Resize, Rotate};
+use mediaflow_image::{Jpeg, Png, Webp};
 
-use crate::support::{Branches, as_png, decode, gradient, image, photo, psnr};
+use crate::support::{Branches, as_png, decode, gradient, image, photo, psnr, run_any};
 
 fn inside(side: u32) -> AnyOperation {
     AnyOperation::new(Resize::new(side, side, Fit::Inside))
@@ -117,10 +118,8 @@ async fn a_plan_gives_what_its_steps_give_one_by_one() {
     for (index, chain) in chains.into_iter().enumerate() {
         let mut one_by_one = original.clone();
         for step in &chain {
-            let cx = mediaflow_core::OpContext::new(mediaflow_core::testing::context(), "step");
             let inputs = mediaflow_core::Inputs::one(one_by_one);
-            one_by_one =
-                step.run(inputs, &cx).await.unwrap().take("main").unwrap().into_image().unwrap();
+            one_by_one = run_any(step.clone(), inputs).await.unwrap().into_image().unwrap();
         }
         let mut ran = Branches::of(source.clone()).chain("out", chain).run().await.unwrap();
         let quality = psnr(&ran.image("out"), &one_by_one);
@@ -152,5 +151,6 @@ async fn a_step_behind_an_encoder_is_refused() {
 }
 
 async fn probe_size(file: &MediaFile) -> (u32, u32) {
-    crate::support::probe(file).await.unwrap().upright_size()
+    let info = crate::support::probe(file).await.unwrap();
+    (info.width, info.height)
 }

@@ -6,15 +6,19 @@ use std::path::PathBuf;
 use mediaflow_core::backend::{Backend, Group};
 use mediaflow_core::media::{Blob, Image, Media, MediaFile, MediaInfo};
 use mediaflow_core::plan::{Demand, Explanation};
-use mediaflow_core::{
-    AnyOperation, Inputs, Limits, OpContext, Operation, Outputs, Result, RunContext, testing,
-};
-use mediaflow_image::ImageBackend;
-use mediaflow_image::ops::{Jpeg, MetadataPolicy, Png, Webp};
+use mediaflow_core::{AnyOperation, Inputs, Operation, Reader as _, Result, RunContext, testing};
+use mediaflow_image::{ImageBackend, ImageReader};
+use mediaflow_image::{Jpeg, MetadataPolicy, Png, Webp};
 
 /// A photo that the repository carries.
 pub(crate) fn photo(name: &str) -> MediaFile {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/media").join(name);
+    MediaFile::sniff(name, Blob::file(path).unwrap()).unwrap()
+}
+
+/// A damaged file, drawn for a test.
+pub(crate) fn sample(name: &str) -> MediaFile {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     MediaFile::sniff(name, Blob::file(path).unwrap()).unwrap()
 }
 
@@ -43,14 +47,45 @@ pub(crate) fn gradient(width: u32, height: u32, channels: u8) -> Image {
     Image::new(width, height, channels, pixels).unwrap()
 }
 
+/// A picture without any order.
+pub(crate) fn noise(width: u32, height: u32, channels: u8) -> Image {
+    let mut seed = 7_u32;
+    let mut byte = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        seed.to_be_bytes()[0]
+    };
+    let count = width * height * u32::from(channels);
+    Image::new(width, height, channels, (0..count).map(|_| byte()).collect()).unwrap()
+}
+
 /// Runs one step by itself.
 pub(crate) async fn run(operation: impl Operation, input: impl Into<Media>) -> Result<Media> {
     run_on(operation, Inputs::one(input)).await
 }
 
 pub(crate) async fn run_on(operation: impl Operation, inputs: Inputs) -> Result<Media> {
-    let cx = OpContext::new(testing::context(), "step");
-    AnyOperation::new(operation).run(inputs, &cx).await?.take(Outputs::MAIN)
+    run_any(AnyOperation::new(operation), inputs).await
+}
+
+pub(crate) async fn run_any(operation: AnyOperation, inputs: Inputs) -> Result<Media> {
+    run_in(operation, inputs, &testing::context()).await
+}
+
+pub(crate) async fn run_in(
+    operation: AnyOperation,
+    inputs: Inputs,
+    cx: &RunContext,
+) -> Result<Media> {
+    let names: Vec<_> = (0..inputs.len()).map(|index| format!("in-{index}")).collect();
+    let (mut group, mut given) = (Group::new(cx.limits().clone()), Inputs::new());
+    for (index, name) in names.iter().enumerate() {
+        let input = inputs.get(index)?.clone();
+        group = group.with_input(name, input.info(), Demand::FULL);
+        given = given.and(name, input);
+    }
+    let from: Vec<_> = names.iter().map(String::as_str).collect();
+    let group = group.with_step("step", operation, &from)?.with_exit("step");
+    ImageBackend::new().plan(&group)?.run(given, cx).await?.into_outputs()?.take("step")
 }
 
 pub(crate) async fn image(operation: impl Operation, input: impl Into<Media>) -> Image {
@@ -71,7 +106,7 @@ pub(crate) async fn as_webp(image: Image) -> MediaFile {
 }
 
 pub(crate) async fn probe(file: &MediaFile) -> Result<MediaInfo> {
-    ImageBackend::new().probe(file, &Limits::default()).await
+    ImageReader::new().probe(file, &testing::context()).await
 }
 
 pub(crate) async fn decode(file: &MediaFile) -> Result<Image> {
@@ -80,7 +115,7 @@ pub(crate) async fn decode(file: &MediaFile) -> Result<Image> {
 
 pub(crate) async fn decode_in(file: &MediaFile, cx: &RunContext) -> Result<Image> {
     let group = Group::new(cx.limits().clone())
-        .with_input("source", ImageBackend::new().probe(file, cx.limits()).await?, Demand::FULL)
+        .with_input("source", ImageReader::new().probe(file, cx).await?, Demand::FULL)
         .with_exit("source");
     let plan = ImageBackend::new().plan(&group)?;
     plan.run(Inputs::one(file.clone()), cx).await?.into_outputs()?.take("source")?.into_image()
@@ -109,9 +144,12 @@ impl Branches {
     }
 
     pub(crate) async fn run(self) -> Result<Ran> {
-        let cx = testing::context();
+        self.run_in(&testing::context()).await
+    }
+
+    pub(crate) async fn run_in(self, cx: &RunContext) -> Result<Ran> {
         let backend = ImageBackend::new();
-        let info = backend.probe(&self.source, cx.limits()).await?;
+        let info = ImageReader::new().probe(&self.source, cx).await?;
         let demand = self.chains.iter().try_fold(Demand::NONE, |all, (_, steps)| {
             Ok::<_, mediaflow_core::Error>(all.or(demand(steps, &info)?))
         })?;
@@ -128,7 +166,7 @@ impl Branches {
         }
         let plan = backend.plan(&group)?;
         let explanation = plan.explain();
-        let mut outputs = plan.run(Inputs::one(self.source), &cx).await?.into_outputs()?;
+        let mut outputs = plan.run(Inputs::one(self.source), cx).await?.into_outputs()?;
         let results =
             self.chains.iter().map(|(name, _)| (name.clone(), outputs.take(name))).collect();
         Ok(Ran { results, explanation, decodes: cx.decodes() })
@@ -146,15 +184,13 @@ impl Ran {
 }
 
 fn demand(steps: &[AnyOperation], info: &MediaInfo) -> Result<Demand> {
-    let mut infos = vec![info.clone()];
+    let mut infos = vec![info.clone().decoded()];
     for step in steps {
-        infos.push(step.describe(&infos[infos.len() - 1])?);
+        infos.push(step.describe(&infos[infos.len() - 1..])?);
     }
-    Ok(steps
-        .iter()
-        .zip(&infos)
-        .rev()
-        .fold(Demand::FULL, |wanted, (step, input)| step.demand(wanted, input)))
+    Ok(steps.iter().zip(&infos).rev().fold(Demand::FULL, |wanted, (step, input)| {
+        step.demand(wanted, std::slice::from_ref(input))[0]
+    }))
 }
 
 /// Peak signal-to-noise ratio in decibels; infinite for equal pictures.

@@ -1,0 +1,51 @@
+use mediaflow_core::media::{Image, Metadata};
+use mediaflow_core::{Result, RunContext};
+
+use crate::pixels::Shape;
+
+/// Takes a picture row by row, from the top.
+pub(crate) trait Rows {
+    /// Comes before the first row, and again if the picture begins anew.
+    ///
+    /// # Errors
+    /// If there is no use for such a picture.
+    fn begin(&mut self, shape: Shape, metadata: Metadata) -> Result<()>;
+
+    /// The next rows, whole ones.
+    ///
+    /// # Errors
+    /// Above all what [`RunContext::check`] gives.
+    fn rows(&mut self, rows: &[u8]) -> Result<()>;
+}
+
+/// Takes rows and makes nothing of them.
+pub(crate) struct Nothing;
+
+impl Rows for Nothing {
+    fn begin(&mut self, _shape: Shape, _metadata: Metadata) -> Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, _rows: &[u8]) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Bytes of rows that are handed on together: they stay in the cache of the core.
+const BLOCK: usize = 1 << 19;
+
+/// How many rows are handed on together, each of so many bytes. Even: the kernels take two at a time.
+pub(crate) fn block(row: usize) -> usize {
+    (BLOCK / row.max(1)).clamp(2, 64) & !1
+}
+
+/// Hands on the rows of a picture that is there as a whole.
+pub(crate) fn hand_on(image: &Image, to: &mut dyn Rows, cx: &RunContext) -> Result<()> {
+    let shape = Shape { width: image.width(), height: image.height(), channels: image.channels() };
+    to.begin(shape, image.metadata().clone())?;
+    for rows in image.pixels().chunks(image.row_bytes() * block(image.row_bytes())) {
+        cx.check()?;
+        to.rows(rows)?;
+    }
+    Ok(())
+}

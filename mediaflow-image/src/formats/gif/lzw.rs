@@ -1,0 +1,168 @@
+use mediaflow_core::Result;
+
+/// The most codes there are.
+const CODES: usize = 1 << 12;
+
+/// How many codes are read between two looks whether to stop.
+const LOOK: u32 = 1 << 16;
+
+/// Unpacks the numbers of colours into `to`, and says how many there were before the data ended, was no code, or was enough.
+/// `bits` is the size of a number as the file gives it.
+///
+/// # Errors
+/// What `check` gives, which says now and then whether to stop.
+pub(super) fn unpack(
+    packed: &[u8],
+    bits: u8,
+    to: &mut [u8],
+    check: impl Fn() -> Result<()>,
+) -> Result<usize> {
+    if !(1..=11).contains(&bits) {
+        return Ok(0);
+    }
+    let (clear, end) = (1_u16 << bits, (1_u16 << bits) + 1);
+    let mut codes = Codes { packed: packed.iter(), held: 0, count: 0, size: bits + 1 };
+    let mut table = Table::new(clear);
+    let (mut next, mut before, mut made, mut left) = (end + 1, None, 0, LOOK);
+    while made < to.len()
+        && let Some(code) = codes.next()
+    {
+        left -= 1;
+        if left == 0 {
+            check()?;
+            left = LOOK;
+        }
+        if code == clear {
+            (next, before, codes.size) = (end + 1, None, bits + 1);
+            continue;
+        }
+        // A code that comes next is the one before and its own first number.
+        let new = match before {
+            _ if code == end => break,
+            _ if code < clear || (code > end && code < next) => table.first(code),
+            Some(before) if code == next => table.first(before),
+            _ => break,
+        };
+        if let Some(before) = before
+            && usize::from(next) < CODES
+        {
+            table.add(next, before, new);
+            next += 1;
+            if next == 1 << codes.size && codes.size < 12 {
+                codes.size += 1;
+            }
+        }
+        made = table.write(code, to, made);
+        before = Some(code);
+    }
+    Ok(made)
+}
+
+/// Codes of a size that changes, the lowest bit first.
+struct Codes<'a> {
+    packed: std::slice::Iter<'a, u8>,
+    held: u32,
+    count: u8,
+    size: u8,
+}
+
+impl Codes<'_> {
+    #[expect(clippy::cast_possible_truncation, reason = "a code has at most 12 bits")]
+    fn next(&mut self) -> Option<u16> {
+        while self.count < self.size {
+            self.held |= u32::from(*self.packed.next()?) << self.count;
+            self.count += 8;
+        }
+        let code = self.held & ((1 << self.size) - 1);
+        self.held >>= self.size;
+        self.count -= self.size;
+        Some(code as u16)
+    }
+}
+
+/// What each code stands for: that of another one, and one number more.
+struct Table {
+    before: Vec<u16>,
+    last: Vec<u8>,
+    first: Vec<u8>,
+    len: Vec<u16>,
+}
+
+impl Table {
+    fn new(clear: u16) -> Self {
+        let numbers: Vec<u8> =
+            (0..CODES).map(|code| u8::try_from(code).unwrap_or_default()).collect();
+        let len = (0..CODES).map(|code| u16::from(code < usize::from(clear))).collect();
+        Self { before: vec![0; CODES], first: numbers.clone(), last: numbers, len }
+    }
+
+    fn first(&self, code: u16) -> u8 {
+        self.first[usize::from(code)]
+    }
+
+    fn add(&mut self, code: u16, before: u16, last: u8) {
+        let (at, from) = (usize::from(code), usize::from(before));
+        (self.before[at], self.last[at]) = (before, last);
+        (self.first[at], self.len[at]) = (self.first[from], self.len[from] + 1);
+    }
+
+    /// Writes what a code stands for from its end, as far as there is room; gives the place behind it.
+    fn write(&self, mut code: u16, to: &mut [u8], start: usize) -> usize {
+        let end = start + usize::from(self.len[usize::from(code)]);
+        for at in (start..end).rev() {
+            if let Some(to) = to.get_mut(at) {
+                *to = self.last[usize::from(code)];
+            }
+            code = self.before[usize::from(code)];
+        }
+        end.min(to.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Codes as a file has them, all of this size.
+    fn packed(codes: &[u32], size: u32) -> Vec<u8> {
+        let (mut bytes, mut held, mut count) = (Vec::new(), 0_u64, 0);
+        for code in codes {
+            held |= u64::from(*code) << count;
+            count += size;
+            while count >= 8 {
+                bytes.push(held.to_le_bytes()[0]);
+                held >>= 8;
+                count -= 8;
+            }
+        }
+        bytes.push(held.to_le_bytes()[0]);
+        bytes
+    }
+
+    fn unpacked(codes: &[u32], size: u32, pixels: usize) -> Vec<u8> {
+        let mut to = vec![9; pixels];
+        let bits = u8::try_from(size - 1).unwrap();
+        let made = unpack(&packed(codes, size), bits, &mut to, || Ok(())).unwrap();
+        to.truncate(made);
+        to
+    }
+
+    #[test]
+    fn codes_stand_for_what_came_before() {
+        // 4 clears, 5 ends; 6 becomes 1 1, and comes before it is there.
+        assert_eq!(unpacked(&[4, 1, 6, 5], 3, 9), [1, 1, 1]);
+    }
+
+    #[test]
+    fn codes_that_clear_can_come_several_times() {
+        assert_eq!(unpacked(&[4, 4, 4, 1, 4, 4, 2, 3, 5], 3, 9), [1, 2, 3]);
+        assert_eq!(unpacked(&[1, 2, 4, 3, 5], 3, 9), [1, 2, 3], "and need not come at all");
+    }
+
+    #[test]
+    fn what_is_no_code_ends_it() {
+        assert_eq!(unpacked(&[4, 1, 7], 3, 9), [1]);
+        assert_eq!(unpacked(&[4, 6], 3, 9), [0; 0]);
+        assert_eq!(unpacked(&[4, 1, 2], 3, 1), [1], "and so does a full picture");
+    }
+}

@@ -1,0 +1,144 @@
+//! JPEG. It is decoded by the transform of the file itself at the smallest scale that will do.
+//!
+//! Uses: codec, error, pixels, word.
+
+mod decode;
+mod encode;
+mod entropy;
+mod frame;
+mod mend;
+mod outline;
+mod params;
+mod probe;
+#[cfg(not(feature = "turbo"))]
+mod pure;
+mod segment;
+#[cfg(feature = "turbo")]
+mod turbo;
+
+use bytes::Bytes;
+use mediaflow_core::media::{Format, Image, MediaInfo, Medium};
+use mediaflow_core::ops::check_range;
+use mediaflow_core::plan::Demand;
+use mediaflow_core::{Error, Limits, Operation, Result, RunContext, codes, schema_of};
+use schemars::Schema;
+
+pub use params::{Chroma, Jpeg};
+
+#[cfg(not(feature = "turbo"))]
+use pure as library;
+#[cfg(feature = "turbo")]
+use turbo as library;
+
+use crate::codec::{Codec, Header, PICTURES, Reading, Walk, encoded};
+use crate::word::{Compile, Encoder, View, Word};
+
+#[derive(Debug)]
+pub(super) struct JpegCodec;
+
+impl Codec for JpegCodec {
+    fn format(&self) -> Format {
+        Format::JPEG
+    }
+
+    fn probe(&self, walk: &mut Walk, limits: &Limits) -> Result<Header> {
+        probe::probe(walk, limits)
+    }
+
+    fn decode(
+        &self,
+        bytes: &Bytes,
+        header: &Header,
+        eighths: u32,
+        reading: &Reading<'_>,
+    ) -> Result<Image> {
+        decode::decode(bytes, header, eighths, reading)
+    }
+
+    /// 1, 2, 4 or 8: the smallest that is no smaller than what is wanted.
+    fn eighths(&self, (width, height): (u32, u32), wanted: Demand) -> u32 {
+        // The decoders round up: of a narrow picture nothing would be saved, and its shape would change.
+        if width.min(height) < 64 {
+            return 8;
+        }
+        [1_u32, 2, 4].into_iter().find(|n| f64::from(*n) / 8.0 >= wanted.as_scale()).unwrap_or(8)
+    }
+
+    fn averages(&self) -> bool {
+        library::AVERAGES
+    }
+
+    fn memory(&self, bytes: u64, _pixels: u64) -> u64 {
+        library::memory(bytes)
+    }
+
+    fn word(&self) -> Option<Word> {
+        Some(Word::of::<Jpeg>())
+    }
+}
+
+impl Operation for Jpeg {
+    const KIND: &'static str = "jpeg";
+    const ALIASES: &'static [&'static str] = &["image.jpeg"];
+    const MEDIA: &'static [Medium] = PICTURES;
+
+    fn gives(&self, _input: Medium) -> Medium {
+        Medium::Still
+    }
+
+    fn writes(&self) -> Option<Format> {
+        Some(Format::JPEG)
+    }
+
+    fn validate(&self) -> Result<()> {
+        check_range("quality", f64::from(self.quality), 1.0, 100.0)?;
+        if self.background.is_opaque() {
+            return Ok(());
+        }
+        Err(Error::input(codes::OP_BACKGROUND, "a ground to flatten on must be opaque")
+            .with("background", self.background))
+    }
+
+    fn describe(&self, inputs: &[MediaInfo]) -> Result<MediaInfo> {
+        let info = encoded(inputs, Format::JPEG)?;
+        let channels = match info.channels {
+            0 => 0,
+            1 => 1,
+            2 if self.background.is_grey() => 1,
+            _ => 3,
+        };
+        Ok(info.with_channels(channels))
+    }
+
+    fn demand(&self, wanted: Demand, _inputs: &[MediaInfo]) -> Vec<Demand> {
+        vec![wanted]
+    }
+
+    fn schema() -> Option<Schema> {
+        schema_of::<Self>()
+    }
+}
+
+impl Compile for Jpeg {
+    fn views(&self, _size: (u32, u32)) -> Vec<View> {
+        vec![View::file(*self)]
+    }
+}
+
+impl Encoder for Jpeg {
+    fn format(&self) -> Format {
+        Format::JPEG
+    }
+
+    fn explain(&self) -> String {
+        format!("jpeg, quality {}", self.quality)
+    }
+
+    fn memory(&self, pixels: u64) -> u64 {
+        if self.progressive { pixels * 4 } else { pixels }
+    }
+
+    fn encode(&self, image: Image, cx: &RunContext) -> Result<Vec<u8>> {
+        encode::encode(image, self, cx)
+    }
+}

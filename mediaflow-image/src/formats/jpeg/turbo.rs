@@ -1,0 +1,96 @@
+use mediaflow_core::media::{Format, Image};
+use mediaflow_core::{Error, Result, RunContext};
+use turbojpeg::{Colorspace, Compressor, Decompressor, PixelFormat, ScalingFactor, Subsamp};
+
+use super::params::{Chroma, Jpeg};
+use crate::codec::{Header, Reading};
+use crate::error::{self, corrupt, truncated};
+
+/// Whether a scaled decode averages.
+pub(super) const AVERAGES: bool = true;
+
+/// Bytes that it holds while it decodes: a few rows.
+pub(super) fn memory(_pixels: u64) -> u64 {
+    0
+}
+
+/// Decodes a whole file: width, height, channels (4 are inks, 255 is none) and pixels.
+pub(super) fn read(
+    bytes: &[u8],
+    header: &Header,
+    eighths: u32,
+    reading: &Reading<'_>,
+) -> Result<(u32, u32, u8, Vec<u8>)> {
+    let cx = reading.cx;
+    let failed = |error| error_of(error, header);
+    let mut decoder = Decompressor::new().map_err(failed)?;
+    decoder.set_scan_limit(cx.limits().scans).map_err(failed)?;
+    let seen = decoder.read_header(bytes).map_err(failed)?;
+    let factor = ScalingFactor::new(eighths as usize, 8);
+    decoder.set_scaling_factor(factor).map_err(failed)?;
+    let (format, channels) = match seen.colorspace {
+        Colorspace::Gray => (PixelFormat::GRAY, 1_u8),
+        Colorspace::CMYK | Colorspace::YCCK => (PixelFormat::CMYK, 4),
+        _ => (PixelFormat::RGB, 3),
+    };
+    let (width, height) = (factor.scale(seen.width), factor.scale(seen.height));
+    let pitch = width * usize::from(channels);
+    let mut pixels = vec![0; pitch * height];
+    match decoder.decompress(
+        bytes,
+        turbojpeg::Image { pixels: &mut pixels[..], width, pitch, height, format },
+    ) {
+        Ok(()) => {}
+        Err(error) if harmless(&error) => reading.warn(format_args!("its decoder warns: {error}")),
+        Err(error) => return Err(failed(error)),
+    }
+    let side = |side: usize| {
+        u32::try_from(side).map_err(|_| corrupt(&header.format, "the size is absurd"))
+    };
+    Ok((side(width)?, side(height)?, channels, pixels))
+}
+
+pub(super) fn write(image: &Image, how: &Jpeg, quality: u8, cx: &RunContext) -> Result<Vec<u8>> {
+    let failed = |cause| error::encode(&Format::JPEG, cause);
+    // The library writes a picture in one go.
+    cx.check()?;
+    let grey = image.channels() == 1;
+    let mut encoder = Compressor::new().map_err(failed)?;
+    encoder.set_quality(i32::from(quality)).map_err(failed)?;
+    encoder.set_optimize(true).map_err(failed)?;
+    encoder.set_progressive(how.progressive).map_err(failed)?;
+    let subsampling = match how.chroma {
+        _ if grey => Subsamp::Gray,
+        Chroma::Quarter => Subsamp::Sub2x2,
+        Chroma::Half => Subsamp::Sub2x1,
+        Chroma::Full => Subsamp::None,
+    };
+    encoder.set_subsamp(subsampling).map_err(failed)?;
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let picture = turbojpeg::Image {
+        pixels: image.pixels(),
+        width,
+        pitch: width * usize::from(image.channels()),
+        height,
+        format: if grey { PixelFormat::GRAY } else { PixelFormat::RGB },
+    };
+    encoder.compress_to_vec(picture).map_err(failed)
+}
+
+/// A warning after which every pixel is still what the camera saw. The library returns it in the place of an error.
+fn harmless(error: &turbojpeg::Error) -> bool {
+    const HARMLESS: [&str; 3] =
+        ["extraneous bytes before marker", "Adobe color transform code", "JFIF revision number"];
+    matches!(error, turbojpeg::Error::TurboJpegError(text) if HARMLESS.iter().any(|known| text.contains(known)))
+}
+
+fn error_of(error: turbojpeg::Error, header: &Header) -> Error {
+    match &error {
+        turbojpeg::Error::TurboJpegError(text)
+            if text.to_ascii_lowercase().contains("premature end") =>
+        {
+            truncated(&header.format)
+        }
+        _ => corrupt(&header.format, "the picture can not be decoded").because(error),
+    }
+}

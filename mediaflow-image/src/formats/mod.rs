@@ -1,0 +1,200 @@
+//! The formats: one file, or one folder, for each. Here they are registered, and nowhere else is one named.
+//!
+//! Uses: codec, error, pixels, word.
+
+mod gif;
+mod jpeg;
+mod png;
+mod webp;
+
+use mediaflow_core::media::{Blob, Format, Image, MediaFile, MediaInfo, Metadata};
+use mediaflow_core::plan::Demand;
+use mediaflow_core::reader::FormatSpec;
+use mediaflow_core::spec::Chain;
+use mediaflow_core::{Error, Limits, Result, RunContext, codes};
+
+pub use jpeg::{Chroma, Jpeg};
+pub use png::Png;
+pub use webp::Webp;
+
+use crate::codec::{self, Codec, Header, Nothing, Reading, Rows};
+use crate::pixels::{Shape, fits, without_profile};
+use crate::word::Word;
+
+/// What is read here.
+const CODECS: &[&dyn Codec] = &[&gif::GifCodec, &jpeg::JpegCodec, &png::PngCodec, &webp::WebpCodec];
+
+/// The image encoders as verbs of a [`Chain`]: each takes a quality, or the encoder with all of its settings.
+///
+/// ```
+/// use mediaflow_core::geometry::Fit;
+/// use mediaflow_core::ops::Resize;
+/// use mediaflow_core::spec::Pipeline;
+/// use mediaflow_image::{ImageEncoders, Jpeg};
+///
+/// let photo = Pipeline::from("uploads/cat.jpg")
+///     .output("public/large.webp", |photo| photo.resize((1600, 1600, Fit::Inside)).webp(82))
+///     .output("public/thumb.jpg", |photo| {
+///         photo.resize(Resize::cover(320, 320).north()).jpeg(Jpeg::quality(78).progressive())
+///     })
+///     .build()?;
+/// assert_eq!(photo.outputs.len(), 2);
+/// # Ok::<(), mediaflow_core::Error>(())
+/// ```
+pub trait ImageEncoders: Sized {
+    /// As JPEG, at a quality from 1 to 100. See [`Jpeg`].
+    #[must_use]
+    fn jpeg(self, how: impl Into<Jpeg>) -> Self;
+    /// As PNG. For other settings give the [`Png`] to [`Chain::then`].
+    #[must_use]
+    fn png(self) -> Self;
+    /// As lossy WebP, at a quality from 1 to 100. See [`Webp`].
+    #[must_use]
+    fn webp(self, how: impl Into<Webp>) -> Self;
+}
+
+impl ImageEncoders for Chain {
+    fn jpeg(self, how: impl Into<Jpeg>) -> Self {
+        self.then(how.into())
+    }
+
+    fn png(self) -> Self {
+        self.then(Png::new())
+    }
+
+    fn webp(self, how: impl Into<Webp>) -> Self {
+        self.then(how.into())
+    }
+}
+
+/// All formats, for the registry.
+pub(crate) fn specs() -> Vec<FormatSpec> {
+    CODECS.iter().map(|codec| codec.spec()).collect()
+}
+
+/// The encoders as words.
+pub(crate) fn words() -> impl Iterator<Item = Word> {
+    CODECS.iter().filter_map(|codec| codec.word())
+}
+
+/// The codec of a format.
+pub(crate) fn of(format: &Format) -> Option<&'static dyn Codec> {
+    CODECS.iter().copied().find(|codec| codec.format() == *format)
+}
+
+/// Reads the header of a file in one of the formats.
+///
+/// # Errors
+/// `image.truncated`, `image.corrupt`, `image.unsupported`, `limit.*`, and what reading the blob can give.
+pub(crate) fn probe(format: &Format, blob: &Blob, limits: &Limits) -> Result<Header> {
+    codec::probe(known(format, blob)?, blob, limits)
+}
+
+/// Pixels as stored.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) image: Image,
+    /// How many decoded pixels one stored pixel became: 1, or less after a scaled decode. The right and bottom edge may
+    /// hold a part of a pixel.
+    pub(crate) scale: f64,
+    /// Whether it was made smaller by averaging.
+    pub(crate) averaged: bool,
+}
+
+/// Decodes a file, at the smallest scale that satisfies `demand`.
+///
+/// # Errors
+/// What [`probe`] gives, `image.truncated`, `image.corrupt`, `image.unsupported`, and `job.cancelled`.
+pub(crate) fn decode(file: &MediaFile, demand: Demand, cx: &RunContext) -> Result<Decoded> {
+    decode_unnamed(file, demand, cx).map_err(|e| e.with("source", file.name()))
+}
+
+fn decode_unnamed(file: &MediaFile, demand: Demand, cx: &RunContext) -> Result<Decoded> {
+    let (blob, limits) = (file.blob(), cx.limits());
+    let codec = known(file.format(), blob)?;
+    let header = codec::probe(codec, blob, limits)?;
+    let bytes = blob.read(limits.image_bytes)?;
+    cx.check()?;
+    let eighths = codec.eighths((header.width, header.height), demand);
+    let reading = Reading::new(file, cx);
+    let decoded = codec.decode(&bytes, &header, eighths, &reading);
+    // A decoder that was interrupted reports a read error; the reason is the better news.
+    let mut image = decoded.or_else(|error| cx.check().and(Err(error)))?;
+    if let Some(profile) = &image.metadata().icc
+        && let Err(why) = fits(profile, image.channels())
+    {
+        reading.warn(format_args!("its colour profile was ignored: {why}"));
+        image = without_profile(image);
+    }
+    Ok(Decoded {
+        image,
+        scale: f64::from(eighths) / 8.0,
+        averaged: eighths < 8 && codec.averages(),
+    })
+}
+
+/// Decodes a file in full, and hands on its rows.
+///
+/// # Errors
+/// What [`decode`] gives, and what `to` gives.
+pub(crate) fn rows(file: &MediaFile, to: &mut dyn Rows, cx: &RunContext) -> Result<()> {
+    rows_unnamed(file, to, cx).map_err(|e| e.with("source", file.name()))
+}
+
+fn rows_unnamed(file: &MediaFile, to: &mut dyn Rows, cx: &RunContext) -> Result<()> {
+    let (blob, limits) = (file.blob(), cx.limits());
+    let codec = known(file.format(), blob)?;
+    let header = codec::probe(codec, blob, limits)?;
+    let bytes = blob.read(limits.image_bytes)?;
+    cx.check()?;
+    let reading = Reading::new(file, cx);
+    let mut to = Fitting { to, reading };
+    codec.rows(&bytes, &header, &mut to, &reading).or_else(|error| cx.check().and(Err(error)))
+}
+
+/// Leaves out a profile that does not fit the picture.
+struct Fitting<'a> {
+    to: &'a mut dyn Rows,
+    reading: Reading<'a>,
+}
+
+impl Rows for Fitting<'_> {
+    fn begin(&mut self, shape: Shape, mut metadata: Metadata) -> Result<()> {
+        if let Some(profile) = &metadata.icc
+            && let Err(why) = fits(profile, shape.channels)
+        {
+            self.reading.warn(format_args!("its colour profile was ignored: {why}"));
+            metadata.icc = None;
+        }
+        self.to.begin(shape, metadata)
+    }
+
+    fn rows(&mut self, rows: &[u8]) -> Result<()> {
+        self.to.rows(rows)
+    }
+}
+
+/// Reads every byte of a file, as cheaply as can be.
+///
+/// # Errors
+/// What [`decode`] gives.
+pub(crate) fn check(file: &MediaFile, info: &MediaInfo, cx: &RunContext) -> Result<()> {
+    match of(file.format()) {
+        Some(codec) if codec.by_rows(info) => rows(file, &mut Nothing, cx),
+        _ => decode(file, Demand::NONE, cx).map(drop),
+    }
+}
+
+fn known(format: &Format, blob: &Blob) -> Result<&'static dyn Codec> {
+    if blob.is_empty() {
+        return Err(Error::input(codes::MEDIA_EMPTY, "the file has no bytes")
+            .help("the upload was probably cut off: send it again"));
+    }
+    of(format).ok_or_else(|| {
+        let known: Vec<_> = CODECS.iter().map(|codec| codec.format().to_string()).collect();
+        let known = known.join(", ");
+        Error::unsupported(codes::IMAGE_FORMAT, "this format is not decoded here")
+            .with("format", format)
+            .help(format!("send a file in one of these: {known}"))
+    })
+}

@@ -1,0 +1,32 @@
+use mediaflow_core::media::Image;
+use mediaflow_core::ops::Blur;
+use mediaflow_core::{Result, RunContext};
+
+use crate::pixels::{gaussian, gaussian_memory, to_byte};
+use crate::word::{Compile, Extent, View, Whole, one};
+
+impl Compile for Blur {
+    fn views(&self, _size: (u32, u32)) -> Vec<View> {
+        vec![View::whole(*self)]
+    }
+}
+
+impl Whole for Blur {
+    fn explain(&self) -> (&'static str, String) {
+        ("blur", format!("by {} pixels", self.sigma))
+    }
+
+    fn memory(&self, input: Extent, _output: Extent) -> u64 {
+        gaussian_memory(self.sigma, input.width * input.channels)
+    }
+
+    fn run(&self, inputs: Vec<Image>, cx: &RunContext) -> Result<Image> {
+        let image = one(inputs)?;
+        let mut pixels = Vec::with_capacity(image.pixels().len());
+        gaussian(&image, self.sigma, cx, |_, row| {
+            pixels.extend(row.iter().map(|value| to_byte(*value)));
+        })?;
+        Ok(Image::new(image.width(), image.height(), image.channels(), pixels)?
+            .with_metadata(image.metadata().clone()))
+    }
+}

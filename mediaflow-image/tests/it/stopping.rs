@@ -1,0 +1,152 @@
+//! Whatever works on pixels looks whether to stop, often enough: shown by counting looks, without a clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use mediaflow_core::media::{Image, Scratch};
+use mediaflow_core::ops::{
+    Blur, Brightness, Extend, Flatten, Grayscale, Resize, Rotate, Saturation, Sepia, Sharpen,
+    Watermark,
+};
+use mediaflow_core::{
+    AnyOperation, CancellationToken, Clock, Color, CpuPool, ErrorKind, Inputs, RunContext,
+    Timestamp, async_trait,
+};
+use mediaflow_image::{Png, Webp};
+
+use crate::support::{Branches, as_png, noise, run_in};
+
+/// A clock that counts how often it is read, and cancels a job at one of these times: whoever looks whether to stop reads it.
+#[derive(Debug)]
+struct Looks {
+    count: AtomicUsize,
+    last: usize,
+    cancel: CancellationToken,
+}
+
+#[async_trait]
+impl Clock for Looks {
+    fn now(&self) -> Timestamp {
+        if self.count.fetch_add(1, Ordering::Relaxed) + 1 == self.last {
+            self.cancel.cancel();
+        }
+        Timestamp::from_millis(0)
+    }
+
+    async fn sleep_until(&self, _when: Timestamp) {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn counting(last: usize) -> (Arc<Looks>, RunContext) {
+    let cancel = CancellationToken::new();
+    let looks = Arc::new(Looks { count: AtomicUsize::new(0), last, cancel: cancel.clone() });
+    let cx = RunContext::builder(CpuPool::new(1), Scratch::in_folder(std::env::temp_dir()))
+        .clock(Arc::clone(&looks) as _)
+        .cancellation(cancel)
+        .build(None);
+    (looks, cx)
+}
+
+/// How often it was looked in all, and whether the job was stopped, which is cancelled at that look.
+async fn looks(operation: &AnyOperation, inputs: Inputs, last: usize) -> (usize, bool) {
+    let (looks, cx) = counting(last);
+    let stopped = match run_in(operation.clone(), inputs, &cx).await {
+        Ok(_) => false,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Cancelled, "{operation:?}: {error}");
+            true
+        }
+    };
+    (looks.count.load(Ordering::Relaxed), stopped)
+}
+
+/// Between two looks there are no more bytes than these: a thousandth of 80 megapixels.
+const BAND: usize = 1 << 18;
+
+/// Runs it to its end, and again with a stop in the middle.
+async fn stops(operation: AnyOperation, inputs: Inputs, bytes: usize) {
+    let (all, stopped) = looks(&operation, inputs.clone(), usize::MAX).await;
+    assert!(!stopped);
+    assert!(all >= bytes / BAND, "{operation:?}: {all} looks at {bytes} bytes");
+    let middle = all / 2;
+    let (until, stopped) = looks(&operation, inputs, middle).await;
+    // The one that sees it, those on the way out, and one for each that waits.
+    assert!(stopped && until <= middle + 12, "{operation:?}: {until} looks, stopped at {middle}");
+}
+
+#[tokio::test]
+async fn every_kernel_looks_band_by_band() {
+    for channels in [1, 3, 4] {
+        let picture = noise(700, 1500, channels);
+        let bytes = picture.pixels().len();
+        for operation in [
+            AnyOperation::new(Blur::by(0.5)),
+            AnyOperation::new(Brightness::by(1.2)),
+            AnyOperation::new(Extend::all(2).background(Color::rgb(1, 2, 3))),
+            AnyOperation::new(Rotate::by(90.0)),
+            AnyOperation::new(Rotate::by(33.0)),
+            AnyOperation::new(Sepia::default()),
+            AnyOperation::new(Sharpen::default()),
+        ] {
+            stops(operation, Inputs::one(picture.clone()), bytes).await;
+        }
+        let logo = Watermark::new().tiled();
+        let inputs = Inputs::one(picture.clone()).and("logo", noise(350, 750, 4));
+        stops(AnyOperation::new(logo), inputs, bytes).await;
+        if channels > 1 {
+            stops(AnyOperation::new(Saturation::by(2.0)), Inputs::one(picture.clone()), bytes)
+                .await;
+            stops(AnyOperation::new(Grayscale::default()), Inputs::one(picture.clone()), bytes)
+                .await;
+        }
+        if channels == 4 {
+            stops(AnyOperation::new(Flatten::on(Color::WHITE)), Inputs::one(picture), bytes).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn encoders_that_take_their_time_look_row_by_row() {
+    let picture = noise(64, 3000, 3);
+    let bytes = picture.pixels().len();
+    for operation in [
+        AnyOperation::new(Png::new().effort(10)),
+        AnyOperation::new(Png::new().effort(6)),
+        AnyOperation::new(Webp::quality(50)),
+    ] {
+        stops(operation, Inputs::one(picture.clone()), 16 * bytes).await;
+    }
+}
+
+/// A flat picture is a few kilobytes as a file: its decoder would look hardly ever.
+#[tokio::test]
+async fn a_pass_over_rows_looks_block_by_block() {
+    let picture = Image::new(3000, 4000, 3, vec![9; 3000 * 4000 * 3]).unwrap();
+    let bytes = picture.pixels().len();
+    let file = as_png(picture).await;
+    let ran = |last: usize| {
+        let branches = Branches::of(file.clone());
+        let small = Resize::width(100);
+        async move {
+            let (looks, cx) = counting(last);
+            let done = branches.chain("out", vec![AnyOperation::new(small)]).run_in(&cx).await;
+            (looks.count.load(Ordering::Relaxed), done.err().map(|error| error.kind()))
+        }
+    };
+    let (all, error) = ran(usize::MAX).await;
+    assert!(error.is_none() && all >= bytes / (2 * BAND), "{all} looks at {bytes} bytes");
+    let (until, error) = ran(all / 2).await;
+    assert_eq!(error, Some(ErrorKind::Cancelled));
+    assert!(until <= all / 2 + 12, "{until} looks, stopped at {}", all / 2);
+}
+
+/// The resampler is so fast that only a picture of many megapixels takes longer than a moment. It is one call for smaller ones.
+#[tokio::test]
+async fn a_resize_of_many_megapixels_is_done_in_bands_that_fit() {
+    let (width, height) = (9000, 6000);
+    let rows = (0..height).flat_map(|y| (0..width).map(move |x| ((x * 7 + y * 13) % 251) as u8));
+    let picture = Image::new(width, height, 1, rows.collect()).unwrap();
+    let small = AnyOperation::new(Resize::width(700));
+    stops(small.clone(), Inputs::one(picture.clone()), 16 * BAND).await;
+}
