@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use mediaflow_core::Error;
+use mediaflow_core::{Error, codes};
 
 pub(crate) fn io(cause: std::io::Error) -> Error {
-    Error::transient("video.io", "reading or writing a file failed").because(cause)
+    Error::transient(codes::VIDEO_IO, "reading or writing a file failed").because(cause)
 }
 
 pub(crate) fn no_moov(byte: u64, how: &str) -> Error {
     Error::input(
-        "video.no_moov",
+        codes::VIDEO_NO_MOOV,
         format!("the index (moov) {how}, so nothing of the file can be played"),
     )
     .with("byte", byte)
@@ -20,7 +20,7 @@ pub(crate) fn no_moov(byte: u64, how: &str) -> Error {
 /// `missing` and `declared` are seconds.
 pub(crate) fn truncated(missing: f64, declared: f64) -> Error {
     Error::input(
-        "video.truncated",
+        codes::VIDEO_TRUNCATED,
         format!("the file ends early: {missing:.1} s of {declared:.1} s are missing"),
     )
     .with("missing_seconds", format_args!("{missing:.3}"))
@@ -31,7 +31,7 @@ pub(crate) fn truncated(missing: f64, declared: f64) -> Error {
 /// For a cut file whose index does not say when its samples are shown.
 pub(crate) fn truncated_bytes(missing: u64) -> Error {
     Error::input(
-        "video.truncated",
+        codes::VIDEO_TRUNCATED,
         format!("the file ends early: at least {missing} bytes are missing"),
     )
     .with("missing_bytes", missing)
@@ -39,26 +39,30 @@ pub(crate) fn truncated_bytes(missing: u64) -> Error {
 }
 
 pub(crate) fn not_decodable(cause: &str) -> Error {
-    Error::input("video.not_decodable", format!("the content can not be decoded: {cause}"))
+    Error::input(codes::VIDEO_NOT_DECODABLE, format!("the content can not be decoded: {cause}"))
         .help("check that the file plays, then export it again")
 }
 
 pub(crate) fn no_stream(kind: &'static str) -> Error {
-    Error::input("video.no_stream", format!("the file has no {kind} stream")).with("stream", kind)
+    Error::input(codes::VIDEO_NO_STREAM, format!("the file has no {kind} stream"))
+        .with("stream", kind)
 }
 
 pub(crate) fn stalled(after: Duration) -> Error {
-    Error::backend("video.stalled", format!("nothing moved for {} s", after.as_secs_f64()))
+    Error::backend(codes::VIDEO_STALLED, format!("nothing moved for {} s", after.as_secs_f64()))
         .help("the file may be damaged; on a busy machine raise `Limits::stall_time`")
 }
 
 pub(crate) fn probe_time(limit: Duration) -> Error {
-    Error::limit("video.probe_time", format!("probing took longer than {} s", limit.as_secs_f64()))
-        .with("limit", "probe_time")
-        .help("the file is damaged or very slow to read; raise `Limits::probe_time` if it is whole")
+    Error::limit(
+        codes::VIDEO_PROBE_TIME,
+        format!("probing took longer than {} s", limit.as_secs_f64()),
+    )
+    .with("limit", "probe_time")
+    .help("the file is damaged or very slow to read; raise `Limits::probe_time` if it is whole")
 }
 
 /// GStreamer itself did something that its contract excludes: a link of matching pads refused, a state not reached.
 pub(crate) fn pipeline(what: impl Into<String>) -> Error {
-    Error::backend("video.pipeline", what)
+    Error::backend(codes::VIDEO_PIPELINE, what)
 }

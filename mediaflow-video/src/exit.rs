@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use mediaflow_core::geometry::FitBox;
 use mediaflow_core::media::MediaInfo;
+use mediaflow_core::ops::Position;
 use mediaflow_core::plan::Estimate;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::gst::settings::{Aac, H264};
-use crate::gst::upright::layout;
+use crate::gst::upright::even_sides;
 
 /// One source, and what is asked of it.
 #[derive(Debug)]
@@ -31,8 +30,8 @@ pub(crate) struct Exit {
     pub(crate) product: Product,
 }
 
-/// The last frame of a video begins no later than this before its end.
-const LAST_FRAME: Duration = Duration::from_millis(100);
+/// What lies at the end is its last frame.
+const END: Duration = Duration::from_millis(1);
 
 /// What an exit gives.
 #[derive(Clone, Debug)]
@@ -66,7 +65,7 @@ impl Cut {
                 length.unwrap_or_default().mul_f64(percent.clamp(0.0, 100.0) / 100.0)
             }
         };
-        let last = length.map(|length| length.saturating_sub(LAST_FRAME));
+        let last = length.map(|length| length.saturating_sub(END));
         self.start.saturating_add(last.map_or(time, |last| time.min(last)))
     }
 
@@ -90,15 +89,11 @@ impl Exit {
 
     /// The size of the result.
     pub(crate) fn size(&self, source: &MediaInfo) -> (u32, u32) {
-        let shown = source.upright_size();
-        match (&self.product, self.boxes.split_first()) {
-            (Product::Poster(_), None) => shown,
-            (Product::Mp4 { .. }, None) => layout(shown, shown, None).canvas,
-            (_, Some((first, rest))) => {
-                rest.iter().fold(layout(shown, shown, Some(first)).canvas, |size, next| {
-                    layout(size, size, Some(next)).canvas
-                })
-            }
+        let shown = (source.width, source.height);
+        let placed = self.boxes.iter().fold(shown, |size, next| next.place(size.0, size.1).canvas);
+        match &self.product {
+            Product::Poster(_) => placed,
+            Product::Mp4 { .. } => even_sides(placed),
         }
     }
 }
@@ -121,23 +116,6 @@ impl Source {
 
     pub(crate) fn posters(&self) -> impl Iterator<Item = &Exit> {
         self.exits.iter().filter(|exit| matches!(exit.product, Product::Poster(_)))
-    }
-}
-
-/// A place in a video.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Position {
-    /// Seconds from the start.
-    Seconds(f64),
-    /// Percent of the length, 0 to 100.
-    Percent(f64),
-}
-
-impl Default for Position {
-    fn default() -> Self {
-        Self::Percent(10.0)
     }
 }
 

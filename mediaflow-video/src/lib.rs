@@ -5,12 +5,13 @@
 //! come from the distribution, its elements can be watched buffer by buffer, and a frame never leaves the process.
 //!
 //! ```
+//! use mediaflow_core::geometry::Fit;
 //! use mediaflow_core::spec::Pipeline;
-//! use mediaflow_video::{Fit, VideoSteps};
+//! use mediaflow_video::VideoEncoders;
 //!
 //! let clip = Pipeline::from("uploads/clip.mov")
-//!     .output("public/clip-720.mp4", |clip| clip.video().resize(1280, 720, Fit::Inside).mp4(23))
-//!     .output("public/clip-360.mp4", |clip| clip.video().resize(640, 360, Fit::Inside).mp4(25))
+//!     .output("public/clip-720.mp4", |clip| clip.resize((1280, 720, Fit::Inside)).mp4(23))
+//!     .output("public/clip-360.mp4", |clip| clip.resize((640, 360, Fit::Inside)).mp4(25))
 //!     .build()?;
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
@@ -21,34 +22,29 @@
 //! GStreamer's own initialisation is the one thing that is global to the process. Decoders run inside it.
 
 mod backend;
-mod chain;
+mod container;
+mod encoders;
 mod error;
 mod exit;
 mod gst;
-mod iso_bmff;
-mod ops;
+mod isobmff;
+mod mp4;
 mod plan;
 mod probe;
+mod reader;
 mod run;
 
 pub use backend::VideoBackend;
-pub use chain::{VideoChain, VideoSteps};
-pub use exit::Position;
-pub use mediaflow_core::geometry::{Fit, Gravity};
-pub use ops::{Fps, Mp4, Poster, Preset, Profile, Resize, Sound, Trim};
+pub use encoders::VideoEncoders;
+pub use mp4::{Mp4, Preset, Profile, Sound};
+pub use reader::VideoReader;
 
 use mediaflow_core::Registry;
 
-/// The backend's name in explanations and errors.
+/// The name of reader and backend in explanations and errors.
 const NAME: &str = "video";
 
-/// Makes the video steps and the backend known: `.with(mediaflow_video::operations)`.
+/// Makes the video encoders, reader and backend known: `.with(mediaflow_video::operations)`.
 pub fn operations(registry: &mut Registry) {
-    registry
-        .operation::<Resize>()
-        .operation::<Trim>()
-        .operation::<Fps>()
-        .operation::<Mp4>()
-        .operation::<Poster>()
-        .backend(VideoBackend::new());
+    registry.word::<Mp4>().reader(VideoReader::new()).backend(VideoBackend::new());
 }

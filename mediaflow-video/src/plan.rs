@@ -2,14 +2,15 @@
 
 use async_trait::async_trait;
 use mediaflow_core::backend::{Group, Plan};
-use mediaflow_core::media::StreamKind;
+use mediaflow_core::media::{Medium, StreamKind};
+use mediaflow_core::ops::{Fps, Kernel, Poster, Resize, Trim};
 use mediaflow_core::plan::{Estimate, Explanation, Stage};
 use mediaflow_core::wait::Ran;
-use mediaflow_core::{AnyOperation, Error, Inputs, Result, RunContext};
+use mediaflow_core::{AnyOperation, Color, Error, Inputs, Result, RunContext, codes};
 
 use crate::exit::{Cut, Exit, Product, Source, estimate};
 use crate::gst::settings::H264;
-use crate::ops::{Fps, Mp4, Poster, Resize, Trim};
+use crate::mp4::Mp4;
 use crate::run;
 
 /// Everything asked of the sources of one group.
@@ -34,7 +35,7 @@ impl VideoPlan {
             let (input, exit) = trace(group, name)?;
             let known = sources.iter_mut().find(|source| source.name == input);
             let source = known.ok_or_else(|| {
-                Error::internal("plan.input", "a step takes from nothing").with("step", name)
+                Error::internal(codes::PLAN_INPUT, "a step takes from nothing").with("step", name)
             })?;
             source.exits.push(exit);
         }
@@ -45,28 +46,32 @@ impl VideoPlan {
 /// Follows an exit back to its input. An encoder on the way is passed over: what it shows is what it was given.
 fn trace(group: &Group, name: &str) -> Result<(String, Exit)> {
     let unfinished = || {
-        Error::input("video.not_encoded", "a branch of video ends in neither a file nor a frame")
-            .with("step", name)
-            .help("end it with an encoder, for instance `.mp4(23)`, or with `.poster(..)`")
+        Error::input(
+            codes::VIDEO_NOT_ENCODED,
+            "a branch of video ends in neither a file nor a frame",
+        )
+        .with("step", name)
+        .help("end it with an encoder, for instance `.mp4(23)`, or with `.poster(..)`")
     };
     let step = group.step(name).ok_or_else(unfinished)?;
     let mut exit = match (step.op.downcast_ref::<Mp4>(), step.op.downcast_ref::<Poster>()) {
         (Some(mp4), _) => mp4.exit(name),
-        (_, Some(poster)) => poster.exit(name),
+        (_, Some(poster)) => Exit::new(name, Product::Poster(poster.at)),
         (None, None) => return Err(unfinished()),
     };
     let mut from = step.from.first();
     while let Some(step) = from.and_then(|from| group.step(from)) {
-        put_before(&mut exit, &step.name, &step.op);
+        put_before(&mut exit, &step.name, &step.op).map_err(|e| e.with("step", &step.name))?;
         from = step.from.first();
     }
     Ok((from.ok_or_else(unfinished)?.clone(), exit))
 }
 
 /// Puts one more step between the source and what is there, nearer to the source than any before.
-fn put_before(exit: &mut Exit, name: &str, op: &AnyOperation) {
+fn put_before(exit: &mut Exit, name: &str, op: &AnyOperation) -> Result<()> {
     exit.steps.insert(0, name.to_owned());
     if let Some(resize) = op.downcast_ref::<Resize>() {
+        check_resize(resize)?;
         exit.boxes.insert(0, resize.fit_box());
     } else if let Some(trim) = op.downcast_ref::<Trim>() {
         let (start, end) = trim.span();
@@ -74,6 +79,22 @@ fn put_before(exit: &mut Exit, name: &str, op: &AnyOperation) {
     } else if let Some(fps) = op.downcast_ref::<Fps>() {
         exit.fps.get_or_insert(fps.fps);
     }
+    Ok(())
+}
+
+/// What a resize of stills knows and one of video does not.
+fn check_resize(resize: &Resize) -> Result<()> {
+    let option = if resize.linear {
+        "linear"
+    } else if resize.kernel != Kernel::default() {
+        "kernel"
+    } else if resize.ground(Medium::Video) != Color::BLACK {
+        "background"
+    } else {
+        return Ok(());
+    };
+    Err(Error::unsupported(codes::VIDEO_OPTION, format!("a resize of video has no `{option}`"))
+        .help("leave it out"))
 }
 
 #[async_trait]
@@ -131,7 +152,7 @@ fn explain_decode(source: &Source, cut: Cut, renditions: usize) -> Stage {
         }
         (false, None) => format!("; cut from {:.3} s", cut.start.as_secs_f64()),
     };
-    let (width, height) = source.info.upright_size();
+    let (width, height) = (source.info.width, source.info.height);
     Stage::new("decode", format!("{codec} of {}, once {shared}{part}", source.name))
         .with_size(width, height)
 }

@@ -1,91 +1,156 @@
 //! What the headers of a file say.
 
-use std::io::{Read, Seek, SeekFrom};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use mediaflow_core::media::{MediaFile, MediaInfo, Scratch};
-use mediaflow_core::{Error, Limits, Result};
+use mediaflow_core::media::{Blob, Format, MediaFile, MediaInfo, Medium, StreamKind};
+use mediaflow_core::{Error, Limits, Result, RunContext, codes};
 
-use crate::error;
 use crate::gst::discover::{Facts, discover};
-use crate::iso_bmff::{self, Structure};
+use crate::gst::measure::measure;
+use crate::gst::pipeline::Watch;
+use crate::gst::source::Origin;
+use crate::isobmff::{self, Structure};
+use crate::{container, error};
 
 /// Reads them on a thread of its own, and checks them against the limits.
-pub(crate) async fn probe(file: &MediaFile, limits: &Limits) -> Result<MediaInfo> {
-    let (file, limits) = (file.clone(), limits.clone());
+pub(crate) async fn probe(file: &MediaFile, cx: &RunContext) -> Result<MediaInfo> {
+    let (file, this) = (file.clone(), cx.clone());
     // Not on the CPU pool: a probe waits rather than works, and keeps its own deadline.
-    tokio::task::spawn_blocking(move || {
-        let info = headers(&file, &limits).map_err(|e| e.with("source", file.name()))?;
-        check_limits(&info, &limits).map_err(|e| e.with("source", file.name()))?;
-        Ok(info)
+    cx.blocking(move || {
+        let checked = Opened::new(&file, &this).and_then(|opened| {
+            let info = opened.headers(&file, &this)?;
+            check_limits(&info, this.limits())?;
+            Ok(info)
+        });
+        checked.map_err(|e| e.with("source", file.name()))
     })
     .await
-    .unwrap_or_else(|e| Err(Error::internal("video.panicked", "the probe panicked").because(e)))
 }
 
-/// Boxes first, because they tell a cut file at once; then what the demuxer says.
-pub(crate) fn headers(file: &MediaFile, limits: &Limits) -> Result<MediaInfo> {
-    let mut reader = file.blob().reader()?;
-    let structure = iso_bmff::inspect(&mut *reader)?;
-    if let Some(structure) = structure.as_ref().filter(|structure| structure.missing_bytes > 0) {
-        return Err(match structure.missing_seconds() {
-            missing if missing > 0.0 => error::truncated(missing, structure.seconds()),
-            _ => error::truncated_bytes(structure.missing_bytes),
-        });
-    }
-    let cut_riff = riff_missing(&mut *reader).map_err(error::io)?;
-    drop(reader);
-    if cut_riff > 0 {
-        return Err(error::truncated_bytes(cut_riff));
-    }
-    let blob = Scratch::in_folder(std::env::temp_dir())
-        .materialise(file.blob(), file.format().extension())?;
-    let path =
-        blob.path().ok_or_else(|| Error::internal("blob.no_path", "a file blob has no path"))?;
-    let facts = discover(path, limits.probe_time)?;
-    Ok(describe(file, facts, structure.as_ref()))
+/// A file on the disk, that reaches as far as it says.
+pub(crate) struct Opened {
+    pub(crate) origin: Origin,
+    /// What came from memory lies in a temporary file as long as this is there.
+    _blob: Blob,
 }
 
-fn describe(file: &MediaFile, facts: Facts, structure: Option<&Structure>) -> MediaInfo {
+impl Opened {
+    /// Looks at the boxes, because they tell a cut file at once.
+    pub(crate) fn new(file: &MediaFile, cx: &RunContext) -> Result<Self> {
+        let mut reader = file.blob().reader()?;
+        let structure = isobmff::inspect(&mut *reader)?;
+        if let Some(structure) = structure.as_ref().filter(|structure| structure.missing_bytes > 0)
+        {
+            return Err(match structure.missing_seconds() {
+                missing if missing > 0.0 => error::truncated(missing, structure.seconds()),
+                _ => error::truncated_bytes(structure.missing_bytes),
+            });
+        }
+        let missing = container::missing_bytes(&mut *reader).map_err(error::io)?;
+        drop(reader);
+        if missing > 0 {
+            return Err(error::truncated_bytes(missing));
+        }
+        let blob = cx.scratch().materialise(file.blob(), file.format().extension())?;
+        let path = blob
+            .path()
+            .ok_or_else(|| Error::internal(codes::BLOB_NO_PATH, "a file blob has no path"))?;
+        let origin = Origin { path: path.to_owned(), structure: structure.map(Arc::new) };
+        Ok(Self { origin, _blob: blob })
+    }
+
+    /// What the demuxer says.
+    pub(crate) fn headers(&self, file: &MediaFile, cx: &RunContext) -> Result<MediaInfo> {
+        let facts = discover(&self.origin, cx.limits().probe_time)?;
+        let length = length(&self.origin, file.format(), &facts, cx)?;
+        Ok(describe(file, facts, length, self.origin.structure.as_deref()))
+    }
+}
+
+/// How long the file is: what its tables say, or what is read from one end to the other.
+fn length(
+    origin: &Origin,
+    format: &Format,
+    facts: &Facts,
+    cx: &RunContext,
+) -> Result<Option<Duration>> {
+    let tables = origin.structure.as_deref().filter(|structure| !structure.fragmented);
+    let indexed = tables.map(Structure::seconds).filter(|seconds| *seconds > 0.0);
+    if let Some(seconds) = indexed {
+        return Ok(Duration::try_from_secs_f64(seconds).ok());
+    }
+    if EXACT.contains(&format.name()) && facts.duration.is_some() {
+        return Ok(facts.duration);
+    }
+    let until = Instant::now() + cx.limits().probe_time;
+    let check = || {
+        cx.check()?;
+        if Instant::now() < until { Ok(()) } else { Err(error::probe_time(cx.limits().probe_time)) }
+    };
+    let watch = Watch { check: &check, stall: cx.limits().stall_time, progress: &|_| {} };
+    let measured = match measure(origin, &watch) {
+        // A file too long to be read to its end in this time is as long as it says.
+        Err(error) if error.code() == codes::VIDEO_PROBE_TIME && facts.duration.is_some() => {
+            cx.check()?;
+            return Ok(facts.duration);
+        }
+        measured => measured?,
+    };
+    let time = |time: i64| Duration::from_nanos(u64::try_from(time).unwrap_or(0));
+    let (length, end) = (measured.length().map(time), measured.end().map(time));
+    let (Some(length), Some(declared)) = (length, facts.duration) else {
+        return Ok(length.or(facts.duration));
+    };
+    // Some say when the last of it ends, wherever the first begins.
+    let missing = declared.as_secs_f64() - length.max(end.unwrap_or_default()).as_secs_f64();
+    if DECLARED.contains(&format.name()) && missing > SLACK {
+        return Err(error::truncated(missing, declared.as_secs_f64()));
+    }
+    Ok(Some(length))
+}
+
+/// Containers whose own word for their length is exact.
+const EXACT: [&str; 3] = ["avi", "wav", "flac"];
+
+/// Containers that say how long they are, and end without a word when they are cut.
+const DECLARED: [&str; 2] = ["flv", "wmv"];
+
+/// Seconds by which these may be wrong about themselves: a frame, and a frame of sound.
+const SLACK: f64 = 0.15;
+
+fn describe(
+    file: &MediaFile,
+    facts: Facts,
+    length: Option<Duration>,
+    structure: Option<&Structure>,
+) -> MediaInfo {
+    let stored = (facts.width, facts.height);
+    let (width, height) =
+        if facts.orientation >= 5 { (stored.1, stored.0) } else { (stored.0, stored.1) };
     let mut info = MediaInfo::new(file.format().clone())
         .with_bytes(file.blob().len())
-        .with_size(facts.width, facts.height);
+        .with_size(width, height);
     info.orientation = facts.orientation;
     info.streams = facts.streams;
-    info.duration = facts.duration;
-    let tables = structure.filter(|structure| !structure.fragmented);
-    let longest =
-        tables.map(|tables| Duration::try_from_secs_f64(tables.seconds()).unwrap_or_default());
-    if let Some(longest) = longest.filter(|longest| !longest.is_zero()) {
-        info.duration = Some(info.duration.map_or(longest, |duration| duration.min(longest)));
-    }
+    info.medium = match (info.stream(StreamKind::Video), info.stream(StreamKind::Audio)) {
+        (Some(_), _) => Medium::Video,
+        (None, Some(_)) => Medium::Audio,
+        (None, None) => Medium::File,
+    };
+    info.duration = length;
     // Samples that an edit list hides are in the tables too: then the number that is shown is not known.
-    let video = tables.and_then(|tables| tables.track(*b"vide"));
+    let video = structure.filter(|tables| !tables.fragmented).and_then(|t| t.track(*b"vide"));
     info.frames =
         video.filter(|track| track.duration <= track.shown + 0.001).map_or(0, |t| t.samples);
     info
-}
-
-/// Bytes that a RIFF header (AVI) claims beyond the end of the file.
-fn riff_missing(reader: &mut (impl Read + Seek + ?Sized)) -> std::io::Result<u64> {
-    let len = reader.seek(SeekFrom::End(0))?;
-    reader.seek(SeekFrom::Start(0))?;
-    let mut head = [0; 12];
-    if len < 12 {
-        return Ok(0);
-    }
-    reader.read_exact(&mut head)?;
-    let [b'R', b'I', b'F', b'F', a, b, c, d, b'A', b'V', b'I', b' '] = head else {
-        return Ok(0);
-    };
-    Ok(u64::from(u32::from_le_bytes([a, b, c, d])).saturating_add(8).saturating_sub(len))
 }
 
 fn check_limits(info: &MediaInfo, limits: &Limits) -> Result<()> {
     limits.check_pixels(info.width, info.height, 1)?;
     match info.duration {
         Some(duration) if duration > limits.duration => Err(Error::limit(
-            "limit.duration",
+            codes::LIMIT_DURATION,
             format!(
                 "{:.0} s are more than the limit of {:.0} s",
                 duration.as_secs_f64(),

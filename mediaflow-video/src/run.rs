@@ -3,30 +3,33 @@
 use std::fs::File;
 use std::path::Path;
 
-use mediaflow_core::media::{Blob, Format, Media, MediaFile};
-use mediaflow_core::{Error, Failure, Inputs, Outputs, Result, RunContext};
+use mediaflow_core::media::{Blob, Format, Media, MediaFile, MediaInfo, StreamInfo, StreamKind};
+use mediaflow_core::{Error, Failure, Inputs, Outputs, Result, Retry, RunContext, codes};
 use tempfile::TempPath;
 
 use crate::exit::{Cut, Exit, Product, Source};
 use crate::gst::encode::{Transcode, Transcoded, Written, transcode};
 use crate::gst::frame::grab;
-use crate::gst::graph::faststart_file;
 use crate::gst::pipeline::Watch;
 use crate::gst::settings::Rendition;
-use crate::{error, iso_bmff};
+use crate::gst::source::Origin;
+use crate::isobmff::finish::finish;
+use crate::{error, isobmff};
 
 /// What one frame counts for in the progress of a job, where a whole rendition counts for 1.
 const POSTER_SHARE: f32 = 0.05;
 
 /// Seconds by which the length of a result may differ: an AAC frame at either end, and rounding.
-const LENGTH_SLACK: f64 = 0.1;
+pub(crate) const LENGTH_SLACK: f64 = 0.1;
 
-/// Makes all that is asked of these sources, on the CPU pool.
+/// Makes all that is asked of these sources, on a thread of its own: what waits for GStreamer's threads takes no place from
+/// pixel work.
 ///
 /// # Errors
 /// Cancelled, past the deadline, or an input is not there. What fails by itself is an error of its exit only.
 pub(crate) async fn run(sources: Vec<Source>, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {
-    cx.cpu(move |cx| make(&sources, &inputs, cx)).await
+    let this = cx.clone();
+    cx.blocking(move || make(&sources, &inputs, &this)).await
 }
 
 fn make(sources: &[Source], inputs: &Inputs, cx: &RunContext) -> Result<Outputs> {
@@ -34,16 +37,18 @@ fn make(sources: &[Source], inputs: &Inputs, cx: &RunContext) -> Result<Outputs>
     let mut progress = Shares::of(sources);
     for source in sources {
         let media = inputs.named(&source.name).ok_or_else(|| {
-            Error::internal("plan.input", "an input was not handed in").with("input", &source.name)
+            Error::internal(codes::PLAN_INPUT, "an input was not handed in")
+                .with("input", &source.name)
         })?;
         let file = media.clone().into_file()?;
         let blob = cx.scratch().materialise(file.blob(), file.format().extension())?;
         let path = blob
             .path()
-            .ok_or_else(|| Error::internal("blob.no_path", "a file blob has no path"))?;
+            .ok_or_else(|| Error::internal(codes::BLOB_NO_PATH, "a file blob has no path"))?;
+        let origin = Origin::read(path)?;
         for poster in source.posters() {
             let found =
-                frame(path, source, poster, &progress.next(cx, POSTER_SHARE)).map(Media::from);
+                frame(&origin, source, poster, &progress.next(cx, POSTER_SHARE)).map(Media::from);
             cx.check()?;
             outputs = outputs.and(
                 &poster.name,
@@ -55,7 +60,7 @@ fn make(sources: &[Source], inputs: &Inputs, cx: &RunContext) -> Result<Outputs>
                 members.iter().filter_map(|index| source.exits.get(*index)).collect();
             #[expect(clippy::cast_precision_loss, reason = "a share of progress")]
             let share = exits.len() as f32;
-            let made = ladder(path, source, cut, &exits, &progress.next(cx, share));
+            let made = ladder(&origin, source, cut, &exits, &progress.next(cx, share));
             cx.check()?;
             outputs = match made {
                 Ok(files) => exits
@@ -106,23 +111,23 @@ fn watched<T>(cx: &RunContext, work: impl FnOnce(&Watch<'_>) -> Result<T>) -> Re
 }
 
 fn frame(
-    path: &Path,
+    origin: &Origin,
     source: &Source,
     exit: &Exit,
     cx: &RunContext,
 ) -> Result<mediaflow_core::media::Image> {
     let Product::Poster(at) = exit.product else {
-        return Err(Error::internal("plan.product", "a file was asked for as a frame"));
+        return Err(Error::internal(codes::PLAN_PRODUCT, "a file was asked for as a frame"));
     };
     let time = exit.cut.place(at, source.info.duration);
-    let image = watched(cx, |watch| grab(path, time, &exit.boxes, watch))?;
+    let image = watched(cx, |watch| grab(origin, time, &exit.boxes, watch))?;
     cx.progress(1.0);
     Ok(image)
 }
 
 /// One decode, a file per exit; each is checked by itself.
 fn ladder(
-    path: &Path,
+    origin: &Origin,
     source: &Source,
     cut: Cut,
     exits: &[&Exit],
@@ -131,7 +136,7 @@ fn ladder(
     let places = exits.iter().map(|_| Place::new(cx)).collect::<Result<Vec<_>>>()?;
     let renditions = exits.iter().zip(&places).filter_map(|(exit, place)| match &exit.product {
         Product::Mp4 { video, audio } => Some(Rendition {
-            path: place.file.to_path_buf(),
+            path: place.muxed.to_path_buf(),
             boxes: exit.boxes.clone(),
             fps: exit.fps,
             video: video.clone(),
@@ -140,16 +145,17 @@ fn ladder(
         Product::Poster(_) => None,
     });
     let job = Transcode {
-        source: path.to_path_buf(),
+        source: origin.clone(),
         cut: (!cut.is_whole()).then_some((cut.start, cut.end)),
         declared: source.info.duration,
         renditions: renditions.collect(),
     };
     let done = watched(cx, |watch| transcode(&job, watch))?;
-    check_source(path, source, cut, &done, cx)?;
+    check_source(origin, source, cut, &done, cx);
     let finish = |(exit, (place, written)): (&&Exit, (Place, &Written))| {
-        check_written(&place.file, exit, written, &done)?;
-        let blob = Blob::temp(place.into_file())?;
+        let file = place.finish(written)?;
+        check_written(&file, exit, written, &done)?;
+        let blob = Blob::temp(file)?;
         Ok(MediaFile::new(format!("{}.mp4", exit.name), Format::MP4, blob).into())
     };
     let files = exits.iter().zip(places.into_iter().zip(&done.renditions)).map(finish).collect();
@@ -157,36 +163,30 @@ fn ladder(
     Ok(files)
 }
 
-/// A temporary result, and what the muxer keeps beside it; both go if the work fails.
+/// What a muxer writes, and the result that is made of it; both go if the work fails.
 struct Place {
+    muxed: TempPath,
     file: TempPath,
-    beside: TempPath,
 }
 
 impl Place {
     fn new(cx: &RunContext) -> Result<Self> {
-        let file = cx.scratch().file("mp4")?;
-        let beside = TempPath::try_from_path(faststart_file(&file)).map_err(error::io)?;
-        Ok(Self { file, beside })
+        Ok(Self { muxed: cx.scratch().file("mp4")?, file: cx.scratch().file("mp4")? })
     }
 
-    fn into_file(self) -> TempPath {
-        drop(self.beside);
-        self.file
+    fn finish(self, written: &Written) -> Result<TempPath> {
+        let mut muxed = File::open(&self.muxed).map_err(error::io)?;
+        let mut file = File::create(&self.file).map_err(error::io)?;
+        finish(&mut muxed, &mut file, written.sound, written.timing)?;
+        Ok(self.file)
     }
 }
 
 /// What is odd about a source but leaves a result worth having.
-fn check_source(
-    path: &Path,
-    source: &Source,
-    cut: Cut,
-    done: &Transcoded,
-    cx: &RunContext,
-) -> Result<()> {
+fn check_source(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded, cx: &RunContext) {
     if done.is_hdr {
         cx.warn(format!(
-            "{} is HDR: its colours were converted without tone mapping and look pale",
+            "{} has a high dynamic range: bright light was compressed to what every screen shows",
             source.name
         ));
     }
@@ -198,9 +198,20 @@ fn check_source(
         let missing = counted - done.decoded_frames;
         cx.warn(format!("{missing} of {counted} frames of {} could not be decoded", source.name));
     }
-    // Some demuxers end the sound too soon when an edit list leaves out its beginning.
-    let structure = iso_bmff::inspect(&mut File::open(path).map_err(error::io)?)?;
-    let shown = structure.as_ref().and_then(|s| Some(s.track(*b"soun")?.shown));
+    if done.damaged_frames > 0 {
+        let (damaged, all) = (done.damaged_frames, done.decoded_frames);
+        cx.warn(format!("{damaged} of {all} frames of {} are damaged", source.name));
+    }
+    for left_out in left_out(&source.info) {
+        cx.warn(format!("{left_out} of {} is left out", source.name));
+    }
+    let structure = origin.structure.as_ref();
+    let tracks = structure.into_iter().flat_map(|structure| &structure.tracks);
+    if tracks.clone().any(|track| track.timeline.repeats) {
+        cx.warn(format!("an edit list of {} goes back: what it repeats is left out", source.name));
+    }
+    let begin = structure.map_or(0, |structure| structure.begin()) as f64 / 1e9;
+    let shown = structure.and_then(|s| Some(s.track(*b"soun")?.shown - begin));
     if let (Some(shown), Some(end)) = (shown, done.sound_end) {
         let due = done.until.map_or(shown, |until| until.as_secs_f64().min(shown));
         let missing = due - end.as_secs_f64();
@@ -211,44 +222,63 @@ fn check_source(
             ));
         }
     }
-    Ok(())
 }
 
-/// Reads the index of the result, and blanks its times: all frames that the encoder was given, and sound if there was any.
+/// What a result has no place for: any stream but the first picture and the first sound.
+fn left_out(info: &MediaInfo) -> Vec<String> {
+    let mut kept = Vec::new();
+    let streams = info.streams.iter().enumerate();
+    let others = streams.filter(|(_, stream)| {
+        let is_first = !kept.contains(&stream.kind) && stream.kind != StreamKind::Subtitle;
+        if is_first {
+            kept.push(stream.kind);
+        }
+        !is_first
+    });
+    let name = |(number, stream): (usize, &StreamInfo)| {
+        let language = stream.language.as_ref().map_or(String::new(), |l| format!(", {l}"));
+        format!("stream {number} ({}{language})", stream.codec)
+    };
+    others.map(name).collect()
+}
+
+/// Reads the index of the result: all frames that the encoder was given, and sound if there was any.
 fn check_written(path: &Path, exit: &Exit, written: &Written, done: &Transcoded) -> Result<()> {
-    let wrong =
-        |code: &'static str, what: String| Err(Error::backend(code, what).with("step", &exit.name));
-    let mut file = File::options().read(true).write(true).open(path).map_err(error::io)?;
-    let Some(structure) = iso_bmff::inspect(&mut file)? else {
-        return wrong("verify.format", "the result is no MP4".to_owned());
+    // It would come out the same again.
+    let wrong = |code: &'static str, what: String| {
+        Err(Error::backend(code, what).with("step", &exit.name).retrying(Retry::Never))
+    };
+    let mut file = File::open(path).map_err(error::io)?;
+    let Some(structure) = isobmff::inspect(&mut file)? else {
+        return wrong(codes::VERIFY_FORMAT, "the result is no MP4".to_owned());
     };
     let frames = structure.track(*b"vide").map_or(0, |track| track.samples);
     if frames != written.frames || frames == 0 {
         return wrong(
-            "verify.frames",
+            codes::VERIFY_FRAMES,
             format!("{frames} frames were written of {}", written.frames),
         );
     }
     if exit.fps.is_none() && frames != done.decoded_frames {
         return wrong(
-            "verify.frames",
+            codes::VERIFY_FRAMES,
             format!("{frames} frames were written of {} decoded", done.decoded_frames),
         );
     }
     // The last frame is shown in full, so a cut may be longer by one.
-    let expected = if written.has_audio { done.duration } else { done.picture }.as_secs_f64();
+    let expected = if written.sound.is_some() { done.duration } else { done.picture }.as_secs_f64();
     let length = structure.seconds();
     #[expect(clippy::cast_precision_loss, reason = "far fewer frames than a float counts")]
     let slack = LENGTH_SLACK + length / frames as f64;
     if (length - expected).abs() > slack {
         return wrong(
-            "verify.duration",
+            codes::VERIFY_DURATION,
             format!("the result lasts {length:.3} s, not {expected:.3} s"),
         );
     }
     let has_sound = structure.track(*b"soun").is_some_and(|track| track.samples > 0);
-    if has_sound != written.has_audio {
-        return wrong("verify.streams", "the result lost its sound".to_owned());
+    if has_sound != written.sound.is_some() {
+        return wrong(codes::VERIFY_STREAMS, "the result lost its sound".to_owned());
     }
-    iso_bmff::forget_times(&mut file, &structure)
+    Ok(())
 }

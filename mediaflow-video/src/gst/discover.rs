@@ -4,7 +4,6 @@
 //! has whole seconds only, so the deadline is kept here. What the boxes and chunks of a file can tell without it is
 //! looked at first.
 
-use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -13,11 +12,11 @@ use gstreamer::prelude::*;
 use gstreamer_pbutils as pbutils;
 use gstreamer_pbutils::prelude::*;
 use mediaflow_core::media::{StreamInfo, StreamKind};
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 
 use super::missing;
 use super::pipeline::Watch;
-use super::source::{Sound, Source};
+use super::source::{Origin, Sound, Source, put_over};
 use crate::error;
 
 /// What is known of a file before it is decoded.
@@ -37,23 +36,32 @@ pub(crate) struct Facts {
 ///
 /// # Errors
 /// `video.probe_time`, `video.missing_plugin`, `video.not_decodable`, `video.no_stream`.
-pub(crate) fn discover(path: &Path, limit: Duration) -> Result<Facts> {
+pub(crate) fn discover(origin: &Origin, limit: Duration) -> Result<Facts> {
     super::init()?;
     let until = Instant::now() + limit;
-    let path = std::path::absolute(path).map_err(error::io)?;
-    let uri = gst::glib::filename_to_uri(&path, None)
-        .map_err(|e| Error::input("video.io", "the path can not be written as a URI").because(e))?;
+    let path = std::path::absolute(&origin.path).map_err(error::io)?;
+    let uri = gst::glib::filename_to_uri(&path, None).map_err(|e| {
+        Error::input(codes::VIDEO_IO, "the path can not be written as a URI").because(e)
+    })?;
     let seconds = limit.as_secs().saturating_add(1).clamp(1, 3600);
     let (sender, receiver) = mpsc::channel();
+    let (hidden, origin) = (origin.described(), origin.clone());
     // Whatever happens the thread ends at the discoverer's own time-out, at most a second after the limit.
     std::thread::Builder::new()
         .name("mediaflow-probe".to_owned())
         .spawn(move || {
-            let found = match pbutils::Discoverer::new(gst::ClockTime::from_seconds(seconds))
-                .and_then(|discoverer| discoverer.discover_uri(&uri))
-            {
+            let look = || {
+                let discoverer = pbutils::Discoverer::new(gst::ClockTime::from_seconds(seconds))?;
+                discoverer.connect_source_setup(move |_, source| {
+                    if let Some(pad) = source.static_pad("src") {
+                        put_over(&pad, hidden.clone());
+                    }
+                });
+                discoverer.discover_uri(&uri)
+            };
+            let found = match look() {
                 Ok(info) => read(&info),
-                Err(cause) => Err(explain(&cause, &path, until)),
+                Err(cause) => Err(explain(&cause, &origin, until)),
             };
             // Nobody listens any more when the limit has passed.
             let _too_late = sender.send(found);
@@ -69,7 +77,7 @@ pub(crate) fn discover(path: &Path, limit: Duration) -> Result<Facts> {
 }
 
 /// The discoverer does not say which plugin it missed, but opening the source does.
-fn explain(cause: &gst::glib::Error, path: &Path, until: Instant) -> Error {
+fn explain(cause: &gst::glib::Error, origin: &Origin, until: Instant) -> Error {
     let unknown = error::not_decodable(cause.message());
     if !cause.matches(gst::CoreError::MissingPlugin)
         && !cause.matches(gst::StreamError::CodecNotFound)
@@ -88,24 +96,12 @@ fn explain(cause: &gst::glib::Error, path: &Path, until: Instant) -> Error {
         stall: until.saturating_duration_since(Instant::now()),
         progress: &|_| {},
     };
-    Source::open(path, Sound::Wanted, &watch).err().unwrap_or(unknown)
+    Source::open(origin, Sound::Wanted, &watch).err().unwrap_or(unknown)
 }
 
 fn read(info: &pbutils::DiscovererInfo) -> Result<Facts> {
-    match info.result() {
-        pbutils::DiscovererResult::MissingPlugins => {
-            let details = info.missing_elements_installer_details();
-            let wanted = details
-                .iter()
-                .find(|d| !d.contains("decoder-text/") && !d.contains("decoder-subpicture/"));
-            if let Some(detail) = wanted {
-                return Err(missing::from_installer_detail(detail));
-            }
-        }
-        pbutils::DiscovererResult::Timeout => {
-            return Err(error::not_decodable("its headers lead nowhere"));
-        }
-        _ => {}
+    if info.result() == pbutils::DiscovererResult::Timeout {
+        return Err(error::not_decodable("its headers lead nowhere"));
     }
     let mut facts =
         Facts { duration: info.duration().map(Duration::from), orientation: 1, ..Facts::default() };
@@ -126,11 +122,39 @@ fn read(info: &pbutils::DiscovererInfo) -> Result<Facts> {
             facts.streams.push(found);
         }
     }
+    if let Some(missing) = lacking(info, &facts) {
+        return Err(missing);
+    }
     if facts.streams.is_empty() {
         return Err(error::no_stream("video or audio"));
     }
     Ok(facts)
 }
+
+/// A decoder that is not installed, if it is the only way to the picture or to the sound: a second sound track, data or a
+/// time code that nothing here knows keep nobody from the film.
+fn lacking(info: &pbutils::DiscovererInfo, facts: &Facts) -> Option<Error> {
+    if info.result() != pbutils::DiscovererResult::MissingPlugins {
+        return None;
+    }
+    let has = |kind: StreamKind| {
+        let known =
+            |stream: &&StreamInfo| stream.kind == kind && !stream.codec.starts_with(UNKNOWN);
+        facts.streams.iter().any(|stream| known(&stream))
+    };
+    let details = info.missing_elements_installer_details();
+    let needed = details.iter().find(|detail| {
+        let of = |prefix: &str| detail.contains(&format!("decoder-{prefix}/"));
+        (of("audio") && !has(StreamKind::Audio))
+            || ((of("video") || of("image")) && !has(StreamKind::Video))
+            || (of("application") && facts.streams.is_empty())
+            || detail.contains("|element-")
+    });
+    needed.map(|detail| missing::from_installer_detail(detail))
+}
+
+/// How the demuxer of MP4 calls what it does not know.
+const UNKNOWN: &str = "gst-fourcc-";
 
 impl Facts {
     /// The first video stream gives the size; an attached picture is none.
@@ -204,7 +228,8 @@ fn codec(stream: &pbutils::DiscovererStreamInfo) -> String {
         ("image/jpeg", ..) => "mjpeg".to_owned(),
         ("audio/mpeg", 1, layer) => format!("mp{layer}"),
         ("audio/mpeg", ..) => "aac".to_owned(),
-        ("audio/x-raw", ..) => "pcm".to_owned(),
+        ("audio/x-raw" | "audio/x-wav", ..) => "pcm".to_owned(),
+        ("video/x-flash-video", ..) => "flv1".to_owned(),
         _ => {
             let short = name.split_once('/').map_or(name, |(_, short)| short);
             short.strip_prefix("x-").unwrap_or(short).to_owned()

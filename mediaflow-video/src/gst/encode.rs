@@ -5,30 +5,28 @@
 //!
 //! ```text
 //! filesrc ! decodebin ! gate ! queue ! convert ! flip ! tee ! queue ! rate ! crop ! scale ! x264enc ! mp4mux ! filesink
-//!                       gate ! queue ! convert ! resample ! tee ! avenc_aac ! tee ! queue ! (each mp4mux)
+//! filesrc ! decodebin ! gate ! queue ! convert ! resample ! tee ! avenc_aac ! tee ! queue ! (each mp4mux)
 //! ```
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use gstreamer as gst;
 use mediaflow_core::Result;
 
-use super::graph::{Graph, has_high_range};
-use super::observe::{self, Seen, Window};
+use super::colour::Colours;
+use super::graph::Graph;
+use super::observe::{self, Seen, Sounded, Window};
 use super::pipeline::{Watch, clock_time};
 use super::settings::Rendition;
-use super::source::{Sound, Source};
-use crate::error;
-
-/// Seconds that a stream may end before the declared duration: audio frames and rounded headers.
-const SLACK: f64 = 0.06;
+use super::source::place::nanoseconds;
+use super::source::{Origin, Sound, Source, Stream};
+use crate::isobmff::finish::{self, Timing};
 
 /// What is to be made of one source.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Transcode {
     /// The file.
-    pub(crate) source: PathBuf,
+    pub(crate) source: Origin,
     /// The part that is kept, start and end in the time of the source; all of it without.
     pub(crate) cut: Option<(Duration, Option<Duration>)>,
     /// The length that the source declares, if something better than its demuxer knows it.
@@ -44,6 +42,8 @@ pub(crate) struct Transcoded {
     pub(crate) renditions: Vec<Written>,
     /// Frames of the source that lay in the cut.
     pub(crate) decoded_frames: u64,
+    /// Of these, those that the decoder calls damaged.
+    pub(crate) damaged_frames: u64,
     /// The length of the cut, or of the source, as far as it could be decoded.
     pub(crate) duration: Duration,
     /// The same for the picture alone.
@@ -62,13 +62,16 @@ pub(crate) struct Transcoded {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Written {
     pub(crate) frames: u64,
-    pub(crate) has_audio: bool,
+    /// What the encoder of its sound was given.
+    pub(crate) sound: Option<finish::Sound>,
+    /// How its streams lie in time.
+    pub(crate) timing: Timing,
 }
 
 /// Runs it, blocking.
 ///
 /// # Errors
-/// `video.truncated` if the source ends before it says, `video.empty_cut`, `video.missing_plugin`,
+/// `video.empty_cut`, `video.missing_plugin`,
 /// `video.not_decodable`, `video.stalled`, `job.deadline`, `job.cancelled`. Files are left as far as they were
 /// written; the caller owns them.
 pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded> {
@@ -77,18 +80,34 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
         Source::open(&job.source, if wants_audio { Sound::Wanted } else { Sound::Watched }, watch)?;
     source.video()?;
     let declared = job.declared.or(source.duration);
-    let mut window = None;
-    if let Some((start, end)) = job.cut {
-        let start = source.cut(start, end, watch)?;
-        window = Some(Window { start, end: end.map(clock_time) });
-    }
+    let cut = job.cut.map(|(start, end)| source.cut(start, end, watch)).transpose()?;
     let pulse = source.running.pulse().clone();
-    let is_hdr = has_high_range(source.video()?)?;
+    let is_hdr = Colours::of(source.video()?)?.is_hdr();
     let audio = source.audio.as_ref().filter(|audio| audio.has_data());
-    let seen_video = observe::video(&source.video()?.pad, window, &pulse);
-    let seen_audio = audio.map(|audio| observe::sound(&audio.pad, window, &pulse));
+    // Picture and sound keep their distance; what begins first is at zero. A cut begins with its first frame.
+    let used = [source.video.as_ref(), audio.filter(|_| wants_audio)];
+    let begins = used.into_iter().flatten().filter_map(|stream| Some(stream.first()?.start));
+    let window = Window {
+        start: cut.or(begins.min()).unwrap_or(0),
+        end: job.cut.and_then(|(_, end)| end).map(|end| nanoseconds(clock_time(end))),
+    };
+    // Each stream begins at zero for its encoders and the muxer; how late it is, the last pass writes into the index.
+    let zero = |stream: &Stream| stream.first().map_or(window.start, |f| f.start.max(window.start));
+    let late = |stream: Option<&Stream>| {
+        stream.map_or(Duration::ZERO, |stream| {
+            Duration::from_nanos(zero(stream).abs_diff(window.start))
+        })
+    };
+    let mut timing = Timing {
+        picture: late(source.video.as_ref()),
+        sound: late(audio),
+        last_frame: Duration::ZERO,
+    };
+    let video = source.video()?;
+    let seen_video = observe::watch(video, window, zero(video), &source.running);
+    let seen_audio = audio.map(|audio| observe::watch(audio, window, zero(audio), &source.running));
 
-    let start = window.map_or(Duration::ZERO, |window| window.start.into());
+    let start = Duration::from_nanos(u64::try_from(window.start).unwrap_or(0));
     let until = match (job.cut.and_then(|(_, end)| end), declared) {
         (Some(end), Some(declared)) => Some(end.min(declared)),
         (end, declared) => end.or(declared),
@@ -105,9 +124,10 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
             None => None,
         },
     };
-    if let Some(sound) = &sound {
-        graph.audio(sound, &job.renditions, &muxers)?;
-    }
+    let sounds = match &sound {
+        Some(sound) => graph.audio(sound, &job.renditions, &muxers)?,
+        None => vec![None; muxers.len()],
+    };
     let is_audio_used = audio.is_some() && wants_audio;
     source.running.set_state(gst::State::Playing)?;
     source.video()?.open();
@@ -129,21 +149,17 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
 
     let reached =
         seen_audio.as_ref().map_or(seen_video.end(), |audio| audio.end().max(seen_video.end()));
-    if let (Some(until), Some(declared)) = (until, declared) {
-        let missing = until.as_secs_f64() - reached.as_secs_f64();
-        if missing > SLACK {
-            return Err(error::truncated(missing, declared.as_secs_f64()));
-        }
-    }
-    let has_audio = sound.is_some();
-    let written = |(rendition, seen): (&Rendition, Seen)| Written {
-        frames: seen.buffers(),
-        has_audio: has_audio && rendition.audio.is_some(),
+    timing.last_frame = seen_video.end().saturating_sub(seen_video.position());
+    let written = |(frames, sound): (Seen, Option<Sounded>)| Written {
+        frames: frames.buffers(),
+        sound: sound.and_then(|sound| sound.whole()),
+        timing,
     };
     let within = |end: Duration| until.map_or(end, |until| until.min(end)).saturating_sub(start);
     Ok(Transcoded {
-        renditions: job.renditions.iter().zip(counts).map(written).collect(),
+        renditions: counts.into_iter().zip(sounds).map(written).collect(),
         decoded_frames: seen_video.buffers(),
+        damaged_frames: seen_video.damaged(),
         duration: within(reached),
         picture: within(seen_video.end()),
         is_hdr,

@@ -1,6 +1,6 @@
 //! One frame, as pixels.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -10,45 +10,52 @@ use gstreamer_video as video;
 use gstreamer_video::prelude::*;
 use mediaflow_core::geometry::FitBox;
 use mediaflow_core::media::Image;
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 
+use super::colour::Colours;
 use super::graph::scale;
-use super::pipeline::{Watch, clock_time};
-use super::source::{Sound, Source, post_news};
+use super::picture;
+use super::pipeline::{Watch, clock_time, post_news};
+use super::source::place::{TOLERANCE, nanoseconds};
+use super::source::{Origin, Sound, Source};
 use super::upright::Upright;
 use crate::error;
+use crate::isobmff::timeline::Timeline;
+
+/// Seconds to go back for a frame, again and again until there is one.
+const BACK: [u64; 5] = [0, 1, 5, 30, u64::MAX];
 
 /// Takes the frame that is seen at a time: upright, with square pixels, as RGB, put into these boxes one after the other.
 ///
 /// # Errors
 /// `video.no_frame`, and those of [`Source::open`] and [`Source::seek`].
 pub(crate) fn grab(
-    path: &Path,
+    origin: &Origin,
     at: Duration,
     boxes: &[FitBox],
     watch: &Watch<'_>,
 ) -> Result<Image> {
-    let mut source = Source::open(path, Sound::Ignored, watch)?;
-    let mut time = at;
-    if !at.is_zero() {
-        source.seek(at, watch)?;
-    }
-    // Video may end before its sound does, so that nothing is seen at this time: step back until something is.
-    for step in [1, 5, 30] {
-        if source.video()?.has_data() || time.is_zero() {
+    // Without an index the time of a frame is told from what begins first.
+    let sound = if origin.structure.is_some() { Sound::Ignored } else { Sound::Watched };
+    let mut source = Source::open(origin, sound, watch)?;
+    let target = nanoseconds(clock_time(at));
+    // A seek may hit a later frame where a container has no index, or none because the picture ends before: then it goes back.
+    for back in BACK.into_iter().filter(|_| target > 0) {
+        source.seek(at.saturating_sub(Duration::from_secs(back)), watch)?;
+        let first = source.video()?.first();
+        if first.is_some_and(|first| first.start <= target.saturating_add(TOLERANCE)) {
             break;
         }
-        time = at.saturating_sub(Duration::from_secs(step));
-        source.seek(time, watch)?;
     }
     let upright = Upright::of(source.video()?)?;
     let layouts = if boxes.is_empty() { Vec::new() } else { upright.layouts(boxes) };
-    let (width, height) = layouts.last().map_or(upright.shown, |layout| layout.canvas);
-    let flip = super::make("videoflip")?;
-    super::set(&flip, "video-direction", upright.direction())?;
-    let mut elements = vec![super::make("videoconvert")?, flip];
+    // The frame is a still: its sides may be odd, as those of its boxes.
+    let place = |size: (u32, u32), fit_box: &FitBox| fit_box.place(size.0, size.1).canvas;
+    let (width, height) = boxes.iter().fold(upright.shown, place);
+    let colours = Colours::of(source.video()?)?.result();
+    let mut elements = picture::upright(source.video()?)?;
     for layout in &layouts {
-        elements.extend(scale(layout)?);
+        elements.extend(scale(layout, colours)?);
     }
     let last = super::make("videoconvertscale")?;
     super::set(&last, "add-borders", "false")?;
@@ -83,18 +90,52 @@ pub(crate) fn grab(
         audio.discard();
     }
     source.running.set_state(gst::State::Playing)?;
+    let timeline = Arc::clone(&source.video()?.timeline);
+    let mut latest = None;
     let sample = source.running.wait("taking a frame", watch, |_| {
-        let sample = sink.try_pull_sample(clock_time(Duration::ZERO));
-        match sample {
-            None if sink.is_eos() => Err(no_frame(at)),
-            sample => Ok(sample),
+        loop {
+            let Some(sample) = sink.try_pull_sample(clock_time(Duration::ZERO)) else {
+                return match sink.is_eos() {
+                    true => latest.take().map(Some).ok_or_else(|| no_frame(at)),
+                    false => Ok(None),
+                };
+            };
+            match seen(&sample, &timeline, target) {
+                Seen::Now => return Ok(Some(sample)),
+                Seen::Before => latest = Some(sample),
+                Seen::After => return Ok(latest.take().or(Some(sample))),
+            }
         }
     })?;
     pixels(&sample)
 }
 
+/// When a frame is seen, told from a time.
+enum Seen {
+    Before,
+    Now,
+    After,
+}
+
+/// A frame that does not say how long it is shown may be the one that is seen: what comes next tells.
+fn seen(sample: &gst::Sample, timeline: &Timeline, target: i64) -> Seen {
+    let times = sample.buffer().and_then(|buffer| Some((buffer.pts()?, buffer.duration())));
+    let Some((pts, length)) = times else { return Seen::Now };
+    let at = nanoseconds(pts).saturating_add(TOLERANCE);
+    let Some(piece) = timeline.piece(at, at.saturating_add(1)) else { return Seen::Before };
+    let start = piece.place(nanoseconds(pts));
+    let end = length.map(|length| start.saturating_add(nanoseconds(length)));
+    if start > target.saturating_add(TOLERANCE) {
+        Seen::After
+    } else if end.is_some_and(|end| end > target) {
+        Seen::Now
+    } else {
+        Seen::Before
+    }
+}
+
 fn no_frame(at: Duration) -> Error {
-    Error::input("video.no_frame", "no frame can be decoded there")
+    Error::input(codes::VIDEO_NO_FRAME, "no frame can be decoded there")
         .with("seconds", at.as_secs_f64())
         .help("the video stream is empty or damaged; choose another time")
 }

@@ -1,20 +1,36 @@
 //! The elements between the gates of a source and the files.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_audio as audio;
+use gstreamer_video::VideoColorimetry;
 use mediaflow_core::Result;
 
-use super::observe::{self, Seen};
+use super::colour::Colours;
+use super::observe::{self, Seen, Sounded};
+use super::picture;
 use super::pipeline::Pulse;
 use super::settings::{Aac, H264, Rendition};
 use super::source::Stream;
 use super::upright::{Layout, Upright};
-use super::{caps_filter, chain, link, link_elements, make, make_first, queue, set};
+use super::{
+    caps_filter, chain, downmix, factory_name, link, link_elements, make, make_first, queue,
+    queue_of, set,
+};
 use crate::error;
+
+/// Sound that waits, decoded and encoded.
+const RAW_SOUND: gst::ClockTime = gst::ClockTime::from_seconds(1);
+const ENCODED_SOUND: gst::ClockTime = gst::ClockTime::from_seconds(20);
+
+/// How far the times of sound may be from its samples: containers round them, to a millisecond and more.
+const JITTER: gst::ClockTime = gst::ClockTime::from_mseconds(4);
+
+/// Samples that an encoder puts before the first one.
+const FFMPEG_PRIMING: u32 = 1024;
+const VOAAC_PRIMING: u32 = 1600;
 
 /// Builds behind the gates.
 pub(super) struct Graph {
@@ -27,8 +43,8 @@ impl Graph {
     pub(super) fn muxers(&self, renditions: &[Rendition]) -> Result<Vec<gst::Element>> {
         let make_one = |rendition: &Rendition| {
             let muxer = make("mp4mux")?;
-            set(&muxer, "faststart", "true")?;
-            muxer.set_property("faststart-file", faststart_file(&rendition.path));
+            // Edit lists are told in these: as exact as the sound.
+            set(&muxer, "movie-timescale", "48000")?;
             let file = make("filesink")?;
             file.set_property("location", &rendition.path);
             // It sees nothing before the end, so it must not hold up the start.
@@ -50,26 +66,17 @@ impl Graph {
         muxers: &[gst::Element],
     ) -> Result<Vec<Seen>> {
         let upright = Upright::of(stream)?;
-        let entry = queue(4)?;
-        let convert = make("videoconvert")?;
-        let planar =
-            caps_filter(&gst::Caps::builder("video/x-raw").field("format", "I420").build())?;
-        let flip = make("videoflip")?;
-        set(&flip, "video-direction", upright.direction())?;
-        let tee = make("tee")?;
-        if is_interlaced(stream)? {
-            let deinterlace = make("deinterlace")?;
-            // One frame per frame: both fields would double the rate.
-            set(&deinterlace, "fields", "top")?;
-            chain(&self.pipeline, &[&entry, &convert, &planar, &deinterlace, &flip, &tee])?;
-        } else {
-            chain(&self.pipeline, &[&entry, &convert, &planar, &flip, &tee])?;
-        }
+        let colours = Colours::of(stream)?.result();
+        let (entry, tee) = (queue(4)?, make("tee")?);
+        let mut elements = vec![entry.clone()];
+        elements.extend(picture::upright(stream)?);
+        elements.push(tee.clone());
+        chain(&self.pipeline, &elements.iter().collect::<Vec<_>>())?;
         link(&stream.pad, &entry, "sink")?;
         renditions
             .iter()
             .zip(muxers)
-            .map(|(rendition, muxer)| self.branch(&tee, upright, rendition, muxer))
+            .map(|(rendition, muxer)| self.branch(&tee, upright, colours, rendition, muxer))
             .collect()
     }
 
@@ -77,6 +84,7 @@ impl Graph {
         &self,
         tee: &gst::Element,
         upright: Upright,
+        colours: VideoColorimetry,
         rendition: &Rendition,
         muxer: &gst::Element,
     ) -> Result<Seen> {
@@ -84,15 +92,13 @@ impl Graph {
         let mut elements = vec![queue(4)?];
         if let Some(fps) = rendition.fps {
             let rate = make("videorate")?;
-            // The segment begins before the cut; nothing is to be repeated there.
-            set(&rate, "skip-to-first", "true")?;
             elements.push(rate);
             elements.push(caps_filter(
                 &gst::Caps::builder("video/x-raw").field("framerate", fraction(fps)).build(),
             )?);
         }
         for layout in &layouts {
-            elements.extend(scale(layout)?);
+            elements.extend(scale(layout, colours)?);
         }
         let encoder = h264(&rendition.video)?;
         let caps =
@@ -116,14 +122,28 @@ impl Graph {
         let fields = caps.structure(0);
         let number = |name: &str| fields.and_then(|f| f.get::<i32>(name).ok()).unwrap_or(0);
         let mask = fields.and_then(|fields| fields.get::<gst::Bitmask>("channel-mask").ok());
+        let mask = mask.map_or(0, |mask| mask.0);
         let (channels, rate) = (number("channels"), aac_rate(number("rate")));
-        let mut elements = vec![queue(0)?];
-        if channels > 2 && mask.is_none_or(|mask| mask.0 == 0) {
-            elements.push(usual_speakers(channels.unsigned_abs())?);
+        let even = make("audiorate")?;
+        // An encoder of sound counts samples: what is missing between two becomes silence, and what is there twice is dropped.
+        set(&even, "tolerance", &JITTER.nseconds().to_string())?;
+        set(&even, "skip-to-first", "true")?;
+        let mut elements = vec![queue_of(RAW_SOUND)?, even];
+        let convert = make("audioconvert")?;
+        if channels > 2 {
+            let usual = audio::AudioChannelPosition::fallback_mask(channels.unsigned_abs());
+            let mask = if mask == 0 { usual } else { mask };
+            // Some demuxers leave the order of channels open, and then nothing can be mixed down.
+            elements.push(speakers(mask)?);
+            let mut positions =
+                vec![audio::AudioChannelPosition::Invalid; usize::try_from(channels).unwrap_or(0)];
+            if audio::AudioChannelPosition::positions_from_mask(mask, &mut positions).is_ok() {
+                convert.set_property("mix-matrix", downmix::matrix(&positions));
+            }
         }
         let mixed = samples(channels.clamp(1, 2), rate)?;
         let tee = make("tee")?;
-        elements.extend([make("audioconvert")?, make("audioresample")?, mixed, tee.clone()]);
+        elements.extend([convert, make("audioresample")?, mixed, tee.clone()]);
         let elements: Vec<&gst::Element> = elements.iter().collect();
         chain(&self.pipeline, &elements)?;
         if let Some(first) = elements.first() {
@@ -151,68 +171,57 @@ impl Graph {
         sound: &gst::Element,
         renditions: &[Rendition],
         muxers: &[gst::Element],
-    ) -> Result<()> {
-        let mut encoded: Vec<(Aac, gst::Element)> = Vec::new();
+    ) -> Result<Vec<Option<Sounded>>> {
+        let mut encoded: Vec<(Aac, gst::Element, Sounded)> = Vec::new();
+        let mut sounds = Vec::new();
         for (rendition, muxer) in renditions.iter().zip(muxers) {
-            let Some(aac) = rendition.audio else { continue };
-            let known = encoded.iter().find(|(known, _)| *known == aac).map(|(_, tee)| tee.clone());
-            let shared = match known {
-                Some(shared) => shared,
+            let Some(aac) = rendition.audio else {
+                sounds.push(None);
+                continue;
+            };
+            let known = encoded.iter().find(|(known, ..)| *known == aac);
+            let (shared, sounded) = match known {
+                Some((_, shared, sounded)) => (shared.clone(), sounded.clone()),
                 None => {
-                    let shared = self.encode_audio(sound, aac)?;
-                    encoded.push((aac, shared.clone()));
-                    shared
+                    let (shared, sounded) = self.encode_audio(sound, aac)?;
+                    encoded.push((aac, shared.clone(), sounded.clone()));
+                    (shared, sounded)
                 }
             };
-            let exit = queue(0)?;
+            sounds.push(Some(sounded));
+            // The sound is ahead of the picture, which takes longer, by no more than this.
+            let exit = queue_of(ENCODED_SOUND)?;
             self.pipeline
                 .add(&exit)
                 .map_err(|e| error::pipeline("a queue could not be added").because(e))?;
             link_elements(&shared, "src_%u", &exit, "sink")?;
             link_elements(&exit, "src", muxer, "audio_%u")?;
         }
-        Ok(())
+        Ok(sounds)
     }
 
-    fn encode_audio(&self, raw: &gst::Element, aac: Aac) -> Result<gst::Element> {
-        let (entry, convert) = (queue(0)?, make("audioconvert")?);
+    fn encode_audio(&self, raw: &gst::Element, aac: Aac) -> Result<(gst::Element, Sounded)> {
+        let (entry, convert) = (queue_of(RAW_SOUND)?, make("audioconvert")?);
         let encoder = make_first(&["avenc_aac", "voaacenc"])?;
         set(&encoder, "bitrate", &aac.bitrate.to_string())?;
+        let mut priming = VOAAC_PRIMING;
+        if factory_name(&encoder) == "avenc_aac" {
+            priming = FFMPEG_PRIMING;
+            // Coding the sum and the difference brings what is on one side only to the other.
+            set(&encoder, "aac-ms", "false")?;
+        }
+        let given = encoder
+            .static_pad("sink")
+            .ok_or_else(|| error::pipeline("an encoder without a sink"))?;
         let tee = make("tee")?;
         chain(&self.pipeline, &[&entry, &convert, &encoder, &make("aacparse")?, &tee])?;
         link_elements(raw, "src_%u", &entry, "sink")?;
-        Ok(tee)
+        Ok((tee, Sounded::watch(&given, priming)))
     }
 }
 
-/// Where the muxer keeps the media data until it knows the index: beside the result, not in the system's folder.
-pub(crate) fn faststart_file(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".mdat");
-    name.into()
-}
-
-fn is_interlaced(stream: &Stream) -> Result<bool> {
-    let caps = stream.caps()?;
-    let mode = caps.structure(0).and_then(|fields| fields.get::<&str>("interlace-mode").ok());
-    Ok(mode.is_some_and(|mode| mode != "progressive"))
-}
-
-pub(super) fn has_high_range(stream: &Stream) -> Result<bool> {
-    use gstreamer_video::{VideoColorimetry, VideoTransferFunction};
-    let caps = stream.caps()?;
-    let name = caps.structure(0).and_then(|fields| fields.get::<&str>("colorimetry").ok());
-    let transfer = name
-        .and_then(|name| name.parse::<VideoColorimetry>().ok())
-        .map(|colours| colours.transfer());
-    Ok(matches!(
-        transfer,
-        Some(VideoTransferFunction::Smpte2084 | VideoTransferFunction::AribStdB67)
-    ))
-}
-
 /// Cut, scale, surround: each only where it does something.
-pub(super) fn scale(layout: &Layout) -> Result<Vec<gst::Element>> {
+pub(super) fn scale(layout: &Layout, colours: VideoColorimetry) -> Result<Vec<gst::Element>> {
     let mut elements = Vec::new();
     if layout.cut != [0; 4] {
         let crop = make("videocrop")?;
@@ -224,7 +233,7 @@ pub(super) fn scale(layout: &Layout) -> Result<Vec<gst::Element>> {
     let scale = make("videoconvertscale")?;
     set(&scale, "add-borders", "false")?;
     set(&scale, "method", "lanczos")?;
-    elements.extend([scale, picture(layout.size)?]);
+    elements.extend([scale, planar(layout.size, colours)?]);
     if layout.canvas != layout.size {
         let surround = make("videobox")?;
         let (left, top) = layout.offset;
@@ -233,17 +242,17 @@ pub(super) fn scale(layout: &Layout) -> Result<Vec<gst::Element>> {
         for (side, pixels) in [("left", left), ("right", right), ("top", top), ("bottom", bottom)] {
             set(&surround, side, &format!("-{pixels}"))?;
         }
-        elements.extend([surround, picture(layout.canvas)?]);
+        elements.extend([surround, planar(layout.canvas, colours)?]);
     }
     Ok(elements)
 }
 
 fn samples(channels: i32, rate: i32) -> Result<gst::Element> {
-    let caps = gst::Caps::builder("audio/x-raw");
+    let caps = gst::Caps::builder("audio/x-raw").field("format", "F32LE");
     caps_filter(&caps.field("channels", channels).field("rate", rate).build())
 }
 
-fn picture((width, height): (u32, u32)) -> Result<gst::Element> {
+fn planar((width, height): (u32, u32), colours: VideoColorimetry) -> Result<gst::Element> {
     let side = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
     caps_filter(
         &gst::Caps::builder("video/x-raw")
@@ -251,6 +260,7 @@ fn picture((width, height): (u32, u32)) -> Result<gst::Element> {
             .field("width", side(width))
             .field("height", side(height))
             .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+            .field("colorimetry", colours.to_string())
             .build(),
     )
 }
@@ -268,10 +278,10 @@ fn h264(settings: &H264) -> Result<gst::Element> {
     Ok(encoder)
 }
 
-/// Some demuxers leave the order of channels open, and then nothing can be mixed down.
-fn usual_speakers(channels: u32) -> Result<gst::Element> {
+/// Says which speakers there are.
+fn speakers(mask: u64) -> Result<gst::Element> {
     let setter = make("capssetter")?;
-    let mask = gst::Bitmask::new(audio::AudioChannelPosition::fallback_mask(channels));
+    let mask = gst::Bitmask::new(mask);
     setter.set_property(
         "caps",
         gst::Caps::builder("audio/x-raw").field("channel-mask", mask).build(),

@@ -2,7 +2,7 @@
 
 use gstreamer as gst;
 use gstreamer_pbutils as pbutils;
-use mediaflow_core::Error;
+use mediaflow_core::{Error, codes};
 
 const BASE: &str = "gstreamer1.0-plugins-base";
 const GOOD: &str = "gstreamer1.0-plugins-good";
@@ -34,6 +34,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("h264parse", BAD),
     ("aacparse", GOOD),
     ("av1dec", BAD),
+    ("capssetter", GOOD),
     ("capsfilter", CORE),
     ("fakesink", CORE),
     ("filesrc", CORE),
@@ -43,7 +44,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("tee", CORE),
     ("decodebin", BASE),
     ("uridecodebin", BASE),
-    ("appsink", BASE),
+    ("app", BASE),
     ("audio", BASE),
     ("video", BASE),
 ];
@@ -117,7 +118,7 @@ pub(crate) fn from_installer_detail(detail: &str) -> Error {
 }
 
 fn report(what: &str, package: &'static str) -> Error {
-    Error::unsupported("video.missing_plugin", format!("{what} is not installed"))
+    Error::unsupported(codes::VIDEO_MISSING_PLUGIN, format!("{what} is not installed"))
         .with("package", package)
         .help(format!("install it, on Debian and Ubuntu with `apt-get install {package}`"))
 }

@@ -1,27 +1,33 @@
 //! GStreamer behind plain Rust types. Nothing above this module names an element.
 //!
 //! Three rules hold everywhere here. Elements are made by name and their properties set by value: a pipeline is never
-//! parsed from text, so no path can inject an element. Callbacks only look, count and post a message: a panic inside
+//! parsed from text, so no path can inject an element. Callbacks hold no code that can panic: a panic inside
 //! one would abort the process. And every pipeline lives in a [`pipeline::Running`], whose drop takes it down.
 //!
-//! Uses: error.
+//! Uses: error, isobmff.
 
+mod colour;
+pub(crate) mod decode;
 pub(crate) mod discover;
+mod downmix;
 pub(crate) mod encode;
 pub(crate) mod frame;
 pub(crate) mod graph;
+pub(crate) mod measure;
 pub(crate) mod missing;
 pub(crate) mod observe;
+mod picture;
 pub(crate) mod pipeline;
 pub(crate) mod settings;
 pub(crate) mod source;
+mod tone;
 pub(crate) mod upright;
 
 use std::sync::OnceLock;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 
 use crate::error;
 
@@ -32,7 +38,7 @@ use crate::error;
 pub(crate) fn init() -> Result<()> {
     static DONE: OnceLock<Result<(), String>> = OnceLock::new();
     DONE.get_or_init(|| gst::init().map_err(|e| e.to_string())).clone().map_err(|cause| {
-        Error::unsupported("video.gstreamer", "GStreamer can not be used")
+        Error::unsupported(codes::VIDEO_GSTREAMER, "GStreamer can not be used")
             .because(cause)
             .help("install libgstreamer1.0-0 and gstreamer1.0-plugins-base")
     })
@@ -134,6 +140,16 @@ pub(crate) fn queue(buffers: u32) -> Result<gst::Element> {
     queue.set_property("max-size-buffers", buffers);
     queue.set_property("max-size-bytes", 0_u32);
     queue.set_property("max-size-time", 0_u64);
+    Ok(queue)
+}
+
+/// A queue that holds so much time without any other bound.
+///
+/// # Errors
+/// `video.missing_plugin`.
+pub(crate) fn queue_of(time: gst::ClockTime) -> Result<gst::Element> {
+    let queue = queue(0)?;
+    queue.set_property("max-size-time", time.nseconds());
     Ok(queue)
 }
 

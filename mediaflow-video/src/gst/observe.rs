@@ -1,32 +1,55 @@
-//! What passes a gate once it is open: buffers outside the cut are taken away, the rest is counted.
+//! What passes a gate once it is open: time stamps become those of the result, buffers outside the cut are taken away, and the
+//! rest is counted.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_audio as audio;
 
-use super::pipeline::Pulse;
-use super::source::TOLERANCE;
+use super::pipeline::{Pulse, Running, post_news};
+use super::source::Stream;
+use super::source::place::{
+    Kind, Place, TOLERANCE, clock, frame_time, nanoseconds, place, segment, sound_time, times,
+};
+use crate::isobmff::finish::Sound;
 
-/// The part of the source that is kept, in its own time.
+/// The part of the source that is kept, in nanoseconds of its time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
-    pub(crate) start: gst::ClockTime,
-    pub(crate) end: Option<gst::ClockTime>,
+    pub(crate) start: i64,
+    pub(crate) end: Option<i64>,
 }
 
 /// What one stream has shown so far. Clones share.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Seen(Arc<Counts>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
     buffers: AtomicU64,
-    position: AtomicU64,
-    end: AtomicU64,
+    position: AtomicI64,
+    end: AtomicI64,
+    over: AtomicBool,
+    damaged: AtomicU64,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self(Arc::new(Counts {
+            buffers: AtomicU64::new(0),
+            position: AtomicI64::new(0),
+            end: AtomicI64::new(0),
+            over: AtomicBool::new(false),
+            damaged: AtomicU64::new(0),
+        }))
+    }
+}
+
+fn duration(nanoseconds: i64) -> Duration {
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0))
 }
 
 impl Seen {
@@ -35,23 +58,36 @@ impl Seen {
         self.0.buffers.load(Ordering::Relaxed)
     }
 
+    /// Of these, how many the decoder calls damaged.
+    pub(crate) fn damaged(&self) -> u64 {
+        self.0.damaged.load(Ordering::Relaxed)
+    }
+
     /// Where the last one begins, in the time of the source.
     pub(crate) fn position(&self) -> Duration {
-        Duration::from_nanos(self.0.position.load(Ordering::Relaxed))
+        duration(self.0.position.load(Ordering::Relaxed))
+    }
+
+    /// Whether the stream has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.over.load(Ordering::Acquire)
     }
 
     /// The furthest end of any buffer, kept or not, in the time of the source.
     pub(crate) fn end(&self) -> Duration {
-        Duration::from_nanos(self.0.end.load(Ordering::Relaxed))
+        duration(self.0.end.load(Ordering::Relaxed))
     }
 
-    fn note(&self, start: gst::ClockTime, end: gst::ClockTime) {
-        self.0.position.fetch_max(start.nseconds(), Ordering::Relaxed);
-        self.0.end.fetch_max(end.nseconds(), Ordering::Relaxed);
+    fn note(&self, place: Place) {
+        self.0.position.fetch_max(place.start, Ordering::Relaxed);
+        self.0.end.fetch_max(place.end, Ordering::Relaxed);
     }
 
-    fn keep(&self) {
+    fn keep(&self, buffer: &gst::BufferRef) {
         self.0.buffers.fetch_add(1, Ordering::Relaxed);
+        if buffer.flags().contains(gst::BufferFlags::CORRUPTED) {
+            self.0.damaged.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -59,104 +95,212 @@ impl Seen {
 pub(crate) fn count(pad: &gst::Pad, pulse: &Pulse) -> Seen {
     let seen = Seen::default();
     let (counts, pulse) = (seen.clone(), pulse.clone());
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         pulse.beat();
-        counts.keep();
-        gst::PadProbeReturn::Ok
-    });
-    seen
-}
-
-/// Watches a decoded video pad: frames that begin at or after the end of the window go no further.
-pub(crate) fn video(pad: &gst::Pad, window: Option<Window>, pulse: &Pulse) -> Seen {
-    let seen = Seen::default();
-    let (counts, pulse) = (seen.clone(), pulse.clone());
-    let frame = frame_time(pad);
-    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        pulse.beat();
-        let Some((start, end)) = span(pad, info.buffer(), frame) else {
-            return gst::PadProbeReturn::Ok;
-        };
-        counts.note(start, end);
-        let is_late = window
-            .and_then(|window| window.end)
-            .is_some_and(|end| start.saturating_add(TOLERANCE) >= end);
-        if is_late {
-            return gst::PadProbeReturn::Drop;
+        if let Some(buffer) = info.buffer() {
+            counts.keep(buffer);
         }
-        counts.keep();
         gst::PadProbeReturn::Ok
     });
     seen
 }
 
-/// Watches a decoded audio pad: samples outside the window are cut off, to the sample.
-pub(crate) fn sound(pad: &gst::Pad, window: Option<Window>, pulse: &Pulse) -> Seen {
-    let seen = Seen::default();
-    let (counts, pulse) = (seen.clone(), pulse.clone());
-    let format = pad.current_caps().and_then(|caps| audio::AudioInfo::from_caps(&caps).ok());
-    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        pulse.beat();
-        let Some((start, end)) = span(pad, info.buffer(), gst::ClockTime::ZERO) else {
-            return gst::PadProbeReturn::Ok;
+/// What an encoder of sound was given. Clones share.
+#[derive(Clone, Debug)]
+pub(crate) struct Sounded {
+    first: Arc<AtomicI64>,
+    last: Arc<AtomicI64>,
+    rate: Arc<AtomicU64>,
+    priming: u32,
+}
+
+impl Sounded {
+    /// Watches the sink of an encoder that puts so many samples before the first one.
+    pub(crate) fn watch(pad: &gst::Pad, priming: u32) -> Self {
+        let sounded = Self {
+            first: Arc::new(AtomicI64::new(i64::MAX)),
+            last: Arc::new(AtomicI64::new(0)),
+            rate: Arc::default(),
+            priming,
         };
-        counts.note(start, end);
-        if let (Some(window), Some(format)) = (window, &format) {
-            match cut(pad, info.buffer(), window, format) {
-                Some(buffer) => info.data = Some(gst::PadProbeData::Buffer(buffer)),
-                None => return gst::PadProbeReturn::Drop,
+        let seen = sounded.clone();
+        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            let times = info.buffer().and_then(|buffer| buffer.pts().zip(buffer.duration()));
+            if let Some((start, length)) = times {
+                let end = start.saturating_add(length);
+                seen.first.fetch_min(nanoseconds(start), Ordering::Relaxed);
+                seen.last.fetch_max(nanoseconds(end), Ordering::Relaxed);
             }
+            if seen.rate.load(Ordering::Relaxed) == 0 {
+                let caps = pad.current_caps();
+                let format = caps.and_then(|caps| audio::AudioInfo::from_caps(&caps).ok());
+                seen.rate.store(format.map_or(0, |f| f.rate().into()), Ordering::Relaxed);
+            }
+            gst::PadProbeReturn::Ok
+        });
+        sounded
+    }
+
+    /// What was given, once all of it was; nothing if there was none.
+    pub(crate) fn whole(&self) -> Option<Sound> {
+        let rate = u32::try_from(self.rate.load(Ordering::Relaxed)).ok()?;
+        let first = self.first.load(Ordering::Relaxed);
+        let length = self.last.load(Ordering::Relaxed).checked_sub(first).filter(|l| *l > 0)?;
+        let samples = i128::from(length) * i128::from(rate) + 500_000_000;
+        let samples = u64::try_from(samples / 1_000_000_000).ok()?;
+        Some(Sound { priming: self.priming, samples, rate })
+    }
+}
+
+/// Watches a decoded stream: what of it lies in the window goes on, with times from `zero`; of sound, to the sample.
+pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Running) -> Seen {
+    let seen = Seen::default();
+    let (counts, pulse, bus) = (seen.clone(), running.pulse().clone(), running.bus().clone());
+    let (kind, timeline) = (stream.kind, Arc::clone(&stream.timeline));
+    let caps = stream.pad.current_caps().filter(|_| kind == Kind::Audio);
+    let format = caps.and_then(|caps| audio::AudioInfo::from_caps(&caps).ok());
+    let (last, steps) = (Last::default(), Steps::default());
+    let is_placed = AtomicBool::new(false);
+    // Who repeats frames does so up to here, as far as it is known.
+    let ends = [window.end, timeline.end()].into_iter().flatten().min();
+    let stop = ends.filter(|_| kind == Kind::Video).map(|end| clock(end.saturating_sub(zero)));
+    let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
+    stream.pad.add_probe(mask, move |pad, info| {
+        if let Some(event) = info.event() {
+            if event.type_() == gst::EventType::Eos {
+                counts.0.over.store(true, Ordering::Release);
+                post_news(&bus);
+            }
+            if event.type_() == gst::EventType::Segment {
+                last.forget();
+                if is_placed.swap(true, Ordering::Relaxed) {
+                    // A second one makes some elements begin anew.
+                    return gst::PadProbeReturn::Drop;
+                }
+                // Times are those of the result from here on.
+                let mut plain = gst::FormattedSegment::<gst::ClockTime>::new();
+                plain.set_stop(stop);
+                info.data = Some(gst::PadProbeData::Event(gst::event::Segment::new(&plain)));
+            }
+            return gst::PadProbeReturn::Ok;
         }
-        counts.keep();
+        pulse.beat();
+        let current = segment(pad);
+        let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
+        let length = match (kind, &format) {
+            (Kind::Audio, Some(format)) => sound_time(buffer, format),
+            _ => frame_time(pad),
+        };
+        let (pts, length) = times(kind, buffer, length, current.as_ref(), last.get());
+        let is_open = kind == Kind::Video && length.is_zero();
+        let length = if is_open { steps.of(pts) } else { length };
+        last.set(pts, length);
+        let Some(found) = place(kind, (pts, length), &timeline) else {
+            return gst::PadProbeReturn::Drop;
+        };
+        counts.note(found);
+        let kept = match (kind, &format) {
+            (Kind::Audio, Some(format)) => samples(buffer, pts, found, window, format),
+            _ => frame(buffer, found, window),
+        };
+        let Some((mut kept, start)) = kept else { return gst::PadProbeReturn::Drop };
+        kept.make_mut().set_pts(clock(start.saturating_sub(zero)));
+        counts.keep(&kept);
+        info.data = Some(gst::PadProbeData::Buffer(kept));
         gst::PadProbeReturn::Ok
     });
     seen
 }
 
-fn frame_time(pad: &gst::Pad) -> gst::ClockTime {
-    let caps = pad.current_caps();
-    let rate =
-        caps.as_ref().and_then(|caps| caps.structure(0)?.get::<gst::Fraction>("framerate").ok());
-    rate.filter(|rate| rate.numer() > 0 && rate.denom() > 0)
-        .and_then(|rate| {
-            gst::ClockTime::SECOND.mul_div_floor(
-                rate.denom().unsigned_abs().into(),
-                rate.numer().unsigned_abs().into(),
-            )
-        })
-        .unwrap_or_default()
+/// Where the last buffer began and ended.
+#[derive(Debug)]
+struct Last {
+    start: AtomicU64,
+    end: AtomicU64,
 }
 
-fn segment(pad: &gst::Pad) -> Option<gst::FormattedSegment<gst::ClockTime>> {
-    pad.sticky_event::<gst::event::Segment>(0)?.segment().downcast_ref().cloned()
+impl Default for Last {
+    fn default() -> Self {
+        Self { start: AtomicU64::new(0), end: AtomicU64::new(u64::MAX) }
+    }
 }
 
-/// Begin and end in the time of the source; `default` is the length of a buffer that does not say its own.
-fn span(
-    pad: &gst::Pad,
-    buffer: Option<&gst::Buffer>,
-    default: gst::ClockTime,
-) -> Option<(gst::ClockTime, gst::ClockTime)> {
-    let buffer = buffer?;
-    let start = segment(pad)?.to_stream_time(buffer.pts()?)?;
-    Some((start, start.saturating_add(buffer.duration().unwrap_or(default))))
+impl Last {
+    fn get(&self) -> Option<(gst::ClockTime, gst::ClockTime)> {
+        let end = gst::ClockTime::try_from(self.end.load(Ordering::Relaxed)).ok()?;
+        Some((gst::ClockTime::from_nseconds(self.start.load(Ordering::Relaxed)), end))
+    }
+
+    fn set(&self, start: gst::ClockTime, length: gst::ClockTime) {
+        self.start.store(start.nseconds(), Ordering::Relaxed);
+        self.end.store(start.saturating_add(length).nseconds(), Ordering::Relaxed);
+    }
+
+    fn forget(&self) {
+        self.end.store(u64::MAX, Ordering::Relaxed);
+    }
 }
 
-/// `None` if nothing of the buffer lies in the window.
-fn cut(
-    pad: &gst::Pad,
-    buffer: Option<&gst::Buffer>,
+/// From one frame to the next, where neither the frames nor their stream say how long they are shown: the last one would be
+/// shown for no time at all.
+#[derive(Debug)]
+struct Steps {
+    before: AtomicU64,
+    step: AtomicU64,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        const USUAL: gst::ClockTime = gst::ClockTime::from_mseconds(40);
+        Self { before: AtomicU64::new(u64::MAX), step: AtomicU64::new(USUAL.nseconds()) }
+    }
+}
+
+impl Steps {
+    fn of(&self, pts: gst::ClockTime) -> gst::ClockTime {
+        let before = self.before.swap(pts.nseconds(), Ordering::Relaxed);
+        if let Some(step) = pts.nseconds().checked_sub(before).filter(|step| *step > 0) {
+            self.step.store(step, Ordering::Relaxed);
+        }
+        gst::ClockTime::from_nseconds(self.step.load(Ordering::Relaxed))
+    }
+}
+
+/// A frame belongs to the window if it begins in it.
+fn frame(buffer: &gst::Buffer, found: Place, window: Window) -> Option<(gst::Buffer, i64)> {
+    let is_late = window.end.is_some_and(|end| found.start.saturating_add(TOLERANCE) >= end);
+    if is_late || found.start.saturating_add(TOLERANCE) < window.start {
+        return None;
+    }
+    let mut kept = buffer.clone();
+    let times = kept.make_mut();
+    times.set_dts(gst::ClockTime::NONE);
+    let length = clock(found.end.saturating_sub(found.start));
+    times.set_duration((!length.is_zero()).then_some(length));
+    Some((kept, found.start))
+}
+
+/// Cuts off what lies outside of the window and of the part that is shown.
+fn samples(
+    buffer: &gst::Buffer,
+    pts: gst::ClockTime,
+    found: Place,
     window: Window,
     format: &audio::AudioInfo,
-) -> Option<gst::Buffer> {
-    let mut kept = segment(pad)?;
-    let start = kept.position_from_stream_time(window.start);
-    let end = window.end.and_then(|end| kept.position_from_stream_time(end));
-    if let Some(start) = start {
-        kept.set_start(start);
+) -> Option<(gst::Buffer, i64)> {
+    let from = found.start.max(window.start);
+    let until = window.end.map_or(found.end, |end| end.min(found.end));
+    if until <= from {
+        return None;
     }
-    if let Some(end) = end {
-        kept.set_stop(end);
-    }
-    audio::audio_buffer_clip(buffer?.clone(), kept.upcast_ref(), format.rate(), format.bpf())
+    let mut timed = buffer.clone();
+    let times = timed.make_mut();
+    times.set_pts(pts);
+    times.set_dts(gst::ClockTime::NONE);
+    let mut kept = gst::FormattedSegment::<gst::ClockTime>::new();
+    kept.set_start(clock(from.saturating_sub(found.shift)));
+    kept.set_stop(clock(until.saturating_sub(found.shift)));
+    let clipped = audio::audio_buffer_clip(timed, kept.upcast_ref(), format.rate(), format.bpf())?;
+    let start = nanoseconds(clipped.pts()?).saturating_add(found.shift);
+    Some((clipped, start))
 }

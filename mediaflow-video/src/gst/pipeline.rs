@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use mediaflow_core::{Error, Result};
+use mediaflow_core::{Error, Result, codes};
 
 use super::missing;
 use crate::error;
 
 /// How long a cancelled pipeline goes on at most.
 const TURN: Duration = Duration::from_millis(50);
+
+/// Posted on the bus by those who have seen something.
+const NEWS: &str = "mediaflow-news";
 
 /// What stops a pipeline from outside, and who hears how far it is.
 pub(crate) struct Watch<'a> {
@@ -152,6 +155,12 @@ impl Drop for Running {
     }
 }
 
+/// Wakes the thread that waits at the bus.
+pub(crate) fn post_news(bus: &gst::Bus) {
+    // The bus refuses messages only while the pipeline goes down, when nobody waits for them.
+    let _refused = bus.post(gst::message::Application::new(gst::Structure::new_empty(NEWS)));
+}
+
 pub(crate) fn clock_time(time: Duration) -> gst::ClockTime {
     gst::ClockTime::from_nseconds(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX - 1))
 }
@@ -164,13 +173,13 @@ fn from_failure(failure: &gst::message::Error) -> Error {
         failure.debug().map(|debug| debug.to_string()).unwrap_or_else(|| cause.to_string());
     let error = match cause.kind::<gst::ResourceError>() {
         Some(gst::ResourceError::NoSpaceLeft) => {
-            Error::transient("video.no_space", "the disk is full")
+            Error::transient(codes::VIDEO_NO_SPACE, "the disk is full")
                 .help("free space for temporary files")
         }
         Some(gst::ResourceError::Write | gst::ResourceError::OpenWrite) => {
-            Error::transient("video.io", "the result can not be written")
+            Error::transient(codes::VIDEO_IO, "the result can not be written")
         }
-        Some(_) => Error::transient("video.io", "the source can not be read"),
+        Some(_) => Error::transient(codes::VIDEO_IO, "the source can not be read"),
         None if cause.is::<gst::StreamError>() => error::not_decodable(cause.message()),
         None => error::pipeline(cause.message()),
     };

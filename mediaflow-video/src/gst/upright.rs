@@ -73,9 +73,12 @@ impl Upright {
     /// What boxes make of the picture, one after the other; without any it stays as large as it is.
     pub(crate) fn layouts(self, boxes: &[FitBox]) -> Vec<Layout> {
         let mut layouts = vec![layout(self.stored, self.shown, boxes.first())];
-        for fit_box in boxes.iter().skip(1) {
-            let canvas = layouts.last().map_or(self.shown, |layout| layout.canvas);
-            layouts.push(layout(canvas, canvas, Some(fit_box)));
+        // Each box is placed as if sides could be odd, as a still's would be; only what is made has even ones.
+        let mut shown = self.shown;
+        for pair in boxes.windows(2) {
+            shown = pair[0].place(shown.0, shown.1).canvas;
+            let stored = layouts.last().map_or(shown, |layout| layout.canvas);
+            layouts.push(layout(stored, shown, Some(&pair[1])));
         }
         layouts
     }
@@ -84,7 +87,7 @@ impl Upright {
 /// What a box makes of a picture of `stored` pixels that is `shown` at this size. Sides are even, because H.264 with 4:2:0 has no odd ones.
 pub(crate) fn layout(stored: (u32, u32), shown: (u32, u32), fit_box: Option<&FitBox>) -> Layout {
     let Some(fit_box) = fit_box else {
-        let size = (even(shown.0), even(shown.1));
+        let size = even_sides(shown);
         return Layout { cut: [0; 4], size, canvas: size, offset: (0, 0) };
     };
     let place = fit_box.place(shown.0, shown.1);
@@ -110,6 +113,14 @@ pub(crate) fn layout(stored: (u32, u32), shown: (u32, u32), fit_box: Option<&Fit
     }
 }
 
+/// The nearest size that H.264 with 4:2:0 has.
+pub(crate) fn even_sides((width, height): (u32, u32)) -> (u32, u32) {
+    match (width, height) {
+        (0, _) | (_, 0) => (0, 0),
+        (width, height) => (even(width), even(height)),
+    }
+}
+
 fn even(side: u32) -> u32 {
     (round(f64::from(side) / 2.0) * 2).max(2)
 }
@@ -129,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    fn fit(width: u32, height: u32, fit: Fit) -> FitBox {
+    fn boxed(width: u32, height: u32, fit: Fit) -> FitBox {
         FitBox {
             width: Some(width),
             height: Some(height),
@@ -141,7 +152,7 @@ mod tests {
 
     #[test]
     fn sides_are_even_whatever_is_asked() {
-        let layout = layout((1279, 719), (1279, 719), Some(&fit(333, 333, Fit::Inside)));
+        let layout = layout((1279, 719), (1279, 719), Some(&boxed(333, 333, Fit::Inside)));
         assert_eq!(layout.size, (334, 188));
         assert_eq!(layout.canvas, layout.size);
     }
@@ -150,15 +161,31 @@ mod tests {
     fn cover_cuts_stored_pixels_of_an_anamorphic_picture() {
         let upright = Upright::new((720, 576), 64.0 / 45.0, 1);
         assert_eq!(upright.shown, (1024, 576));
-        let layout = upright.layouts(&[fit(576, 576, Fit::Cover)])[0];
+        let layout = upright.layouts(&[boxed(576, 576, Fit::Cover)])[0];
         assert_eq!(layout.size, (576, 576));
         assert_eq!(layout.cut, [158, 158, 0, 0]);
     }
 
     #[test]
     fn contain_surrounds() {
-        let layout = layout((1280, 720), (1280, 720), Some(&fit(320, 320, Fit::Contain)));
+        let layout = layout((1280, 720), (1280, 720), Some(&boxed(320, 320, Fit::Contain)));
         assert_eq!((layout.size, layout.canvas, layout.offset), ((320, 180), (320, 320), (0, 70)));
+    }
+
+    #[test]
+    fn one_side_is_enough_for_every_fit() {
+        for fit in [Fit::Cover, Fit::Contain, Fit::Fill, Fit::Inside, Fit::Outside] {
+            for (width, height) in [(Some(640), None), (None, Some(268))] {
+                let fit_box = FitBox { width, height, fit, ..boxed(1, 1, fit) };
+                fit_box.validate().unwrap();
+                let layout = layout((1920, 804), (1920, 804), Some(&fit_box));
+                assert_eq!(
+                    (layout.size, layout.canvas, layout.offset),
+                    ((640, 268), (640, 268), (0, 0))
+                );
+                assert_eq!(layout.cut, [0; 4], "{fit:?}");
+            }
+        }
     }
 
     #[test]

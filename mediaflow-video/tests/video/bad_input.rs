@@ -43,9 +43,9 @@ async fn a_cut_file_with_its_index_at_the_end_has_none() {
     }
 }
 
-/// Matroska has no sizes to check, so only the decoded end tells.
+/// Its segment says how long it is.
 #[tokio::test]
-async fn a_cut_matroska_file_is_told_by_its_end() {
+async fn a_cut_matroska_file_is_told_by_its_segment() {
     let bench = Bench::new();
     let whole = variant(&bench, "whole.mkv", &["-c", "copy"]);
     for percent in [30, 60, 90] {

@@ -6,13 +6,13 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use mediaflow_core::backend::{Backend, Group};
-use mediaflow_core::media::{Blob, Media, MediaFile, MediaInfo, Scratch};
+use mediaflow_core::media::{Blob, Format, Media, MediaFile, MediaInfo, Scratch};
 use mediaflow_core::plan::{Demand, Explanation};
 use mediaflow_core::{
-    AnyOperation, CancellationToken, CpuPool, Inputs, Limits, Operation, Outputs, Result,
-    RunContext,
+    AnyOperation, CancellationToken, CpuPool, Inputs, Limits, Operation, Outputs, Reader as _,
+    Registry, Result, RunContext,
 };
-use mediaflow_video::VideoBackend;
+use mediaflow_video::{VideoBackend, VideoReader};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -72,7 +72,7 @@ impl Bench {
     }
 
     pub(crate) async fn probe(&self, path: &Path) -> Result<MediaInfo> {
-        VideoBackend::new().probe(&file(path)?, &self.limits).await
+        VideoReader::new().probe(&file(path)?, &self.cx()).await
     }
 
     pub(crate) async fn group(
@@ -113,7 +113,7 @@ impl Bench {
         for exit in exits {
             let media = outputs.take(exit)?;
             if let Media::File(file) = &media {
-                backend.verify(file, &group.step(exit).unwrap().output, &cx).await?;
+                VideoReader::new().verify(file, &group.step(exit).unwrap().output, &cx).await?;
             }
             results.insert((*exit).to_owned(), media);
         }
@@ -122,7 +122,15 @@ impl Bench {
 }
 
 pub(crate) fn file(path: &Path) -> Result<MediaFile> {
-    MediaFile::sniff(path.file_name().unwrap().to_string_lossy(), Blob::file(path)?)
+    let mut registry = Registry::new();
+    mediaflow_video::operations(&mut registry);
+    let blob = Blob::file(path)?;
+    let head = blob.head(Format::SNIFF_BYTES)?;
+    let name = path.file_name().unwrap().to_string_lossy();
+    match registry.sniff(&head) {
+        Some(format) if !blob.is_empty() => Ok(MediaFile::new(name, format, blob)),
+        _ => MediaFile::sniff(name, blob),
+    }
 }
 
 pub(crate) fn path_of(media: &Media) -> &Path {

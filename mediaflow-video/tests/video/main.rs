@@ -3,11 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 mod bad_input;
+mod clips;
 mod common;
+
 mod conformance;
+
+mod measure;
 mod missing;
 mod poster;
 mod probe;
+mod readme;
 mod spec;
 mod stop;
 mod transcode;

@@ -32,8 +32,16 @@ fn with_plugins(names: &[&str]) -> String {
 
 const DEMUX: [&str; 5] =
     ["coreelements", "playback", "typefindfunctions", "isomp4", "videoparsersbad"];
-const CONVERT: [&str; 6] =
-    ["audioparsers", "app", "videoconvertscale", "videofilter", "audioconvert", "audioresample"];
+const CONVERT: [&str; 8] = [
+    "audioparsers",
+    "app",
+    "debug",
+    "videoconvertscale",
+    "videofilter",
+    "audiorate",
+    "audioconvert",
+    "audioresample",
+];
 
 #[tokio::test]
 #[expect(clippy::print_stdout, reason = "how a child process tells its parent")]

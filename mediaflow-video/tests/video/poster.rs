@@ -1,7 +1,13 @@
-use mediaflow_core::media::{Image, Media};
-use mediaflow_video::{Fit, Position, Poster, Resize, Trim};
+use mediaflow_core::backend::{Backend as _, Group};
+use mediaflow_core::geometry::Fit;
+use mediaflow_core::media::{Image, Media, Scratch};
+use mediaflow_core::ops::{Position, Poster, Resize, Trim};
+use mediaflow_core::plan::Demand;
+use mediaflow_core::testing::soon;
+use mediaflow_core::{AnyOperation, CpuPool, Inputs, Limits, Reader as _, RunContext};
+use mediaflow_video::{VideoBackend, VideoReader};
 
-use crate::common::{Bench, Steps, clip, step, variant};
+use crate::common::{Bench, Steps, clip, file, step, variant};
 
 async fn poster(bench: &Bench, path: &std::path::Path, steps: Steps<'_>) -> Image {
     let (mut results, _) = bench.run(path, steps, &["poster"]).await.unwrap();
@@ -98,4 +104,47 @@ async fn it_is_upright_and_fits_its_box() {
     ];
     let image = poster(&bench, &turned, boxed).await;
     assert_eq!((image.width(), image.height()), (200, 200));
+}
+
+#[tokio::test]
+async fn a_frame_may_have_odd_sides() {
+    let steps = vec![
+        step("resize", Resize::width(500), "source"),
+        step("poster", Poster::at(Position::Seconds(1.0)), "resize"),
+    ];
+    let (mut results, _) = Bench::new().run(&clip(), steps, &["poster"]).await.unwrap();
+    let frame = results.remove("poster").unwrap().into_image().unwrap();
+    assert_eq!((frame.width(), frame.height()), (500, 281), "as it is described, and as a still's");
+}
+
+#[tokio::test]
+async fn video_takes_no_place_from_pixel_work() {
+    let bench = Bench::new();
+    let cx =
+        RunContext::builder(CpuPool::new(1), Scratch::in_folder(bench.folder.path())).build(None);
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (begun, began) = tokio::sync::oneshot::channel();
+    let pixels = cx.clone();
+    let pixels = tokio::spawn(async move {
+        let kernel = move |_: &RunContext| {
+            begun.send(()).ok();
+            stopped.recv().ok();
+            Ok(())
+        };
+        pixels.cpu(kernel).await
+    });
+    began.await.unwrap();
+    let file = file(&clip()).unwrap();
+    let info = soon("look at a file", VideoReader::new().probe(&file, &cx)).await.unwrap();
+    let poster = AnyOperation::new(Poster::at(Position::Seconds(1.0)));
+    let group = Group::new(Limits::default())
+        .with_input("source", info, Demand::FULL)
+        .with_step("poster", poster, &["source"])
+        .unwrap()
+        .with_exit("poster");
+    let plan = VideoBackend::new().plan(&group).unwrap();
+    let ran = soon("frame", plan.run(Inputs::one(file), &cx)).await.unwrap();
+    ran.into_outputs().unwrap().take("poster").unwrap();
+    drop(stop);
+    pixels.await.unwrap().unwrap();
 }

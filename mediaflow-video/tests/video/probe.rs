@@ -1,6 +1,6 @@
-use mediaflow_core::backend::Backend;
+use mediaflow_core::Reader as _;
 use mediaflow_core::media::{Blob, Format, MediaFile, StreamKind};
-use mediaflow_video::VideoBackend;
+use mediaflow_video::VideoReader;
 
 use crate::common::{Bench, clip, variant};
 
@@ -8,7 +8,7 @@ use crate::common::{Bench, clip, variant};
 async fn the_clip_says_what_it_is() {
     let info = Bench::new().probe(&clip()).await.unwrap();
     assert_eq!(
-        (info.format.clone(), info.upright_size(), info.frames),
+        (info.format.clone(), (info.width, info.height), info.frames),
         (Format::MP4, (1280, 720), 132)
     );
     assert!((info.duration.unwrap().as_secs_f64() - 5.312).abs() < 0.01);
@@ -24,7 +24,7 @@ async fn the_clip_says_what_it_is() {
 #[tokio::test]
 async fn bytes_are_probed_as_files_are() {
     let file = MediaFile::sniff("clip", Blob::from(std::fs::read(clip()).unwrap())).unwrap();
-    let info = VideoBackend::new().probe(&file, &Bench::new().limits).await.unwrap();
+    let info = VideoReader::new().probe(&file, &Bench::new().cx()).await.unwrap();
     assert_eq!(info.frames, 132);
 }
 
@@ -33,7 +33,7 @@ async fn rotation_is_an_orientation() {
     let bench = Bench::new();
     let turned = variant(&bench, "turned.mp4", &["-c", "copy", "-metadata:s:v", "rotate=270"]);
     let info = bench.probe(&turned).await.unwrap();
-    assert_eq!(info.upright_size(), (720, 1280));
+    assert_eq!((info.width, info.height), (720, 1280));
     assert!(info.orientation >= 5);
 }
 
@@ -45,7 +45,8 @@ async fn non_square_pixels_count_as_they_are_shown() {
         "wide.mp4",
         &["-t", "0.5", "-vf", "scale=360:288,setsar=16/11", "-preset", "ultrafast"],
     );
-    assert_eq!(bench.probe(&wide).await.unwrap().upright_size(), (524, 288));
+    let info = bench.probe(&wide).await.unwrap();
+    assert_eq!((info.width, info.height), (524, 288));
 }
 
 #[tokio::test]

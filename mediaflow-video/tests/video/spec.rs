@@ -1,11 +1,11 @@
 //! The steps on the wire.
 
+use mediaflow_core::geometry::Fit;
+use mediaflow_core::ops::{Position, Resize, Trim};
 use mediaflow_core::spec::{Chain, Pipeline};
-use mediaflow_core::{Inputs, OpContext, Operation, Registry};
-use mediaflow_video::{Fit, Mp4, Position, Preset, Resize, Trim, VideoSteps};
+use mediaflow_core::{Operation, Registry};
+use mediaflow_video::{Mp4, VideoEncoders};
 use serde_json::{Map, Value, json};
-
-use crate::common::{Bench, Seen, clip, file, path_of};
 
 fn registry() -> Registry {
     let mut registry = Registry::new();
@@ -35,11 +35,11 @@ fn a_misspelt_or_impossible_parameter_names_its_step() {
         ("video.mp4", json!({"crf": 52}), "video.crf"),
         ("video.mp4", json!({"gop": 0}), "video.gop"),
         ("video.mp4", json!({"audio_bitrate": 1}), "video.audio_bitrate"),
-        ("video.trim", json!({"start": 2.0, "end": 1.0}), "video.trim"),
-        ("video.trim", json!({"start": -1.0}), "video.trim"),
-        ("video.trim", json!({"start": 1.0, "end": 2.0, "duration": 1.0}), "video.trim"),
-        ("video.fps", json!({"fps": 0.0}), "video.fps"),
-        ("video.poster", json!({"at": {"percent": 101.0}}), "video.position"),
+        ("video.trim", json!({"start": 2.0, "end": 1.0}), "op.trim"),
+        ("video.trim", json!({"start": -1.0}), "op.trim"),
+        ("video.trim", json!({"start": 1.0, "end": 2.0, "duration": 1.0}), "op.trim"),
+        ("video.fps", json!({"fps": 0.0}), "op.fps"),
+        ("video.poster", json!({"at": {"percent": 101.0}}), "op.position"),
         ("video.resize", json!({}), "geometry.box"),
     ] {
         assert_eq!(parse(op, &with).unwrap_err().code(), code, "{op} {with}");
@@ -48,28 +48,17 @@ fn a_misspelt_or_impossible_parameter_names_its_step() {
 
 #[test]
 fn a_chain_reads_like_a_sentence() {
-    let make = |clip: Chain| clip.video().trim(1.0, 3.5).resize(640, 360, Fit::Inside);
+    let make = |clip: Chain| clip.trim(1.0, 3.5).resize((640, 360, Fit::Inside));
     let pipeline = Pipeline::from("uploads/clip.mov")
         .output("public/clip.mp4", |clip| make(clip).mp4(23))
-        .output("public/small.mp4", |clip| make(clip).fps(15.0).encode(Mp4::crf(30).silent()))
+        .output("public/small.mp4", |clip| make(clip).fps(15.0).mp4(Mp4::crf(30).silent()))
         .build()
         .unwrap();
     assert_eq!(pipeline.steps["trim"].op, Trim::KIND);
     assert_eq!(pipeline.steps["resize"].op, Resize::KIND);
     assert_eq!(pipeline.steps.len(), 5, "what branches share is there once");
     let poster = Pipeline::from("uploads/clip.mov")
-        .output("public/clip.jpg", |clip| clip.video().poster(Position::Seconds(1.0)))
+        .output("public/clip.jpg", |clip| clip.poster(Position::Seconds(1.0)))
         .build();
     assert_eq!(poster.unwrap().steps["poster"].with["at"], json!({"seconds": 1.0}));
-}
-
-#[tokio::test]
-async fn an_encoder_runs_alone_and_a_resize_does_not() {
-    let bench = Bench::new();
-    let cx = OpContext::new(bench.cx(), "step");
-    let inputs = || Inputs::one(file(&clip()).unwrap());
-    let mut outputs = Mp4::crf(40).preset(Preset::Ultrafast).run(inputs(), &cx).await.unwrap();
-    assert_eq!(Seen::of(path_of(&outputs.take("main").unwrap())).frames(), 132);
-    let error = Resize::width(100).run(inputs(), &cx).await.unwrap_err();
-    assert_eq!(error.code(), "video.needs_backend");
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use mediaflow_core::ErrorKind;
-use mediaflow_video::{Fit, Mp4, Preset, Resize};
+use mediaflow_core::geometry::Fit;
+use mediaflow_core::ops::Resize;
+use mediaflow_video::{Mp4, Preset};
 
 use crate::common::{Bench, clip, step};
 
@@ -34,7 +36,7 @@ async fn a_deadline_stops_it_too() {
 async fn progress_grows_and_reaches_the_end() {
     let bench = Bench::new();
     let steps = vec![
-        step("trim", mediaflow_video::Trim::new(3.0, 5.0), "source"),
+        step("trim", mediaflow_core::ops::Trim::new(3.0, 5.0), "source"),
         step("resize", Resize::new(160, 90, Fit::Inside), "trim"),
         step("mp4", Mp4::crf(30), "resize"),
     ];

@@ -1,5 +1,7 @@
+use mediaflow_core::geometry::Fit;
 use mediaflow_core::media::Media;
-use mediaflow_video::{Fit, Fps, Mp4, Position, Poster, Preset, Resize, Trim};
+use mediaflow_core::ops::{Fps, Position, Poster, Resize, Trim};
+use mediaflow_video::{Mp4, Preset};
 
 use crate::common::{Bench, Seen, clip, path_of, step, variant};
 
@@ -207,7 +209,7 @@ async fn a_cut_behind_the_end_is_refused_before_it_runs() {
         .explain(&clip(), vec![step("trim", Trim::new(9.0, 10.0), "source")], &["trim"])
         .await
         .unwrap_err();
-    assert_eq!((error.code(), error.fact("op")), ("video.empty_cut", Some("video.trim")));
+    assert_eq!((error.code(), error.fact("op")), ("op.empty_cut", Some("trim")));
 }
 
 #[tokio::test]

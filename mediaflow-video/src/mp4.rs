@@ -1,15 +1,14 @@
-use mediaflow_core::media::{Format, MediaInfo, StreamInfo, StreamKind};
-use mediaflow_core::plan::Estimate;
-use mediaflow_core::{
-    Error, Inputs, OpContext, Operation, Outputs, Result, Takes, async_trait, schema_of,
-};
+use mediaflow_core::media::{Format, MediaInfo, Medium, StreamInfo, StreamKind};
+use mediaflow_core::{Error, Operation, Result, codes, schema_of};
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use crate::exit::{Exit, Product, estimate};
+use crate::error;
+use crate::exit::{Exit, Product};
 use crate::gst::settings::{Aac, H264};
+use crate::gst::upright::even_sides;
 
-/// Encodes to MP4: H.264 and AAC, the index in front so that a browser can start at once.
+/// `mp4`: encodes to MP4: H.264 and AAC, the index in front so that a browser can start at once.
 ///
 /// Ten and more bits become eight; sound becomes stereo, or stays mono.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -164,28 +163,30 @@ impl Preset {
     }
 }
 
-#[async_trait]
 impl Operation for Mp4 {
-    const KIND: &'static str = "video.mp4";
-    const TAKES: Takes = Takes::Encoded;
+    const KIND: &'static str = "mp4";
+    const ALIASES: &'static [&'static str] = &["video.mp4"];
+    const MEDIA: &'static [Medium] = &[Medium::Video];
 
-    async fn run(&self, inputs: Inputs, cx: &OpContext) -> Result<Outputs> {
-        super::run_alone(self.exit(Outputs::MAIN), inputs, cx).await
+    fn writes(&self) -> Option<Format> {
+        Some(Format::MP4)
     }
 
     fn validate(&self) -> Result<()> {
         if self.crf > 51 {
-            return Err(Error::input("video.crf", "a constant rate factor lies between 0 and 51")
-                .with("crf", self.crf));
+            return Err(Error::input(
+                codes::VIDEO_CRF,
+                "a constant rate factor lies between 0 and 51",
+            )
+            .with("crf", self.crf));
         }
         if self.gop == Some(0) {
-            return Err(
-                Error::input("video.gop", "key frames are at least one frame apart").with("gop", 0)
-            );
+            return Err(Error::input(codes::VIDEO_GOP, "key frames are at least one frame apart")
+                .with("gop", 0));
         }
         if !(32_000..=320_000).contains(&self.audio_bitrate) {
             return Err(Error::input(
-                "video.audio_bitrate",
+                codes::VIDEO_AUDIO_BITRATE,
                 "sound has between 32,000 and 320,000 bits per second",
             )
             .with("audio_bitrate", self.audio_bitrate));
@@ -193,10 +194,11 @@ impl Operation for Mp4 {
         Ok(())
     }
 
-    fn describe(&self, input: &MediaInfo) -> Result<MediaInfo> {
-        super::require_video(input)?;
-        let (width, height) = super::sized(input, None);
-        let mut output = MediaInfo::new(Format::MP4).with_size(width, height);
+    fn describe(&self, inputs: &[MediaInfo]) -> Result<MediaInfo> {
+        let input = inputs.first().ok_or_else(|| error::no_stream("video"))?;
+        let (width, height) = even_sides((input.width, input.height));
+        let mut output =
+            MediaInfo::new(Format::MP4).with_medium(Medium::Video).with_size(width, height);
         // How many frames there are is known when they are decoded; the plan counts them.
         (output.duration, output.frames) = (input.duration, 0);
         if self.audio == Sound::None && input.stream(StreamKind::Audio).is_some() {
@@ -215,11 +217,13 @@ impl Operation for Mp4 {
         Ok(output)
     }
 
-    fn estimate(&self, input: &MediaInfo) -> Estimate {
-        estimate(input, &[input.upright_size()])
-    }
-
     fn schema() -> Option<Schema> {
         schema_of::<Self>()
+    }
+}
+
+impl From<u8> for Mp4 {
+    fn from(crf: u8) -> Self {
+        Self::crf(crf)
     }
 }

@@ -1,0 +1,157 @@
+//! The colours of a decoded stream: what the decoder says, completed by what the container says.
+
+use gstreamer as gst;
+use gstreamer_video as video;
+use gstreamer_video::{
+    VideoColorMatrix as Matrix, VideoColorPrimaries as Primaries, VideoColorRange as Range,
+    VideoColorimetry, VideoTransferFunction as Transfer,
+};
+use mediaflow_core::Result;
+
+use super::source::Stream;
+use crate::isobmff::Colour;
+
+/// From this many rows on, pictures that do not say so are in BT.709, and below in BT.601: as players take them.
+const HIGH_DEFINITION: u32 = 720;
+
+/// What the colours of a stream are, and what is made of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Colours {
+    /// All parts are known.
+    pub(crate) source: VideoColorimetry,
+    /// As the caps say.
+    said: Option<VideoColorimetry>,
+}
+
+impl Colours {
+    pub(crate) fn of(stream: &Stream) -> Result<Self> {
+        let caps = stream.caps()?;
+        let fields = caps.structure(0);
+        let said = fields
+            .and_then(|fields| fields.get::<&str>("colorimetry").ok())
+            .and_then(|name| name.parse::<VideoColorimetry>().ok());
+        let height = fields.and_then(|fields| fields.get::<i32>("height").ok()).unwrap_or(0);
+        let is_rgb = video::VideoInfo::from_caps(&caps).is_ok_and(|info| info.is_rgb());
+        let source = complete(said, stream.colour, height.unsigned_abs(), is_rgb);
+        Ok(Self { source, said })
+    }
+
+    /// More light than a result shows.
+    pub(crate) fn is_hdr(&self) -> bool {
+        matches!(self.source.transfer(), Transfer::Smpte2084 | Transfer::AribStdB67)
+    }
+
+    /// What a decoder left open, for whoever converts; nothing if that is nothing.
+    pub(crate) fn correction(&self) -> Option<gst::Caps> {
+        let Self { source, .. } = self;
+        // Converters take one Y, Cb, Cr for another whatever their range: that is converted here.
+        let range = if self.is_stretched() { Range::Range16_235 } else { source.range() };
+        let told =
+            VideoColorimetry::new(range, source.matrix(), source.transfer(), source.primaries());
+        let caps = gst::Caps::builder("video/x-raw").field("colorimetry", told.to_string());
+        (self.said != Some(told)).then(|| caps.build())
+    }
+
+    /// Y, Cb, Cr with the range of stills.
+    pub(crate) fn is_stretched(&self) -> bool {
+        let is_full = self.source.range() == Range::Range0_255;
+        is_full && self.source.matrix() != Matrix::Rgb && !self.is_hdr()
+    }
+
+    /// Those of a result in Y, Cb, Cr: with the range of films.
+    pub(crate) fn result(&self) -> VideoColorimetry {
+        if self.is_hdr() || self.source.matrix() == Matrix::Rgb {
+            return VideoColorimetry::new(
+                Range::Range16_235,
+                Matrix::Bt709,
+                Transfer::Bt709,
+                Primaries::Bt709,
+            );
+        }
+        let Self { source, .. } = self;
+        VideoColorimetry::new(
+            Range::Range16_235,
+            source.matrix(),
+            source.transfer(),
+            source.primaries(),
+        )
+    }
+}
+
+/// Unknown parts are taken from the container, then from what is usual for pictures of this height.
+fn complete(
+    said: Option<VideoColorimetry>,
+    container: Option<Colour>,
+    height: u32,
+    is_rgb: bool,
+) -> VideoColorimetry {
+    let unknown = || {
+        VideoColorimetry::new(
+            Range::Unknown,
+            Matrix::Unknown,
+            Transfer::Unknown,
+            Primaries::Unknown,
+        )
+    };
+    let said = said.unwrap_or_else(unknown);
+    let container = container.map_or_else(unknown, of_container);
+    let high = height >= HIGH_DEFINITION;
+    let range = match (said.range(), container.range()) {
+        // A decoder that was told nothing says 16 to 235.
+        (Range::Range0_255, _) | (_, Range::Range0_255) => Range::Range0_255,
+        _ if is_rgb => Range::Range0_255,
+        _ => Range::Range16_235,
+    };
+    let matrix = match (said.matrix(), container.matrix()) {
+        _ if is_rgb => Matrix::Rgb,
+        (Matrix::Unknown, Matrix::Unknown | Matrix::Rgb) if high => Matrix::Bt709,
+        (Matrix::Unknown, Matrix::Unknown | Matrix::Rgb) => Matrix::Bt601,
+        (Matrix::Unknown, matrix) | (matrix, _) => matrix,
+    };
+    let transfer = match (said.transfer(), container.transfer()) {
+        (Transfer::Unknown, Transfer::Unknown) if is_rgb => Transfer::Srgb,
+        (Transfer::Unknown, Transfer::Unknown) if high => Transfer::Bt709,
+        (Transfer::Unknown, Transfer::Unknown) => Transfer::Bt601,
+        (Transfer::Unknown, transfer) | (transfer, _) => transfer,
+    };
+    let primaries = match (said.primaries(), container.primaries()) {
+        (Primaries::Unknown, Primaries::Unknown) if high || is_rgb => Primaries::Bt709,
+        (Primaries::Unknown, Primaries::Unknown) => Primaries::Smpte170m,
+        (Primaries::Unknown, primaries) | (primaries, _) => primaries,
+    };
+    VideoColorimetry::new(range, matrix, transfer, primaries)
+}
+
+fn of_container(colour: Colour) -> VideoColorimetry {
+    let code = |code: u16| u32::from(code);
+    VideoColorimetry::new(
+        match colour.full_range {
+            Some(true) => Range::Range0_255,
+            Some(false) => Range::Range16_235,
+            None => Range::Unknown,
+        },
+        Matrix::from_iso(code(colour.matrix)),
+        Transfer::from_iso(code(colour.transfer)),
+        Primaries::from_iso(code(colour.primaries)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> VideoColorimetry {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_container_completes_what_a_decoder_leaves_open() {
+        gst::init().unwrap();
+        let full = Colour { primaries: 1, transfer: 1, matrix: 1, full_range: Some(true) };
+        assert_eq!(complete(Some(parse("bt709")), Some(full), 96, false), parse("1:3:5:1"));
+        assert_eq!(complete(None, None, 1080, false), parse("bt709"));
+        assert_eq!(complete(None, None, 480, false), parse("bt601"));
+        assert_eq!(complete(Some(parse("1:0:0:0")), None, 1080, false), parse("1:3:5:1"));
+        assert_eq!(complete(None, None, 480, true), parse("sRGB"));
+    }
+}

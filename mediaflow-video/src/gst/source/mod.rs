@@ -1,0 +1,196 @@
+//! A decoded source whose streams are known, and wait, before anything is built behind them.
+//!
+//! Picture and sound are read each by a demuxer of its own: neither waits for the other, however the file is interleaved and
+//! however late one begins. `decodebin` finds a stream while it runs; here it stops at a [gate] at its first buffer, so that
+//! the one thread that builds pipelines knows sizes, rotation and times, and has no need to build inside a callback. The gates
+//! also make exact cuts: an accurate seek is sent while they are shut, and frames before the start are dropped.
+//!
+//! Uses: error, isobmff.
+
+mod branch;
+mod gate;
+mod origin;
+mod pcm;
+pub(crate) mod place;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use branch::{Branch, Found};
+pub(crate) use branch::{can_sink, kind_of};
+use gate::Gate;
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use mediaflow_core::{Error, Result, codes};
+pub(crate) use origin::{Origin, put_over};
+use place::{Kind, clock};
+pub(crate) use stream::Stream;
+
+use super::pipeline::{Running, Watch, clock_time};
+use crate::error;
+
+/// The seek goes this much before the cut: a decoder shortens the frame that a seek hits, so that it looks like a new one.
+const LEAD: i64 = 1_000_000_000;
+
+/// A file being decoded, at its gates.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) running: Running,
+    pub(crate) video: Option<Stream>,
+    pub(crate) audio: Option<Stream>,
+    /// What the container declares.
+    pub(crate) duration: Option<Duration>,
+}
+
+/// What becomes of the sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sound {
+    /// Decoded; a missing decoder is an error.
+    Wanted,
+    /// Decoded if that can be done: a stream that ends early is told by any of its streams.
+    Watched,
+    /// Not decoded.
+    Ignored,
+}
+
+impl Source {
+    /// Opens a file and waits until each wanted stream shows its first buffer. Sound that is not wanted is not decoded.
+    ///
+    /// # Errors
+    /// `video.not_decodable`, `video.missing_plugin`, `video.io`, and those of [`Running::wait`].
+    pub(crate) fn open(origin: &Origin, sound: Sound, watch: &Watch<'_>) -> Result<Self> {
+        let mut running = Running::new()?;
+        let (video, duration) = Self::find(&mut running, origin, Kind::Video, watch)?;
+        let (audio, long) = match sound {
+            Sound::Ignored => (None, None),
+            Sound::Wanted => Self::find(&mut running, origin, Kind::Audio, watch)?,
+            // What can not be decoded is not asked for.
+            Sound::Watched => Self::find(&mut running, origin, Kind::Audio, watch)
+                .or_else(|_| (watch.check)().map(|()| (None, None)))?,
+        };
+        if video.is_none() && audio.is_none() && sound != Sound::Ignored {
+            return Err(error::no_stream("video or audio"));
+        }
+        let mut source = Self { running, video, audio, duration: duration.or(long) };
+        source.begin_at_zero(origin);
+        Ok(source)
+    }
+
+    fn find(
+        running: &mut Running,
+        origin: &Origin,
+        kind: Kind,
+        watch: &Watch<'_>,
+    ) -> Result<(Option<Stream>, Option<Duration>)> {
+        let (mut refused, mut failed) = (Ok((None, None)), None);
+        for view in origin.views(kind) {
+            let colour = origin.track(&view).and_then(|track| track.colour);
+            let pcm = origin.track(&view).and_then(|track| track.pcm.as_ref());
+            let found = match pcm {
+                Some(pcm) => pcm::open(running, origin, view, pcm, watch),
+                None => Branch::open(running, origin, kind, view, watch),
+            };
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    (watch.check)()?;
+                    failed.get_or_insert(error);
+                    continue;
+                }
+            };
+            match found {
+                Found::Stream(mut stream, duration) => {
+                    stream.colour = colour;
+                    return Ok((Some(stream), duration));
+                }
+                Found::Missing(missing) => refused = Err(missing),
+                Found::Nothing(duration) => refused = refused.map(|_| (None, duration)),
+            }
+        }
+        failed.map_or(refused, Err)
+    }
+
+    /// Some files count from anywhere: their first picture or sound is at zero.
+    fn begin_at_zero(&mut self, origin: &Origin) {
+        let first = || self.streams().filter_map(|stream| Some(stream.first()?.start)).min();
+        let Some(start) = origin.begin().or_else(first).filter(|start| *start != 0) else { return };
+        let by = start.saturating_neg();
+        for stream in self.video.iter_mut().chain(&mut self.audio) {
+            stream.timeline = Arc::new(stream.timeline.later(by));
+            stream.gate.moved(&stream.timeline, by);
+        }
+    }
+
+    /// The video stream.
+    ///
+    /// # Errors
+    /// `video.no_stream`.
+    pub(crate) fn video(&self) -> Result<&Stream> {
+        self.video.as_ref().ok_or_else(|| error::no_stream("video"))
+    }
+
+    fn streams(&self) -> impl Iterator<Item = &Stream> {
+        self.video.iter().chain(&self.audio)
+    }
+
+    /// Goes to the frame that is seen at a time; nothing is dropped.
+    ///
+    /// # Errors
+    /// `video.not_seekable`, and those of [`Running::wait`].
+    pub(crate) fn seek(&mut self, to: Duration, watch: &Watch<'_>) -> Result<()> {
+        self.seek_and_wait(place::nanoseconds(clock_time(to)), None, None, watch)
+    }
+
+    /// Cuts to the frames that begin in `start..end`. Returns where the first of them begins, in the time of the source.
+    ///
+    /// # Errors
+    /// `video.empty_cut`, `video.not_seekable`, and those of [`Running::wait`].
+    pub(crate) fn cut(
+        &mut self,
+        start: Duration,
+        end: Option<Duration>,
+        watch: &Watch<'_>,
+    ) -> Result<i64> {
+        let start = place::nanoseconds(clock_time(start));
+        let end = end.map(|end| place::nanoseconds(clock_time(end)));
+        self.seek_and_wait(start.saturating_sub(LEAD).max(0), Some(start), end, watch)?;
+        let first = self.video()?.first();
+        first.map(|first| first.start).ok_or_else(|| {
+            Error::input(codes::VIDEO_EMPTY_CUT, "no frame lies in the cut")
+                .with("start", clock(start))
+                .help("the cut begins at or after the last frame: choose an earlier start")
+        })
+    }
+
+    fn seek_and_wait(
+        &mut self,
+        to: i64,
+        from: Option<i64>,
+        stop: Option<i64>,
+        watch: &Watch<'_>,
+    ) -> Result<()> {
+        for stream in self.streams() {
+            stream.gate.wait_from(from);
+            // A demuxer is asked in the time of its stream, which some count from their first buffer.
+            let ahead = stream.gate.state().ahead();
+            let media = |time: i64| clock(stream.timeline.media(time).saturating_sub(ahead));
+            let stop = stop.map(media);
+            let stop_type = if stop.is_some() { gst::SeekType::Set } else { gst::SeekType::None };
+            let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
+            let seek =
+                gst::event::Seek::new(1.0, flags, gst::SeekType::Set, media(to), stop_type, stop);
+            if !stream.pad.send_event(seek) {
+                return Err(Error::unsupported(
+                    codes::VIDEO_NOT_SEEKABLE,
+                    "the file can not be cut: its container has no index",
+                )
+                .help("remux it, for instance to MP4 or Matroska"));
+            }
+        }
+        let gates: Vec<Gate> = self.streams().map(|stream| stream.gate.clone()).collect();
+        self.running.wait("seeking", watch, |_| {
+            Ok(gates.iter().all(|gate| gate.state().waits).then_some(()))
+        })
+    }
+}

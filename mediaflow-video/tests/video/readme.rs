@@ -1,0 +1,38 @@
+use std::collections::BTreeMap;
+
+use mediaflow_core::media::Format;
+use mediaflow_core::{Reader as _, Registry};
+use mediaflow_video::VideoReader;
+
+/// The rows of the list of formats: whether each is read and written.
+fn listed() -> BTreeMap<String, (bool, bool)> {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let section =
+        readme.split("### Films and sound\n").nth(1).unwrap().split("\n##").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    let row = |row: &str| {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let says = |cell: &str| {
+            assert!(matches!(cell, "yes" | ""), "{row}");
+            cell == "yes"
+        };
+        (cells[0].trim_end_matches('`').to_owned(), (says(cells[1]), says(cells[2])))
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn the_readme_lists_the_formats_that_are_read_and_written() {
+    let mut registry = Registry::new();
+    mediaflow_video::operations(&mut registry);
+    let written = |format: &Format| {
+        let encoder = registry.parse(format.name(), 1, &serde_json::Map::new());
+        encoder.is_ok_and(|encoder| encoder.writes().as_ref() == Some(format))
+    };
+    let known = VideoReader::new()
+        .formats()
+        .into_iter()
+        .map(|spec| (spec.format.name().to_owned(), (true, written(&spec.format))));
+    assert_eq!(listed(), known.collect());
+}
