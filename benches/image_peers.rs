@@ -18,8 +18,9 @@ use std::process::ExitCode;
 
 use peers::child::{Answer, Child, Request};
 use peers::contest::{Contestant, Task, contestants};
+use peers::input::Sources;
 use peers::report::{Check, Report, Samples};
-use peers::{Result, input, mediaflow, pixels::Reference};
+use peers::{Result, mediaflow, pixels::Reference};
 
 /// How far below sharp's PSNR a rendition of mediaflow may be, in dB.
 const QUALITY_SLACK: f64 = 0.3;
@@ -85,21 +86,21 @@ impl Options {
 fn bench(options: &Options) -> Result<bool> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     let data = repository.join("target/bench-data");
-    let source = input::photo(&repository.join("examples/media"), &data)?;
+    let sources = Sources::of(&repository.join("examples/media"), &data)?;
     let contestants = contestants(repository, options.core, options.pure.as_deref())?;
 
-    let mut report = Report::new(&source, options.rounds);
+    let mut report = Report::new(&sources, options.rounds);
     let mut samples = Samples::default();
     for contestant in &contestants {
         for task in contestant.tasks() {
-            let (version, peak) = peak_memory(contestant, task, &source, &data)?;
+            let (version, peak) = peak_memory(contestant, task, &sources, &data)?;
             report.version(contestant, version);
             samples.memory(contestant, task, peak);
         }
     }
-    let files = rounds(options, &contestants, &source, &data, &mut samples)?;
+    let files = rounds(options, &contestants, &sources, &data, &mut samples)?;
     report.summarise(&contestants, &samples);
-    let equal = compare(&contestants, &source, &files, &mut report)?;
+    let equal = compare(&contestants, &sources.photo, &files, &mut report)?;
 
     print!("{}", report.lines());
     if options.write {
@@ -117,14 +118,14 @@ fn bench(options: &Options) -> Result<bool> {
 fn peak_memory(
     contestant: &Contestant,
     task: Task,
-    source: &Path,
+    sources: &Sources,
     data: &Path,
 ) -> Result<(String, u64)> {
     let mut peaks = Vec::with_capacity(MEMORY_RUNS);
     let mut version = String::new();
     for _ in 0..MEMORY_RUNS {
         let mut child = Child::start(contestant)?;
-        peaks.push(child.ask(&request(contestant, task, source, data, 1)?)?.peak_kb);
+        peaks.push(child.ask(&request(contestant, task, sources, data, 1)?)?.peak_kb);
         child.version().clone_into(&mut version);
     }
     peaks.sort_unstable();
@@ -137,7 +138,7 @@ type Files = BTreeMap<(Task, String), Vec<PathBuf>>;
 fn rounds(
     options: &Options,
     contestants: &[Contestant],
-    source: &Path,
+    sources: &Sources,
     data: &Path,
     samples: &mut Samples,
 ) -> Result<Files> {
@@ -153,7 +154,7 @@ fn rounds(
                     continue;
                 }
                 let repeat = if round == 0 { 1 } else { task.repeat() };
-                let request = request(contestant, task, source, data, repeat)?;
+                let request = request(contestant, task, sources, data, repeat)?;
                 let Answer { cpu_ms, wall_ms, threads, files: written, .. } =
                     children[index].ask(&request)?;
                 if round == 0 {
@@ -170,7 +171,7 @@ fn rounds(
 fn request(
     contestant: &Contestant,
     task: Task,
-    source: &Path,
+    sources: &Sources,
     data: &Path,
     repeat: u32,
 ) -> Result<Request> {
@@ -178,7 +179,7 @@ fn request(
     std::fs::create_dir_all(&out)?;
     Ok(Request {
         task: task.name(),
-        input: source.to_owned(),
+        input: task.input(sources).to_owned(),
         out,
         widths: task.widths(),
         quality: QUALITY,

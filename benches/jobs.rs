@@ -15,93 +15,40 @@ mod measure;
 
 use std::process::ExitCode;
 
+use measure::options::{self, Options};
 use measure::report::Report;
 use measure::site::Site;
-use measure::{Result, cancel, child, idle, kill, latency, life, share};
+use measure::{Result, cancel, idle, kill, latency, life, share};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let done = match Mode::parse(&arguments) {
-        Ok(Mode::Child(place)) => child::serve(&place, 1).await,
-        Ok(Mode::Bench(options)) => bench(&options).await,
-        // `cargo test --all-targets` starts benches without `--bench`: they are not to measure then.
-        Ok(Mode::Idle) => Ok(()),
-        Err(error) => Err(error),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench-jobs: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    options::run("bench-jobs", Options::rounds(7), bench).await
 }
 
-enum Mode {
-    Child(String),
-    Bench(Options),
-    Idle,
-}
-
-struct Options {
-    rounds: usize,
-    only: Option<String>,
-    write: bool,
-}
-
-impl Mode {
-    fn parse(arguments: &[String]) -> Result<Self> {
-        let mut options = Options { rounds: 7, only: None, write: false };
-        let mut asked = false;
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            let mut value = || rest.next().ok_or_else(|| format!("{argument} needs a value"));
-            match argument.as_str() {
-                "--bench" => asked = true,
-                "--child" => return Ok(Self::Child(value()?.clone())),
-                "--rounds" => options.rounds = value()?.parse::<usize>()?.max(3),
-                "--only" => options.only = Some(value()?.clone()),
-                "--write" => options.write = true,
-                other => return Err(format!("unknown option {other}").into()),
-            }
-        }
-        Ok(if asked { Self::Bench(options) } else { Self::Idle })
-    }
-}
-
-/// A missed goal is told, and no failure.
-async fn bench(options: &Options) -> Result<()> {
+async fn bench(options: Options) -> Result<()> {
     let mut report = Report::new(&format!("rounds {}, interleaved", options.rounds))?;
     for kind in ["sqlite", "postgres"] {
-        let wants = |what: &str| {
-            let name = format!("{kind} {what}");
-            options
-                .only
-                .as_ref()
-                .is_none_or(|words| words.split(' ').all(|word| name.contains(word)))
-        };
         let all = ["life", "latency", "kill", "cancel", "share", "idle"];
-        if !all.into_iter().any(wants) {
+        if !options.wants_any(kind, &all) {
             continue;
         }
         let site = if kind == "sqlite" { Site::sqlite()? } else { Site::postgres().await? };
-        if wants("life") {
+        if options.wants(kind, "life") {
             life::measure(&site, options.rounds, &mut report).await?;
         }
-        if wants("latency") {
+        if options.wants(kind, "latency") {
             latency::measure(&site, &mut report).await?;
         }
-        if wants("kill") {
+        if options.wants(kind, "kill") {
             kill::measure(&site, &mut report).await?;
         }
-        if wants("cancel") {
+        if options.wants(kind, "cancel") {
             cancel::measure(&site, &mut report).await?;
         }
-        if wants("share") {
+        if options.wants(kind, "share") {
             share::measure(&site, &mut report).await?;
         }
-        if wants("idle") {
+        if options.wants(kind, "idle") {
             idle::measure(&site, &mut report).await?;
         }
     }

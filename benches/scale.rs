@@ -19,82 +19,28 @@ mod measure;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use measure::options::{self, Options};
 use measure::report::Report;
-use measure::{
-    Result, batch, child, fleet, life, look, memory, prepare, retained, site, statements,
-};
+use measure::{Result, batch, fleet, life, look, memory, prepare, retained, site, statements};
 use site::Site;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let done = match Mode::parse(&arguments) {
-        Ok(Mode::Child(place, workers)) => child::serve(&place, workers).await,
-        Ok(Mode::Bench(options)) => bench(&options).await,
-        // `cargo test --all-targets` starts benches without `--bench`: they are not to measure then.
-        Ok(Mode::Idle) => Ok(()),
-        Err(error) => Err(error),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bench-scale: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    options::run("bench-scale", Options::rounds(5).jobs(1_000_000), bench).await
 }
 
-enum Mode {
-    Child(String, usize),
-    Bench(Options),
-    Idle,
-}
-
-struct Options {
-    rounds: usize,
-    jobs: u64,
-    only: Option<String>,
-    write: bool,
-}
-
-impl Mode {
-    fn parse(arguments: &[String]) -> Result<Self> {
-        let mut options = Options { rounds: 5, jobs: 1_000_000, only: None, write: false };
-        let mut asked = false;
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            let mut value = || rest.next().ok_or_else(|| format!("{argument} needs a value"));
-            match argument.as_str() {
-                "--bench" => asked = true,
-                "--child" => return Ok(Self::Child(value()?.clone(), 1)),
-                "--fleet" => return Ok(Self::Child(value()?.clone(), fleet::TOGETHER)),
-                "--rounds" => options.rounds = value()?.parse::<usize>()?.max(3),
-                "--jobs" => options.jobs = value()?.parse::<u64>()?.max(200_000),
-                "--only" => options.only = Some(value()?.clone()),
-                "--write" => options.write = true,
-                other => return Err(format!("unknown option {other}").into()),
-            }
-        }
-        Ok(if asked { Self::Bench(options) } else { Self::Idle })
-    }
-}
-
-/// A missed goal is told, and no failure.
-async fn bench(options: &Options) -> Result<()> {
+async fn bench(options: Options) -> Result<()> {
     statements::listen()?;
     let mut report = Report::new(&format!("rounds {}, interleaved", options.rounds))?;
-    let wants = |kind: &str, what: &str| {
-        let name = format!("{kind} {what}");
-        options.only.as_ref().is_none_or(|words| words.split(' ').all(|word| name.contains(word)))
-    };
     for kind in ["sqlite", "postgres"] {
-        let paired = ["look", "life", "retention"].into_iter().any(|what| wants(kind, what));
-        if !paired && !["idle-fleet", "batch"].into_iter().any(|what| wants(kind, what)) {
+        let paired = options.wants_any(kind, &["look", "life", "retention"]);
+        if !paired && !options.wants_any(kind, &["idle-fleet", "batch"]) {
             continue;
         }
         let site = site_of(kind).await?;
         if paired {
-            let jobs = if kind == "sqlite" { options.jobs / 10 } else { options.jobs };
+            let jobs = options.jobs.unwrap_or_default();
+            let jobs = if kind == "sqlite" { jobs / 10 } else { jobs };
             let began = Instant::now();
             let pair = prepare::pair(&site, jobs, options.rounds).await?;
             report.note(&format!(
@@ -102,25 +48,25 @@ async fn bench(options: &Options) -> Result<()> {
                 pair.full.size().await?,
                 began.elapsed().as_secs_f64()
             ));
-            if wants(kind, "look") {
+            if options.wants(kind, "look") {
                 look::measure(&site, &pair, options.rounds, &mut report).await?;
             }
-            if wants(kind, "life") {
+            if options.wants(kind, "life") {
                 life::measure(&site, &pair, options.rounds, &mut report).await?;
             }
-            if wants(kind, "retention") {
+            if options.wants(kind, "retention") {
                 retained::measure(&site, &pair, options.rounds, &mut report).await?;
             }
         }
-        if wants(kind, "batch") {
+        if options.wants(kind, "batch") {
             batch::measure(&site, &mut report).await?;
         }
-        if wants(kind, "idle-fleet") && kind == "postgres" {
+        if options.wants(kind, "idle-fleet") && kind == "postgres" {
             fleet::measure(&site, &mut report).await?;
         }
     }
     for kind in ["sqlite", "postgres"] {
-        if wants(kind, "memory") {
+        if options.wants(kind, "memory") {
             memory::measure(&site_of(kind).await?, &mut report).await?;
         }
     }

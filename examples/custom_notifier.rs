@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use mediaflow::executor::DeliveryPolicy;
+use mediaflow::DeliveryPolicy;
 use mediaflow::notify::{DeliveryContext, Message, Receipt};
 use mediaflow::prelude::*;
 
@@ -55,7 +55,7 @@ async fn main() -> mediaflow::Result<()> {
         .await?;
 
     let broken = Pipeline::from(Source::bytes(&b"this is no picture"[..]))
-        .output("public/never.jpg", |photo| photo.resize(320, 320, Fit::Cover).jpeg(80))
+        .output("public/never.jpg", |photo| photo.resize((320, 320, Fit::Cover)).jpeg(80))
         .build()?;
     let failure = media.submit(broken).await?.done().await;
     if let Err(error) = failure {

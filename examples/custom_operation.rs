@@ -19,16 +19,8 @@ struct Vignette {
     strength: f32,
 }
 
-#[async_trait]
 impl Operation for Vignette {
     const KIND: &'static str = "acme.vignette";
-
-    async fn run(&self, inputs: Inputs, cx: &OpContext) -> mediaflow::Result<Outputs> {
-        let image = inputs.into_first()?.into_image()?;
-        let strength = self.strength;
-        let image = cx.cpu(move |cx| vignette(image, strength, || cx.check())).await?;
-        Ok(Outputs::one(image))
-    }
 
     fn validate(&self) -> mediaflow::Result<()> {
         if (0.0..=1.0).contains(&self.strength) {
@@ -38,8 +30,18 @@ impl Operation for Vignette {
             .with("strength", self.strength))
     }
 
-    fn demand(&self, wanted: Demand, _input: &MediaInfo) -> Demand {
-        wanted
+    fn demand(&self, wanted: Demand, _inputs: &[MediaInfo]) -> Vec<Demand> {
+        vec![wanted]
+    }
+}
+
+#[async_trait]
+impl Run for Vignette {
+    async fn run(&self, inputs: Inputs, cx: &OpContext) -> mediaflow::Result<Outputs> {
+        let image = inputs.into_first()?.into_image()?;
+        let strength = self.strength;
+        let image = cx.cpu(move |cx| vignette(image, strength, || cx.check())).await?;
+        Ok(Outputs::one(image))
     }
 }
 
@@ -80,7 +82,7 @@ async fn main() -> mediaflow::Result<()> {
 
     let photo = Pipeline::from("uploads/mountains.jpg")
         .output("public/dark.jpg", |photo| {
-            photo.resize(800, 800, Fit::Inside).then(Vignette { strength: 0.7 }).jpeg(85)
+            photo.resize((800, 800, Fit::Inside)).then(Vignette { strength: 0.7 }).jpeg(85)
         })
         .build()?;
     println!("{}", media.explain(photo.clone()).await?);

@@ -19,9 +19,9 @@ async fn main() -> mediaflow::Result<()> {
         .await?;
 
     let photo = Pipeline::from("uploads/mountains.jpg")
-        .output("public/large.webp", |photo| photo.resize(1200, 1200, Fit::Inside).webp(82))
+        .output("public/large.webp", |photo| photo.resize((1200, 1200, Fit::Inside)).webp(82))
         .output("public/thumb.jpg", |photo| {
-            photo.resize(320, 320, Fit::Cover).watermark("uploads/logo.png").jpeg(78)
+            photo.resize((320, 320, Fit::Cover)).watermark("uploads/logo.png").jpeg(78)
         })
         .build()?;
 

@@ -1,7 +1,33 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub use mediaflow_core::*;
+pub use mediaflow_core::engine::EventStream;
+pub use mediaflow_core::executor::{DeliveryPolicy, RetryPolicy};
+pub use mediaflow_core::planner::JobPlan;
+#[cfg(feature = "testing")]
+pub use mediaflow_core::testing;
+pub use mediaflow_core::wait::Signalled;
+pub use mediaflow_core::{
+    Arity, BatchHandle, BatchId, BatchTicket, Builder, CancellationToken, Clock, Color, Error,
+    ErrorKind, Event, EventId, EventKind, Failure, Inputs, Job, JobBuilder, JobHandle, JobId,
+    Limits, Mediaflow, MessageId, Notifier, NotifyError, OpContext, Operation, Outputs,
+    PlanContext, Registry, Result, Retry, Run, SystemClock, Takes, Tenants, Timestamp, Upload,
+    UploadBuilder, UploadSession, Uploaded, async_trait,
+};
+pub use mediaflow_core::{
+    codes, event, geometry, inspect, media, notify, ops, plan, report, schedule, spec, storage,
+};
+
+/// What implementors need: backends, readers of formats, engines, and what they are handed. Outside of semantic versioning
+/// until 1.0: what is here may change with any release, what is not here will not.
+pub mod spi {
+    #[cfg(feature = "http")]
+    pub use mediaflow_core::http;
+    pub use mediaflow_core::{
+        AnyOperation, CpuPool, RunContext, RunContextBuilder, Work, backend, engine, executor,
+        outbox, planner, reader, schema_of, wait, wire,
+    };
+}
 
 #[cfg(feature = "image")]
 pub use mediaflow_image as image;
@@ -23,14 +49,15 @@ pub mod prelude {
     };
     pub use mediaflow_core::geometry::{Fit, Gravity};
     pub use mediaflow_core::notify::notify_fn;
+    pub use mediaflow_core::ops::{Position, Resize};
     pub use mediaflow_core::spec::{Chain, JobOptions, JobSpec, Pipeline, Source};
     pub use mediaflow_core::{
         Error, Event, EventKind, Inputs, Job, Limits, Mediaflow, Notifier, NotifyError, OpContext,
-        Operation, Outputs, PlanContext, Tenants, async_trait,
+        Operation, Outputs, PlanContext, Run, Tenants, async_trait,
     };
 
     #[cfg(feature = "image")]
-    pub use crate::image::{self, ImageSteps};
+    pub use crate::image::{self, ImageEncoders};
     #[cfg(feature = "webhook")]
     pub use crate::notifiers::Webhook;
     #[cfg(feature = "postgres")]
@@ -38,5 +65,5 @@ pub mod prelude {
     #[cfg(feature = "sqlite")]
     pub use crate::queue::Sqlite;
     #[cfg(feature = "video")]
-    pub use crate::video::{self, VideoSteps};
+    pub use crate::video::{self, VideoEncoders};
 }

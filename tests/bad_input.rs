@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use mediaflow::ErrorKind;
 use mediaflow::event::EventData;
 use mediaflow::prelude::*;
 use mediaflow::testing::RecordingNotifier;
@@ -79,7 +80,7 @@ fn media(name: &str) -> Vec<u8> {
 
 fn thumbnail(source: impl Into<Source>) -> Pipeline {
     Pipeline::from(source)
-        .output("public/x/thumb.jpg", |photo| photo.resize(64, 64, Fit::Cover).jpeg(80))
+        .output("public/x/thumb.jpg", |photo| photo.resize((64, 64, Fit::Cover)).jpeg(80))
         .build()
         .unwrap()
 }
@@ -180,7 +181,7 @@ async fn broken_clips_are_told_apart() {
     let host = Host::new().await;
     let clip = |bytes: Vec<u8>| {
         Pipeline::from(Source::bytes(bytes))
-            .output("public/x/clip.mp4", |clip| clip.video().resize(320, 180, Fit::Inside).mp4(30))
+            .output("public/x/clip.mp4", |clip| clip.resize((320, 180, Fit::Inside)).mp4(30))
             .build()
             .unwrap()
     };
@@ -232,6 +233,48 @@ async fn wrong_specs_are_refused_at_submit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_spec_can_not_raise_what_the_host_allows() {
+    let host = Host::new().await;
+    let spec = || JobSpec::new(&thumbnail("public/cat.jpg")).unwrap();
+    let day = Duration::from_secs(86_400);
+    for (options, code) in [
+        (JobOptions::new().deadline(300_000 * day), "limit.deadline"),
+        (JobOptions::new().max_attempts(4_000_000_000), "limit.attempts"),
+        (JobOptions::new().idempotency_key("x".repeat(1 << 20)), "limit.option_bytes"),
+        (JobOptions::new().priority(i16::MAX), "limit.priority"),
+        ((0..100_000).fold(JobOptions::new(), |all, _| all.tag("t")), "limit.tags"),
+        (
+            (0..10_000).fold(JobOptions::new(), |all, _| all.notify("told", "x")),
+            "limit.notify_targets",
+        ),
+    ] {
+        let error = host.media.submit(spec().with_options(options)).await.unwrap_err();
+        assert_eq!((error.code(), error.kind()), (code, ErrorKind::Limit), "{error}");
+        assert!(error.to_string().contains("raise `"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_in_addresses_are_not_told() {
+    let host = Host::new().await;
+    for source in [
+        "ftp://user:s3cret@host.example/cat.jpg",
+        "Ftp:user:s3cret@host.example/cat.jpg",
+        "HTTPS://user:s3cret@127.0.0.1/cat.jpg?X-Amz-Signature=s3cret",
+        "hTTp://127.0.0.1/cat.jpg?X-Amz-Signature=s3cret",
+    ] {
+        let pipeline =
+            json!({ "source": source, "outputs": { "public/x.jpg": { "from": "source" } } });
+        let pipeline: Pipeline = serde_json::from_value(pipeline).unwrap();
+        let error = match host.media.submit(pipeline).await {
+            Ok(job) => job.done().await.unwrap_err(),
+            Err(error) => error,
+        };
+        assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn private_addresses_are_out_of_reach() {
     let host = Host::new().await;
     for url in [
@@ -241,7 +284,11 @@ async fn private_addresses_are_out_of_reach() {
         "http://[::ffff:127.0.0.1]/",
         "http://localhost/",
     ] {
-        host.fails(url, thumbnail(url), "http.forbidden_address").await;
+        let error = host.fails(url, thumbnail(url), "http.forbidden_address").await;
+        // What stands in the URL its giver knows; what a name stands for is not told.
+        let told = format!("{error:?}");
+        let inside = ["127.0.0.1", "::1", "loopback"].into_iter().find(|it| told.contains(it));
+        assert!(!url.contains("localhost") || inside.is_none(), "{url}: {told}");
     }
     let path = host.fails("a local file", thumbnail("file:/etc/passwd"), "source.path").await;
     assert!(path.to_string().contains("allow_paths"), "{path}");

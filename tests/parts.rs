@@ -38,7 +38,7 @@ async fn a_job_of_300_outputs_outlives_the_worker_that_took_it() {
     assert!(before.len() < PARTS, "the job was over before it was interrupted");
 
     let third = worker(folder.path()).await;
-    let report = soon("end of the job", third.job(job).done()).await.unwrap();
+    let report = soon("end of the job", third.handle(job).done()).await.unwrap();
     verify(folder.path(), &third, &report).await;
 
     let after = done(&rows).await;
@@ -86,7 +86,7 @@ fn sheet() -> Pipeline {
     let sheet = (0..OUTPUTS).fold(Pipeline::from("uploads/spaniels.jpg"), |sheet, index| {
         let (width, height, format) = look(index);
         sheet.output(format!("public/{index:03}.{format}"), |photo| {
-            let small = photo.resize(width, height, Fit::Cover);
+            let small = photo.resize((width, height, Fit::Cover));
             match format {
                 "jpg" => small.jpeg(70),
                 "png" => small.png(),

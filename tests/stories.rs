@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use mediaflow::Builder;
-use mediaflow::executor::DeliveryPolicy;
+use mediaflow::DeliveryPolicy;
 use mediaflow::notifiers::webhook::standard::Verifier;
 use mediaflow::prelude::*;
 use mediaflow::report::JobState;
@@ -24,8 +24,8 @@ async fn two_outputs_of_one_photo_decode_it_once() {
     let folder = tempfile::tempdir().unwrap();
     let media = host(&folder).start().await.unwrap();
     let photo = Pipeline::from("uploads/mountains.jpg")
-        .output("public/a/large.webp", |photo| photo.resize(800, 800, Fit::Inside).webp(80))
-        .output("public/a/small.jpg", |photo| photo.resize(200, 200, Fit::Cover).jpeg(80))
+        .output("public/a/large.webp", |photo| photo.resize((800, 800, Fit::Inside)).webp(80))
+        .output("public/a/small.jpg", |photo| photo.resize((200, 200, Fit::Cover)).jpeg(80))
         .build()
         .unwrap();
 
@@ -64,7 +64,7 @@ async fn a_receiver_that_dies_and_returns_misses_nothing() {
     let photo = |index: usize| {
         Pipeline::from("uploads/coffee.png")
             .output(format!("public/{index}.jpg"), |photo| {
-                photo.resize(100, 100, Fit::Cover).jpeg(80)
+                photo.resize((100, 100, Fit::Cover)).jpeg(80)
             })
             .build()
             .unwrap()
@@ -100,26 +100,29 @@ fn verified(request: &testing::Received) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_does_not_fit_its_content_is_told() {
+async fn a_name_that_does_not_fit_its_content_is_refused_or_told() {
     let folder = tempfile::tempdir().unwrap();
     let media = host(&folder).start().await.unwrap();
     let photo = |place: &str| {
         Pipeline::from("uploads/coffee.png")
-            .output(place, |photo| photo.resize(60, 40, Fit::Cover).jpeg(80))
+            .output(place, |photo| photo.resize((60, 40, Fit::Cover)).jpeg(80))
             .build()
-            .unwrap()
     };
-    for (place, warnings) in
-        [("public/a.jpg", 0), ("public/a.jpeg", 0), ("public/a", 0), ("public/a.webp", 1)]
-    {
-        let report = media.submit(photo(place)).await.unwrap().done().await.unwrap();
-        assert_eq!(
-            report.outputs[0].warnings.len(),
-            warnings,
-            "{place}: {:?}",
-            report.outputs[0].warnings
-        );
+    for place in ["public/a.jpg", "public/a.JPEG", "public/a", "public/a.v2"] {
+        let report = media.submit(photo(place).unwrap()).await.unwrap().done().await.unwrap();
+        assert_eq!(report.outputs[0].warnings.len(), 0, "{place}");
     }
+    let error = photo("public/a.webp").unwrap_err();
+    assert_eq!((error.code(), error.fact("output")), ("spec.extension", Some("public/a.webp")));
+    let mut renamed = photo("public/a.jpg").unwrap();
+    let output = renamed.outputs.remove("public/a.jpg").unwrap();
+    renamed.outputs.insert("public/a.png".to_owned(), output);
+    assert_eq!(media.submit(renamed).await.unwrap_err().code(), "spec.extension");
+
+    // What a copy is can not be known before.
+    let copy = Pipeline::from("uploads/coffee.png").output("public/a.webp", |photo| photo).build();
+    let report = media.submit(copy.unwrap()).await.unwrap().done().await.unwrap();
+    assert_eq!(report.outputs[0].warnings, ["the name says webp, the content is png"]);
     media.shutdown(Duration::from_secs(5)).await.unwrap();
 }
 
@@ -133,7 +136,7 @@ async fn a_photo_comes_by_url_from_a_host_that_is_allowed() {
     let media = host(&folder).allow_private_host(server.address()).start().await.unwrap();
     let url = server.url("/cup.jpg?token=secret");
     let small = Pipeline::from(url.as_str())
-        .output("public/cup.webp", |photo| photo.resize(90, 60, Fit::Cover).webp(80))
+        .output("public/cup.webp", |photo| photo.resize((90, 60, Fit::Cover)).webp(80))
         .build()
         .unwrap();
     let report = media.submit(small).await.unwrap().done().await.unwrap();
@@ -155,7 +158,7 @@ async fn two_hosts_in_one_process_do_not_meet() {
     let job = first.submit(copy.unwrap()).await.unwrap();
     job.done().await.unwrap();
     here.attempted(4).await;
-    assert_eq!(second.job(job.id()).status().await.unwrap_err().code(), "job.unknown");
+    assert_eq!(second.handle(job.id()).status().await.unwrap_err().code(), "job.unknown");
     second.shutdown(Duration::from_secs(5)).await.unwrap();
     assert!(there.attempts().is_empty());
     assert!(!other.path().join("copy.png").exists());
@@ -168,8 +171,8 @@ async fn a_batch_answers_at_once_and_reports_when_all_are_done() {
     let receiver = RecordingNotifier::new("all");
     let media = host(&folder).notify(receiver.clone()).start().await.unwrap();
     let eager = Pipeline::from("uploads/fig.jpg")
-        .output("public/e/300.jpg", |photo| photo.resize(300, 300, Fit::Inside).jpeg(80))
-        .output("public/e/100.png", |photo| photo.resize(100, 100, Fit::Cover).grayscale().png())
+        .output("public/e/300.jpg", |photo| photo.resize((300, 300, Fit::Inside)).jpeg(80))
+        .output("public/e/100.png", |photo| photo.resize((100, 100, Fit::Cover)).grayscale().png())
         .build()
         .unwrap();
     let batch = media.eager([eager]).await.unwrap();
@@ -199,8 +202,10 @@ async fn a_custom_step_between_groups_keeps_the_small_decode() {
         .await
         .unwrap();
     let photo = Pipeline::from("uploads/mountains.jpg")
-        .output("public/k.jpg", |photo| photo.resize(400, 400, Fit::Inside).then(Keep {}).jpeg(80))
-        .output("public/l.jpg", |photo| photo.resize(200, 200, Fit::Inside).jpeg(80))
+        .output("public/k.jpg", |photo| {
+            photo.resize((400, 400, Fit::Inside)).then(Keep {}).jpeg(80)
+        })
+        .output("public/l.jpg", |photo| photo.resize((200, 200, Fit::Inside)).jpeg(80))
         .build()
         .unwrap();
     let told = media.explain(photo.clone()).await.unwrap();
@@ -214,10 +219,12 @@ async fn a_custom_step_between_groups_keeps_the_small_decode() {
 #[serde(deny_unknown_fields)]
 struct Keep {}
 
-#[async_trait]
 impl Operation for Keep {
     const KIND: &'static str = "test.keep";
+}
 
+#[async_trait]
+impl Run for Keep {
     async fn run(&self, inputs: Inputs, _cx: &OpContext) -> mediaflow::Result<Outputs> {
         Ok(Outputs::one(inputs.into_first()?.into_image()?))
     }

@@ -1,6 +1,8 @@
 //! The rules of the repository that a test can prove. ARCHITECTURE.md tells why they are there.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
+#[path = "tidy/codes.rs"]
+mod codes;
 #[path = "tidy/floors.rs"]
 mod floors;
 

@@ -15,6 +15,9 @@ use super::{Result, cpu, host, soon, step};
 /// The number of the job that does not end by itself. No other process has it for another job.
 pub(crate) const ENDLESS: u64 = 0;
 
+/// What makes this program a child: the number of its workers and the place follow.
+pub(crate) const OPTION: &str = "--child";
+
 #[derive(Debug)]
 pub(crate) struct Child {
     process: tokio::process::Child,
@@ -25,13 +28,13 @@ pub(crate) struct Child {
 impl Child {
     /// Starts a worker. Does not wait for it.
     pub(crate) fn spawn(place: &Place) -> Result<Self> {
-        Self::with("--child", place)
+        Self::of(1, place)
     }
 
-    /// Starts this program with an option that takes a place. Does not wait for it.
-    pub(crate) fn with(option: &str, place: &Place) -> Result<Self> {
+    /// Starts a process of so many workers. Does not wait for them.
+    pub(crate) fn of(workers: usize, place: &Place) -> Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args([option, &place.word()])
+            .args([OPTION, &workers.to_string(), &place.word()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -6,6 +6,7 @@ pub(crate) mod cpu;
 pub(crate) mod host;
 #[path = "../machine/mod.rs"]
 pub(crate) mod machine;
+pub(crate) mod options;
 pub(crate) mod report;
 pub(crate) mod site;
 pub(crate) mod step;

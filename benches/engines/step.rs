@@ -23,9 +23,12 @@ struct Nothing {
     hold: bool,
 }
 
-#[async_trait]
 impl Operation for Nothing {
     const KIND: &'static str = "bench.nothing";
+}
+
+#[async_trait]
+impl Run for Nothing {
     const TAKES: Takes = Takes::Encoded;
 
     async fn run(&self, inputs: Inputs, cx: &OpContext) -> mediaflow::Result<Outputs> {

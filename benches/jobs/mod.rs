@@ -10,4 +10,4 @@ pub(crate) mod life;
 pub(crate) mod river;
 pub(crate) mod share;
 
-pub(crate) use engines::{Error, Result, child, cpu, host, report, site, soon, step};
+pub(crate) use engines::{Error, Result, child, cpu, host, options, report, site, soon, step};

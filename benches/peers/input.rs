@@ -3,9 +3,13 @@
 //! A repository has no room for camera files, so this one is made from its small photos: four of them fill the
 //! quarters, enlarged, and the grain of a sensor is laid over. Without grain the enlarged photos would be smooth, and
 //! Huffman decoding, most of a thumbnail's cost, would be measured on a file several times smaller than a camera's.
+//!
+//! The large PNG, 12,000 x 9,000, has each of its pixels three times across and down: a thumbnail of it is compared with
+//! the same reference.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
@@ -19,8 +23,52 @@ const QUALITY: u8 = 92;
 /// Standard deviation of the grain in mid-grey: luma, and each channel apart from it.
 const GRAIN: (f32, f32) = (3.2, 1.4);
 
+/// How often the large PNG has each pixel of the photo, across and down.
+pub(crate) const TIMES: usize = 3;
+
+/// What everyone gets.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    pub(crate) photo: PathBuf,
+    pub(crate) large: PathBuf,
+}
+
+impl Sources {
+    /// Both, made where they are not there yet.
+    pub(crate) fn of(photos: &Path, cache: &Path) -> Result<Self> {
+        let photo = photo(photos, cache)?;
+        let large = photo.with_extension("png");
+        if !large.exists() {
+            let unfinished = large.with_extension("part");
+            enlarge(&photo, &unfinished)?;
+            std::fs::rename(unfinished, &large)?;
+        }
+        Ok(Self { photo, large })
+    }
+}
+
+fn enlarge(photo: &Path, to: &Path) -> Result<()> {
+    let mut decoder = jpeg_decoder::Decoder::new(std::fs::File::open(photo)?);
+    let pixels = decoder.decode()?;
+    let file = BufWriter::new(std::fs::File::create(to)?);
+    let (width, height) = (u32::try_from(WIDTH * TIMES)?, u32::try_from(HEIGHT * TIMES)?);
+    let mut encoder = png::Encoder::new(file, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::Fast);
+    let mut writer = encoder.write_header()?;
+    let mut rows = writer.stream_writer()?;
+    for row in pixels.chunks_exact(WIDTH * 3) {
+        let wide: Vec<u8> = row.chunks_exact(3).flat_map(|pixel| pixel.repeat(TIMES)).collect();
+        for _ in 0..TIMES {
+            rows.write_all(&wide)?;
+        }
+    }
+    rows.finish()?;
+    Ok(writer.finish()?)
+}
+
 /// The path of the photo; it is made once per set of source photos and kept in `cache`.
-pub(crate) fn photo(photos: &Path, cache: &Path) -> Result<PathBuf> {
+fn photo(photos: &Path, cache: &Path) -> Result<PathBuf> {
     let sources = largest_four(photos)?;
     let mut key = DefaultHasher::new();
     for source in &sources {

@@ -4,16 +4,19 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mediaflow::image::{self, ImageSteps as _, ops};
-use mediaflow::media::{Blob, Format, MediaFile, Scratch};
-use mediaflow::planner::{self, Unit};
+use mediaflow::image::{self, ImageEncoders as _};
+use mediaflow::media::{Blob, MediaFile, Scratch};
+use mediaflow::ops::Resize;
 use mediaflow::spec::{Pipeline, SOURCE};
-use mediaflow::{CpuPool, Inputs, Limits, Registry, RunContext};
+use mediaflow::spi::planner::{self, Unit};
+use mediaflow::spi::{CpuPool, RunContext};
+use mediaflow::{Inputs, Limits, Registry};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Deserialize;
 
 use super::Result;
 use super::child::{Answer, Hello};
+use super::whole_job::Jobs;
 
 /// Which decoder this program was built with: `turbo` is the production build, `pure` the default one.
 const BUILD: &str = if cfg!(feature = "turbo") { "turbo" } else { "pure" };
@@ -21,6 +24,7 @@ const BUILD: &str = if cfg!(feature = "turbo") { "turbo" } else { "pure" };
 /// The worker's end of [`super::child::Request`].
 #[derive(Debug, Deserialize)]
 struct Request {
+    task: String,
     input: PathBuf,
     out: PathBuf,
     widths: Vec<u32>,
@@ -31,31 +35,48 @@ struct Request {
 /// Answers requests from standard input until it ends.
 pub(crate) fn serve() -> Result<()> {
     let renderer = Renderer::new()?;
+    let mut jobs = None;
     say(&Hello { version: format!("mediaflow {} ({BUILD})", env!("CARGO_PKG_VERSION")) })?;
     for line in std::io::stdin().lines() {
-        say(&measure(&renderer, &serde_json::from_str(&line?)?)?)?;
+        let request: Request = serde_json::from_str(&line?)?;
+        say(&if request.task == "whole-job" {
+            let jobs = match &mut jobs {
+                Some(jobs) => jobs,
+                none => none.insert(Jobs::start(&request.input, &request.out)?),
+            };
+            measure(&request, || jobs.run(&request.input, &request.widths, request.quality))
+        } else {
+            let input = Blob::from(std::fs::read(&request.input)?);
+            measure(&request, || {
+                renderer.render(&input, &request.widths, request.quality).map(Some)
+            })
+        }?)?;
     }
     Ok(())
 }
 
-fn measure(renderer: &Renderer, request: &Request) -> Result<Answer> {
-    let input = Blob::from(std::fs::read(&request.input)?);
+/// Measures `work`, which gives one file for each width, or has written them already.
+fn measure(request: &Request, work: impl Fn() -> Result<Option<Vec<Vec<u8>>>>) -> Result<Answer> {
     std::fs::write("/proc/self/clear_refs", "5")?; // VmHWM starts again from the present size
     let before = status("VmRSS")?;
     let (wall, cpu) = (Instant::now(), cpu_time()?);
-    let mut outputs = Vec::new();
+    let mut outputs = None;
     for _ in 0..request.repeat {
-        outputs = renderer.render(&input, &request.widths, request.quality)?;
+        outputs = work()?;
     }
     let (wall, cpu) = (wall.elapsed(), cpu_time()? - cpu);
     let peak_kb = status("VmHWM")?.saturating_sub(before);
     let per_run = |time: Duration| time.as_secs_f64() * 1e3 / f64::from(request.repeat);
+    let place = |width: &u32| request.out.join(format!("{width}.jpg"));
     Ok(Answer {
         cpu_ms: per_run(cpu),
         wall_ms: per_run(wall),
         peak_kb,
         threads: status("Threads")?,
-        files: save(&request.out, &request.widths, &outputs)?,
+        files: match outputs {
+            Some(outputs) => save(&request.out, &request.widths, &outputs)?,
+            None => request.widths.iter().map(place).collect(),
+        },
     })
 }
 
@@ -88,7 +109,7 @@ fn say(message: &impl serde::Serialize) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// What a worker of mediaflow does with one photo: probe, plan, run. On one thread, as its peers.
+/// What a worker of mediaflow does with one photo: probe, plan, run. On the cores that it is tied to, as its peers.
 struct Renderer {
     runtime: tokio::runtime::Runtime,
     registry: Registry,
@@ -99,7 +120,7 @@ impl Renderer {
     fn new() -> Result<Self> {
         let mut registry = Registry::new();
         image::operations(&mut registry);
-        let cx = RunContext::builder(CpuPool::new(1), Scratch::in_folder(std::env::temp_dir()));
+        let cx = RunContext::builder(CpuPool::per_core(), Scratch::in_folder(std::env::temp_dir()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         Ok(Self { runtime, registry, cx: cx.build(None) })
     }
@@ -108,15 +129,15 @@ impl Renderer {
     fn render(&self, input: &Blob, widths: &[u32], quality: u8) -> Result<Vec<Vec<u8>>> {
         let file = MediaFile::sniff("input", input.clone())?;
         let place = |width: u32| format!("out/{width}.jpg");
-        let chained = widths.iter().fold(Pipeline::from("in/input.jpg"), |pipeline, width| {
-            let resize = ops::Resize::width(*width);
-            pipeline.output(place(*width), |photo| photo.then(resize).jpeg(quality))
+        let chained = widths.iter().fold(Pipeline::from("in/input"), |pipeline, width| {
+            let resize = Resize::width(*width);
+            pipeline.output(place(*width), |photo| photo.resize(resize).jpeg(quality))
         });
         let pipeline = chained.build()?;
         let limits = Limits::default();
         let mut outputs = self.runtime.block_on(async {
-            let backend = self.registry.backend_for_format(&Format::JPEG)?;
-            let infos = [(SOURCE.to_owned(), backend.probe(&file, &limits).await?)].into();
+            let reader = self.registry.reader_of(file.format())?;
+            let infos = [(SOURCE.to_owned(), reader.probe(&file, &self.cx).await?)].into();
             let units = planner::plan(&pipeline, &infos, &self.registry, &limits)?.into_units();
             match units.into_iter().next() {
                 Some(Unit::Group { plan, .. }) => {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::contest::{Contestant, Task};
-use super::input;
+use super::input::{self, Sources};
 use super::machine::machine;
 use super::pixels::Measured;
 
@@ -42,15 +42,34 @@ impl Samples {
         self.peaks_kb.insert((task, who.name()), peak_kb);
     }
 
-    /// Ours divided by the peer's, round by round, sorted.
+    /// Our CPU time divided by the peer's, round by round, sorted.
     fn ratios(&self, task: Task, ours: &Contestant, peer: &Contestant) -> Vec<f64> {
-        let cpu = |who: &Contestant| self.times.get(&(task, who.name())).map(|times| &times.cpu_ms);
-        let (Some(ours), Some(peer)) = (cpu(ours), cpu(peer)) else { return Vec::new() };
-        let mut ratios: Vec<f64> = ours.iter().zip(peer).map(|(ours, peer)| ours / peer).collect();
+        self.divided(task, ours, peer, |times| &times.cpu_ms)
+    }
+
+    /// The time that one waits for a contestant divided by another's.
+    fn latencies(&self, task: Task, who: &Contestant, other: &Contestant) -> Vec<f64> {
+        self.divided(task, who, other, |times| &times.wall_ms)
+    }
+
+    fn divided(
+        &self,
+        task: Task,
+        who: &Contestant,
+        other: &Contestant,
+        of: impl Fn(&Times) -> &Vec<f64>,
+    ) -> Vec<f64> {
+        let of = |who: &Contestant| self.times.get(&(task, who.name())).map(&of);
+        let (Some(who), Some(other)) = (of(who), of(other)) else { return Vec::new() };
+        let mut ratios: Vec<f64> = who.iter().zip(other).map(|(who, other)| who / other).collect();
         ratios.sort_by(f64::total_cmp);
         ratios
     }
 }
+
+/// The goals for five renditions on two cores: the time that one waits for them, and CPU time, in parts of those on one.
+const LATENCY_GOAL: f64 = 0.65;
+const CPU_GOAL: f64 = 1.05;
 
 /// One rendition beside the reference.
 #[derive(Debug)]
@@ -75,12 +94,15 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(source: &Path, rounds: usize) -> Self {
+    pub(crate) fn new(sources: &Sources, rounds: usize) -> Self {
         #[allow(clippy::cast_precision_loss, reason = "a file size in MB")]
-        let size = source.metadata().map_or(0.0, |data| data.len() as f64 / 1e6);
+        let size = |file: &Path| file.metadata().map_or(0.0, |data| data.len() as f64 / 1e6);
+        let (photo, large) = (size(&sources.photo), size(&sources.large));
+        let (width, height, times) = (input::WIDTH, input::HEIGHT, input::TIMES);
         let setting = vec![
             format!("machine {}", machine()),
-            format!("input {} x {} JPEG 4:2:0, {size:.1} MB", input::WIDTH, input::HEIGHT),
+            format!("input {width} x {height} JPEG 4:2:0, {photo:.1} MB"),
+            format!("large {} x {} PNG, {large:.1} MB", width * times, height * times),
             format!("rounds {rounds}, interleaved, one core, CPU time of the whole process"),
         ];
         Self {
@@ -101,10 +123,16 @@ impl Report {
     /// Works out ratios, costs and memory.
     pub(crate) fn summarise(&mut self, contestants: &[Contestant], samples: &Samples) {
         for task in Task::ALL {
-            for ours in contestants.iter().filter(|who| who.is_ours()) {
+            let ours = || contestants.iter().filter(|who| who.is_ours());
+            for ours in ours().filter(|who| !who.has_two_cores()) {
                 for peer in contestants.iter().filter(|who| !who.is_ours()) {
                     self.ratio(task, ours, peer, &samples.ratios(task, ours, peer));
                 }
+            }
+            let one = ours().find(|who| !who.has_two_cores());
+            if let (Some(one), Some(two)) = (one, ours().find(|who| who.has_two_cores())) {
+                self.latency(task, &samples.latencies(task, two, one), LATENCY_GOAL, "latency");
+                self.latency(task, &samples.ratios(task, two, one), CPU_GOAL, "latency-cpu");
             }
             for who in contestants {
                 self.cost(task, who, samples);
@@ -125,6 +153,16 @@ impl Report {
         self.judge(&what, median, goal);
     }
 
+    /// What two cores take in parts of what one takes.
+    fn latency(&mut self, task: Task, ratios: &[f64], goal: f64, what: &str) {
+        let [lowest, .., highest] = ratios else { return };
+        let median = ratios[ratios.len() / 2];
+        let goal = (task == Task::Five).then_some(goal);
+        let what = format!("{}-{what}", task.name());
+        self.ratios.push(format!("{what} {median:.2} {} ({lowest:.2}..{highest:.2})", said(goal)));
+        self.judge(&what, median, goal);
+    }
+
     fn cost(&mut self, task: Task, who: &Contestant, samples: &Samples) {
         let Some(times) = samples.times.get(&(task, who.name())) else { return };
         let (cpu, wall) = (median(&times.cpu_ms), median(&times.wall_ms));
@@ -137,7 +175,7 @@ impl Report {
     fn peak(&mut self, task: Task, who: &Contestant, samples: &Samples) {
         let Some(&peak_kb) = samples.peaks_kb.get(&(task, who.name())) else { return };
         #[allow(clippy::cast_precision_loss, reason = "kilobytes and pixels, far below 2^52")]
-        let per_pixel = peak_kb as f64 * 1024.0 / (input::WIDTH * input::HEIGHT) as f64;
+        let per_pixel = peak_kb as f64 * 1024.0 / task.pixels() as f64;
         let what = format!("memory {} {}", task.name(), who.name());
         let goal = task.memory_goal(who);
         self.memory.push(format!("{what} {per_pixel:.2} {} ({peak_kb} kB)", said(goal)));

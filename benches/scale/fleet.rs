@@ -9,7 +9,7 @@ use super::{Result, cpu};
 
 const PROCESSES: usize = 5;
 /// Workers in one process.
-pub(crate) const TOGETHER: usize = 10;
+const TOGETHER: usize = 10;
 
 /// What comes with the start, such as the election of a leader, is not counted.
 const SETTLES: Duration = Duration::from_secs(15);
@@ -19,7 +19,7 @@ pub(crate) async fn measure(site: &Site, report: &mut Report) -> Result<()> {
     let place = site.fresh().await?;
     let mut children = Vec::new();
     for _ in 0..PROCESSES {
-        let mut child = Child::with("--fleet", &place)?;
+        let mut child = Child::of(TOGETHER, &place)?;
         child.hear("ready").await?;
         children.push(child);
     }

@@ -55,7 +55,7 @@ impl Looker {
         let page = Paging::first(PAGE);
         let begin = Instant::now();
         let found = match what {
-            "status" => self.media.job(job).status().await.map(|_| PAGE)?,
+            "status" => self.media.handle(job).status().await.map(|_| PAGE)?,
             "page-jobs" => inspect.jobs(&JobFilter::new(), &page).await?.items.len(),
             "page-jobs-behind" => {
                 let page = page.after(self.behind.clone());

@@ -5,6 +5,7 @@ pub(crate) mod batch;
 mod engines;
 pub(crate) mod fleet;
 pub(crate) mod life;
+mod log;
 pub(crate) mod look;
 pub(crate) mod memory;
 pub(crate) mod prepare;
@@ -12,7 +13,7 @@ pub(crate) mod retained;
 pub(crate) mod sql;
 pub(crate) mod statements;
 
-pub(crate) use engines::{Result, child, cpu, host, report, site, soon, step};
+pub(crate) use engines::{Result, child, cpu, host, options, report, site, soon, step};
 
 use report::{Goal, Report, median, range};
 use site::Site;

@@ -96,26 +96,4 @@ impl Database {
         };
         Ok(format!("{:.1} GB", self.int(bytes).await? as f64 / 1e9))
     }
-
-    /// How much has been written to the log of the database so far, in bytes. A file's log counts from the last time that it
-    /// was [emptied](Self::empty_log).
-    pub(crate) async fn logged(&self) -> Result<f64> {
-        Ok(match &self.place {
-            Place::Sqlite(path) => {
-                let log = path.with_extension("db-wal");
-                std::fs::metadata(log).map_or(0, |log| log.len()) as f64
-            }
-            Place::Postgres(_) => {
-                let written = "SELECT CAST(pg_current_wal_lsn() - '0/0'::pg_lsn AS BIGINT)";
-                self.int(written).await? as f64
-            }
-        })
-    }
-
-    pub(crate) async fn empty_log(&self) -> Result<()> {
-        if self.is_file() {
-            self.run("PRAGMA wal_checkpoint(TRUNCATE)").await?;
-        }
-        Ok(())
-    }
 }

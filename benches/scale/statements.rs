@@ -1,12 +1,10 @@
 //! How long statements take, by what they are for, as their client sees it.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+#[path = "../../mediaflow-queue/tests/executed/mod.rs"]
+mod executed;
 
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Result;
 
@@ -17,7 +15,17 @@ static TIMES: Mutex<Option<Times>> = Mutex::new(None);
 
 /// Hears of all statements of this process from now on.
 pub(crate) fn listen() -> Result<()> {
-    Ok(tracing::subscriber::set_global_default(Listener)?)
+    Ok(executed::listen(hear)?)
+}
+
+fn hear(statement: &str, seconds: f64) {
+    let mut times = times();
+    let Some(times) = times.as_mut() else { return };
+    let is_for = |words: &[&str]| words.iter().all(|word| statement.contains(word));
+    let purpose = PURPOSES.iter().find(|(_, words)| is_for(words)).map(|(purpose, _)| *purpose);
+    let (millis, number) = times.entry(purpose.unwrap_or("other")).or_default();
+    *millis += seconds * 1e3;
+    *number += 1;
 }
 
 pub(crate) fn begin() {
@@ -54,62 +62,3 @@ const PURPOSES: [(&str, &[&str]); 18] = [
     ("deliver", &["mediaflow_destinations"]),
     ("deliver", &["mediaflow_attempts"]),
 ];
-
-struct Listener;
-
-impl Subscriber for Listener {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "sqlx::query"
-    }
-
-    fn new_span(&self, _span: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _span: &Id, _values: &Record<'_>) {}
-
-    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut times = times();
-        let Some(times) = times.as_mut() else { return };
-        let mut statement = Statement::default();
-        event.record(&mut statement);
-        let is_for = |words: &[&str]| words.iter().all(|word| statement.text.contains(word));
-        let purpose = PURPOSES.iter().find(|(_, words)| is_for(words)).map(|(purpose, _)| *purpose);
-        let (millis, number) = times.entry(purpose.unwrap_or("other")).or_default();
-        *millis += statement.seconds * 1e3;
-        *number += 1;
-    }
-
-    fn enter(&self, _span: &Id) {}
-
-    fn exit(&self, _span: &Id) {}
-}
-
-#[derive(Default)]
-struct Statement {
-    text: String,
-    seconds: f64,
-}
-
-impl Visit for Statement {
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        if field.name() == "elapsed_secs" {
-            self.seconds = value;
-        }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        let whole = field.name() == "db.statement" && !value.is_empty();
-        if whole || field.name() == "summary" && self.text.is_empty() {
-            value.clone_into(&mut self.text);
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if ["db.statement", "summary"].contains(&field.name()) {
-            self.record_str(field, &format!("{value:?}"));
-        }
-    }
-}

@@ -1,8 +1,13 @@
 //! An S3 server in this process, on a loopback port, with its files in a folder that goes with it. It checks signatures.
 
+use std::error::Error;
 use std::net::SocketAddr;
 
+use http_body_util::BodyExt as _;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -33,9 +38,20 @@ impl Bucket {
         let address = listener.local_addr()?;
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let connection =
-                    http1::Builder::new().serve_connection(TokioIo::new(socket), service.clone());
-                tokio::spawn(connection);
+                let service = service.clone();
+                // What is refused is read, too: a client that still sends would not hear the answer.
+                let answer = service_fn(move |request: Request<Incoming>| {
+                    let service = service.clone();
+                    async move {
+                        let (head, body) = request.into_parts();
+                        let body = body.collect().await?.to_bytes();
+                        let answer = service.call(Request::from_parts(head, body.into())).await;
+                        answer.map_err(|e| -> Box<dyn Error + Send + Sync> {
+                            format!("{e:?}").into()
+                        })
+                    }
+                });
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), answer));
             }
         });
         Ok(Self { address, _folder: folder })

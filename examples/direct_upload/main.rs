@@ -87,9 +87,9 @@ async fn main() -> Anyhow<()> {
 fn renditions(photo: Source) -> mediaflow::Result<Pipeline> {
     let forever = PutOptions::new().cache_control(FOREVER);
     Pipeline::from(photo)
-        .output("media/public/large.webp", |photo| photo.resize(1200, 1200, Fit::Inside).webp(82))
+        .output("media/public/large.webp", |photo| photo.resize((1200, 1200, Fit::Inside)).webp(82))
         .put(forever.clone())
-        .output("media/public/thumb.jpg", |photo| photo.resize(320, 320, Fit::Cover).jpeg(78))
+        .output("media/public/thumb.jpg", |photo| photo.resize((320, 320, Fit::Cover)).jpeg(78))
         .put(forever)
         .build()
 }

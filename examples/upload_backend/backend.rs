@@ -5,8 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use mediaflow::Builder;
+use mediaflow::DeliveryPolicy;
 use mediaflow::event::EventData;
-use mediaflow::executor::DeliveryPolicy;
 use mediaflow::prelude::*;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};

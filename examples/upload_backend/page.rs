@@ -41,7 +41,8 @@ fn section(page: &mut String, folder: &Path, name: &str, status: &JobStatus) -> 
     }
     let bytes = fs::metadata(folder.join("uploads").join(name))?.len();
     let Some(report) = &status.report else { return Ok(()) };
-    let size = report.source.as_ref().map(|source| source.info.upright_size()).unwrap_or_default();
+    let source = report.source.as_ref().map(|source| &source.info);
+    let size = source.map(|info| (info.width, info.height)).unwrap_or_default();
     let took = report.finished_at.since(report.started_at.unwrap_or(report.queued_at));
     write!(page, "<p>{} ms, {} decode(s)</p>", took.as_millis(), report.decodes)?;
     figure(

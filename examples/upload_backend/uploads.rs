@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use mediaflow::image::ops::Watermark;
+use mediaflow::ops::Watermark;
 use mediaflow::prelude::*;
-use mediaflow::video::Position;
 
 use crate::Anyhow;
 
@@ -44,17 +43,17 @@ fn photo(name: &str) -> mediaflow::Result<Pipeline> {
     let stem = name.split('.').next().unwrap_or(name);
     Pipeline::from(format!("uploads/{name}"))
         .output(format!("public/{stem}-large.webp"), |photo| {
-            photo.resize(1200, 1200, Fit::Inside).webp(82)
+            photo.resize((1200, 1200, Fit::Inside)).webp(82)
         })
         .output(format!("public/{stem}-card.jpg"), |photo| {
             let mark = Watermark::new().gravity(Gravity::Southeast).scale(0.3).offset(12);
-            photo.resize(600, 400, Fit::Cover).watermark_with("uploads/logo.png", mark).jpeg(80)
+            photo.resize((600, 400, Fit::Cover)).watermark_with("uploads/logo.png", mark).jpeg(80)
         })
         .output(format!("public/{stem}-thumb.jpg"), |photo| {
-            photo.resize(200, 200, Fit::Cover).jpeg(78)
+            photo.resize((200, 200, Fit::Cover)).jpeg(78)
         })
         .output(format!("public/{stem}-negative.jpg"), |photo| {
-            photo.resize(400, 400, Fit::Inside).negate().jpeg(78)
+            photo.resize((400, 400, Fit::Inside)).negate().jpeg(78)
         })
         .build()
 }
@@ -62,12 +61,12 @@ fn photo(name: &str) -> mediaflow::Result<Pipeline> {
 /// Two renditions and a poster of the clip.
 pub(crate) fn clip() -> mediaflow::Result<Pipeline> {
     Pipeline::from(format!("uploads/{CLIP}"))
-        .output("public/bunny-480.mp4", |clip| clip.video().resize(854, 480, Fit::Inside).mp4(23))
+        .output("public/bunny-480.mp4", |clip| clip.resize((854, 480, Fit::Inside)).mp4(23))
         .output("public/bunny-240-teaser.mp4", |clip| {
-            clip.video().trim(1.0, 3.0).resize(426, 240, Fit::Inside).mp4(26)
+            clip.trim(1.0, 3.0).resize((426, 240, Fit::Inside)).mp4(26)
         })
         .output("public/bunny-poster.jpg", |clip| {
-            clip.video().poster(Position::Percent(50.0)).resize(600, 400, Fit::Inside).jpeg(82)
+            clip.poster(Position::Percent(50.0)).resize((600, 400, Fit::Inside)).jpeg(82)
         })
         .build()
 }
@@ -75,6 +74,6 @@ pub(crate) fn clip() -> mediaflow::Result<Pipeline> {
 /// The same wish for a clip whose upload was cut off.
 pub(crate) fn broken_clip() -> mediaflow::Result<Pipeline> {
     Pipeline::from(format!("uploads/{BROKEN}"))
-        .output("public/holiday-480.mp4", |clip| clip.video().resize(854, 480, Fit::Inside).mp4(23))
+        .output("public/holiday-480.mp4", |clip| clip.resize((854, 480, Fit::Inside)).mp4(23))
         .build()
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mediaflow::Builder;
-use mediaflow::executor::{DeliveryPolicy, RetryPolicy};
 use mediaflow::prelude::*;
+use mediaflow::{DeliveryPolicy, RetryPolicy};
 
 use crate::Anyhow;
 

@@ -22,8 +22,7 @@ pub(crate) async fn submit(media: &Mediaflow) -> Anyhow<Submitted> {
         jobs.push(media.submit(photo(number)?).await?.id());
     }
     // Its parts go before everything that waits.
-    let urgent = JobSpec::new(&sheet()?)?.with_options(JobOptions::new().priority(1));
-    jobs.push(media.submit(urgent).await?.id());
+    jobs.push(media.job(sheet()?).priority(1).submit().await?.id());
     let pictures = (SINGLE..SINGLE + BATCH).map(photo).collect::<mediaflow::Result<Vec<_>>>()?;
     let batch = media.eager(pictures).await?;
     jobs.extend(batch.jobs().map(|job| job.id()));
@@ -37,7 +36,7 @@ impl Submitted {
     /// Waits until every job has ended, however it ended.
     pub(crate) async fn ended(&self, media: &Mediaflow) -> Anyhow<()> {
         for job in &self.jobs {
-            media.job(*job).ended().await?;
+            media.handle(*job).ended().await?;
         }
         Ok(())
     }
@@ -60,12 +59,12 @@ fn photo(number: u32) -> mediaflow::Result<Pipeline> {
     let name = PHOTOS[number as usize % PHOTOS.len()];
     Pipeline::from(format!("uploads/{name}"))
         .output(format!("{place}/large.webp"), |photo| {
-            photo.resize(2 * size, 2 * size, Fit::Inside).webp(80)
+            photo.resize((2 * size, 2 * size, Fit::Inside)).webp(80)
         })
         .output(format!("{place}/card.jpg"), |photo| {
-            photo.resize(size + size / 2, size, Fit::Cover).jpeg(80)
+            photo.resize((size + size / 2, size, Fit::Cover)).jpeg(80)
         })
-        .output(format!("{place}/thumb.png"), |photo| photo.resize(size, size, Fit::Cover).png())
+        .output(format!("{place}/thumb.png"), |photo| photo.resize((size, size, Fit::Cover)).png())
         .build()
 }
 
@@ -75,7 +74,7 @@ fn sheet() -> mediaflow::Result<Pipeline> {
     (0..SHEET)
         .fold(whole, |sheet, number| {
             sheet.output(format!("public/sheet/{number:03}.jpg"), |photo| {
-                photo.resize(20 + number, 20 + number, Fit::Cover).jpeg(75)
+                photo.resize((20 + number, 20 + number, Fit::Cover)).jpeg(75)
             })
         })
         .build()
