@@ -2,7 +2,7 @@
 # Installs what a command of the Makefile needs, and nothing that is there already.
 #
 #   scripts/setup.sh build   a C toolchain for libjpeg-turbo and libwebp; GStreamer with its development files
-#   scripts/setup.sh test    the same, PostgreSQL, an independent media checker, and the tools that `make test` runs
+#   scripts/setup.sh test    the same, PostgreSQL, an independent media checker, an SMTP server, and the tools that `make test` runs
 #   scripts/setup.sh jobs    a C toolchain and PostgreSQL, for `make bench-jobs`, `bench-scale` and `test-faults`
 #   scripts/setup.sh bench   a C toolchain and the programs that `make bench-image` compares with
 #
@@ -39,6 +39,7 @@ command_exists() { command -v "$1"; }
 library() { pkg-config --exists "$@"; }
 elements() { for element; do gst-inspect-1.0 --exists "$element" || return; done; }
 venv_module() { python3 -c 'import ensurepip, venv'; }
+smtp_server() { /usr/bin/python3 -c "import aiosmtpd"; } # where apt puts it, whatever python3 is first
 recent_postgres() { # 15 or later, where the tests look for it
     for program in "$(command -v postgres)" /usr/lib/postgresql/*/bin/postgres; do
         major=$("$program" --version 2>/dev/null | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
@@ -157,6 +158,7 @@ case $group in
         need_gstreamer
         need postgresql recent_postgres
         need ffmpeg command_exists ffprobe
+        need python3-aiosmtpd smtp_server
         need python3 command_exists python3
         need python3-venv venv_module
         install_packages

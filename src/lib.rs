@@ -31,7 +31,23 @@ pub mod spi {
 
 #[cfg(feature = "image")]
 pub use mediaflow_image as image;
-#[cfg(feature = "webhook")]
+#[cfg(any(
+    feature = "webhook",
+    feature = "courier",
+    feature = "discord",
+    feature = "email",
+    feature = "fcm",
+    feature = "google-chat",
+    feature = "mattermost",
+    feature = "ntfy",
+    feature = "pushover",
+    feature = "ses",
+    feature = "slack",
+    feature = "sns",
+    feature = "teams",
+    feature = "telegram",
+    feature = "web-push",
+))]
 pub use mediaflow_notify as notifiers;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use mediaflow_queue as queue;

@@ -23,6 +23,8 @@ macro_rules! codes {
 codes! {
     AUDIO_SHAPE = "audio.shape", "sound has a rate and channels";
 
+    AWS_CREDENTIALS = "aws.credentials", "there are no credentials for Amazon's services";
+
     BACKEND_UNKNOWN = "backend.unknown", "there is no backend of this name";
 
     BATCH_UNKNOWN = "batch.unknown", "there is no such batch";
@@ -32,12 +34,18 @@ codes! {
 
     BUNDLE_NAME = "bundle.name", "two files of a bundle have the same name";
 
+    CHANNEL_ADDRESS = "channel.address", "this can not be an address of the channel";
+    CHANNEL_URL = "channel.url", "a line that names a channel is not understood";
+
     CLASS_NAME = "class.name", "this is no name of a class of work";
     CLASS_UNKNOWN = "class.unknown", "nothing here is of this class";
 
     COLOR_SYNTAX = "color.syntax", "this is not a colour";
 
     DESTINATION_UNKNOWN = "destination.unknown", "there is no such destination";
+
+    EMAIL_FROM = "email.from", "the sender is no e-mail address";
+    EMAIL_RELAY = "email.relay", "this is no relay for e-mail";
 
     ENGINE_FULL = "engine.full", "too many jobs or notifications are waiting";
     ENGINE_PANICKED = "engine.panicked", "the engine panicked";
@@ -221,6 +229,8 @@ codes! {
     QUEUE_UNAVAILABLE = "queue.unavailable", "the database does not answer";
     QUEUE_URL = "queue.url", "this is no URL of a PostgreSQL database";
 
+    PUSH_KEY = "push.key", "the keys of a sender of push messages are not right";
+
     READER_NOT_DECODED = "reader.not_decoded", "files of this format are not decoded for steps of others";
 
     REGISTRY_TWICE = "registry.twice", "two things of a registry have the same name";
@@ -323,6 +333,10 @@ codes! {
     VIDEO_PROBE_TIME = "video.probe_time", "probing took too long";
     VIDEO_STALLED = "video.stalled", "nothing moved in the pipeline for too long";
     VIDEO_TRUNCATED = "video.truncated", "the file ends early";
+
+    TEMPLATES_LOCALE = "templates.locale", "there are no templates of this locale";
+    TEMPLATES_NAME = "templates.name", "no message asks for a template of this name";
+    TEMPLATES_SYNTAX = "templates.syntax", "a template can not be rendered";
 
     WAIT_EXPIRED = "wait.expired", "nothing came back in time from where the work goes on";
     WAIT_KEY = "wait.key", "this can not be the key of a wait";

@@ -79,6 +79,7 @@ pub use operation::{
 };
 pub use reader::Reader;
 pub use registry::Registry;
+pub use suggest::did_you_mean;
 pub use tenants::Tenants;
 pub use time::{Clock, SystemClock, Timestamp};
 pub use tokio_util::sync::CancellationToken;

@@ -1,8 +1,97 @@
 //! How mediaflow tells others: one module and one feature per channel. A notifier makes one attempt and keeps no
 //! state; the engine repeats, throttles and gives up.
+//!
+//! | channel | feature | |
+//! |---|---|---|
+//! | [`Webhook`] | `webhook` | Standard Webhooks, or Cloudinary's notifications |
+//! | [`Email`] | `email` | SMTP, text and HTML |
+//! | [`Ses`] | `ses` | the same mails through Amazon SES |
+//! | [`Sns`] | `sns` | topics of Amazon SNS, FIFO among them |
+//! | [`Slack`] | `slack` | incoming webhooks, or the Web API with a thread for each job |
+//! | [`Discord`] | `discord` | webhooks |
+//! | [`Teams`] | `teams` | workflows, adaptive cards |
+//! | [`Telegram`] | `telegram` | bots |
+//! | [`GoogleChat`] | `google-chat` | webhooks, cards |
+//! | [`Mattermost`] | `mattermost` | incoming webhooks; Rocket.Chat, too |
+//! | [`Ntfy`] | `ntfy` | ntfy.sh, or one's own server |
+//! | [`Pushover`] | `pushover` | |
+//! | [`Fcm`] | `fcm` | Firebase Cloud Messaging, HTTP v1 |
+//! | [`WebPush`] | `web-push` | browsers, encrypted, with VAPID |
+//! | [`Courier`] | `courier` | content, templates, and the older form |
+//!
+//! All but webhooks speak in words, which are [templates](templates) by event, audience and locale, and are built on
+//! [`channel`], on which a host can build its own.
 
+#[cfg(any(feature = "webhook", feature = "channel"))]
+mod answer;
+#[cfg(any(feature = "ses", feature = "sns"))]
+pub mod aws;
+#[cfg(feature = "channel")]
+pub mod channel;
+#[cfg(feature = "courier")]
+pub mod courier;
+#[cfg(feature = "discord")]
+pub mod discord;
+#[cfg(feature = "email")]
+pub mod email;
+#[cfg(feature = "fcm")]
+pub mod fcm;
+#[cfg(feature = "google-chat")]
+pub mod google_chat;
+#[cfg(feature = "mattermost")]
+pub mod mattermost;
+#[cfg(feature = "ntfy")]
+pub mod ntfy;
+#[cfg(any(feature = "webhook", feature = "channel"))]
+mod payload;
+#[cfg(feature = "pushover")]
+pub mod pushover;
+#[cfg(feature = "slack")]
+pub mod slack;
+#[cfg(feature = "teams")]
+pub mod teams;
+#[cfg(feature = "telegram")]
+pub mod telegram;
+#[cfg(feature = "channel")]
+pub mod templates;
+#[cfg(feature = "url")]
+pub mod url;
+#[cfg(feature = "web-push")]
+pub mod web_push;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
+#[cfg(any(feature = "ses", feature = "sns"))]
+pub use aws::AwsCredentials;
+#[cfg(feature = "ses")]
+pub use aws::Ses;
+#[cfg(feature = "sns")]
+pub use aws::Sns;
+#[cfg(feature = "courier")]
+pub use courier::Courier;
+#[cfg(feature = "discord")]
+pub use discord::Discord;
+#[cfg(feature = "email")]
+pub use email::Email;
+#[cfg(feature = "fcm")]
+pub use fcm::Fcm;
+#[cfg(feature = "google-chat")]
+pub use google_chat::GoogleChat;
+#[cfg(feature = "mattermost")]
+pub use mattermost::Mattermost;
+#[cfg(feature = "ntfy")]
+pub use ntfy::Ntfy;
+#[cfg(feature = "pushover")]
+pub use pushover::Pushover;
+#[cfg(feature = "slack")]
+pub use slack::Slack;
+#[cfg(feature = "teams")]
+pub use teams::Teams;
+#[cfg(feature = "telegram")]
+pub use telegram::Telegram;
+#[cfg(feature = "url")]
+pub use url::{ChannelConfig, from_url, from_url_with};
+#[cfg(feature = "web-push")]
+pub use web_push::WebPush;
 #[cfg(feature = "webhook")]
 pub use webhook::{Webhook, WebhookNotifier};

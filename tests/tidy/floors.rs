@@ -229,7 +229,8 @@ fn uses(text: &str) -> Option<BTreeSet<String>> {
     let lines: Vec<_> = lines.map_while(|line| line.strip_prefix("//! ")).collect();
     let said = lines.join(" ");
     let (said, _) = said.strip_prefix("Uses: ")?.split_once('.')?;
-    Some(said.split(", ").filter(|name| *name != "nothing").map(str::to_owned).collect())
+    let names = said.split(", ").filter(|name| *name != "nothing");
+    Some(names.map(|name| name.trim_matches('`').to_owned()).collect())
 }
 
 /// Items behind `#[cfg(test)]` are left out to the end of their block or statement, at the same indentation.

@@ -11,10 +11,9 @@ use super::shown::{broken, parse};
 use crate::codes;
 use crate::{Error, Result};
 
-/// How much is read of an answer of success, which nobody looks at.
-const OF_SUCCESS: usize = 1000;
-/// How much is read of another answer, which may say what is wrong.
-const OF_FAILURE: usize = 20_000;
+/// How much is read of an answer. Services that answer 200 with an error inside, or repeat the message that they took, say so
+/// in a few kilobytes.
+const READ: usize = 64 << 10;
 /// No server makes us wait longer.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
@@ -26,7 +25,7 @@ pub struct Response {
     pub status: u16,
     /// What `Retry-After` asks for, as seconds or as a date, 24 h at most.
     pub retry_after: Option<Duration>,
-    /// The beginning of the body: 1,000 bytes at most of an answer of success, 20,000 of another.
+    /// The beginning of the body: 64 KiB at most.
     pub body: Bytes,
     headers: HeaderMap,
 }
@@ -71,14 +70,13 @@ impl GuardedClient {
                 .with("timeout", format_args!("{:?}", self.settings.timeout)));
             }
         };
-        let most = if answer.status().is_success() { OF_SUCCESS } else { OF_FAILURE };
         let mut body = BytesMut::new();
         // The status decides; a body that breaks off or takes too long is only kept as far as it came.
-        while body.len() < most {
+        while body.len() < READ {
             let Ok(Ok(Some(chunk))) = timeout_at(deadline, answer.chunk()).await else { break };
             body.extend_from_slice(&chunk);
         }
-        body.truncate(most);
+        body.truncate(READ);
         let retry_after = retry_after(answer.headers(), SystemTime::now());
         Ok(Response {
             status: answer.status().as_u16(),

@@ -83,3 +83,9 @@ impl<N: Notifier> IntoNotifier for N {
         Ok(Arc::new(self))
     }
 }
+
+impl IntoNotifier for Arc<dyn Notifier> {
+    fn into_notifier(self) -> Result<Arc<dyn Notifier>> {
+        Ok(self)
+    }
+}

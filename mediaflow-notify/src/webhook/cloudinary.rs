@@ -5,7 +5,6 @@
 //! worlds do: `public_id` is the key of the file without its extension, `version` the second in which it was made, and
 //! `transformation` the size and format of the result, since a pipeline has no Cloudinary string.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use mediaflow_core::event::EventData;
@@ -16,8 +15,7 @@ use mediaflow_core::{Error, Event, EventKind, Failure, NotifyError, Result, Time
 use serde_json::{Map, Value, json};
 use sha2::Digest as _;
 
-use super::body::{in_order, too_large};
-use super::fit::{encode, fullest, shortened};
+use crate::payload::{PublicUrls, encode, fullest, in_order, shortened, too_large};
 
 /// The header with the moment of the attempt, in seconds since 1970.
 pub const TIMESTAMP: &str = "x-cld-timestamp";
@@ -70,29 +68,6 @@ impl fmt::Debug for Signer {
             .field("secret", &"[REDACTED]")
             .field("algorithm", &self.algorithm)
             .finish()
-    }
-}
-
-/// Where the files of storages can be had from.
-#[derive(Clone, Debug, Default)]
-pub(super) struct PublicUrls(BTreeMap<String, String>);
-
-impl PublicUrls {
-    pub(super) fn add(&mut self, storage: String, base: &str) -> Result<()> {
-        if !base.starts_with("https://") && !base.starts_with("http://") {
-            return Err(Error::input(
-                codes::WEBHOOK_PUBLIC_URL,
-                "the public URL of a storage begins with `https://`",
-            )
-            .with("storage", storage));
-        }
-        self.0.insert(storage, base.trim_end_matches('/').to_owned());
-        Ok(())
-    }
-
-    fn of(&self, place: &str) -> Option<String> {
-        let (storage, key) = place.split_once('/')?;
-        Some(format!("{}/{}", self.0.get(storage)?, escaped(key)))
     }
 }
 
@@ -324,20 +299,6 @@ fn resource_type(output: &OutputReport) -> &'static str {
 
 fn whole_seconds(time: Timestamp) -> String {
     Timestamp::from_millis(time.seconds() * 1000).to_string().replace(".000Z", "Z")
-}
-
-/// A key as the path of a URL.
-fn escaped(key: &str) -> String {
-    let mut path = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                path.push(char::from(byte));
-            }
-            _ => path.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    path
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -36,6 +36,8 @@
 //! and no reason. Nor are words of the receiver, which often repeats its own path; they are in the delivery log only,
 //! without the parts of the address.
 //!
+//! With [`Webhook::cloud_events`], the same data stands in an event of `CloudEvents` 1.0.
+//!
 //! # Bodies
 //!
 //! A body of Standard Webhooks is `{"type", "timestamp", "data"}`. `data` has `severity`, `audience`, what the caller
@@ -57,15 +59,14 @@
 //!             "truncated": true, "more": { "job": "0199c8f0-..." } } }
 //! ```
 //!
-//! Several events in one message are `{"type": "digest", "timestamp", "data": {"events": [...]}}`, each event with its
-//! own `id`, `type`, `timestamp` and `data`; no standard has a form for them. Cloudinary's dialect tells of one event at
+//! Several events in one message are `{"type": "digest", "timestamp", "data": {"events": [...], "events_total"}}`, each event
+//! with its own `id`, `type`, `timestamp` and `data`; no standard has a form for them. Where not all fit, the first ones are
+//! there, and `truncated`. Cloudinary's dialect tells of one event at
 //! a time.
 //!
-//! Uses: nothing.
+//! Uses: answer, payload.
 
-mod body;
 pub mod cloudinary;
-mod fit;
 mod notifier;
 mod outcome;
 pub mod standard;
@@ -80,8 +81,9 @@ use mediaflow_core::http::{GuardedClient, GuardedClientBuilder};
 use mediaflow_core::notify::IntoNotifier;
 use mediaflow_core::{Error, EventKind, Notifier, Result, codes};
 
-use cloudinary::{Algorithm, PublicUrls};
-use notifier::Dialect;
+use crate::payload::PublicUrls;
+use cloudinary::Algorithm;
+use notifier::{Dialect, Form};
 
 pub use notifier::WebhookNotifier;
 
@@ -97,6 +99,7 @@ pub struct Webhook {
     url: Option<String>,
     on: Option<Vec<EventKind>>,
     standard: Option<standard::Signer>,
+    form: Form,
     cloudinary: Option<cloudinary::Signer>,
     public_urls: PublicUrls,
     max_body: usize,
@@ -122,6 +125,7 @@ impl Webhook {
             url,
             on: None,
             standard: None,
+            form: Form::Standard,
             cloudinary: None,
             public_urls: PublicUrls::default(),
             max_body: MAX_BODY,
@@ -136,7 +140,8 @@ impl Webhook {
         self
     }
 
-    /// Signs with this secret: 24 to 64 random bytes in base64, with or without `whsec_` before.
+    /// Signs with this secret: 24 to 64 random bytes in base64, with or without `whsec_` before; or with a private key,
+    /// `whsk_`, as [`standard::Signer::new`] takes it.
     pub fn sign(mut self, secret: &str) -> Self {
         let result = match self.standard.take() {
             None => standard::Signer::new(secret),
@@ -152,6 +157,19 @@ impl Webhook {
     /// Signs with a further secret, so that receivers can change from one to the other.
     pub fn also_sign(self, secret: &str) -> Self {
         self.sign(secret)
+    }
+
+    /// Sends [CloudEvents 1.0](https://cloudevents.io) from this source, `https://app.example/media`, all of it in the body;
+    /// signed as Standard Webhooks are. Their `type` is `mediaflow.job.failed`, their `subject` the job or batch.
+    pub fn cloud_events(mut self, source: impl Into<String>) -> Self {
+        self.form = Form::Structured(source.into());
+        self
+    }
+
+    /// Sends `CloudEvents` with their attributes as headers, and the data as the body.
+    pub fn cloud_events_binary(mut self, source: impl Into<String>) -> Self {
+        self.form = Form::Binary(source.into());
+        self
     }
 
     /// Speaks Cloudinary's dialect, signed with this API secret and SHA-1, which its receivers expect by default.
@@ -231,7 +249,13 @@ impl Webhook {
             return Err(mistake);
         }
         let dialect = match (self.standard.take(), self.cloudinary.take()) {
-            (Some(signer), None) => Dialect::Standard(signer),
+            (Some(signer), None) => {
+                Dialect::Standard(signer, std::mem::replace(&mut self.form, Form::Standard))
+            }
+            (None, Some(_)) if !matches!(self.form, Form::Standard) => {
+                return Err(Error::input(codes::WEBHOOK_DIALECT, "a webhook speaks one dialect")
+                    .help("CloudEvents are signed with `sign`"));
+            }
             (None, Some(signer)) => {
                 Dialect::Cloudinary(signer, std::mem::take(&mut self.public_urls))
             }

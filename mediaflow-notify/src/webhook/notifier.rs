@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use mediaflow_core::event::EventData;
@@ -5,8 +6,8 @@ use mediaflow_core::http::GuardedClient;
 use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, Terms};
 use mediaflow_core::{Event, EventKind, Notifier, NotifyError, Result, Timestamp, async_trait};
 
-use super::cloudinary::{self, PublicUrls};
-use super::{body, outcome, standard};
+use super::{cloudinary, outcome, standard};
+use crate::payload::{self, Envelope, PublicUrls};
 
 /// Posts events to one address, or to those that jobs name. Made by [`Webhook::build`](super::Webhook::build).
 pub struct WebhookNotifier {
@@ -20,8 +21,18 @@ pub struct WebhookNotifier {
 
 #[derive(Debug)]
 pub(super) enum Dialect {
-    Standard(standard::Signer),
+    Standard(standard::Signer, Form),
     Cloudinary(cloudinary::Signer, PublicUrls),
+}
+
+/// What a body of Standard Webhooks looks like.
+#[derive(Clone, Debug)]
+pub(super) enum Form {
+    Standard,
+    /// `CloudEvents` from this source, all of it in the body.
+    Structured(String),
+    /// `CloudEvents` from this source, with the attributes as headers.
+    Binary(String),
 }
 
 /// How many reports of single jobs come with an event of a batch.
@@ -66,7 +77,8 @@ impl Notifier for WebhookNotifier {
             ));
         };
         let (headers, body) = self.dialect.request(message, cx.now, self.max_body)?;
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (&**name, value.as_str())).collect();
         let answer = self.client.post(address.reveal(), &headers, body).await;
         if let Ok(response) = &answer {
             cx.answered(response.status, &response.body);
@@ -84,7 +96,7 @@ impl WebhookNotifier {
     fn tells_of(&self, event: &Event) -> bool {
         match (&self.on, &self.dialect) {
             (Some(kinds), _) => kinds.contains(&event.kind),
-            (None, Dialect::Standard(_)) => event.kind.is_terminal(),
+            (None, Dialect::Standard(..)) => event.kind.is_terminal(),
             (None, Dialect::Cloudinary(..)) => {
                 event.kind.is_terminal()
                     && (event.batch.is_none() || event.kind == EventKind::BatchCompleted)
@@ -102,7 +114,7 @@ impl WebhookNotifier {
     }
 }
 
-type Headers = [(&'static str, String); 4];
+type Headers = Vec<(Cow<'static, str>, String)>;
 
 impl Dialect {
     fn request(
@@ -112,32 +124,62 @@ impl Dialect {
         limit: usize,
     ) -> Result<(Headers, Vec<u8>), NotifyError> {
         let (id, seconds) = (message.id.to_string(), now.seconds());
-        let json = ("content-type", "application/json".to_owned());
+        let json = "application/json".to_owned();
         Ok(match self {
-            Self::Standard(signer) => {
-                let body = body::standard(message, limit)?;
+            Self::Standard(signer, form) => {
+                let (envelope, content) = match form {
+                    Form::Standard => (Envelope::Standard, json),
+                    Form::Structured(source) => {
+                        (Envelope::CloudEvents(source), "application/cloudevents+json".to_owned())
+                    }
+                    Form::Binary(_) => (Envelope::Bare, json),
+                };
+                let body = payload::within(message, envelope, limit)?;
                 let signature = signer.sign(&id, seconds, &body);
-                let headers = [
-                    json,
-                    (standard::ID, id),
-                    (standard::TIMESTAMP, seconds.to_string()),
-                    (standard::SIGNATURE, signature),
+                let mut headers: Headers = vec![
+                    ("content-type".into(), content),
+                    (standard::ID.into(), id),
+                    (standard::TIMESTAMP.into(), seconds.to_string()),
+                    (standard::SIGNATURE.into(), signature),
                 ];
+                if let Form::Binary(source) = form {
+                    let attributes = payload::attributes(message, source);
+                    let header = |(name, value): (_, String)| {
+                        (format!("ce-{name}").into(), in_header(&value))
+                    };
+                    headers.extend(attributes.into_iter().map(header));
+                }
                 (headers, body)
             }
             Self::Cloudinary(signer, urls) => {
                 let body = cloudinary::payload(message, urls, limit)?;
                 let signature = signer.sign(&body, seconds);
-                let headers = [
-                    json,
-                    ("idempotency-key", id),
-                    (cloudinary::TIMESTAMP, seconds.to_string()),
-                    (cloudinary::SIGNATURE, signature),
+                let headers = vec![
+                    ("content-type".into(), json),
+                    ("idempotency-key".into(), id),
+                    (cloudinary::TIMESTAMP.into(), seconds.to_string()),
+                    (cloudinary::SIGNATURE.into(), signature),
                 ];
                 (headers, body)
             }
         })
     }
+}
+
+/// A value in a header, as the [binding to HTTP](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#3132-http-header-values)
+/// has it.
+fn in_header(value: &str) -> String {
+    let mut header = String::with_capacity(value.len());
+    let mut buffer = [0; 4];
+    for c in value.chars() {
+        if matches!(c, '!'..='~') && !matches!(c, '"' | '%') {
+            header.push(c);
+        } else {
+            let bytes = c.encode_utf8(&mut buffer).bytes();
+            header.extend(bytes.map(|byte| format!("%{byte:02X}")));
+        }
+    }
+    header
 }
 
 impl fmt::Debug for WebhookNotifier {

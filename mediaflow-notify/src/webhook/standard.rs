@@ -1,5 +1,6 @@
-//! Signatures of [Standard Webhooks](https://www.standardwebhooks.com), version 1: HMAC-SHA256 over
-//! `{id}.{timestamp}.{body}`. Nothing here does input or output: bytes and a clock go in.
+//! Signatures of [Standard Webhooks](https://www.standardwebhooks.com) over `{id}.{timestamp}.{body}`: version 1, HMAC-SHA256
+//! with a secret that both sides have (`whsec_`), and version 1a, Ed25519 with a private key (`whsk_`), whose public one
+//! (`whpk_`) verifies and signs nothing. Nothing here does input or output: bytes and a clock go in.
 //!
 //! A receiver written in Rust verifies with [`Verifier`]; elsewhere, use any library for Standard Webhooks.
 //!
@@ -23,8 +24,10 @@
 //! ```
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -54,17 +57,25 @@ pub struct Verifier {
     tolerance: Duration,
 }
 
-/// A secret, ready to use: the key itself is not kept.
+/// A secret, ready to use.
 #[derive(Clone)]
-struct Secret(Hmac<Sha256>);
+enum Secret {
+    /// Of both sides: the key itself is not kept.
+    Shared(Hmac<Sha256>),
+    /// Of the sender.
+    Private(Arc<Ed25519KeyPair>),
+    /// Of receivers.
+    Public([u8; 32]),
+}
 
 impl Signer {
-    /// With this secret: 24 to 64 bytes in base64, with or without `whsec_` before.
+    /// With this secret: 24 to 64 bytes in base64, with or without `whsec_` before; or with a private key, `whsk_` with the
+    /// 32 bytes of its seed, or 64 with the public key behind them.
     ///
     /// # Errors
-    /// `webhook.secret`: it is no base64, too short or too long.
+    /// `webhook.secret`: it is no base64, too short or too long, or a public key.
     pub fn new(secret: &str) -> Result<Self> {
-        Ok(Self(vec![Secret::parse(secret)?]))
+        Self(Vec::new()).also(secret)
     }
 
     /// And with this one.
@@ -72,23 +83,26 @@ impl Signer {
     /// # Errors
     /// As [`Signer::new`].
     pub fn also(mut self, secret: &str) -> Result<Self> {
-        self.0.push(Secret::parse(secret)?);
+        let secret = Secret::parse(secret)?;
+        if matches!(secret, Secret::Public(_)) {
+            let mistake = Error::input(codes::WEBHOOK_SECRET, "a public key signs nothing");
+            return Err(mistake.help("sign with the private one, `whsk_`"));
+        }
+        self.0.push(secret);
         Ok(self)
     }
 
     /// The value of the `webhook-signature` header. `timestamp` is in seconds.
     #[must_use]
     pub fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
-        let signatures = self.0.iter().map(|secret| {
-            let mac = secret.mac(id, &timestamp.to_string(), body).finalize().into_bytes();
-            format!("v1,{}", STANDARD.encode(mac))
-        });
+        let timestamp = timestamp.to_string();
+        let signatures = self.0.iter().filter_map(|secret| secret.sign(id, &timestamp, body));
         signatures.collect::<Vec<_>>().join(" ")
     }
 }
 
 impl Verifier {
-    /// With this secret, as [`Signer::new`] takes it.
+    /// With this secret, as [`Signer::new`] takes it, or with a public key, `whpk_`.
     ///
     /// # Errors
     /// `webhook.secret`.
@@ -138,13 +152,12 @@ impl Verifier {
             )
             .help("check the clocks; an old message may be a replay"));
         }
-        let given = signatures
-            .split(' ')
-            .filter_map(|token| STANDARD.decode(token.strip_prefix("v1,")?).ok());
-        let is_ours = |mac: Vec<u8>| {
-            self.secrets.iter().any(|s| s.mac(id, stamp, body).verify_slice(&mac).is_ok())
+        let is_ours = |token: &str| {
+            let Some((version, signature)) = token.split_once(',') else { return false };
+            let Ok(signature) = STANDARD.decode(signature) else { return false };
+            self.secrets.iter().any(|secret| secret.fits(version, &signature, id, stamp, body))
         };
-        if given.into_iter().any(is_ours) {
+        if signatures.split(' ').any(is_ours) {
             return Ok(id);
         }
         Err(Error::input(codes::WEBHOOK_SIGNATURE, "no signature fits")
@@ -154,26 +167,94 @@ impl Verifier {
 
 impl Secret {
     fn parse(text: &str) -> Result<Self> {
-        let key = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).unwrap_or_default();
-        if !(24..=64).contains(&key.len()) {
-            return Err(Error::input(
+        let wrong = || {
+            Error::input(
                 codes::WEBHOOK_SECRET,
                 "the secret of a webhook is 24 to 64 bytes in base64",
             )
-            .help("make one with `echo whsec_$(openssl rand -base64 32)`"));
+            .help("make one with `echo whsec_$(openssl rand -base64 32)`")
+        };
+        let key = |text: &str| STANDARD.decode(text).map_err(|_| wrong());
+        if let Some(text) = text.strip_prefix("whsk_") {
+            let pair = match key(text)?.as_slice() {
+                both if both.len() == 64 => {
+                    Ed25519KeyPair::from_seed_and_public_key(&both[..32], &both[32..])
+                }
+                seed => Ed25519KeyPair::from_seed_unchecked(seed),
+            };
+            let private = pair.map_err(|_| {
+                Error::input(
+                    codes::WEBHOOK_SECRET,
+                    "a private key is 32 bytes in base64, or 64 with the public one",
+                )
+            })?;
+            return Ok(Self::Private(Arc::new(private)));
+        }
+        if let Some(text) = text.strip_prefix("whpk_") {
+            let public = key(text)?.try_into().map_err(|_| {
+                Error::input(codes::WEBHOOK_SECRET, "a public key is 32 bytes in base64")
+            })?;
+            return Ok(Self::Public(public));
+        }
+        let key = key(text.strip_prefix("whsec_").unwrap_or(text))?;
+        if !(24..=64).contains(&key.len()) {
+            return Err(wrong());
         }
         Hmac::new_from_slice(&key)
-            .map(Self)
+            .map(Self::Shared)
             .map_err(|e| Error::internal(codes::WEBHOOK_SECRET, "the key was refused").because(e))
     }
 
-    fn mac(&self, id: &str, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
-        let mut mac = self.0.clone();
-        for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
-            mac.update(part);
+    /// The version with the signature; none of a key that signs nothing.
+    fn sign(&self, id: &str, timestamp: &str, body: &[u8]) -> Option<String> {
+        match self {
+            Self::Shared(mac) => {
+                let mac = of_message(mac, id, timestamp, body).finalize().into_bytes();
+                Some(format!("v1,{}", STANDARD.encode(mac)))
+            }
+            Self::Private(pair) => {
+                let signature = pair.sign(&signed(id, timestamp, body));
+                Some(format!("v1a,{}", STANDARD.encode(signature)))
+            }
+            Self::Public(_) => None,
         }
-        mac
     }
+
+    /// Whether a signature of this version is one of this secret. Compares in constant time.
+    fn fits(
+        &self,
+        version: &str,
+        signature: &[u8],
+        id: &str,
+        timestamp: &str,
+        body: &[u8],
+    ) -> bool {
+        let by = |public: &[u8]| {
+            let key = UnparsedPublicKey::new(&ED25519, public);
+            key.verify(&signed(id, timestamp, body), signature).is_ok()
+        };
+        match self {
+            Self::Shared(mac) => {
+                version == "v1"
+                    && of_message(mac, id, timestamp, body).verify_slice(signature).is_ok()
+            }
+            Self::Private(pair) => version == "v1a" && by(pair.public_key().as_ref()),
+            Self::Public(public) => version == "v1a" && by(public),
+        }
+    }
+}
+
+fn of_message(mac: &Hmac<Sha256>, id: &str, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {
+    let mut mac = mac.clone();
+    for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+        mac.update(part);
+    }
+    mac
+}
+
+/// What is signed.
+fn signed(id: &str, timestamp: &str, body: &[u8]) -> Vec<u8> {
+    [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat()
 }
 
 impl fmt::Debug for Secret {
@@ -209,6 +290,34 @@ mod tests {
     fn the_published_vector() {
         for secret in [KEY.to_owned(), format!("whsec_{KEY}")] {
             assert_eq!(Signer::new(&secret).unwrap().sign(ID_OF_VECTOR, TIME, BODY), EXPECTED);
+        }
+    }
+
+    /// The seed and the public key of a published vector, and its signature by Python's `cryptography`.
+    const PAIR: &str =
+        "6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==";
+    const PUBLIC: &str = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=";
+    const BY_PAIR: &str = "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==";
+
+    #[test]
+    fn a_private_key_signs_and_its_public_one_verifies() {
+        let private = format!("whsk_{PAIR}");
+        let signature = Signer::new(&private).unwrap().sign(ID_OF_VECTOR, TIME, BODY);
+        assert_eq!(signature, BY_PAIR);
+        for key in [PUBLIC, &private] {
+            let verifier = Verifier::new(key).unwrap();
+            verify(&verifier, &signature, BODY, TIME).unwrap();
+            let error = verify(&verifier, &signature, b"{}", TIME).unwrap_err();
+            assert_eq!(error.code(), "webhook.signature");
+            // A signature of another version is none.
+            assert!(verify(&verifier, &signature.replace("v1a,", "v1,"), BODY, TIME).is_err());
+        }
+        let both = Signer::new(&private).unwrap().also(KEY).unwrap();
+        assert_eq!(both.sign(ID_OF_VECTOR, TIME, BODY), format!("{BY_PAIR} {EXPECTED}"));
+        for wrong in [PUBLIC, "whsk_AAAA", &format!("whpk_{PAIR}")] {
+            let error = Signer::new(wrong).unwrap_err();
+            assert_eq!(error.code(), "webhook.secret");
+            assert!(!format!("{error:?}").contains(&PAIR[..20]));
         }
     }
 

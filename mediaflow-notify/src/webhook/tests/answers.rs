@@ -62,7 +62,7 @@ async fn the_answer_is_noted_for_the_log() {
     let (message, hook) = (Message::of(completed()), hook(&receiver).build().unwrap());
     for (status, body, kept) in [
         (200, "thanks".to_owned(), 6),
-        (200, "y".repeat(30_000), 1000),
+        (200, "y".repeat(30_000), 20_000),
         (500, "y".repeat(30_000), 20_000),
     ] {
         receiver.answer([Reply::status(status).body(body)]);

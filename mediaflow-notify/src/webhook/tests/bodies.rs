@@ -5,12 +5,14 @@ use mediaflow_core::{BatchId, Failure};
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 use proptest::sample::select;
 
+use crate::payload;
+
 use super::*;
 
 const LIMIT: usize = 256 << 10;
 
 fn told(message: &Message, limit: usize) -> Value {
-    let body = body::standard(message, limit).unwrap();
+    let body = payload::standard(message, limit).unwrap();
     assert!(body.len() <= limit, "{} of {limit}", body.len());
     json_of(&body)
 }
@@ -100,6 +102,16 @@ fn a_digest_has_each_event_with_its_id() {
     assert_eq!(events[0]["id"], first.id.to_string());
     assert_eq!(events[1]["type"], "destination.disabled");
     assert_eq!(events[1]["data"]["disabled"]["destination"], "https://hooks.example:443");
+    assert_eq!(
+        (&body["data"]["events_total"], &body["data"]["truncated"]),
+        (&json!(2), &Value::Null)
+    );
+
+    let many = Message::digest(first.id.into(), first, (0..499).map(|_| completed()));
+    let bytes = payload::standard(&many, 20_000).unwrap();
+    let data = &json_of(&bytes)["data"];
+    assert!((19_000..=20_000).contains(&bytes.len()), "{}", bytes.len());
+    assert_eq!((&data["events_total"], &data["truncated"]), (&json!(500), &json!(true)));
 }
 
 #[test]
@@ -120,7 +132,7 @@ fn failures_to_tell_and_jobs_that_wait_are_told() {
 fn the_callers_own_is_never_left_out_but_may_be_too_much() {
     let options = JobOptions::new().metadata("m", "x".repeat(LIMIT));
     let event = completed().about(JOB.parse().unwrap(), None, &options);
-    let error = body::standard(&Message::of(event), LIMIT).unwrap_err();
+    let error = payload::standard(&Message::of(event), LIMIT).unwrap_err();
     assert!(matches!(error, NotifyError::TooLarge { .. }), "{error:?}");
 }
 
@@ -166,7 +178,7 @@ proptest! {
             let event = ended(jobs.into_iter().next().unwrap());
             Message::of(event.about(JOB.parse().unwrap(), Some(batch), &options))
         };
-        match body::standard(&message, limit) {
+        match payload::standard(&message, limit) {
             Ok(body) => {
                 prop_assert!(body.len() <= limit);
                 let data = &json_of(&body)["data"];
@@ -182,4 +194,55 @@ proptest! {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn cloud_events_have_their_attributes_in_the_body_or_in_headers() {
+    let mut receiver = receiver().await;
+    let mut event = completed();
+    event.job = Some(JOB.parse().unwrap());
+    event.tenant = Some("na\u{ef}ve \"1\"".to_owned());
+    let structured = hook(&receiver).cloud_events("https://app.example/media");
+    deliver(structured, &event).await.unwrap();
+    let received = receiver.next().await.unwrap();
+    assert_eq!(received.header("content-type"), Some("application/cloudevents+json"));
+    verified(&received, SECRET, NOW);
+    let body = json_of(&received.body);
+    let data = body["data"].clone();
+    assert_eq!(data["report"]["state"], "succeeded");
+    for (name, value) in [
+        ("specversion", "1.0"),
+        ("id", &*event.id.to_string()),
+        ("source", "https://app.example/media"),
+        ("type", "mediaflow.job.completed"),
+        ("subject", JOB),
+        ("time", "2025-10-09T08:53:20.000Z"),
+        ("datacontenttype", "application/json"),
+        ("severity", "info"),
+        ("tenant", "na\u{ef}ve \"1\""),
+    ] {
+        assert_eq!(body[name], value, "{name}");
+    }
+
+    let binary = hook(&receiver).cloud_events_binary("https://app.example/media");
+    deliver(binary, &event).await.unwrap();
+    let received = receiver.next().await.unwrap();
+    verified(&received, SECRET, NOW);
+    assert_eq!(received.header("content-type"), Some("application/json"));
+    assert_eq!(received.header("ce-type"), Some("mediaflow.job.completed"));
+    assert_eq!(received.header("ce-specversion"), Some("1.0"));
+    assert_eq!(received.header("ce-tenant"), Some("na%C3%AFve%20%221%22"));
+    assert_eq!(json_of(&received.body), data);
+
+    let digest = Message::digest(completed().id.into(), completed(), [completed()]);
+    let cloud = hook(&receiver).cloud_events("urn:media").build().unwrap();
+    cloud.notify(&digest, &DeliveryContext::first(NOW)).await.unwrap();
+    let body = json_of(&receiver.next().await.unwrap().body);
+    assert_eq!(
+        (&body["type"], body["data"]["events"].as_array().unwrap().len()),
+        (&"mediaflow.digest".into(), 2)
+    );
+
+    let mistake = Webhook::to("https://a.example").cloudinary("abcd").cloud_events("urn:media");
+    assert_eq!(mistake.build().unwrap_err().code(), "webhook.dialect");
 }

@@ -6,31 +6,59 @@ use mediaflow_core::report::{BatchSummary, OutputReport, Report};
 use mediaflow_core::{BatchId, Event, EventId, Failure, JobId, NotifyError, Timestamp};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fit::{encode, fullest, shortened};
 
+/// What stands around the data of an event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Envelope<'a> {
+    /// `type`, `timestamp` and `data`, as Standard Webhooks have it.
+    Standard,
+    /// The attributes of `CloudEvents` beside the data, from this source.
+    CloudEvents(&'a str),
+    /// Nothing: the attributes stand in the headers.
+    Bare,
+}
+
 /// The body of Standard Webhooks. What is long and least needed is left out until it keeps to the limit, and
 /// `data.truncated` says so; what the caller gave is never left out.
-pub(super) fn standard(message: &Message, limit: usize) -> Result<Vec<u8>, NotifyError> {
+pub(crate) fn standard(message: &Message, limit: usize) -> Result<Vec<u8>, NotifyError> {
+    within(message, Envelope::Standard, limit)
+}
+
+/// The body of a message in its envelope, within the limit.
+pub(crate) fn within(
+    message: &Message,
+    envelope: Envelope<'_>,
+    limit: usize,
+) -> Result<Vec<u8>, NotifyError> {
     let whole = LEVELS.iter().map(|level| Cut { level: *level, items: usize::MAX });
     whole
-        .map(|cut| body(message, cut, limit))
+        .map(|cut| body(message, envelope, cut, limit))
         .find_map(|body| body)
         .or_else(|| {
-            fullest(limit, |items| body(message, Cut { level: Level::Least, items }, limit))
+            fullest(limit, |items| {
+                body(message, envelope, Cut { level: Level::Least, items }, limit)
+            })
         })
         .ok_or_else(|| too_large(limit))
 }
 
-pub(super) fn too_large(limit: usize) -> NotifyError {
+pub(crate) fn too_large(limit: usize) -> NotifyError {
     NotifyError::too_large(format!(
         "without all that can be left out, the body still has more than {limit} bytes"
     ))
 }
 
+/// All of an event as its body has it, with its id, for templates.
+pub(crate) fn data(event: &Event, reports: &[Report]) -> Value {
+    let whole = Cut { level: Level::Whole, items: usize::MAX };
+    serde_json::to_value(Told::new(Some(event.id), event, reports, whole)).unwrap_or_default()
+}
+
 /// The reports of a batch in the order of submission, if all of them are there.
-pub(super) fn in_order<'a>(summary: &BatchSummary, reports: &'a [Report]) -> Vec<&'a Report> {
+pub(crate) fn in_order<'a>(summary: &BatchSummary, reports: &'a [Report]) -> Vec<&'a Report> {
     let mut reports: Vec<_> = reports.iter().collect();
     if reports.len() as u64 >= summary.jobs() {
         let places: HashMap<_, _> =
@@ -62,18 +90,80 @@ struct Cut {
     items: usize,
 }
 
-fn body(message: &Message, cut: Cut, limit: usize) -> Option<Vec<u8>> {
-    match message.events() {
-        [event] => encode(&Told::new(None, event, &message.reports, cut), limit),
-        events => {
-            let told = events.iter().map(|event| Told::new(Some(event.id), event, &[], cut));
-            let digest = Digest {
-                r#type: "digest",
-                timestamp: events.iter().map(|event| event.time).max().unwrap_or_default(),
-                data: Events { events: told.collect() },
-            };
-            encode(&digest, limit)
+fn body(message: &Message, envelope: Envelope<'_>, cut: Cut, limit: usize) -> Option<Vec<u8>> {
+    let of_one = |event| Data { event, reports: &message.reports, cut };
+    let of_all = || {
+        let (all, told) = (message.events(), message.events().iter().take(cut.items));
+        let events: Vec<_> = told.map(|event| Told::new(Some(event.id), event, &[], cut)).collect();
+        Events { truncated: events.len() < all.len(), events_total: all.len(), events }
+    };
+    match (envelope, message.events()) {
+        (Envelope::Standard, [event]) => {
+            encode(&Told::new(None, event, &message.reports, cut), limit)
         }
+        (Envelope::Standard, _) => {
+            encode(&Digest { r#type: DIGEST, timestamp: latest(message), data: of_all() }, limit)
+        }
+        (Envelope::CloudEvents(source), [event]) => {
+            encode(&CloudEvent::new(message, source, of_one(event)), limit)
+        }
+        (Envelope::CloudEvents(source), _) => {
+            encode(&CloudEvent::new(message, source, of_all()), limit)
+        }
+        (Envelope::Bare, [event]) => encode(&of_one(event), limit),
+        (Envelope::Bare, _) => encode(&of_all(), limit),
+    }
+}
+
+/// The type of a message of several events.
+const DIGEST: &str = "digest";
+
+fn latest(message: &Message) -> Timestamp {
+    message.events().iter().map(|event| event.time).max().unwrap_or_default()
+}
+
+/// The attributes of [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md), in their order.
+pub(crate) fn attributes(message: &Message, source: &str) -> Vec<(&'static str, String)> {
+    let event = message.event();
+    let kind = if message.events().len() == 1 { event.kind.as_str() } else { DIGEST };
+    let job = event.job.map(|job| job.to_string());
+    let subject = job.or_else(|| event.batch.map(|batch| batch.to_string()));
+    let mut attributes = vec![
+        ("specversion", "1.0".to_owned()),
+        ("id", message.id.to_string()),
+        ("source", source.to_owned()),
+        ("type", format!("mediaflow.{kind}")),
+    ];
+    attributes.extend(subject.map(|subject| ("subject", subject)));
+    attributes.extend([
+        ("time", latest(message).to_string()),
+        ("severity", event.severity.to_string()),
+        ("audience", event.audience.to_string()),
+    ]);
+    attributes.extend(event.tenant.clone().map(|tenant| ("tenant", tenant)));
+    attributes
+}
+
+struct CloudEvent<D> {
+    attributes: Vec<(&'static str, String)>,
+    data: D,
+}
+
+impl<D> CloudEvent<D> {
+    fn new(message: &Message, source: &str, data: D) -> Self {
+        Self { attributes: attributes(message, source), data }
+    }
+}
+
+impl<D: Serialize> Serialize for CloudEvent<D> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in &self.attributes {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry("datacontenttype", "application/json")?;
+        map.serialize_entry("data", &self.data)?;
+        map.end()
     }
 }
 
@@ -87,6 +177,9 @@ struct Digest<'a> {
 #[derive(Serialize)]
 struct Events<'a> {
     events: Vec<Told<'a>>,
+    events_total: usize,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
 }
 
 #[derive(Serialize)]

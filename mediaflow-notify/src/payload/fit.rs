@@ -8,7 +8,7 @@ use serde::Serialize;
 const SHORTEST: usize = 38;
 
 /// The JSON of something, unless it has more bytes than the limit allows. No more than that is ever written.
-pub(super) fn encode(value: &impl Serialize, limit: usize) -> Option<Vec<u8>> {
+pub(crate) fn encode(value: &impl Serialize, limit: usize) -> Option<Vec<u8>> {
     let mut bounded = Bounded { bytes: Vec::new(), limit };
     // Nothing that is told fails to be written: no map in it has keys that are no text.
     serde_json::to_writer(&mut bounded, value).ok()?;
@@ -16,7 +16,7 @@ pub(super) fn encode(value: &impl Serialize, limit: usize) -> Option<Vec<u8>> {
 }
 
 /// The body with the most items that fits, if it does without any.
-pub(super) fn fullest(limit: usize, body: impl Fn(usize) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+pub(crate) fn fullest(limit: usize, body: impl Fn(usize) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
     let mut fullest = body(0)?;
     let (mut fits, mut too_many) = (0, limit / SHORTEST + 1);
     while too_many - fits > 1 {
@@ -30,7 +30,7 @@ pub(super) fn fullest(limit: usize, body: impl Fn(usize) -> Option<Vec<u8>>) -> 
 }
 
 /// The beginning of a text that somebody else wrote.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     const KEPT: usize = 300;
     match text.char_indices().nth(KEPT) {
         Some((end, _)) => format!("{} ...", &text[..end]),

@@ -1,0 +1,206 @@
+use std::time::Duration;
+
+use mediaflow_core::event::{Audience, EventData};
+use mediaflow_core::http::GuardedClient;
+use mediaflow_core::media::Scratch;
+use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, Terms};
+use mediaflow_core::{Error, Event, EventKind, Notifier, NotifyError, Result, async_trait};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::{Answered, Channel};
+use crate::answer::not_answered;
+use crate::templates::{Notice, Templates};
+
+/// How long a picture is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Tells through a channel. Made by [`ChannelBuilder::build`](super::ChannelBuilder::build).
+#[derive(Debug)]
+pub struct ChannelNotifier<C> {
+    channel: C,
+    own: Option<Address>,
+    settings: Settings,
+    client: GuardedClient,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) name: String,
+    pub(super) on: Option<Vec<EventKind>>,
+    pub(super) audience: Option<Audience>,
+    pub(super) locale: String,
+    pub(super) timeout: Duration,
+    pub(super) templates: Templates,
+}
+
+impl<C: Channel> ChannelNotifier<C> {
+    pub(super) fn new(
+        channel: C,
+        own: Option<Address>,
+        settings: Settings,
+        client: GuardedClient,
+    ) -> Self {
+        Self { channel, own, settings, client }
+    }
+
+    fn tells_of(&self, event: &Event) -> bool {
+        let on = self.settings.on.as_ref();
+        on.map_or(event.kind.is_terminal(), |kinds| kinds.contains(&event.kind))
+    }
+
+    /// What this very channel could not deliver, it can not deliver either.
+    fn is_about_itself(&self, event: &Event) -> bool {
+        match &event.data {
+            EventData::Delivery(failure) => failure.channel == self.settings.name,
+            EventData::Disabled { channel, .. } => *channel == self.settings.name,
+            _ => false,
+        }
+    }
+}
+
+#[async_trait]
+impl<C: Channel> Notifier for ChannelNotifier<C> {
+    fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    fn wants(&self, event: &Event) -> bool {
+        let named = |channel: &str| *channel == self.settings.name;
+        let addressed =
+            || event.notify.iter().any(|target| named(&target.channel) && target.to.is_some());
+        !self.is_about_itself(event) && self.tells_of(event) && (self.own.is_some() || addressed())
+    }
+
+    fn terms(&self) -> Terms {
+        self.channel.terms()
+    }
+
+    fn address(&self, text: &str) -> Result<Address> {
+        let address = self.channel.address(&self.client, text);
+        address.map_err(|error| error.with("channel", &self.settings.name))
+    }
+
+    fn own_address(&self) -> Option<Address> {
+        self.own.clone()
+    }
+
+    async fn notify(
+        &self,
+        message: &Message,
+        cx: &DeliveryContext,
+    ) -> Result<Receipt, NotifyError> {
+        let Some(to) = message.address.as_ref().or(self.own.as_ref()) else {
+            return Err(NotifyError::rejected(
+                "the job names no address, and the channel has none of its own",
+            ));
+        };
+        let Self { settings, client, .. } = self;
+        self.channel.send(&Sending { message, cx, to, settings, client }).await
+    }
+}
+
+/// One attempt to send one message.
+#[derive(Debug)]
+pub struct Sending<'a> {
+    message: &'a Message,
+    cx: &'a DeliveryContext,
+    to: &'a Address,
+    settings: &'a Settings,
+    client: &'a GuardedClient,
+}
+
+impl Sending<'_> {
+    /// What is sent.
+    #[must_use]
+    pub fn message(&self) -> &Message {
+        self.message
+    }
+
+    /// The attempt.
+    #[must_use]
+    pub fn context(&self) -> &DeliveryContext {
+        self.cx
+    }
+
+    /// The address, secrets included.
+    #[must_use]
+    pub fn to(&self) -> &str {
+        self.to.reveal()
+    }
+
+    /// What is said, in the words and the locale of the channel.
+    #[must_use]
+    pub fn notice(&self) -> Notice {
+        let Settings { templates, locale, audience, .. } = self.settings;
+        templates.notice(self.message, locale, *audience)
+    }
+
+    /// Time for the attempt.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
+    /// A small picture from the host's own place for such, with its media type; none if it can not be had within a few
+    /// seconds, is no picture, or is larger than this.
+    pub async fn picture(&self, url: &str, most: u64) -> Option<(Vec<u8>, &'static str)> {
+        let scratch = Scratch::in_folder(std::env::temp_dir());
+        let fetched = timeout(PATIENCE, self.client.fetch(url, most, &scratch)).await.ok()?;
+        let log = |error: &Error| tracing::debug!(%error, "a picture is left out of a message");
+        let blob = fetched.inspect_err(log).ok()?;
+        let bytes = spawn_blocking(move || blob.read(most)).await.ok()?.ok()?;
+        let mime = match bytes.get(..4)? {
+            [0xff, 0xd8, 0xff, _] => "image/jpeg",
+            b"\x89PNG" => "image/png",
+            b"GIF8" => "image/gif",
+            b"RIFF" => "image/webp",
+            _ => return None,
+        };
+        Some((bytes.to_vec(), mime))
+    }
+
+    /// Posts a body, and notes the answer for the delivery log.
+    ///
+    /// # Errors
+    /// Nobody answered, or nobody was asked.
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answered, NotifyError> {
+        let answer = self.ask(url, headers, body).await?;
+        self.cx.answered(answer.response.status, &answer.response.body);
+        Ok(answer)
+    }
+
+    /// Posts a body whose answer stands in no log: it holds a secret.
+    ///
+    /// # Errors
+    /// Nobody answered, or nobody was asked.
+    pub async fn ask(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answered, NotifyError> {
+        let response = self.client.post(url, headers, body).await;
+        Ok(Answered { response: response.map_err(|error| not_answered(&error))? })
+    }
+
+    /// Posts JSON, with further headers.
+    ///
+    /// # Errors
+    /// Nobody answered, or nobody was asked.
+    pub async fn post_json(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &serde_json::Value,
+    ) -> Result<Answered, NotifyError> {
+        let mut all = vec![("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.post(url, &all, body.to_string().into_bytes()).await
+    }
+}

@@ -1,0 +1,163 @@
+//! Courier, which tells people through what they and their host have chosen there.
+//!
+//! ```
+//! use mediaflow_notify::Courier;
+//!
+//! let push = Courier::api("pk_secret").template("media-failed").build()?;
+//! let older = Courier::api("pk_secret").event("MEDIA_FAILED").name("courier-events").build()?;
+//! # Ok::<(), mediaflow_core::Error>(())
+//! ```
+//!
+//! An address says who is told: `email:ada@example.com`, `phone:+4930123`, `list:uploads`, `tenant:acme`, or a user by
+//! `user:ada`, or just `ada`. What Courier is sent is the notice as content, or, for a template of Courier's own, the event as
+//! data, as webhooks have it. The older form names an event and a recipient. Formats:
+//! [send](https://www.courier.com/docs/reference/send/message); its `Idempotency-Key` is the message's id.
+
+use mediaflow_core::http::GuardedClient;
+use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
+use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
+use serde_json::{Value, json};
+
+use crate::channel::{Channel, ChannelBuilder, Sending, Token, name_address};
+use crate::payload;
+use crate::templates::Notice;
+
+/// Courier. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Courier {
+    token: Token,
+    endpoint: String,
+    form: Form,
+}
+
+#[derive(Clone, Debug)]
+enum Form {
+    Content,
+    Template(String),
+    Event(String),
+}
+
+impl Courier {
+    /// With this API key, to whom jobs name, or to [`to`](ChannelBuilder::to).
+    pub fn api(key: impl Into<String>) -> ChannelBuilder<Self> {
+        let endpoint = "https://api.courier.com".to_owned();
+        ChannelBuilder::new(Self { token: Token::new(key), endpoint, form: Form::Content }, None)
+    }
+}
+
+impl ChannelBuilder<Courier> {
+    /// By a template of Courier's, which gets the event as data.
+    pub fn template(mut self, id: impl Into<String>) -> Self {
+        self.channel.form = Form::Template(id.into());
+        self
+    }
+
+    /// In the older form of the API, by an event that is mapped to a notification in Courier.
+    pub fn event(mut self, id: impl Into<String>) -> Self {
+        self.channel.form = Form::Event(id.into());
+        self
+    }
+
+    /// Where the API is: `https://api.eu.courier.com`. Default `https://api.courier.com`.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.channel.endpoint = url.into().trim_end_matches('/').to_owned();
+        self
+    }
+}
+
+#[async_trait]
+impl Channel for Courier {
+    const NAME: &'static str = "courier";
+
+    fn terms(&self) -> Terms {
+        Terms::default()
+    }
+
+    fn address(&self, client: &GuardedClient, text: &str) -> Result<Address> {
+        let address = name_address(client, &self.endpoint, text)?;
+        recipient(text).map(|_| address)
+    }
+
+    async fn send(&self, sending: &Sending<'_>) -> Result<Receipt, NotifyError> {
+        let to = recipient(sending.to()).map_err(|e| NotifyError::rejected(e.to_string()))?;
+        let message = sending.message();
+        let data = || match message.events() {
+            [event] => payload::data(event, &message.reports),
+            events => json!({
+                "type": "digest",
+                "events": events.iter().map(|event| payload::data(event, &[])).collect::<Vec<_>>(),
+            }),
+        };
+        let notice = sending.notice();
+        let id = message.id.to_string();
+        let body = match &self.form {
+            Form::Content => json!({ "message": {
+                "to": to, "content": content(&notice), "data": { "id": id },
+                "metadata": { "trace_id": id },
+            } }),
+            Form::Template(template) => json!({ "message": {
+                "to": to, "template": template, "data": with_notice(data(), &notice),
+                "metadata": { "trace_id": id },
+            } }),
+            Form::Event(event) => {
+                let recipient = to.as_object().and_then(|to| to.values().next()).cloned();
+                json!({ "event": event, "recipient": recipient, "profile": to, "data": with_notice(data(), &notice) })
+            }
+        };
+        let authorization = format!("Bearer {}", self.token.reveal());
+        let headers = [("authorization", authorization.as_str()), ("idempotency-key", id.as_str())];
+        let url = format!("{}/send", self.endpoint);
+        let answer = sending.post_json(&url, &headers, &body).await?;
+        let outcomes = HttpOutcomes::new()
+            .except(400, Outcome::Rejected)
+            .except(413, Outcome::TooLarge)
+            .except(422, Outcome::Rejected);
+        let receipt = answer.by_status(&outcomes)?;
+        let said = answer.json().unwrap_or_default();
+        Ok(match said["requestId"].as_str().or_else(|| said["messageId"].as_str()) {
+            Some(name) => receipt.named(name),
+            None => receipt,
+        })
+    }
+}
+
+/// Who is told, in Courier's words.
+fn recipient(text: &str) -> Result<Value> {
+    let (kind, name) = match text.split_once(':') {
+        Some((kind, name)) => (kind, name),
+        None if text.contains('@') => ("email", text),
+        None => ("user", text),
+    };
+    let word = match kind {
+        "email" => "email",
+        "phone" => "phone_number",
+        "user" => "user_id",
+        "list" => "list_id",
+        "tenant" => "tenant_id",
+        _ => {
+            return Err(Error::input(
+                codes::CHANNEL_ADDRESS,
+                "Courier has no such kind of recipient",
+            )
+            .help("write `user:`, `email:`, `phone:`, `list:` or `tenant:` before the name"));
+        }
+    };
+    if name.is_empty() {
+        return Err(Error::input(codes::CHANNEL_ADDRESS, "a recipient of Courier has a name"));
+    }
+    Ok(json!({ word: name }))
+}
+
+fn content(notice: &Notice) -> Value {
+    json!({ "title": notice.title, "body": notice.lines().join("\n") })
+}
+
+/// The event, with its words beside it.
+fn with_notice(mut data: Value, notice: &Notice) -> Value {
+    data["title"] = notice.title.as_str().into();
+    data["text"] = notice.text.join("\n\n").into();
+    if let Some(link) = &notice.link {
+        data["link"] = link.url.as_str().into();
+    }
+    data
+}

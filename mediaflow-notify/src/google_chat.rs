@@ -1,0 +1,111 @@
+//! Google Chat, through a webhook of a space.
+//!
+//! ```
+//! use mediaflow_notify::GoogleChat;
+//!
+//! let space = GoogleChat::webhook("https://chat.googleapis.com/v1/spaces/S/messages?key=k&token=secret").build()?;
+//! # Ok::<(), mediaflow_core::Error>(())
+//! ```
+//!
+//! A message is a card, in which what would be HTML is escaped. What belongs to one job is one thread. Formats and limits:
+//! [webhooks](https://developers.google.com/workspace/chat/quickstart/webhooks),
+//! [cards](https://developers.google.com/workspace/chat/api/reference/rest/v1/cards).
+
+use mediaflow_core::http::GuardedClient;
+use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms};
+use mediaflow_core::{NotifyError, Result, async_trait};
+use serde_json::{Value, json};
+
+use crate::channel::{Channel, ChannelBuilder, Sending, cut, url_address};
+use crate::payload::percent_encoded;
+use crate::templates::Notice;
+
+/// Google Chat. See the [module](self).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct GoogleChat;
+
+impl GoogleChat {
+    /// Through a webhook; its address is a secret.
+    pub fn webhook(url: impl Into<String>) -> ChannelBuilder<Self> {
+        ChannelBuilder::new(Self, Some(url.into()))
+    }
+}
+
+#[async_trait]
+impl Channel for GoogleChat {
+    const NAME: &'static str = "google-chat";
+
+    fn terms(&self) -> Terms {
+        let mut terms = Terms::default();
+        terms.rate = Some(RateLimit::per_second(1));
+        terms.scope = Scope::Address;
+        terms
+    }
+
+    fn address(&self, client: &GuardedClient, text: &str) -> Result<Address> {
+        url_address(client, text)
+    }
+
+    async fn send(&self, sending: &Sending<'_>) -> Result<Receipt, NotifyError> {
+        let (message, to) = (sending.message(), sending.to());
+        let mut body = card(&message.id.to_string(), &sending.notice());
+        let mut url = to.to_owned();
+        if let Some(thread) = &message.thread {
+            body["thread"] = json!({ "threadKey": cut(&thread.key, 4000) });
+            let option = "messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD";
+            url = format!("{to}{}{option}", if to.contains('?') { '&' } else { '?' });
+        }
+        // A repetition with the same id gives the message that is there.
+        url = format!(
+            "{url}{}requestId={}",
+            if url.contains('?') { '&' } else { '?' },
+            percent_encoded(&message.id.to_string())
+        );
+        let answer = sending.post_json(&url, &[], &body).await?;
+        let outcomes = HttpOutcomes::new()
+            .except(400, Outcome::Rejected)
+            .except(404, Outcome::Gone)
+            .except(413, Outcome::TooLarge);
+        let receipt = answer.by_status(&outcomes)?;
+        let said = answer.json().unwrap_or_default();
+        Ok(match said["name"].as_str() {
+            Some(name) => receipt.named(name),
+            None => receipt,
+        })
+    }
+}
+
+fn card(id: &str, notice: &Notice) -> Value {
+    let title = format!("{} {}", notice.mark(), notice.title);
+    let paragraph = |text: &str| json!({ "textParagraph": { "text": escaped(&cut(text, 1500)) } });
+    let mut widgets: Vec<_> = notice.text.iter().map(|text| paragraph(text)).collect();
+    widgets.extend(notice.items.iter().map(|item| paragraph(&format!("\u{2022} {item}"))));
+    for fact in &notice.facts {
+        let (label, value) = (escaped(&cut(&fact.label, 100)), escaped(&cut(&fact.value, 500)));
+        widgets.push(
+            json!({ "decoratedText": { "topLabel": label, "text": value, "wrapText": true } }),
+        );
+    }
+    if let Some(picture) = &notice.picture {
+        widgets.push(
+            json!({ "image": { "imageUrl": picture.url, "altText": cut(&picture.alt, 500) } }),
+        );
+    }
+    if let Some(link) = &notice.link {
+        let open = json!({ "openLink": { "url": link.url } });
+        widgets.push(
+            json!({ "buttonList": { "buttons": [{ "text": link.label, "onClick": open }] } }),
+        );
+    }
+    widgets.truncate(100);
+    let mut card = json!({ "header": { "title": cut(&title, 200) } });
+    if !widgets.is_empty() {
+        card["sections"] = json!([{ "widgets": widgets }]);
+    }
+    json!({ "cardsV2": [{ "cardId": id, "card": card }], "fallbackText": cut(&title, 1000) })
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

@@ -1,0 +1,107 @@
+//! Pushover.
+//!
+//! ```
+//! use mediaflow_notify::Pushover;
+//!
+//! let phone = Pushover::app("token-of-the-app", "key-of-the-user").build()?;
+//! # Ok::<(), mediaflow_core::Error>(())
+//! ```
+//!
+//! Texts are plain. Format and limits: [message API](https://pushover.net/api).
+
+use mediaflow_core::event::Severity;
+use mediaflow_core::http::GuardedClient;
+use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
+use mediaflow_core::{NotifyError, Result, async_trait};
+
+use crate::channel::{Channel, ChannelBuilder, Sending, Token, cut, name_address};
+use crate::payload::percent_encoded;
+use crate::templates::Notice;
+
+/// Pushover. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Pushover {
+    token: Token,
+    endpoint: String,
+}
+
+impl Pushover {
+    /// Through the app with this token, to a user or group by their key. Jobs may name other keys.
+    pub fn app(token: impl Into<String>, user: impl Into<String>) -> ChannelBuilder<Self> {
+        let endpoint = "https://api.pushover.net".to_owned();
+        ChannelBuilder::new(Self { token: Token::new(token), endpoint }, Some(user.into()))
+    }
+}
+
+impl ChannelBuilder<Pushover> {
+    /// Where the API is, for a proxy of the host's. Default `https://api.pushover.net`.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.channel.endpoint = url.into().trim_end_matches('/').to_owned();
+        self
+    }
+}
+
+#[async_trait]
+impl Channel for Pushover {
+    const NAME: &'static str = "pushover";
+
+    fn terms(&self) -> Terms {
+        let mut terms = Terms::default();
+        // More than two connections at once are refused.
+        terms.places = Some(2);
+        terms
+    }
+
+    fn address(&self, client: &GuardedClient, text: &str) -> Result<Address> {
+        name_address(client, &self.endpoint, text)
+    }
+
+    async fn send(&self, sending: &Sending<'_>) -> Result<Receipt, NotifyError> {
+        let body = form(self.token.reveal(), sending.to(), &sending.notice());
+        let url = format!("{}/1/messages.json", self.endpoint);
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let answer = sending.post(&url, &headers, body.into_bytes()).await?;
+        let said = answer.json().unwrap_or_default();
+        let status = answer.response.status;
+        if status == 200 && said["status"] == 1 {
+            let receipt = Receipt::with_status(status);
+            return Ok(match said["request"].as_str() {
+                Some(request) => receipt.named(request),
+                None => receipt,
+            });
+        }
+        // 4xx is for ever, by the service's own rules: a wrong token, or a user that is not there.
+        let refused = match (said["user"].as_str(), said["token"].as_str()) {
+            (Some("invalid"), _) => Outcome::Gone,
+            (_, Some("invalid")) => Outcome::Auth,
+            _ => Outcome::Rejected,
+        };
+        answer.by_status(&HttpOutcomes::new().except(200, Outcome::Retryable).except(400, refused))
+    }
+}
+
+fn form(token: &str, user: &str, notice: &Notice) -> String {
+    let lines =
+        notice.text.iter().cloned().chain(notice.items.iter().map(|item| format!("- {item}")));
+    let facts = notice.facts.iter().map(|fact| format!("{}: {}", fact.label, fact.value));
+    let text = lines.chain(facts).collect::<Vec<_>>().join("\n");
+    let text = if text.is_empty() { notice.title.as_str() } else { text.as_str() };
+    let priority = match notice.severity {
+        Severity::Error => "1",
+        Severity::Debug => "-1",
+        _ => "0",
+    };
+    let mut pairs = vec![
+        ("token", token.to_owned()),
+        ("user", user.to_owned()),
+        ("title", cut(&notice.title, 250).into_owned()),
+        ("message", cut(text, 1024).into_owned()),
+        ("priority", priority.to_owned()),
+    ];
+    if let Some(link) = notice.link.as_ref().filter(|link| link.url.len() <= 512) {
+        pairs.push(("url", link.url.clone()));
+        pairs.push(("url_title", cut(&link.label, 100).into_owned()));
+    }
+    let pair = |(name, value): (&str, String)| format!("{name}={}", percent_encoded(&value));
+    pairs.into_iter().map(pair).collect::<Vec<_>>().join("&")
+}

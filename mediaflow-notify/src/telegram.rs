@@ -1,0 +1,149 @@
+//! Telegram, through a bot.
+//!
+//! ```
+//! use mediaflow_notify::Telegram;
+//!
+//! let chat = Telegram::bot("123456:secret", "-1001234567890").build()?;
+//! # Ok::<(), mediaflow_core::Error>(())
+//! ```
+//!
+//! Texts are HTML with everything escaped that somebody else wrote; no page is previewed. What belongs to one job answers its
+//! first message. Formats and limits: [sendMessage](https://core.telegram.org/bots/api#sendmessage).
+
+use std::time::Duration;
+
+use mediaflow_core::http::GuardedClient;
+use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms};
+use mediaflow_core::{NotifyError, Result, async_trait};
+use serde_json::{Value, json};
+
+use crate::channel::{Channel, ChannelBuilder, Sending, Token, cut, name_address};
+use crate::templates::Notice;
+
+/// Telegram. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Telegram {
+    token: Token,
+    endpoint: String,
+}
+
+impl Telegram {
+    /// Through the bot with this token, to a chat by its id, or to a channel by `@name`. Jobs may name other chats.
+    pub fn bot(token: impl Into<String>, chat: impl Into<String>) -> ChannelBuilder<Self> {
+        let endpoint = "https://api.telegram.org".to_owned();
+        ChannelBuilder::new(Self { token: Token::new(token), endpoint }, Some(chat.into()))
+    }
+}
+
+impl ChannelBuilder<Telegram> {
+    /// A Bot API server of the host's own. Default `https://api.telegram.org`.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.channel.endpoint = url.into().trim_end_matches('/').to_owned();
+        self
+    }
+}
+
+#[async_trait]
+impl Channel for Telegram {
+    const NAME: &'static str = "telegram";
+
+    fn terms(&self) -> Terms {
+        let mut terms = Terms::default();
+        terms.rate = Some(RateLimit::per_second(1));
+        terms.scope = Scope::Address;
+        terms
+    }
+
+    fn address(&self, client: &GuardedClient, text: &str) -> Result<Address> {
+        name_address(client, &self.endpoint, text)
+    }
+
+    async fn send(&self, sending: &Sending<'_>) -> Result<Receipt, NotifyError> {
+        let mut body = json!({
+            "chat_id": sending.to(), "text": text(&sending.notice()), "parse_mode": "HTML",
+            "link_preview_options": { "is_disabled": true },
+        });
+        let thread = sending.message().thread.as_ref();
+        let first = thread.and_then(|thread| thread.provider_id.as_deref());
+        if let Some(first) = first.and_then(|id| id.parse::<i64>().ok()) {
+            body["reply_parameters"] =
+                json!({ "message_id": first, "allow_sending_without_reply": true });
+        }
+        let url = format!("{}/bot{}/sendMessage", self.endpoint, self.token.reveal());
+        let answer = sending.post_json(&url, &[], &body).await?;
+        let said = answer.json().unwrap_or_default();
+        if said["ok"] == true {
+            let receipt = Receipt::with_status(answer.response.status);
+            let name = first.map(str::to_owned);
+            let name =
+                name.or_else(|| said["result"]["message_id"].as_i64().map(|id| id.to_string()));
+            return Ok(match name {
+                Some(name) => receipt.named(name),
+                None => receipt,
+            });
+        }
+        let asked = said["parameters"]["retry_after"].as_u64().map(Duration::from_secs);
+        if answer.response.status == 429 {
+            let after = asked.or(answer.response.retry_after);
+            return Err(NotifyError::Throttled {
+                after,
+                reason: "the receiver answered 429".into(),
+            });
+        }
+        answer.by_status(&outcomes(&said))
+    }
+}
+
+/// A bot that was blocked, and a chat that is not there, are told in words only.
+fn outcomes(said: &Value) -> HttpOutcomes {
+    let word = said["description"].as_str().unwrap_or_default();
+    let gone = [
+        "chat not found",
+        "bot was blocked",
+        "bot was kicked",
+        "user is deactivated",
+        "group chat was",
+    ];
+    let refused =
+        if gone.iter().any(|gone| word.contains(gone)) { Outcome::Gone } else { Outcome::Rejected };
+    let forbidden = if refused == Outcome::Gone { Outcome::Gone } else { Outcome::Auth };
+    HttpOutcomes::new()
+        .except(200, Outcome::Retryable)
+        .except(400, refused)
+        .except(403, forbidden)
+        .except(404, Outcome::Auth)
+}
+
+/// The characters that a text may have once it is read.
+const CHARACTERS: usize = 4096;
+
+fn text(notice: &Notice) -> String {
+    let mut left = CHARACTERS - 100;
+    let mut text = String::new();
+    let title = format!("{} {}", notice.mark(), notice.title);
+    let title = cut(&title, 500);
+    left = left.saturating_sub(title.chars().count());
+    text.push_str(&format!("<b>{}</b>", escaped(&title)));
+    let facts = notice.facts.iter().map(|fact| (Some(&fact.label), &fact.value));
+    let lines = notice.text.iter().chain(&notice.items).map(|line| (None, line));
+    for (label, line) in lines.chain(facts) {
+        let line = cut(line, left.min(1500));
+        let label_len = label.map_or(0, |label| label.chars().count() + 2);
+        let Some(rest) = left.checked_sub(line.chars().count() + label_len + 1) else { break };
+        left = rest;
+        text.push('\n');
+        if let Some(label) = label {
+            text.push_str(&format!("<b>{}:</b> ", escaped(label)));
+        }
+        text.push_str(&escaped(&line));
+    }
+    if let Some(link) = &notice.link {
+        let url = escaped(&link.url).replace('"', "&quot;");
+        text.push_str(&format!("\n<a href=\"{url}\">{}</a>", escaped(&cut(&link.label, 60))));
+    }
+    text
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

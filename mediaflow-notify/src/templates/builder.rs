@@ -1,0 +1,108 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mediaflow_core::{Error, EventKind, Result, codes};
+
+use super::Templates;
+use super::render::{self, Set};
+use super::template::Template;
+use crate::payload::PublicUrls;
+
+/// Adds templates of a host to those that are shipped. Mistakes are kept and reported by
+/// [`build`](TemplatesBuilder::build).
+#[derive(Debug)]
+#[must_use]
+pub struct TemplatesBuilder {
+    templates: BTreeMap<String, BTreeMap<String, Template>>,
+    link: Option<String>,
+    urls: PublicUrls,
+    mistake: Option<Error>,
+}
+
+/// Names that are no kinds of events.
+const OTHERS: [&str; 4] = ["digest", "more", "link", "event"];
+
+impl TemplatesBuilder {
+    pub(super) fn new() -> Self {
+        let templates = render::shipped_templates();
+        Self { templates, link: None, urls: PublicUrls::default(), mistake: None }
+    }
+
+    /// Adds a template, or replaces one: `.add("fr", "job.failed.owner", Template::new("..."))`.
+    pub fn add(
+        mut self,
+        locale: impl Into<String>,
+        name: impl Into<String>,
+        template: Template,
+    ) -> Self {
+        let (locale, name) = (locale.into(), name.into());
+        if let Err(mistake) = known(&name) {
+            self.mistake.get_or_insert(mistake.with("locale", &locale));
+        }
+        self.templates.entry(locale).or_default().insert(name, template);
+        self
+    }
+
+    /// Adds all templates of a locale, as they were read from a file of the host's.
+    pub fn locale(
+        self,
+        locale: &str,
+        templates: impl IntoIterator<Item = (String, Template)>,
+    ) -> Self {
+        templates
+            .into_iter()
+            .fold(self, |builder, (name, template)| builder.add(locale, name, template))
+    }
+
+    /// Where there is more to see of a job, as a template: `https://app.example/media/{{ data.job }}`.
+    pub fn link(mut self, url: impl Into<String>) -> Self {
+        self.link = Some(url.into());
+        self
+    }
+
+    /// Where the files of a storage can be had from, for small pictures in messages: `("public", "https://cdn.example")`.
+    pub fn public_url(mut self, storage: impl Into<String>, base: &str) -> Self {
+        if let Err(mistake) = self.urls.add(storage.into(), base) {
+            self.mistake.get_or_insert(mistake);
+        }
+        self
+    }
+
+    /// Reads and tries every template.
+    ///
+    /// # Errors
+    /// The first mistake: `templates.name` for a name that no message asks for, `templates.syntax` for what is no
+    /// template, or fails with the values of an event, `webhook.public_url`.
+    pub fn build(self) -> Result<Templates> {
+        let Self { templates, link, urls, mistake } = self;
+        if let Some(mistake) = mistake {
+            return Err(mistake);
+        }
+        let set = Set { environment: render::environment(), templates, link, urls };
+        set.check().map_err(|(locale, name, error)| {
+            Error::input(codes::TEMPLATES_SYNTAX, "a template can not be rendered")
+                .with("locale", locale)
+                .with("template", name)
+                .with("line", error.line().unwrap_or(1))
+                .because(error)
+        })?;
+        Ok(Templates(Arc::new(set)))
+    }
+}
+
+/// A kind of event, or one with an audience, or one of the others.
+fn known(name: &str) -> Result<()> {
+    const KINDS: &[EventKind] = &EventKind::ALL;
+    let kinds: Vec<&str> = KINDS.iter().map(EventKind::as_str).collect();
+    let kind = ["owner", "admin", "ops"]
+        .iter()
+        .find_map(|audience| name.strip_suffix(audience)?.strip_suffix('.'));
+    let is_known = |name: &str| kinds.contains(&name);
+    if OTHERS.contains(&name) || is_known(name) || kind.is_some_and(is_known) {
+        return Ok(());
+    }
+    let known = kinds.into_iter().chain(OTHERS);
+    Err(Error::input(codes::TEMPLATES_NAME, "no message asks for a template of this name")
+        .with("template", name)
+        .help(mediaflow_core::did_you_mean(name, known)))
+}

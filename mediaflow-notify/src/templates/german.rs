@@ -1,0 +1,131 @@
+//! The German words.
+
+use super::shipped::Shipped;
+
+const FAILED: &[(&str, &str)] = &[
+    ("Auftrag", "{{ data.job }}"),
+    ("Inhaber", "{{ data.owner }}"),
+    ("Fehler", "{{ data.report.failure.code }}"),
+    (
+        "Wo",
+        "{% for fact in data.report.failure.facts %}{{ fact[0] }} = {{ fact[1] }}{% if not loop.last %}, {% endif %}{% endfor %}",
+    ),
+    ("Versuche", "{{ data.report.attempts }}"),
+    ("Was zu tun ist", "{{ data.report.failure.help }}"),
+];
+
+pub(super) const ALL: &[Shipped] = &[
+    ("job.created", "{{ name }} ist angekommen", "", &[("Auftrag", "{{ data.job }}")]),
+    ("job.started", "{{ name }} wird verarbeitet", "", &[("Auftrag", "{{ data.job }}")]),
+    (
+        "job.waiting",
+        "{{ name }} wird anderswo verarbeitet",
+        "Es geht weiter, sobald das Ergebnis da ist.",
+        &[("Auftrag", "{{ data.job }}")],
+    ),
+    (
+        "job.progress",
+        "{{ name }}: {{ (data.progress * 100) | round | int }} %",
+        "",
+        &[("Auftrag", "{{ data.job }}")],
+    ),
+    (
+        "step.completed",
+        "{{ name }}: {{ data.steps | join(', ') }} fertig",
+        "",
+        &[("Auftrag", "{{ data.job }}")],
+    ),
+    (
+        "step.failed",
+        "{{ name }}: {{ data.steps | join(', ') }} fehlgeschlagen",
+        "{{ data.failure.message }}",
+        &[
+            ("Auftrag", "{{ data.job }}"),
+            ("Fehler", "{{ data.failure.code }}"),
+            ("Was zu tun ist", "{{ data.failure.help }}"),
+        ],
+    ),
+    (
+        "output.ready",
+        "{{ name }} ist fertig",
+        "",
+        &[
+            ("Datei", "{{ data.output.output }}"),
+            (
+                "Gr\u{f6}\u{df}e",
+                "{% if data.output.width %}{{ data.output.width }} x {{ data.output.height }}, {% endif %}{{ data.output.bytes | size }}",
+            ),
+        ],
+    ),
+    (
+        "job.completed",
+        "{{ name }} ist fertig{% if data.report.state == 'partial' %}, aber nicht vollst\u{e4}ndig{% endif %}",
+        "{% if data.report.state == 'partial' %}{% for output in data.report.outputs if output.failure %}{{ output.output }}: {{ output.failure.message }}\n\n{% endfor %}{% endif %}{% for warning in data.report.warnings %}{{ warning }}\n\n{% endfor %}",
+        &[(
+            "Dateien",
+            "{% for output in data.report.outputs if output.state == 'published' %}{{ output.output }} ({% if output.width %}{{ output.width }} x {{ output.height }}, {% endif %}{{ output.bytes | size }}){% if not loop.last %}, {% endif %}{% endfor %}",
+        )],
+    ),
+    (
+        "job.failed",
+        "{{ name }} konnte nicht verarbeitet werden",
+        "{{ data.report.failure.message }}",
+        FAILED,
+    ),
+    (
+        "job.failed.owner",
+        "{{ name }} konnte nicht verarbeitet werden",
+        "{% if data.report.failure.kind == 'input' %}Mit der Datei stimmt etwas nicht: {{ data.report.failure.message }}.\n\nBitte pr\u{fc}fen Sie, ob sie sich auf Ihrem Ger\u{e4}t \u{f6}ffnen l\u{e4}sst, und laden Sie sie noch einmal hoch.{% else %}Bei uns ist etwas schiefgegangen. Die Zust\u{e4}ndigen wissen Bescheid, und Ihre Datei ist noch da.{% endif %}",
+        &[],
+    ),
+    ("job.cancelled", "{{ name }} wurde abgebrochen", "", &[("Auftrag", "{{ data.job }}")]),
+    (
+        "batch.completed",
+        "Ein Stapel von {{ data.report.jobs_total }} ist {% if data.report.state == 'succeeded' %}fertig{% elif data.report.state == 'partial' %}fertig, aber nicht vollst\u{e4}ndig{% else %}zu Ende, und nichts davon konnte verarbeitet werden{% endif %}",
+        "",
+        &[
+            ("Stapel", "{{ data.batch }}"),
+            ("Fertig", "{{ data.report.counts.succeeded }}"),
+            ("Teilweise fertig", "{{ data.report.counts.partial }}"),
+            ("Fehlgeschlagen", "{{ data.report.counts.failed }}"),
+            ("Abgebrochen", "{{ data.report.counts.cancelled }}"),
+        ],
+    ),
+    (
+        "delivery.failed",
+        "Nachrichten \u{fc}ber {{ data.delivery.channel }} kommen nicht an",
+        "{{ data.delivery.reason }}",
+        &[
+            ("Ziel", "{{ data.delivery.destination }}"),
+            ("Versuche", "{{ data.delivery.attempts }}"),
+            ("Aufgegeben", "{{ data.delivery.dead }}"),
+            ("Wartend", "{{ data.delivery.waiting }}"),
+        ],
+    ),
+    (
+        "destination.disabled",
+        "\u{dc}ber {{ data.disabled.channel }} wird nichts mehr gesendet",
+        "Seit Tagen ist dort nichts angekommen: {{ data.disabled.reason }}",
+        &[
+            ("Ziel", "{{ data.disabled.destination }}"),
+            ("Seit", "{{ data.disabled.since }}"),
+            ("Aufgegeben", "{{ data.disabled.dead }}"),
+        ],
+    ),
+    (
+        "schedule.missed",
+        "{{ data.missed.schedule }} wurde {{ data.missed.times }} mal vers\u{e4}umt",
+        "Es war niemand da, der es ausf\u{fc}hrt. Das letzte Mal wird jetzt nachgeholt.",
+        &[("Seit", "{{ data.missed.since }}")],
+    ),
+    (
+        "jobs.unclaimed",
+        "{{ data.unclaimed.jobs }} Auftr\u{e4}ge warten auf einen Worker, der kennt, was sie brauchen",
+        "",
+        &[("Sie brauchen", "{{ data.unclaimed.needs }}")],
+    ),
+    ("event", "{{ type }}: {{ name }}", "", &[("Auftrag", "{{ data.job }}")]),
+    ("digest", "{{ count }} Nachrichten", "", &[]),
+    ("more", "und {{ count }} weitere", "", &[]),
+    ("link", "Einzelheiten", "", &[]),
+];

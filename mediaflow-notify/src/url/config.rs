@@ -1,0 +1,85 @@
+use std::fmt;
+use std::sync::Arc;
+
+use mediaflow_core::{Notifier, Result, did_you_mean};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+
+use super::from_url_with;
+use crate::payload::percent_encoded;
+use crate::templates::Templates;
+
+/// A channel in a configuration file: its line, and what stands after the `?` there as keys of their own.
+///
+/// ```
+/// use mediaflow_notify::{ChannelConfig, templates::Templates};
+///
+/// let text = r#"{ "url": "slack://T0/B0/secret", "name": "team", "on": ["job.failed"], "audience": "admin" }"#;
+/// let config: ChannelConfig = serde_json::from_str(text)?;
+/// assert_eq!(config.notifier(&Templates::default())?.name(), "team");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct ChannelConfig {
+    url: String,
+    keys: Vec<(&'static str, String)>,
+}
+
+const KEYS: [&str; 6] = ["url", "name", "on", "audience", "locale", "timeout"];
+
+impl ChannelConfig {
+    /// The channel, with these words.
+    ///
+    /// # Errors
+    /// As [`from_url`](super::from_url).
+    pub fn notifier(&self, templates: &Templates) -> Result<Arc<dyn Notifier>> {
+        let mut url = self.url.clone();
+        for (key, value) in &self.keys {
+            let before = if url.contains('?') { '&' } else { '?' };
+            url = format!("{url}{before}{key}={}", percent_encoded(value));
+        }
+        from_url_with(&url, templates)
+    }
+}
+
+impl fmt::Debug for ChannelConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.url.split_once("://").map_or("", |(scheme, _)| scheme);
+        write!(f, "ChannelConfig({scheme}://[REDACTED])")
+    }
+}
+
+impl<'de> Deserialize<'de> for ChannelConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+struct Keys;
+
+impl<'de> Visitor<'de> for Keys {
+    type Value = ChannelConfig;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a channel with its `url`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ChannelConfig, A::Error> {
+        let (mut url, mut keys) = (None, Vec::new());
+        while let Some(key) = map.next_key::<String>()? {
+            match KEYS.iter().find(|known| **known == key) {
+                Some(&"url") => url = Some(map.next_value()?),
+                Some(&"on") => keys.push(("on", map.next_value::<Vec<String>>()?.join(","))),
+                Some(&"timeout") => keys.push(("timeout", map.next_value::<u64>()?.to_string())),
+                Some(known) => keys.push((known, map.next_value()?)),
+                None => {
+                    // Its value may be a secret, and is not looked at.
+                    map.next_value::<IgnoredAny>()?;
+                    let help = did_you_mean(&key, KEYS);
+                    return Err(A::Error::custom(format_args!("unknown key `{key}`: {help}")));
+                }
+            }
+        }
+        let url = url.ok_or_else(|| A::Error::missing_field("url"))?;
+        Ok(ChannelConfig { url, keys })
+    }
+}

@@ -1,0 +1,159 @@
+use std::sync::Arc;
+
+use mediaflow_core::{Notifier, Result, did_you_mean};
+
+use super::common::Common;
+use super::parsed::{Parsed, mistake, wrong_form};
+use crate::payload::percent_encoded;
+use crate::{
+    AwsCredentials, Courier, Discord, Email, GoogleChat, Mattermost, Ntfy, Pushover, Ses, Slack,
+    Sns, Teams, Telegram,
+};
+
+const KNOWN: [&str; 15] = [
+    "slack",
+    "discord",
+    "workflows",
+    "tgram",
+    "gchat",
+    "mmost",
+    "mmosts",
+    "ntfy",
+    "ntfys",
+    "pover",
+    "courier",
+    "mailto",
+    "mailtos",
+    "sns",
+    "ses",
+];
+
+pub(super) fn channel(mut parsed: Parsed, common: &Common) -> Result<Arc<dyn Notifier>> {
+    let scheme = parsed.scheme.clone();
+    if scheme.starts_with("mailto") {
+        return mail(parsed, common);
+    }
+    parsed.done(&[])?;
+    match scheme.as_str() {
+        "slack" => slack(parsed, common),
+        "discord" => {
+            let [id, token] = parsed.exactly("discord://id/token")?;
+            let (id, token) = (percent_encoded(&id), percent_encoded(&token));
+            common
+                .finish(Discord::webhook(format!("https://discord.com/api/webhooks/{id}/{token}")))
+        }
+        "workflows" => {
+            let [host, id, signature] = parsed.exactly("workflows://host/workflow/signature")?;
+            let (id, signature) = (percent_encoded(&id), percent_encoded(&signature));
+            let path = format!("workflows/{id}/triggers/manual/paths/invoke");
+            let query = format!(
+                "api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig={signature}"
+            );
+            common.finish(Teams::workflow(format!("https://{host}/{path}?{query}")))
+        }
+        "tgram" => {
+            let [token, chat] = parsed.exactly("tgram://bot-token/chat")?;
+            common.finish(Telegram::bot(token, chat))
+        }
+        "gchat" => {
+            let [space, key, token] = parsed.exactly("gchat://space/key/token")?;
+            let [space, key, token] = [space, key, token].map(|part| percent_encoded(&part));
+            let url = format!(
+                "https://chat.googleapis.com/v1/spaces/{space}/messages?key={key}&token={token}"
+            );
+            common.finish(GoogleChat::webhook(url))
+        }
+        "mmost" | "mmosts" => {
+            let [host, key] = parsed.exactly("mmosts://host/key")?;
+            let scheme = if scheme == "mmost" { "http" } else { "https" };
+            common.finish(Mattermost::webhook(format!(
+                "{scheme}://{host}/hooks/{}",
+                percent_encoded(&key)
+            )))
+        }
+        "ntfy" | "ntfys" => ntfy(&parsed, common),
+        "pover" => {
+            let user = parsed.user.take().ok_or_else(|| wrong_form("pover://user@token"))?;
+            let [token] = parsed.exactly("pover://user@token")?;
+            common.finish(Pushover::app(token, user))
+        }
+        "courier" => {
+            let [key, recipient] = parsed.exactly("courier://key/recipient")?;
+            common.finish(Courier::api(key).to(recipient))
+        }
+        "sns" => {
+            let [id, secret, _region, topic] = parsed.exactly("sns://key/secret/region/topic")?;
+            common.finish(Sns::topic(topic, AwsCredentials::new(id, secret)))
+        }
+        "ses" => {
+            let form = "ses://from@example.com/key/secret/region/to@example.com";
+            let user = parsed.user.take().ok_or_else(|| wrong_form(form))?;
+            let [domain, id, secret, region, to] = parsed.exactly(form)?;
+            let credentials = AwsCredentials::new(id, secret);
+            common.finish(Ses::region(region, credentials, format!("{user}@{domain}")).to(to))
+        }
+        other => {
+            let help = did_you_mean(other, KNOWN);
+            Err(mistake("no channel has this scheme").help(help))
+        }
+    }
+}
+
+/// Three tokens are a webhook's, two are a bot's token and a channel's id.
+fn slack(mut parsed: Parsed, common: &Common) -> Result<Arc<dyn Notifier>> {
+    let parts = std::mem::take(&mut parsed.parts);
+    match &parts[..] {
+        [a, b, c] => {
+            let path = [a, b, c].map(|part| percent_encoded(part)).join("/");
+            common.finish(Slack::webhook(format!("https://hooks.slack.com/services/{path}")))
+        }
+        [token, channel] if token.starts_with("xox") => {
+            common.finish(Slack::bot(token, channel.trim_start_matches('#')))
+        }
+        _ => Err(wrong_form("slack://T0/B0/secret, or slack://xoxb-token/C0123")),
+    }
+}
+
+/// A topic alone is one of ntfy.sh.
+fn ntfy(parsed: &Parsed, common: &Common) -> Result<Arc<dyn Notifier>> {
+    let scheme = if parsed.scheme == "ntfy" { "http" } else { "https" };
+    let url = match &parsed.parts[..] {
+        [topic] => format!("https://ntfy.sh/{topic}"),
+        [host, topic] => format!("{scheme}://{host}/{topic}"),
+        _ => return Err(wrong_form("ntfys://host/topic")),
+    };
+    let channel = Ntfy::topic(url);
+    match &parsed.user {
+        Some(token) => common.finish(channel.token(token)),
+        None => common.finish(channel),
+    }
+}
+
+fn mail(mut parsed: Parsed, common: &Common) -> Result<Arc<dyn Notifier>> {
+    let form = "mailtos://user:password@host?from=media@app.example&to=ada@example.com";
+    let (from, to) = (parsed.take("from"), parsed.take("to"));
+    parsed.done(&["from", "to"])?;
+    let (scheme, tls) = match parsed.scheme.as_str() {
+        "mailto" => ("smtp", "?tls=required"),
+        "mailtos" => ("smtps", ""),
+        other => {
+            let help = did_you_mean(other, KNOWN);
+            return Err(mistake("no channel has this scheme").help(help));
+        }
+    };
+    let (user, password) = (parsed.user.take(), parsed.password.take());
+    let [host] = parsed.exactly(form)?;
+    let credentials = match (&user, &password) {
+        (Some(user), Some(password)) => {
+            format!("{}:{}@", percent_encoded(user), percent_encoded(password))
+        }
+        _ => String::new(),
+    };
+    // As users of such lines expect, one's own address is that of the account.
+    let domain = host.split(':').next().unwrap_or(&host);
+    let own = user.map(|user| if user.contains('@') { user } else { format!("{user}@{domain}") });
+    let from = from.or_else(|| own.clone()).ok_or_else(|| wrong_form(form))?;
+    let to = to.or(own).ok_or_else(|| wrong_form(form))?;
+    let relay = format!("{scheme}://{credentials}{host}{tls}");
+    common.finish(Email::relay(relay, from).to(to))
+}

@@ -1,0 +1,126 @@
+//! What services' answers mean.
+
+use mediaflow_core::NotifyError;
+use mediaflow_core::notify::Message;
+use mediaflow_core::testing::{Reply, WebhookReceiver};
+use std::time::Duration;
+
+use crate::common::{all, failed, send};
+
+fn outcome(error: &NotifyError) -> &'static str {
+    match error {
+        NotifyError::Retryable { .. } => "again",
+        NotifyError::Throttled { .. } => "throttled",
+        NotifyError::Gone { .. } => "gone",
+        NotifyError::Rejected { .. } => "rejected",
+        NotifyError::Auth { .. } => "auth",
+        NotifyError::Ambiguous { .. } => "ambiguous",
+        NotifyError::TooLarge { .. } => "too large",
+        _ => "something else",
+    }
+}
+
+#[tokio::test]
+async fn a_success_with_an_error_inside_is_an_error() {
+    let mut receiver = WebhookReceiver::start().await.unwrap();
+    for (name, status, body, meaning) in [
+        ("slack", 404, "no_service", "gone"),
+        ("slack", 400, "invalid_payload", "rejected"),
+        ("slack", 500, "rollup_error", "again"),
+        ("slack bot", 200, r#"{"ok":false,"error":"channel_not_found"}"#, "gone"),
+        ("slack bot", 200, r#"{"ok":false,"error":"invalid_auth"}"#, "auth"),
+        ("slack bot", 200, r#"{"ok":false,"error":"ratelimited"}"#, "throttled"),
+        ("slack bot", 200, r#"{"ok":false,"error":"msg_too_long"}"#, "too large"),
+        ("slack bot", 200, r#"{"ok":false,"error":"fatal_error"}"#, "again"),
+        ("slack bot", 200, "<html>a proxy</html>", "again"),
+        ("slack bot", 503, "", "again"),
+        ("discord", 404, r#"{"code":10015}"#, "gone"),
+        ("discord", 400, r#"{"code":50035}"#, "rejected"),
+        ("telegram", 400, r#"{"ok":false,"description":"Bad Request: chat not found"}"#, "gone"),
+        (
+            "telegram",
+            400,
+            r#"{"ok":false,"description":"Bad Request: message is too long"}"#,
+            "rejected",
+        ),
+        (
+            "telegram",
+            403,
+            r#"{"ok":false,"description":"Forbidden: bot was blocked by the user"}"#,
+            "gone",
+        ),
+        ("telegram", 401, r#"{"ok":false,"description":"Unauthorized"}"#, "auth"),
+        ("telegram", 200, r#"{"ok":false}"#, "again"),
+        ("pushover", 400, r#"{"user":"invalid","status":0}"#, "gone"),
+        ("pushover", 400, r#"{"token":"invalid","status":0}"#, "auth"),
+        ("pushover", 400, r#"{"status":0,"errors":["message cannot be blank"]}"#, "rejected"),
+        ("pushover", 200, r#"{"status":0}"#, "again"),
+        ("pushover", 500, "", "again"),
+        ("google-chat", 404, "", "gone"),
+        ("mattermost", 404, "", "gone"),
+        ("teams", 413, "", "too large"),
+        ("teams", 429, "", "throttled"),
+        ("ntfy", 413, "", "too large"),
+        ("courier", 400, "", "rejected"),
+        ("courier", 401, "", "auth"),
+        ("courier", 503, "", "again"),
+        (
+            "sns",
+            404,
+            "<Error><Code>NotFound</Code><Message>Topic does not exist</Message></Error>",
+            "gone",
+        ),
+        ("sns", 403, "<Error><Code>InvalidClientTokenId</Code></Error>", "auth"),
+        ("sns", 400, "<Error><Code>Throttled</Code></Error>", "throttled"),
+        (
+            "sns",
+            400,
+            "<Error><Code>InvalidParameter</Code><Message>Message too long</Message></Error>",
+            "too large",
+        ),
+        (
+            "sns",
+            400,
+            "<Error><Code>InvalidParameter</Code><Message>Subject</Message></Error>",
+            "rejected",
+        ),
+        ("sns", 500, "<Error><Code>InternalError</Code></Error>", "again"),
+        ("ses", 500, "", "again"),
+    ] {
+        let case = all(&receiver).into_iter().find(|case| case.name == name).unwrap();
+        let reply = Reply::status(status).body(body);
+        let (result, _) = send(&mut receiver, &case, &Message::of(failed("a.jpg")), reply).await;
+        let error = result.expect_err(name);
+        assert_eq!(outcome(&error), meaning, "{name}: {status} {body}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_asks_for_patience_gets_it() {
+    let mut receiver = WebhookReceiver::start().await.unwrap();
+    for case in all(&receiver) {
+        let reply = match case.name {
+            "telegram" => Reply::status(429).body(r#"{"ok":false,"parameters":{"retry_after":7}}"#),
+            _ => Reply::status(429).header("retry-after", "7"),
+        };
+        let (result, _) = send(&mut receiver, &case, &Message::of(failed("a.jpg")), reply).await;
+        let error = result.expect_err(case.name);
+        assert_eq!(error.after(), Some(Duration::from_secs(7)), "{}: {error:?}", case.name);
+        assert_eq!(outcome(&error), "throttled", "{}", case.name);
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_repeats_a_long_message_is_understood() {
+    let mut receiver = WebhookReceiver::start().await.unwrap();
+    for (name, before) in [
+        ("slack bot", r#"{"ok":true,"channel":"C0","ts":"1.2","message":{"text":""#),
+        ("telegram", r#"{"ok":true,"result":{"message_id":7,"text":""#),
+    ] {
+        let case = all(&receiver).into_iter().find(|case| case.name == name).unwrap();
+        let echo = format!("{before}{}\"}}}}", "x".repeat(30_000));
+        let reply = Reply::status(200).body(echo);
+        let (result, _) = send(&mut receiver, &case, &Message::of(failed("a.jpg")), reply).await;
+        assert!(result.unwrap().provider_id.is_some(), "{name}");
+    }
+}

@@ -1,0 +1,13 @@
+//! Every channel of words against a receiver on the loopback: what is sent, what answers mean, what is hostile, what is
+//! too long, and what must be seen by nobody.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+mod answers;
+mod common;
+mod forms;
+mod hostile;
+mod limits;
+mod lines;
+mod mail;
+mod push;
+mod words;

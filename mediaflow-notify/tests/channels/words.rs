@@ -1,0 +1,78 @@
+//! Templates of hosts.
+
+use mediaflow_core::event::Audience;
+use mediaflow_core::notify::Message;
+use mediaflow_notify::templates::{Template, Templates, TemplatesBuilder};
+
+use crate::common::{failed, words};
+
+fn title(words: &Templates, locale: &str, audience: Option<Audience>) -> String {
+    words.notice(&Message::of(failed("cat.jpg")), locale, audience).title
+}
+
+#[test]
+fn the_nearest_template_is_taken() {
+    let words = Templates::builder()
+        .add("fr", "job.failed.owner", Template::new("{{ name }} : zut"))
+        .add("en", "job.failed", Template::new("{{ name }}: {{ data.report.failure.code }}"))
+        .build()
+        .unwrap();
+    assert_eq!(title(&words, "fr-CA", Some(Audience::Owner)), "cat.jpg : zut");
+    // French has no words for others: those of a locale that has all.
+    assert_eq!(title(&words, "fr", None), "cat.jpg: image.truncated");
+    assert_eq!(title(&words, "en", Some(Audience::Owner)), "cat.jpg could not be processed");
+    assert_eq!(title(&words, "de", None), "cat.jpg konnte nicht verarbeitet werden");
+}
+
+#[test]
+fn mistakes_are_found_when_they_are_built() {
+    let mistake = |builder: TemplatesBuilder| builder.build().unwrap_err();
+    let error = mistake(Templates::builder().add("en", "job.fail", Template::new("x")));
+    assert_eq!(error.code(), "templates.name");
+    assert!(format!("{error:?}").contains("job.failed"), "{error:?}");
+    let error = mistake(Templates::builder().add("en", "job.failed", Template::new("{{ name")));
+    assert_eq!((error.code(), error.fact("template")), ("templates.syntax", Some("job.failed")));
+    let error = mistake(Templates::builder().link("https://app.example/{% if %}"));
+    assert_eq!(error.code(), "templates.syntax");
+    let filter = Template::new("x").fact("a", "{{ name | shout }}");
+    assert_eq!(mistake(Templates::builder().add("en", "event", filter)).code(), "templates.syntax");
+}
+
+#[test]
+fn a_template_that_fails_later_loses_nothing() {
+    let broken = Template::new("{{ data.report.outputs[0].nothing.at.all + 1 }}");
+    let words = Templates::builder().add("en", "job.failed", broken).build();
+    // Either it is found when it is built, or the shipped words take its place.
+    if let Ok(words) = words {
+        assert_eq!(title(&words, "en", None), "cat.jpg could not be processed");
+    }
+    let late = Template::new("{% if data.report %}{{ data.report | nothing }}{% endif %}x");
+    assert!(Templates::builder().add("en", "job.failed", late).build().is_err());
+}
+
+#[test]
+fn templates_are_read_from_files_of_any_format() {
+    let read: std::collections::BTreeMap<String, Template> = serde_json::from_str(
+        r#"{ "job.failed": { "title": "Zut: {{ name }}", "facts": [["Code", "{{ data.report.failure.code }}"]] } }"#,
+    )
+    .unwrap();
+    let words = Templates::builder().locale("fr", read).build().unwrap();
+    let notice = words.notice(&Message::of(failed("cat.jpg")), "fr", None);
+    assert_eq!(
+        (notice.title.as_str(), notice.facts[0].value.as_str()),
+        ("Zut: cat.jpg", "image.truncated")
+    );
+    let typo = serde_json::from_str::<Template>(r#"{ "title": "x", "txet": "y" }"#);
+    assert!(typo.unwrap_err().to_string().contains("txet"));
+}
+
+#[test]
+fn several_events_are_one_list() {
+    let events = (0..30).map(|n| failed(&format!("{n}.jpg")));
+    let message = Message::digest(failed("a").id.into(), failed("first.jpg"), events);
+    let notice = words().notice(&message, "en", None);
+    assert_eq!(notice.title, "31 notifications");
+    assert_eq!(notice.items.len(), 21);
+    assert_eq!(notice.items[0], "first.jpg could not be processed");
+    assert_eq!(notice.items[20], "and 11 more");
+}
