@@ -1,14 +1,12 @@
-//! What we sign is accepted by verifiers that other people wrote: `standardwebhooks` and `cloudinary` for
-//! Python, installed into a virtual environment below the target folder, once for each set of versions.
+//! What we sign is accepted by verifiers that other people wrote: `standardwebhooks`, `cloudinary` and `cloudevents` for
+//! Python.
 
 #![cfg(all(feature = "webhook", feature = "testing"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +18,9 @@ use mediaflow::spec::JobOptions;
 use mediaflow::testing::{Received, WebhookReceiver};
 use mediaflow::{Clock as _, Event, EventKind, Notifier as _, SystemClock};
 use serde_json::json;
+use verifiers::{python, verifiers};
+
+mod verifiers;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEXT_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -48,6 +49,19 @@ async fn cloudinary_accepts_ours_and_nothing_else() {
             !accepts(script, "api-secret", algorithm, &request, &tampered(&request.body)),
             "{algorithm}"
         );
+    }
+}
+
+#[tokio::test]
+async fn cloudevents_reads_ours() {
+    let source = "https://app.example/media";
+    for request in [
+        captured(|hook| hook.sign(SECRET).cloud_events(source)).await,
+        captured(|hook| hook.sign(SECRET).cloud_events_binary(source)).await,
+    ] {
+        assert!(accepts("cloudevents_event.py", source, "", &request, &request.body));
+        assert!(!accepts("cloudevents_event.py", "urn:other", "", &request, &request.body));
+        assert!(accepts("standard.py", SECRET, "", &request, &request.body), "signed, too");
     }
 }
 
@@ -96,43 +110,4 @@ fn accepts(script: &str, secret: &str, algorithm: &str, request: &Received, body
             panic!("{script} did not run ({code:?}):\n{}", String::from_utf8_lossy(&output.stderr))
         }
     }
-}
-
-fn verifiers() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verifiers")
-}
-
-/// The interpreter of the virtual environment, which is made if the versions asked for are not there yet.
-fn python() -> &'static Path {
-    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("webhook-verifiers");
-        let (python, requirements) =
-            (venv.join("bin/python"), verifiers().join("requirements.txt"));
-        let (wanted, installed) =
-            (std::fs::read(&requirements).unwrap(), venv.join("installed.txt"));
-        if std::fs::read(&installed).is_ok_and(|installed| installed == wanted) {
-            return python;
-        }
-        run(
-            Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv),
-            "apt-get install python3-venv",
-        );
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-        run(
-            Command::new(&python).args(pip).arg(requirements),
-            "check the network, or the index that pip uses",
-        );
-        std::fs::write(installed, wanted).unwrap();
-        python
-    })
-}
-
-fn run(command: &mut Command, help: &str) {
-    let output =
-        command.output().unwrap_or_else(|e| panic!("{command:?} does not start: {e}; try: {help}"));
-    let said = || {
-        String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
-    };
-    assert!(output.status.success(), "{command:?} failed; try: {help}\n{}", said());
 }

@@ -1,0 +1,45 @@
+//! Programs that other people wrote, in a virtual environment below the target folder, which is made once for each set of
+//! versions.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+pub(crate) fn verifiers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verifiers")
+}
+
+/// The interpreter of the virtual environment, which is made if the versions asked for are not there yet.
+pub(crate) fn python() -> &'static Path {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("webhook-verifiers");
+        let (python, requirements) =
+            (venv.join("bin/python"), verifiers().join("requirements.txt"));
+        let (wanted, installed) =
+            (std::fs::read(&requirements).unwrap(), venv.join("installed.txt"));
+        if std::fs::read(&installed).is_ok_and(|installed| installed == wanted) {
+            return python;
+        }
+        run(
+            Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv),
+            "apt-get install python3-venv",
+        );
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+        run(
+            Command::new(&python).args(pip).arg(requirements),
+            "check the network, or the index that pip uses",
+        );
+        std::fs::write(installed, wanted).unwrap();
+        python
+    })
+}
+
+fn run(command: &mut Command, help: &str) {
+    let output =
+        command.output().unwrap_or_else(|e| panic!("{command:?} does not start: {e}; try: {help}"));
+    let said = || {
+        String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+    };
+    assert!(output.status.success(), "{command:?} failed; try: {help}\n{}", said());
+}
