@@ -35,6 +35,7 @@ codes! {
     BUNDLE_NAME = "bundle.name", "two files of a bundle have the same name";
 
     CHANNEL_ADDRESS = "channel.address", "this can not be an address of the channel";
+    CHANNEL_ENDPOINT = "channel.endpoint", "this is no address of a service";
     CHANNEL_URL = "channel.url", "a line that names a channel is not understood";
 
     CLASS_NAME = "class.name", "this is no name of a class of work";

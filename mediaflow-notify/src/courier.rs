@@ -18,15 +18,15 @@ use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
 use serde_json::{Value, json};
 
-use crate::channel::{Channel, ChannelBuilder, Sending, Token, name_address};
+use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, name_address};
 use crate::payload;
 use crate::templates::Notice;
 
-/// Courier. See the [module](self).
+/// Courier. What somebody has called a file is a value there, and no template. See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Courier {
     token: Token,
-    endpoint: String,
+    endpoint: Endpoint,
     form: Form,
 }
 
@@ -40,7 +40,7 @@ enum Form {
 impl Courier {
     /// With this API key, to whom jobs name, or to [`to`](ChannelBuilder::to).
     pub fn api(key: impl Into<String>) -> ChannelBuilder<Self> {
-        let endpoint = "https://api.courier.com".to_owned();
+        let endpoint = Endpoint::new("https://api.courier.com");
         ChannelBuilder::new(Self { token: Token::new(key), endpoint, form: Form::Content }, None)
     }
 }
@@ -60,7 +60,7 @@ impl ChannelBuilder<Courier> {
 
     /// Where the API is: `https://api.eu.courier.com`. Default `https://api.courier.com`.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.channel.endpoint = url.into().trim_end_matches('/').to_owned();
+        self.channel.endpoint = Endpoint::new(url);
         self
     }
 }
@@ -73,8 +73,12 @@ impl Channel for Courier {
         Terms::default()
     }
 
+    fn check(&self) -> Result<()> {
+        self.endpoint.check()
+    }
+
     fn address(&self, client: &GuardedClient, text: &str) -> Result<Address> {
-        let address = name_address(client, &self.endpoint, text)?;
+        let address = name_address(client, self.endpoint.url(), text)?;
         recipient(text).map(|_| address)
     }
 
@@ -92,7 +96,8 @@ impl Channel for Courier {
         let id = message.id.to_string();
         let body = match &self.form {
             Form::Content => json!({ "message": {
-                "to": to, "content": content(&notice), "data": { "id": id },
+                "to": to, "content": { "title": "{{title}}", "body": "{{body}}" },
+                "data": { "id": id, "title": notice.title, "body": notice.lines().join("\n") },
                 "metadata": { "trace_id": id },
             } }),
             Form::Template(template) => json!({ "message": {
@@ -106,7 +111,7 @@ impl Channel for Courier {
         };
         let authorization = format!("Bearer {}", self.token.reveal());
         let headers = [("authorization", authorization.as_str()), ("idempotency-key", id.as_str())];
-        let url = format!("{}/send", self.endpoint);
+        let url = format!("{}/send", self.endpoint.url());
         let answer = sending.post_json(&url, &headers, &body).await?;
         let outcomes = HttpOutcomes::new()
             .except(400, Outcome::Rejected)
@@ -146,10 +151,6 @@ fn recipient(text: &str) -> Result<Value> {
         return Err(Error::input(codes::CHANNEL_ADDRESS, "a recipient of Courier has a name"));
     }
     Ok(json!({ word: name }))
-}
-
-fn content(notice: &Notice) -> Value {
-    json!({ "title": notice.title, "body": notice.lines().join("\n") })
 }
 
 /// The event, with its words beside it.

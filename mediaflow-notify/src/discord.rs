@@ -49,11 +49,22 @@ impl Channel for Discord {
 
     async fn send(&self, sending: &Sending<'_>) -> Result<Receipt, NotifyError> {
         // With `wait`, the answer says whether the message is there, and how it is called.
-        let to = sending.to();
+        // Addresses without a version mean an old one, which counts waits in milliseconds.
+        let to = sending.to().replace("/api/webhooks/", "/api/v10/webhooks/");
         let url = format!("{to}{}wait=true", if to.contains('?') { '&' } else { '?' });
         let answer = sending.post_json(&url, &[], &message(&sending.notice())).await?;
         let outcomes =
             HttpOutcomes::new().except(404, Outcome::Gone).except(400, Outcome::Rejected);
+        let asked = answer.response.header("x-ratelimit-reset-after");
+        let asked =
+            asked.and_then(|seconds| Duration::try_from_secs_f64(seconds.parse().ok()?).ok());
+        if let (429, Some(asked)) = (answer.response.status, asked) {
+            let after = Some(asked.min(LONGEST).max(Duration::from_secs(1)));
+            return Err(NotifyError::Throttled {
+                after,
+                reason: "the receiver answered 429".into(),
+            });
+        }
         let receipt = answer.by_status(&outcomes)?;
         let said = answer.json().unwrap_or_default();
         Ok(match said["id"].as_str() {
@@ -62,6 +73,9 @@ impl Channel for Discord {
         })
     }
 }
+
+/// No service makes us wait longer.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The characters that all embeds of a message may have together.
 const ALL: usize = 6000;

@@ -27,14 +27,14 @@ use mediaflow_core::{Error, NotifyError, Result, Timestamp, async_trait, codes};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::channel::{Channel, ChannelBuilder, Sending, Token, cut, name_address};
+use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address};
 use crate::payload::percent_encoded;
 
 /// Firebase Cloud Messaging. See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Fcm {
     account: Token,
-    endpoint: String,
+    endpoint: Endpoint,
     access: Arc<Mutex<Option<Access>>>,
 }
 
@@ -63,7 +63,7 @@ impl Fcm {
     /// With the file of a service account, as the console gives it; to devices that jobs name, or to
     /// [`to`](ChannelBuilder::to).
     pub fn service_account(json: impl Into<String>) -> ChannelBuilder<Self> {
-        let endpoint = "https://fcm.googleapis.com".to_owned();
+        let endpoint = Endpoint::new("https://fcm.googleapis.com");
         let channel = Self { account: Token::new(json), endpoint, access: Arc::default() };
         ChannelBuilder::new(channel, None)
     }
@@ -116,7 +116,7 @@ impl Fcm {
 impl ChannelBuilder<Fcm> {
     /// Where the service is, for a proxy of the host's. Default `https://fcm.googleapis.com`.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.channel.endpoint = url.into().trim_end_matches('/').to_owned();
+        self.channel.endpoint = Endpoint::new(url);
         self
     }
 }
@@ -130,11 +130,12 @@ impl Channel for Fcm {
     }
 
     fn check(&self) -> Result<()> {
+        self.endpoint.check()?;
         self.account().map(drop)
     }
 
     fn address(&self, client: &GuardedClient, text: &str) -> Result<Address> {
-        name_address(client, &self.endpoint, text)
+        name_address(client, self.endpoint.url(), text)
     }
 
     async fn send(&self, sending: &Sending<'_>) -> Result<Receipt, NotifyError> {
@@ -143,7 +144,7 @@ impl Channel for Fcm {
         let access = self.access(sending, &account, &key).await?;
         let authorization = format!("Bearer {}", access.reveal());
         let project = percent_encoded(&account.project_id);
-        let url = format!("{}/v1/projects/{project}/messages:send", self.endpoint);
+        let url = format!("{}/v1/projects/{project}/messages:send", self.endpoint.url());
         let headers = [("authorization", authorization.as_str())];
         let answer = sending.post_json(&url, &headers, &body).await?;
         if answer.response.status == 401 {
@@ -155,11 +156,11 @@ impl Channel for Fcm {
             Some("UNREGISTERED" | "SENDER_ID_MISMATCH") => Outcome::Gone,
             _ => Outcome::Rejected,
         };
+        // Only a device can be gone: a wrong project is answered 404, too.
+        let missing = if refused == Outcome::Gone { Outcome::Gone } else { Outcome::Retryable };
         let forbidden = if refused == Outcome::Gone { Outcome::Gone } else { Outcome::Auth };
-        let outcomes = HttpOutcomes::new()
-            .except(400, refused)
-            .except(403, forbidden)
-            .except(404, Outcome::Gone);
+        let outcomes =
+            HttpOutcomes::new().except(400, refused).except(403, forbidden).except(404, missing);
         let receipt = answer.by_status(&outcomes)?;
         Ok(match said["name"].as_str() {
             Some(name) => receipt.named(name),

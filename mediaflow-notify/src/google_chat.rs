@@ -40,6 +40,7 @@ impl Channel for GoogleChat {
         let mut terms = Terms::default();
         terms.rate = Some(RateLimit::per_second(1));
         terms.scope = Scope::Address;
+        terms.threads = true;
         terms
     }
 
@@ -49,7 +50,12 @@ impl Channel for GoogleChat {
 
     async fn send(&self, sending: &Sending<'_>) -> Result<Receipt, NotifyError> {
         let (message, to) = (sending.message(), sending.to());
-        let mut body = card(&message.id.to_string(), &sending.notice());
+        let (id, notice) = (message.id.to_string(), sending.notice());
+        let cards = [1500, 500, 150, 50].into_iter().map(|longest| card(&id, &notice, longest));
+        let mut cards = cards.filter(|card| card.to_string().len() <= BYTES);
+        let Some(mut body) = cards.next() else {
+            return Err(NotifyError::too_large("the card has more bytes than Google Chat takes"));
+        };
         let mut url = to.to_owned();
         if let Some(thread) = &message.thread {
             body["thread"] = json!({ "threadKey": cut(&thread.key, 4000) });
@@ -76,13 +82,18 @@ impl Channel for GoogleChat {
     }
 }
 
-fn card(id: &str, notice: &Notice) -> Value {
+/// How many bytes a message may have: 32,000, less what a thread's key and the rest need.
+const BYTES: usize = 27_000;
+
+fn card(id: &str, notice: &Notice, longest: usize) -> Value {
     let title = format!("{} {}", notice.mark(), notice.title);
-    let paragraph = |text: &str| json!({ "textParagraph": { "text": escaped(&cut(text, 1500)) } });
+    let paragraph =
+        |text: &str| json!({ "textParagraph": { "text": escaped(&cut(text, longest)) } });
     let mut widgets: Vec<_> = notice.text.iter().map(|text| paragraph(text)).collect();
     widgets.extend(notice.items.iter().map(|item| paragraph(&format!("\u{2022} {item}"))));
     for fact in &notice.facts {
-        let (label, value) = (escaped(&cut(&fact.label, 100)), escaped(&cut(&fact.value, 500)));
+        let (label, value) =
+            (escaped(&cut(&fact.label, 100)), escaped(&cut(&fact.value, longest.min(500))));
         widgets.push(
             json!({ "decoratedText": { "topLabel": label, "text": value, "wrapText": true } }),
         );

@@ -51,7 +51,13 @@ impl Channel for Mattermost {
             .except(400, Outcome::Rejected)
             .except(404, Outcome::Gone)
             .except(413, Outcome::TooLarge);
-        answer.by_status(&outcomes)
+        let receipt = answer.by_status(&outcomes)?;
+        // Whatever else answers 200, a page to log in perhaps, is neither of both.
+        let body = answer.response.body.trim_ascii();
+        if body != b"ok" && answer.json().is_none_or(|said| said["success"] != true) {
+            return answer.by_status(&HttpOutcomes::new().except(200, Outcome::Retryable));
+        }
+        Ok(receipt)
     }
 }
 

@@ -22,17 +22,21 @@ use crate::templates::Notice;
 #[derive(Clone, Debug)]
 pub struct Ntfy {
     token: Option<Token>,
+    /// Of the host's own topic: no other is told the token.
+    server: Option<String>,
 }
 
 impl Ntfy {
     /// To a topic by its address, which is a secret: `https://ntfy.sh/uploads`.
     pub fn topic(url: impl Into<String>) -> ChannelBuilder<Self> {
-        ChannelBuilder::new(Self { token: None }, Some(url.into()))
+        let url = url.into();
+        let server = split(&url).map(|(server, _)| server.to_owned());
+        ChannelBuilder::new(Self { token: None, server }, Some(url))
     }
 }
 
 impl ChannelBuilder<Ntfy> {
-    /// With this access token.
+    /// With this access token, which other servers that jobs name are not told.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.channel.token = Some(Token::new(token));
         self
@@ -64,7 +68,9 @@ impl Channel for Ntfy {
             return Err(NotifyError::rejected("the address names no topic"));
         };
         let body = message(topic, &sending.notice());
-        let authorization = self.token.as_ref().map(|token| format!("Bearer {}", token.reveal()));
+        let own = self.server.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(server));
+        let token = self.token.as_ref().filter(|_| own);
+        let authorization = token.map(|token| format!("Bearer {}", token.reveal()));
         let header = authorization.as_deref().map(|value| ("authorization", value));
         let headers: Vec<_> = header.into_iter().collect();
         let answer = sending.post_json(&format!("{server}/"), &headers, &body).await?;

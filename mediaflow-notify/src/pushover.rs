@@ -14,7 +14,7 @@ use mediaflow_core::http::GuardedClient;
 use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
 use mediaflow_core::{NotifyError, Result, async_trait};
 
-use crate::channel::{Channel, ChannelBuilder, Sending, Token, cut, name_address};
+use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address};
 use crate::payload::percent_encoded;
 use crate::templates::Notice;
 
@@ -22,13 +22,13 @@ use crate::templates::Notice;
 #[derive(Clone, Debug)]
 pub struct Pushover {
     token: Token,
-    endpoint: String,
+    endpoint: Endpoint,
 }
 
 impl Pushover {
     /// Through the app with this token, to a user or group by their key. Jobs may name other keys.
     pub fn app(token: impl Into<String>, user: impl Into<String>) -> ChannelBuilder<Self> {
-        let endpoint = "https://api.pushover.net".to_owned();
+        let endpoint = Endpoint::new("https://api.pushover.net");
         ChannelBuilder::new(Self { token: Token::new(token), endpoint }, Some(user.into()))
     }
 }
@@ -36,7 +36,7 @@ impl Pushover {
 impl ChannelBuilder<Pushover> {
     /// Where the API is, for a proxy of the host's. Default `https://api.pushover.net`.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.channel.endpoint = url.into().trim_end_matches('/').to_owned();
+        self.channel.endpoint = Endpoint::new(url);
         self
     }
 }
@@ -52,13 +52,21 @@ impl Channel for Pushover {
         terms
     }
 
+    fn tokens(&self) -> Vec<&Token> {
+        vec![&self.token]
+    }
+
+    fn check(&self) -> Result<()> {
+        self.endpoint.check()
+    }
+
     fn address(&self, client: &GuardedClient, text: &str) -> Result<Address> {
-        name_address(client, &self.endpoint, text)
+        name_address(client, self.endpoint.url(), text)
     }
 
     async fn send(&self, sending: &Sending<'_>) -> Result<Receipt, NotifyError> {
         let body = form(self.token.reveal(), sending.to(), &sending.notice());
-        let url = format!("{}/1/messages.json", self.endpoint);
+        let url = format!("{}/1/messages.json", self.endpoint.url());
         let headers = [("content-type", "application/x-www-form-urlencoded")];
         let answer = sending.post(&url, &headers, body.into_bytes()).await?;
         let said = answer.json().unwrap_or_default();

@@ -17,20 +17,20 @@ use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, RateLimit, Receipt,
 use mediaflow_core::{NotifyError, Result, async_trait};
 use serde_json::{Value, json};
 
-use crate::channel::{Channel, ChannelBuilder, Sending, Token, cut, name_address};
+use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address};
 use crate::templates::Notice;
 
 /// Telegram. See the [module](self).
 #[derive(Clone, Debug)]
 pub struct Telegram {
     token: Token,
-    endpoint: String,
+    endpoint: Endpoint,
 }
 
 impl Telegram {
     /// Through the bot with this token, to a chat by its id, or to a channel by `@name`. Jobs may name other chats.
     pub fn bot(token: impl Into<String>, chat: impl Into<String>) -> ChannelBuilder<Self> {
-        let endpoint = "https://api.telegram.org".to_owned();
+        let endpoint = Endpoint::new("https://api.telegram.org");
         ChannelBuilder::new(Self { token: Token::new(token), endpoint }, Some(chat.into()))
     }
 }
@@ -38,7 +38,7 @@ impl Telegram {
 impl ChannelBuilder<Telegram> {
     /// A Bot API server of the host's own. Default `https://api.telegram.org`.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.channel.endpoint = url.into().trim_end_matches('/').to_owned();
+        self.channel.endpoint = Endpoint::new(url);
         self
     }
 }
@@ -51,11 +51,16 @@ impl Channel for Telegram {
         let mut terms = Terms::default();
         terms.rate = Some(RateLimit::per_second(1));
         terms.scope = Scope::Address;
+        terms.threads = true;
         terms
     }
 
+    fn check(&self) -> Result<()> {
+        self.endpoint.check()
+    }
+
     fn address(&self, client: &GuardedClient, text: &str) -> Result<Address> {
-        name_address(client, &self.endpoint, text)
+        name_address(client, self.endpoint.url(), text)
     }
 
     async fn send(&self, sending: &Sending<'_>) -> Result<Receipt, NotifyError> {
@@ -69,19 +74,17 @@ impl Channel for Telegram {
             body["reply_parameters"] =
                 json!({ "message_id": first, "allow_sending_without_reply": true });
         }
-        let url = format!("{}/bot{}/sendMessage", self.endpoint, self.token.reveal());
+        let url = format!("{}/bot{}/sendMessage", self.endpoint.url(), self.token.reveal());
         let answer = sending.post_json(&url, &[], &body).await?;
-        let said = answer.json().unwrap_or_default();
-        if said["ok"] == true {
+        if answer.says_ok() {
             let receipt = Receipt::with_status(answer.response.status);
-            let name = first.map(str::to_owned);
-            let name =
-                name.or_else(|| said["result"]["message_id"].as_i64().map(|id| id.to_string()));
+            let name = first.map(str::to_owned).or_else(|| answer.field("message_id"));
             return Ok(match name {
                 Some(name) => receipt.named(name),
                 None => receipt,
             });
         }
+        let said = answer.json().unwrap_or_default();
         let asked = said["parameters"]["retry_after"].as_u64().map(Duration::from_secs);
         if answer.response.status == 429 {
             let after = asked.or(answer.response.retry_after);
@@ -104,8 +107,12 @@ fn outcomes(said: &Value) -> HttpOutcomes {
         "user is deactivated",
         "group chat was",
     ];
-    let refused =
-        if gone.iter().any(|gone| word.contains(gone)) { Outcome::Gone } else { Outcome::Rejected };
+    let refused = match word {
+        word if gone.iter().any(|gone| word.contains(gone)) => Outcome::Gone,
+        // Somebody can put that right, and then it passes.
+        word if word.contains("rights") => Outcome::Auth,
+        _ => Outcome::Rejected,
+    };
     let forbidden = if refused == Outcome::Gone { Outcome::Gone } else { Outcome::Auth };
     HttpOutcomes::new()
         .except(200, Outcome::Retryable)

@@ -17,13 +17,16 @@ impl Executor {
         wanting
             .flat_map(|notifier| {
                 let named = event.notify.iter().filter(|target| target.channel == notifier.name());
-                let recipient = |target: &NotifyTarget| Recipient {
-                    to: target.to.clone(),
+                let job = event.job.filter(|_| notifier.terms().threads);
+                let own = Recipient {
+                    thread: job.map(|job| job.to_string()),
                     ..Recipient::new(notifier.name())
                 };
+                let recipient =
+                    |target: &NotifyTarget| Recipient { to: target.to.clone(), ..own.clone() };
                 let mut found: Vec<_> = named.map(recipient).collect();
                 if found.is_empty() {
-                    found.push(Recipient::new(notifier.name()));
+                    found.push(own);
                 }
                 found
             })

@@ -27,6 +27,9 @@ pub struct Terms {
     pub schedule: Option<Vec<Duration>>,
     /// How long a message is worth sending, from the event that it tells of. Default: as the host's policy says.
     pub time_to_live: Option<Duration>,
+    /// Whether what belongs to one job is one [thread](super::Message::thread), unless the host's recipients say otherwise.
+    /// Default: no.
+    pub threads: bool,
     /// How many reports of single jobs it wants to have with an event of a batch, which itself has counts only. Default
     /// 0.
     pub reports: usize,
@@ -40,6 +43,7 @@ impl Default for Terms {
             places: None,
             schedule: None,
             time_to_live: None,
+            threads: false,
             reports: 0,
         }
     }

@@ -71,7 +71,7 @@ const WORDS: &[(&str, Outcome)] = &[
     ("SendingPausedException", Outcome::Auth),
     ("MailFromDomainNotVerifiedException", Outcome::Auth),
     ("NotFound", Outcome::Gone),
-    ("NotFoundException", Outcome::Gone),
+    ("NotFoundException", Outcome::Auth),
     ("EndpointDisabled", Outcome::Gone),
     ("InvalidParameter", Outcome::Rejected),
     ("InvalidParameterValue", Outcome::Rejected),

@@ -5,13 +5,13 @@ use mediaflow_core::notify::{Address, Outcome, RateLimit, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
 
 use super::{AwsCredentials, WORDS, post, word};
-use crate::channel::{Answered, Channel, ChannelBuilder, Sending};
+use crate::channel::{Answered, Channel, ChannelBuilder, Endpoint, Sending};
 use crate::payload::{self, percent_encoded};
 
 /// A topic of Amazon SNS: what its subscribers get is the body of Standard Webhooks, with attributes to filter by.
 ///
-/// The attributes are `type`, `severity`, `audience`, and `tenant` if there is one. On a FIFO topic, the messages of a job keep
-/// their order, and one that is published twice arrives once. What is longer than 256 KiB is shortened as for
+/// The attributes are `type`, `severity`, `audience`, and `tenant` if there is one. On a FIFO topic, the messages of a job are one
+/// group, and one that is published twice within five minutes arrives once. What is longer than 256 KiB is shortened as for
 /// [webhooks](crate::webhook#bodies).
 ///
 /// ```
@@ -24,7 +24,7 @@ use crate::payload::{self, percent_encoded};
 #[derive(Clone, Debug)]
 pub struct Sns {
     credentials: AwsCredentials,
-    endpoint: Option<String>,
+    endpoint: Option<Endpoint>,
 }
 
 /// The bytes that the body of a request may have, the attributes among them.
@@ -41,14 +41,14 @@ impl Sns {
             let china = if region.starts_with("cn-") { ".cn" } else { "" };
             format!("https://sns.{region}.amazonaws.com{china}/")
         };
-        self.endpoint.clone().unwrap_or_else(vendors)
+        self.endpoint.as_ref().map_or_else(vendors, |endpoint| format!("{}/", endpoint.url()))
     }
 }
 
 impl ChannelBuilder<Sns> {
     /// Where the service is, for another one that speaks its language. Default: Amazon's, by the topic's region.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.channel.endpoint = Some(format!("{}/", url.into().trim_end_matches('/')));
+        self.channel.endpoint = Some(Endpoint::new(url));
         self
     }
 }
@@ -62,6 +62,10 @@ impl Channel for Sns {
         terms.rate = Some(RateLimit::new(300, Duration::from_secs(1)));
         terms.reports = 100;
         terms
+    }
+
+    fn check(&self) -> Result<()> {
+        self.endpoint.as_ref().map_or(Ok(()), Endpoint::check)
     }
 
     fn address(&self, client: &GuardedClient, text: &str) -> Result<Address> {

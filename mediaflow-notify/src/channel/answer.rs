@@ -20,6 +20,28 @@ impl Answered {
         serde_json::from_slice(&self.response.body).ok()
     }
 
+    /// A text of the body by the name of its field, also of a body that is too long to be read whole: services repeat the
+    /// message in their answer.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<String> {
+        let said = String::from_utf8_lossy(&self.response.body);
+        let (_, rest) = said.split_once(&format!("\"{name}\":"))?;
+        let rest = rest.trim_start().trim_start_matches('"');
+        let end = rest.find(['"', ',', '}', '\n'])?;
+        Some(rest[..end].to_owned())
+    }
+
+    /// Whether the body says so of itself, `{"ok":true`, whole or not.
+    #[must_use]
+    pub fn says_ok(&self) -> bool {
+        if let Some(said) = self.json() {
+            return said["ok"] == true;
+        }
+        let said = String::from_utf8_lossy(&self.response.body);
+        let head: String = said.chars().filter(|c| !c.is_whitespace()).take(11).collect();
+        head == r#"{"ok":true,"#
+    }
+
     /// What the status means, with the exceptions of the service.
     ///
     /// # Errors

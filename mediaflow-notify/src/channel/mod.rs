@@ -43,6 +43,11 @@ pub trait Channel: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Tokens of its own that stand in bodies: what a receiver repeats of them is in no log.
+    fn tokens(&self) -> Vec<&Token> {
+        Vec::new()
+    }
+
     /// Reads an address, as far as that goes without asking anybody.
     ///
     /// # Errors
@@ -73,6 +78,44 @@ pub fn name_address(client: &GuardedClient, service: &str, name: &str) -> Result
         return Err(Error::input(codes::CHANNEL_ADDRESS, "an address of this channel is one word"));
     }
     Ok(Address::at(client.origin(service)?, name))
+}
+
+/// Where a service is: its URL without credentials, which the channel has in its own form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    /// This one; a slash at its end is dropped, and [`check`](Self::check) says whether it is one.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        let url = url.into();
+        // What must not be there is not kept: it may be a password.
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", &url));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.contains('@') {
+            Self(format!("{scheme}://"))
+        } else {
+            Self(url.trim_end_matches('/').to_owned())
+        }
+    }
+
+    /// The URL, without a slash at its end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is an address without credentials.
+    ///
+    /// # Errors
+    /// `channel.endpoint`.
+    pub fn check(&self) -> Result<()> {
+        if self.0.ends_with("://") || !self.0.contains("://") {
+            return Err(Error::input(codes::CHANNEL_ENDPOINT, "this is no address of a service")
+                .help("write `https://host`, without a user and a password"));
+        }
+        Ok(())
+    }
 }
 
 /// A secret of a channel's own: a token. It shows itself to nobody.

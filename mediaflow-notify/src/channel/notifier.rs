@@ -8,12 +8,15 @@ use mediaflow_core::{Error, Event, EventKind, Notifier, NotifyError, Result, asy
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::{Answered, Channel};
+use super::{Answered, Channel, Token};
 use crate::answer::not_answered;
 use crate::templates::{Notice, Templates};
 
 /// How long a picture is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A part of an address that is as long is no word, but a token.
+const TOKEN: usize = 16;
 
 /// Tells through a channel. Made by [`ChannelBuilder::build`](super::ChannelBuilder::build).
 #[derive(Debug)]
@@ -96,7 +99,8 @@ impl<C: Channel> Notifier for ChannelNotifier<C> {
             ));
         };
         let Self { settings, client, .. } = self;
-        self.channel.send(&Sending { message, cx, to, settings, client }).await
+        let tokens = self.channel.tokens();
+        self.channel.send(&Sending { message, cx, to, settings, client, tokens }).await
     }
 }
 
@@ -108,6 +112,7 @@ pub struct Sending<'a> {
     to: &'a Address,
     settings: &'a Settings,
     client: &'a GuardedClient,
+    tokens: Vec<&'a Token>,
 }
 
 impl Sending<'_> {
@@ -171,7 +176,16 @@ impl Sending<'_> {
         body: Vec<u8>,
     ) -> Result<Answered, NotifyError> {
         let answer = self.ask(url, headers, body).await?;
-        self.cx.answered(answer.response.status, &answer.response.body);
+        // Receivers repeat what they were asked, and what they were asked with.
+        let secrets = headers.iter().filter(|(name, _)| *name == "authorization");
+        let secrets = secrets.flat_map(|(_, value)| value.split(' '));
+        let words = url.split(['/', ':', '?', '&', '=', '@', '#']).chain(secrets);
+        let words = words.chain(self.tokens.iter().map(|token| token.reveal()));
+        let said = String::from_utf8_lossy(&answer.response.body).into_owned();
+        let said = words.filter(|word| word.len() >= TOKEN).fold(said, |said, word| {
+            if said.contains(word) { said.replace(word, "[REDACTED]") } else { said }
+        });
+        self.cx.answered(answer.response.status, said.as_bytes());
         Ok(answer)
     }
 

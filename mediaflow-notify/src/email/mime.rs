@@ -29,6 +29,12 @@ impl Sender {
         Ok(Self { mailbox })
     }
 
+    /// The address alone, without the name.
+    #[cfg(feature = "ses")]
+    pub(crate) fn address(&self) -> String {
+        self.mailbox.email.to_string()
+    }
+
     /// The whole mail.
     pub(crate) async fn mail(
         &self,

@@ -15,8 +15,8 @@
 //!
 //! `Message-ID` is made from the message's id, so that one that arrives twice can be recognised; `Auto-Submitted` keeps
 //! holiday replies away; what belongs to one job has the same `References`. What the relay answers decides what follows: 4xx
-//! is tried again, 550 and 551 and 553 at the recipient are gone, 530 to 538 are credentials, 552 is too large, others are
-//! refused for good.
+//! is tried again, mailboxes that are not there (5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.1.10, 5.2.1) are gone, 530 to 538 are credentials,
+//! 552 is too large, others are refused for good.
 //!
 //! Uses: channel, payload, templates.
 
@@ -74,15 +74,20 @@ impl Channel for Email {
         let to = mailbox(sending.to()).map_err(refused)?;
         let sender = Sender::new(&self.from).map_err(refused)?;
         let mail = sender.mail(to, sending).await?;
-        self.relay.send(mail, sending.timeout()).await
+        self.relay.send(mail, sending.timeout(), sending.context()).await
     }
 }
 
 /// A mailbox: `ada@example.com`, `Ada <ada@example.com>`.
 pub(crate) fn mailbox(text: &str) -> Result<Mailbox> {
-    text.parse().map_err(|_| {
+    let wrong = || {
         // What it is like is not repeated: people's addresses are nobody else's business.
         Error::input(codes::CHANNEL_ADDRESS, "this is no e-mail address")
             .help("write `ada@example.com` or `Ada <ada@example.com>`")
-    })
+    };
+    let mailbox: Mailbox = text.parse().map_err(|_| wrong())?;
+    // Relays know domains of other letters in their ASCII form only.
+    let domain = idna::domain_to_ascii(mailbox.email.domain()).map_err(|_| wrong())?;
+    let email = lettre::Address::new(mailbox.email.user(), domain).map_err(|_| wrong())?;
+    Ok(Mailbox::new(mailbox.name, email))
 }

@@ -25,6 +25,9 @@ const PARAGRAPHS: usize = 12;
 const FACTS: usize = 40;
 const LONGEST: usize = 3000;
 
+/// The bytes of a link: services refuse a message with a longer one.
+const LINK: usize = 2000;
+
 /// The locale that has all templates.
 pub(super) const COMPLETE: &str = "en";
 
@@ -218,8 +221,9 @@ impl Set {
     }
 
     fn link(&self, locale: &str, values: &Value) -> Option<Link> {
-        let url = self.render(self.link.as_deref()?, values).ok()?;
-        let is_link = url.starts_with("https://") || url.starts_with("http://");
+        let url = in_url(self.render(self.link.as_deref()?, values).ok()?.trim());
+        let is_http = url.starts_with("https://") || url.starts_with("http://");
+        let is_link = is_http && url.len() <= LINK;
         let label = self.title(&["link".to_owned()], locale, values);
         is_link.then_some(Link { label, url })
     }
@@ -270,6 +274,18 @@ fn sample() -> Value {
 /// `de` of `de-AT`.
 pub(super) fn language(locale: &str) -> &str {
     locale.split(['-', '_']).next().unwrap_or(locale)
+}
+
+/// What is no part of a URL as it stands, encoded: values are put into links.
+fn in_url(text: &str) -> String {
+    let mut url = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'!'..=b'~' if !b"<>\"\\^`{|}".contains(&byte) => url.push(char::from(byte)),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    url
 }
 
 fn one_line(text: &str) -> String {

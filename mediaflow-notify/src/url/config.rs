@@ -24,7 +24,7 @@ pub struct ChannelConfig {
     keys: Vec<(&'static str, String)>,
 }
 
-const KEYS: [&str; 6] = ["url", "name", "on", "audience", "locale", "timeout"];
+const KEYS: [&str; 7] = ["url", "name", "on", "audience", "locale", "timeout", "allow_private"];
 
 impl ChannelConfig {
     /// The channel, with these words.

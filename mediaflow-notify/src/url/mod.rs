@@ -17,7 +17,7 @@
 //! | `tgram://bot-token/chat` | Telegram |
 //! | `gchat://space/key/token` | Google Chat |
 //! | `mmost://host/key`, `mmosts://host/key` | Mattermost over HTTP and HTTPS |
-//! | `ntfy://topic`, `ntfy://host/topic`, `ntfys://token@host/topic` | ntfy.sh, or another server over HTTP and HTTPS |
+//! | `ntfy://topic`, `ntfy://host/topic`, `ntfys://token@host/topic`, `ntfys://user:password@host/topic` | ntfy.sh, or another server over HTTP and HTTPS |
 //! | `pover://user@token` | Pushover |
 //! | `courier://key/recipient` | Courier |
 //! | `mailto://user:password@host?from=..&to=..`, `mailtos://..` | e-mail by SMTP, with STARTTLS and with TLS |

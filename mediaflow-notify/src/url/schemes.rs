@@ -34,6 +34,11 @@ pub(super) fn channel(mut parsed: Parsed, common: &Common) -> Result<Arc<dyn Not
         return mail(parsed, common);
     }
     parsed.done(&[])?;
+    let takes_user = matches!(scheme.as_str(), "ntfy" | "ntfys" | "pover" | "ses");
+    let takes_password = matches!(scheme.as_str(), "ntfy" | "ntfys");
+    if parsed.user.is_some() && !takes_user || parsed.password.is_some() && !takes_password {
+        return Err(mistake("a channel of this scheme has no user or password"));
+    }
     match scheme.as_str() {
         "slack" => slack(parsed, common),
         "discord" => {
@@ -122,10 +127,13 @@ fn ntfy(parsed: &Parsed, common: &Common) -> Result<Arc<dyn Notifier>> {
         [host, topic] => format!("{scheme}://{host}/{topic}"),
         _ => return Err(wrong_form("ntfys://host/topic")),
     };
-    let channel = Ntfy::topic(url);
-    match &parsed.user {
-        Some(token) => common.finish(channel.token(token)),
-        None => common.finish(channel),
+    match (&parsed.user, &parsed.password) {
+        (Some(user), Some(password)) => {
+            let credentials = format!("{}:{}@", percent_encoded(user), percent_encoded(password));
+            common.finish(Ntfy::topic(url.replacen("://", &format!("://{credentials}"), 1)))
+        }
+        (Some(token), None) => common.finish(Ntfy::topic(url).token(token)),
+        (None, _) => common.finish(Ntfy::topic(url)),
     }
 }
 

@@ -27,6 +27,8 @@ async fn a_success_with_an_error_inside_is_an_error() {
         ("slack", 404, "no_service", "gone"),
         ("slack", 400, "invalid_payload", "rejected"),
         ("slack", 500, "rollup_error", "again"),
+        ("slack", 200, "<html>log in</html>", "again"),
+        ("mattermost", 200, "<html>log in</html>", "again"),
         ("slack bot", 200, r#"{"ok":false,"error":"channel_not_found"}"#, "gone"),
         ("slack bot", 200, r#"{"ok":false,"error":"invalid_auth"}"#, "auth"),
         ("slack bot", 200, r#"{"ok":false,"error":"ratelimited"}"#, "throttled"),
@@ -48,6 +50,12 @@ async fn a_success_with_an_error_inside_is_an_error() {
             403,
             r#"{"ok":false,"description":"Forbidden: bot was blocked by the user"}"#,
             "gone",
+        ),
+        (
+            "telegram",
+            400,
+            r#"{"ok":false,"description":"Bad Request: not enough rights to send text messages to the chat"}"#,
+            "auth",
         ),
         ("telegram", 401, r#"{"ok":false,"description":"Unauthorized"}"#, "auth"),
         ("telegram", 200, r#"{"ok":false}"#, "again"),
@@ -86,6 +94,7 @@ async fn a_success_with_an_error_inside_is_an_error() {
         ),
         ("sns", 500, "<Error><Code>InternalError</Code></Error>", "again"),
         ("ses", 500, "", "again"),
+        ("ses", 400, r#"{"message":"Email address is not verified."}"#, "auth"),
     ] {
         let case = all(&receiver).into_iter().find(|case| case.name == name).unwrap();
         let reply = Reply::status(status).body(body);
@@ -123,4 +132,61 @@ async fn a_service_that_repeats_a_long_message_is_understood() {
         let (result, _) = send(&mut receiver, &case, &Message::of(failed("a.jpg")), reply).await;
         assert!(result.unwrap().provider_id.is_some(), "{name}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_to_be_read_is_no_failure() {
+    let mut receiver = WebhookReceiver::start().await.unwrap();
+    for (name, before, id) in [
+        ("slack bot", r#"{"ok":true,"channel":"C0","ts":"1.2","message":{"text":""#, "1.2"),
+        ("telegram", r#"{ "ok": true, "result": {"message_id":7,"text":""#, "7"),
+    ] {
+        let case = all(&receiver).into_iter().find(|case| case.name == name).unwrap();
+        let reply = Reply::status(200).body(format!("{before}{}", "x".repeat(100_000)));
+        let (result, _) = send(&mut receiver, &case, &Message::of(failed("a.jpg")), reply).await;
+        assert_eq!(result.unwrap().provider_id.as_deref(), Some(id), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn discord_says_in_seconds_how_long_to_wait() {
+    let mut receiver = WebhookReceiver::start().await.unwrap();
+    let case = all(&receiver).into_iter().find(|case| case.name == "discord").unwrap();
+    let reply = Reply::status(429).header("retry-after", "1500");
+    let reply = reply.header("x-ratelimit-reset-after", "1.5");
+    let (result, _) = send(&mut receiver, &case, &Message::of(failed("a.jpg")), reply).await;
+    assert_eq!(result.unwrap_err().after(), Some(Duration::from_millis(1500)));
+}
+
+#[tokio::test]
+async fn a_picture_that_slack_can_not_load_loses_no_message() {
+    let mut receiver = WebhookReceiver::start().await.unwrap();
+    for name in ["slack", "slack bot"] {
+        let case = all(&receiver).into_iter().find(|case| case.name == name).unwrap();
+        let refusal = match name {
+            "slack" => Reply::status(400).body("invalid_blocks"),
+            _ => Reply::status(200).body(r#"{"ok":false,"error":"invalid_blocks"}"#),
+        };
+        receiver.answer([refusal, case.good.clone()]);
+        let cx = mediaflow_core::notify::DeliveryContext::first(crate::common::NOW);
+        case.notifier.notify(&Message::of(crate::common::completed("a.jpg")), &cx).await.unwrap();
+        let with = crate::common::text_of(&receiver.next().await.unwrap());
+        let without = crate::common::text_of(&receiver.next().await.unwrap());
+        assert!(with.contains("image_url") && !without.contains("image_url"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_told_to_its_own_server_only() {
+    let (mut own, mut other) =
+        (WebhookReceiver::start().await.unwrap(), WebhookReceiver::start().await.unwrap());
+    let ntfy = mediaflow_notify::Ntfy::topic(own.url("/media")).token("tk_secret");
+    let ntfy = ntfy.allow_private(&own.address()).allow_private(&other.address());
+    let ntfy = mediaflow_core::notify::IntoNotifier::into_notifier(ntfy).unwrap();
+    let cx = mediaflow_core::notify::DeliveryContext::first(crate::common::NOW);
+    let elsewhere = ntfy.address(&other.url("/media")).unwrap();
+    ntfy.notify(&Message::of(failed("a.jpg")), &cx).await.unwrap();
+    ntfy.notify(&Message::of(failed("a.jpg")).to(Some(elsewhere)), &cx).await.unwrap();
+    assert!(own.next().await.unwrap().header("authorization").is_some());
+    assert_eq!(other.next().await.unwrap().header("authorization"), None);
 }

@@ -19,7 +19,7 @@ pub(crate) const JOB: &str = "0199c8f0-0000-7000-8000-000000000001";
 pub(crate) const TOPIC: &str = "arn:aws:sns:eu-central-1:123456789012:media.fifo";
 
 /// What no log, error or `Debug` may show.
-pub(crate) const CANARY: &str = "canary-1x2y3z";
+pub(crate) const CANARY: &str = "canary-0123456789";
 
 pub(crate) fn report(name: &str, state: &str) -> Report {
     let failure = (state == "failed").then(|| {

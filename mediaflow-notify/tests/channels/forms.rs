@@ -106,16 +106,16 @@ async fn requests_are_those_of_the_services_documentation() {
     let json = "application/json";
     let form = "application/x-www-form-urlencoded";
     let expected = [
-        ("slack", "/hook/canary-1x2y3z", json),
-        ("slack bot", "/api/chat.postMessage Bearer canary-1x2y3z", json),
-        ("discord", "/hook/canary-1x2y3z?wait=true", json),
-        ("teams", "/hook/canary-1x2y3z", json),
-        ("telegram", "/bot1:canary-1x2y3z/sendMessage", json),
-        ("google-chat", "/hook/canary-1x2y3z?key=k&token=canary-1x2y3z&requestId=ID", json),
-        ("mattermost", "/hook/canary-1x2y3z", json),
-        ("ntfy", "/ Bearer canary-1x2y3z", json),
+        ("slack", "/hook/canary-0123456789", json),
+        ("slack bot", "/api/chat.postMessage Bearer canary-0123456789", json),
+        ("discord", "/hook/canary-0123456789?wait=true", json),
+        ("teams", "/hook/canary-0123456789", json),
+        ("telegram", "/bot1:canary-0123456789/sendMessage", json),
+        ("google-chat", "/hook/canary-0123456789?key=k&token=canary-0123456789&requestId=ID", json),
+        ("mattermost", "/hook/canary-0123456789", json),
+        ("ntfy", "/ Bearer canary-0123456789", json),
         ("pushover", "/1/messages.json", form),
-        ("courier", "/send Bearer canary-1x2y3z idempotent", json),
+        ("courier", "/send Bearer canary-0123456789 idempotent", json),
         (
             "sns",
             "/ AWS4-HMAC-SHA256 Credential=AKID/20251009/eu-central-1/sns/aws4_request, SignedHeaders=content-type;host;x-amz-content-sha256;x-amz-date",

@@ -1,9 +1,9 @@
 //! A file that is called so that it harms whoever reads of it.
 
-use mediaflow_core::notify::Message;
+use mediaflow_core::notify::{DeliveryContext, Message};
 use mediaflow_core::testing::{Reply, WebhookReceiver};
 
-use crate::common::{CANARY, all, failed, json_of, send, text_of};
+use crate::common::{CANARY, NOW, all, failed, json_of, send, text_of};
 
 const HOSTILE: &str =
     "<!channel> @everyone [x](javascript:1) {{ 7*7 }} \r\nBcc: a@b \u{202e}gpj.exe";
@@ -68,15 +68,20 @@ async fn secrets_are_seen_by_the_service_only() {
         for status in [200, 302, 400, 401, 403, 404, 410, 413, 429, 500, 503] {
             let echo = Reply::status(status)
                 .body(format!("{{\"error\":\"no {CANARY}\",\"description\":\"{CANARY}\"}}"));
-            let (result, received) =
-                send(&mut receiver, &case, &Message::of(failed("cat.jpg")), echo).await;
+            receiver.answer([echo]);
+            let cx = DeliveryContext::first(NOW);
+            let result = case.notifier.notify(&Message::of(failed("cat.jpg")), &cx).await;
+            let received = receiver.next().await.unwrap();
+            let kept = cx.answer().map(|answer| answer.body).unwrap_or_default();
+            let address = case.notifier.own_address().unwrap();
+            // A secret that signs is told to nobody, and can not come back.
+            let signs = matches!(case.name, "sns" | "ses");
+            assert!(signs || !address.redact(&kept).contains(CANARY), "{}: {kept}", case.name);
             if let Err(error) = result {
                 let shown = format!("{error:?} {error}");
                 assert!(!shown.contains(CANARY), "{} on {status}: {shown}", case.name);
             }
             let seen = format!("{} {:?} {}", received.path, received.headers, text_of(&received));
-            // A signature holds no secret.
-            let signs = matches!(case.name, "sns" | "ses");
             assert_eq!(seen.contains(CANARY), !signs, "{}: what the service is told", case.name);
         }
     }

@@ -160,14 +160,16 @@ async fn what_the_relay_answers_decides_what_follows() {
     let server = Server::start();
     let message = Message::of(failed("cat.jpg"));
     let mut outcomes = Vec::new();
-    for who in ["gone", "busy", "full", "never"] {
+    for who in ["gone", "busy", "full", "never", "policy"] {
         let address = format!("{who}.{CANARY}@example.com").replacen(&format!(".{CANARY}"), "", 1);
         outcomes.push(send(server.to(&address), &message).await.unwrap_err());
     }
     assert!(matches!(outcomes[0], NotifyError::Gone { .. }), "{outcomes:?}");
-    assert!(matches!(outcomes[1], NotifyError::Throttled { .. }), "{outcomes:?}");
+    assert!(matches!(outcomes[1], NotifyError::Retryable { .. }), "{outcomes:?}");
     assert!(matches!(outcomes[2], NotifyError::TooLarge { .. }), "{outcomes:?}");
     assert!(matches!(outcomes[3], NotifyError::Rejected { .. }), "{outcomes:?}");
+    // The same number, and nothing is wrong with the mailbox.
+    assert!(matches!(outcomes[4], NotifyError::Rejected { .. }), "{outcomes:?}");
     // The server repeats whom it was asked for.
     assert!(
         outcomes.iter().all(|error| !error.to_string().contains("example.com")),
@@ -181,6 +183,32 @@ async fn what_the_relay_answers_decides_what_follows() {
         .timeout(Duration::from_secs(5));
     let error = send(gone, &message).await.unwrap_err();
     assert!(matches!(error, NotifyError::Retryable { .. }), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_is_slow_once_mixes_up_no_answers() {
+    let mut server = Server::start();
+    let mail = |server: &Server| {
+        server.to("slow@example.com").timeout(Duration::from_millis(500)).into_notifier().unwrap()
+    };
+    let (notifier, cx) = (mail(&server), DeliveryContext::first(NOW));
+    let error = notifier.notify(&Message::of(failed("1.jpg")), &cx).await.unwrap_err();
+    assert!(matches!(error, NotifyError::Ambiguous { .. }), "{error:?}");
+    assert_eq!(server.mail()["mail"]["headers"]["subject"], "1.jpg could not be processed");
+    // The connection of the first one is not read by the next.
+    for (address, arrives) in [("ada@example.com", true), ("never@example.com", false)] {
+        let to = notifier.address(address).unwrap();
+        let message = Message::of(failed("2.jpg")).to(Some(to));
+        let result = notifier.notify(&message, &DeliveryContext::first(NOW)).await;
+        assert_eq!(result.map(|receipt| receipt.status).ok(), arrives.then_some(Some(250)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_of_other_letters_is_written_as_relays_know_it() {
+    let mut server = Server::start();
+    send(server.to("ada@b\u{fc}cher.example"), &Message::of(failed("a.jpg"))).await.unwrap();
+    assert_eq!(server.mail()["to"][0], "ada@xn--bcher-kva.example");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 """An SMTP server that is not ours: prints its port, then each mail as one line of JSON, read by Python's own parser."""
+import asyncio
 import email
 import email.policy
 import json
@@ -10,6 +11,7 @@ ANSWERS = {
     "gone": "550 5.1.1 no such user",
     "busy": "451 4.7.1 come back later",
     "full": "552 5.2.2 too much",
+    "policy": "550 5.7.26 unauthenticated mail is not taken",
     "never": "554 5.7.1 not here",
 }
 
@@ -38,6 +40,8 @@ class Handler:
         defects = [repr(defect) for part in mail.walk() for defect in part.defects]
         seen = {"from": envelope.mail_from, "to": envelope.rcpt_tos, "mail": tree(mail), "defects": defects}
         print(json.dumps(seen), flush=True)
+        if envelope.rcpt_tos[0].startswith("slow@"):
+            await asyncio.sleep(1.5)
         return "250 2.0.0 queued as 4711"
 
 

@@ -197,7 +197,8 @@ async fn message(
         message.address = Some(outbox.process.executor.notifier(&channel)?.address(&address)?);
     }
     if let Some(thread) = row.opt_text("thread")? {
-        message.thread = Some(continued(tx, &channel, thread).await?);
+        let recipient = row.text("recipient")?;
+        message.thread = Some(continued(tx, &channel, &recipient, thread).await?);
     }
     if let (Some(batch), None, 1..) = (message.event().batch, message.event().job, reports) {
         message.reports = of_batch(tx, batch, reports).await?;
@@ -206,10 +207,15 @@ async fn message(
 }
 
 /// A thread, with what its receiver calls the latest message in it.
-async fn continued(tx: &mut Tx<'_, '_>, channel: &str, thread: String) -> Result<Thread> {
+async fn continued(
+    tx: &mut Tx<'_, '_>,
+    channel: &str,
+    recipient: &str,
+    thread: String,
+) -> Result<Thread> {
     let find = "SELECT provider_id FROM mediaflow_messages
-                WHERE thread = $1 AND provider_id IS NOT NULL AND channel = $2 ORDER BY ended_at DESC, id DESC LIMIT 1";
-    let row = tx.row(find, values![&thread, channel]).await?;
+                WHERE thread = $1 AND provider_id IS NOT NULL AND channel = $2 AND recipient = $3 ORDER BY ended_at DESC, id DESC LIMIT 1";
+    let row = tx.row(find, values![&thread, channel, recipient]).await?;
     let last = row.map(|row| row.opt_text("provider_id")).transpose()?.flatten();
     Ok(Thread::new(thread).after(last))
 }

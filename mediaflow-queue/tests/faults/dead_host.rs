@@ -20,25 +20,37 @@ const LIMIT: Duration = Duration::from_secs(60);
 const MOST: usize = 40;
 
 pub(super) async fn run(backing: Backing) {
-    let world = World::new(backing, Duration::from_secs(12)).await;
+    let (world, twin) = (
+        World::new(backing, Duration::from_secs(12)).await,
+        World::new(backing, Duration::from_secs(12)).await,
+    );
     let (healthy, dead) = (Receiver::start(0), Receiver::start(1));
     dead.misbehave(100);
     let media = start(&world, &healthy, &dead).await;
-    let (mut jobs, more) = (0, if thorough() { 200 } else { 30 });
-    load(&media, &mut jobs, 5).await;
-    told(&world).await;
-
-    let since = last_event(&world).await;
-    load(&media, &mut jobs, more).await;
-    told(&world).await;
-    let calm = arrivals(&world, &healthy, since).await;
-
+    // The same at the same time without the dead host: whatever else the machine does, it does to both.
+    let undisturbed = Receiver::start(2);
+    let other = start(&twin, &undisturbed, &dead).await;
+    let more = if thorough() { 200 } else { 30 };
+    for (media, world) in [(&media, &world), (&other, &twin)] {
+        load(media, &mut 0, 5).await;
+        told(world).await;
+    }
     doom(&media, &dead).await;
     told(&world).await;
-    let since = last_event(&world).await;
-    load(&media, &mut jobs, more).await;
-    told(&world).await;
+
+    let (since, begun) = (last_event(&world).await, last_event(&twin).await);
+    tokio::join!(
+        async {
+            load(&media, &mut 5, more).await;
+            told(&world).await;
+        },
+        async {
+            load(&other, &mut 5, more).await;
+            told(&twin).await;
+        }
+    );
     let storm = arrivals(&world, &healthy, since).await;
+    let calm = arrivals(&twin, &undisturbed, begun).await;
 
     let attempts = dead.heard().len();
     let waiting = "mediaflow_messages WHERE channel = 'calls' AND state IN ('pending', 'sending')";
@@ -57,7 +69,9 @@ pub(super) async fn run(backing: Backing) {
     assert_eq!((waiting, lost), (ADDRESSES, 0));
     assert!((1..=MOST).contains(&attempts), "{attempts} attempts at a dead host");
     assert!(within(&calm, &storm, 1.2), "{calm:?}\n{storm:?}");
-    media.shutdown(Duration::from_secs(5)).await.unwrap();
+    for media in [media, other] {
+        media.shutdown(Duration::from_secs(5)).await.unwrap();
+    }
 }
 
 /// Jobs that never run, each to be told at an address of its own on the dead host.

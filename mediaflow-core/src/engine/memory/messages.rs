@@ -26,8 +26,8 @@ pub(super) struct Tables {
     /// Recipients of whom it was told that something for them was lost, and for whom nothing has arrived since; and when
     /// there was something new of that.
     told: HashMap<DestinationKey, (BTreeSet<String>, Timestamp)>,
-    /// What each thread's last message is called by its receiver.
-    threads: HashMap<(String, String), String>,
+    /// What the last message of each thread to each recipient is called by its receiver.
+    threads: HashMap<(String, String, String), String>,
     numbered: i64,
 }
 
@@ -133,7 +133,8 @@ impl Tables {
                 let row = self.messages.remove(&claimed.id);
                 let thread = row.and_then(|row| row.message.thread).map(|thread| thread.key);
                 if let (Some(thread), Some(id)) = (thread, attempted.provider_id()) {
-                    let key = (claimed.destination.channel.clone(), thread);
+                    let recipient = claimed.recipient.clone();
+                    let key = (claimed.destination.channel.clone(), recipient, thread);
                     self.threads.insert(key, id.to_owned());
                 }
             }
@@ -314,7 +315,8 @@ impl Tables {
         (row.sending, row.attempts) = (true, row.attempts + 1);
         let mut message = row.message.clone();
         if let Some(thread) = &mut message.thread {
-            let key = (row.destination.channel.clone(), thread.key.clone());
+            let recipient = row.recipient.clone();
+            let key = (row.destination.channel.clone(), recipient, thread.key.clone());
             thread.provider_id = self.threads.get(&key).cloned();
         }
         let recipient = row.recipient.clone();
