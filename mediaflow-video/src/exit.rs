@@ -87,6 +87,11 @@ impl Exit {
         Self { name, steps, cut: Cut::default(), boxes: Vec::new(), fps: None, product }
     }
 
+    /// Whether sound goes into it, if there is any.
+    pub(crate) fn has_sound(&self) -> bool {
+        matches!(self.product, Product::Mp4 { audio: Some(_), .. })
+    }
+
     /// The size of the result.
     pub(crate) fn size(&self, source: &MediaInfo) -> (u32, u32) {
         let shown = (source.width, source.height);

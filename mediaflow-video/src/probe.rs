@@ -1,6 +1,5 @@
 //! What the headers of a file say.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mediaflow_core::media::{Blob, Format, MediaFile, MediaInfo, Medium, StreamKind};
@@ -56,7 +55,7 @@ impl Opened {
         let path = blob
             .path()
             .ok_or_else(|| Error::internal(codes::BLOB_NO_PATH, "a file blob has no path"))?;
-        let origin = Origin { path: path.to_owned(), structure: structure.map(Arc::new) };
+        let origin = Origin::new(path, structure)?;
         Ok(Self { origin, _blob: blob })
     }
 

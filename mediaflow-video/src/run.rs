@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use mediaflow_core::media::{Blob, Format, Media, MediaFile, MediaInfo, StreamInfo, StreamKind};
+use mediaflow_core::media::{Blob, Format, Media, MediaFile, StreamKind};
 use mediaflow_core::{Error, Failure, Inputs, Outputs, Result, Retry, RunContext, codes};
 use tempfile::TempPath;
 
@@ -14,6 +14,7 @@ use crate::gst::pipeline::Watch;
 use crate::gst::settings::Rendition;
 use crate::gst::source::Origin;
 use crate::isobmff::finish::finish;
+use crate::left_out::left_out;
 use crate::{error, isobmff};
 
 /// What one frame counts for in the progress of a job, where a whole rendition counts for 1.
@@ -154,7 +155,8 @@ fn ladder(
     check_source(origin, source, cut, &done, cx);
     let finish = |(exit, (place, written)): (&&Exit, (Place, &Written))| {
         let file = place.finish(written)?;
-        check_written(&file, exit, written, &done)?;
+        let is_promised = exit.has_sound() && source.info.stream(StreamKind::Audio).is_some();
+        check_written(&file, exit, written, &done, is_promised)?;
         let blob = Blob::temp(file)?;
         Ok(MediaFile::new(format!("{}.mp4", exit.name), Format::MP4, blob).into())
     };
@@ -202,7 +204,8 @@ fn check_source(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded, c
         let (damaged, all) = (done.damaged_frames, done.decoded_frames);
         cx.warn(format!("{damaged} of {all} frames of {} are damaged", source.name));
     }
-    for left_out in left_out(&source.info) {
+    let wants_sound = source.exits.iter().any(|exit| exit.cut == cut && exit.has_sound());
+    for left_out in left_out(&source.info, origin, &done.tracks, wants_sound) {
         cx.warn(format!("{left_out} of {} is left out", source.name));
     }
     let structure = origin.structure.as_ref();
@@ -224,26 +227,14 @@ fn check_source(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded, c
     }
 }
 
-/// What a result has no place for: any stream but the first picture and the first sound.
-fn left_out(info: &MediaInfo) -> Vec<String> {
-    let mut kept = Vec::new();
-    let streams = info.streams.iter().enumerate();
-    let others = streams.filter(|(_, stream)| {
-        let is_first = !kept.contains(&stream.kind) && stream.kind != StreamKind::Subtitle;
-        if is_first {
-            kept.push(stream.kind);
-        }
-        !is_first
-    });
-    let name = |(number, stream): (usize, &StreamInfo)| {
-        let language = stream.language.as_ref().map_or(String::new(), |l| format!(", {l}"));
-        format!("stream {number} ({}{language})", stream.codec)
-    };
-    others.map(name).collect()
-}
-
-/// Reads the index of the result: all frames that the encoder was given, and sound if there was any.
-fn check_written(path: &Path, exit: &Exit, written: &Written, done: &Transcoded) -> Result<()> {
+/// Reads the index of the result: all frames that the encoder was given, and sound if any was given or promised.
+fn check_written(
+    path: &Path,
+    exit: &Exit,
+    written: &Written,
+    done: &Transcoded,
+    is_sound_promised: bool,
+) -> Result<()> {
     // It would come out the same again.
     let wrong = |code: &'static str, what: String| {
         Err(Error::backend(code, what).with("step", &exit.name).retrying(Retry::Never))
@@ -277,7 +268,7 @@ fn check_written(path: &Path, exit: &Exit, written: &Written, done: &Transcoded)
         );
     }
     let has_sound = structure.track(*b"soun").is_some_and(|track| track.samples > 0);
-    if has_sound != written.sound.is_some() {
+    if has_sound != (written.sound.is_some() || is_sound_promised) {
         return wrong(codes::VERIFY_STREAMS, "the result lost its sound".to_owned());
     }
     Ok(())

@@ -16,7 +16,7 @@ use mediaflow_core::{Error, Result, codes};
 
 use super::missing;
 use super::pipeline::Watch;
-use super::source::{Origin, Sound, Source, put_over};
+use super::source::{Origin, Sound, Source};
 use crate::error;
 
 /// What is known of a file before it is decoded.
@@ -45,7 +45,7 @@ pub(crate) fn discover(origin: &Origin, limit: Duration) -> Result<Facts> {
     })?;
     let seconds = limit.as_secs().saturating_add(1).clamp(1, 3600);
     let (sender, receiver) = mpsc::channel();
-    let (hidden, origin) = (origin.described(), origin.clone());
+    let (overlay, origin) = (origin.described(), origin.clone());
     // Whatever happens the thread ends at the discoverer's own time-out, at most a second after the limit.
     std::thread::Builder::new()
         .name("mediaflow-probe".to_owned())
@@ -54,7 +54,7 @@ pub(crate) fn discover(origin: &Origin, limit: Duration) -> Result<Facts> {
                 let discoverer = pbutils::Discoverer::new(gst::ClockTime::from_seconds(seconds))?;
                 discoverer.connect_source_setup(move |_, source| {
                     if let Some(pad) = source.static_pad("src") {
-                        put_over(&pad, hidden.clone());
+                        overlay.clone().put_over(&pad);
                     }
                 });
                 discoverer.discover_uri(&uri)
@@ -131,8 +131,8 @@ fn read(info: &pbutils::DiscovererInfo) -> Result<Facts> {
     Ok(facts)
 }
 
-/// A decoder that is not installed, if it is the only way to the picture or to the sound: a second sound track, data or a
-/// time code that nothing here knows keep nobody from the film.
+/// A decoder that is not installed, if it is the only way to the picture, or of what has no picture to the sound: sound, data
+/// or a time code that nothing here knows keep nobody from what can be seen. Whoever wants the sound is told.
 fn lacking(info: &pbutils::DiscovererInfo, facts: &Facts) -> Option<Error> {
     if info.result() != pbutils::DiscovererResult::MissingPlugins {
         return None;
@@ -145,7 +145,7 @@ fn lacking(info: &pbutils::DiscovererInfo, facts: &Facts) -> Option<Error> {
     let details = info.missing_elements_installer_details();
     let needed = details.iter().find(|detail| {
         let of = |prefix: &str| detail.contains(&format!("decoder-{prefix}/"));
-        (of("audio") && !has(StreamKind::Audio))
+        (of("audio") && !has(StreamKind::Audio) && !has(StreamKind::Video))
             || ((of("video") || of("image")) && !has(StreamKind::Video))
             || (of("application") && facts.streams.is_empty())
             || detail.contains("|element-")

@@ -56,6 +56,8 @@ pub(crate) struct Transcoded {
     pub(crate) until: Option<Duration>,
     /// The source has sound, but none in the cut.
     pub(crate) is_silent: bool,
+    /// The tracks that were read, where the file counts them.
+    pub(crate) tracks: Vec<usize>,
 }
 
 /// What was written into one file.
@@ -83,14 +85,17 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
     let cut = job.cut.map(|(start, end)| source.cut(start, end, watch)).transpose()?;
     let pulse = source.running.pulse().clone();
     let is_hdr = Colours::of(source.video()?)?.is_hdr();
-    let audio = source.audio.as_ref().filter(|audio| audio.has_data());
+    let end = job.cut.and_then(|(_, end)| end).map(|end| nanoseconds(clock_time(end)));
+    let begins_in_time = |audio: &&Stream| {
+        audio.first().is_some_and(|first| end.is_none_or(|end| first.start < end))
+    };
+    let audio = source.audio.as_ref().filter(begins_in_time);
+    let tracks = [&source.video, &source.audio].into_iter().flatten();
+    let tracks = tracks.filter_map(|stream| stream.track).collect();
     // Picture and sound keep their distance; what begins first is at zero. A cut begins with its first frame.
     let used = [source.video.as_ref(), audio.filter(|_| wants_audio)];
     let begins = used.into_iter().flatten().filter_map(|stream| Some(stream.first()?.start));
-    let window = Window {
-        start: cut.or(begins.min()).unwrap_or(0),
-        end: job.cut.and_then(|(_, end)| end).map(|end| nanoseconds(clock_time(end))),
-    };
+    let window = Window { start: cut.or(begins.min()).unwrap_or(0), end };
     // Each stream begins at zero for its encoders and the muxer; how late it is, the last pass writes into the index.
     let zero = |stream: &Stream| stream.first().map_or(window.start, |f| f.start.max(window.start));
     let late = |stream: Option<&Stream>| {
@@ -164,6 +169,7 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
         picture: within(seen_video.end()),
         is_hdr,
         is_silent,
+        tracks,
         sound_end: seen_audio.as_ref().map(Seen::end),
         until,
     })

@@ -10,7 +10,7 @@ use mediaflow_core::Result;
 
 use super::pipeline::{Running, Watch, post_news};
 use super::source::place::{Kind, nanoseconds};
-use super::source::{Origin, can_sink, kind_of, put_over};
+use super::source::{Origin, can_sink, kind_of};
 use crate::isobmff::timeline::Timeline;
 
 /// Where the first picture and the first sound begin and end, in nanoseconds of the container's time.
@@ -104,7 +104,7 @@ pub(crate) fn measure(origin: &Origin, watch: &Watch<'_>) -> Result<Measured> {
     let decoder = super::make("decodebin")?;
     super::chain(running.pipeline(), &[&file, &decoder])?;
     if let Some(pad) = file.static_pad("src") {
-        put_over(&pad, origin.shown());
+        origin.shown().put_over(&pad);
     }
     decoder.connect("autoplug-continue", false, move |arguments| {
         let caps = arguments.get(2).and_then(|value| value.get::<gst::Caps>().ok());

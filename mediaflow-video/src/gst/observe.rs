@@ -174,8 +174,8 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
             if event.type_() == gst::EventType::Segment {
                 last.forget();
                 if is_placed.swap(true, Ordering::Relaxed) {
-                    // A second one makes some elements begin anew.
-                    return gst::PadProbeReturn::Drop;
+                    // A second one makes some elements begin anew. (To drop an event, GStreamer 1.22 wants it back.)
+                    return gst::PadProbeReturn::Handled;
                 }
                 // Times are those of the result from here on.
                 let mut plain = gst::FormattedSegment::<gst::ClockTime>::new();

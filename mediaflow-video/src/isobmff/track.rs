@@ -15,6 +15,8 @@ pub(crate) struct Track {
     pub(crate) handler: [u8; 4],
     /// What its samples are, `avc1`, `mp4a`, ...; nothing if the file does not say.
     pub(crate) codec: [u8; 4],
+    /// Its language by ISO 639-2, if the file says one.
+    pub(crate) language: Option<String>,
     /// Samples in the tables.
     pub(crate) samples: u64,
     /// Length of the media in seconds.
@@ -106,6 +108,7 @@ impl Track {
         Some(Self {
             handler,
             codec,
+            language: language(mdhd),
             samples: sizes.map_or(0, |sizes| u64::from(sizes.count)),
             duration,
             shown,
@@ -119,6 +122,15 @@ impl Track {
             longer,
         })
     }
+}
+
+/// Three letters of five bits.
+fn language(mdhd: &[u8]) -> Option<String> {
+    let packed = be16(mdhd, if mdhd.first()? == &1 { 32 } else { 20 })?;
+    let letter = |shift: u16| u8::try_from(packed >> shift & 0x1f).ok().map(|letter| letter + 0x60);
+    let letters = [letter(10)?, letter(5)?, letter(0)?];
+    let is_one = letters.iter().all(u8::is_ascii_lowercase) && letters != *b"und";
+    is_one.then(|| letters.map(char::from).iter().collect())
 }
 
 fn seconds(ticks: u64, timescale: u32) -> f64 {

@@ -11,11 +11,11 @@ use mediaflow_video::{Mp4, Preset, VideoReader};
 use crate::common::{Bench, file, path_of, step, variant};
 use crate::measure::{Measured, Picture};
 
-fn input(name: &str) -> PathBuf {
+pub(crate) fn input(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/clips").join(name)
 }
 
-fn mp4(crf: u8) -> Mp4 {
+pub(crate) fn mp4(crf: u8) -> Mp4 {
     Mp4::crf(crf).preset(Preset::Veryfast)
 }
 
@@ -35,11 +35,11 @@ async fn poster(name: &str, at: Position) -> Image {
     image
 }
 
-fn number(image: &Image) -> u32 {
+pub(crate) fn number(image: &Image) -> u32 {
     picture(image).number()
 }
 
-fn picture(image: &Image) -> Picture<'_> {
+pub(crate) fn picture(image: &Image) -> Picture<'_> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     Picture { pixels: image.pixels(), width, height }
 }
@@ -50,13 +50,13 @@ fn pixel(image: &Image, x: usize, y: usize) -> [u8; 3] {
 }
 
 /// Flashes and beeps come together, within so many milliseconds.
-fn assert_together(measured: &Measured, within: f64) {
+pub(crate) fn assert_together(measured: &Measured, within: f64) {
     let apart = measured.apart();
     assert!(!apart.is_empty(), "neither flash nor beep: {measured:?}");
     assert!(apart.iter().all(|apart| apart.abs() < within), "{apart:?} ms");
 }
 
-fn assert_near(found: f64, right: f64, within: f64) {
+pub(crate) fn assert_near(found: f64, right: f64, within: f64) {
     assert!((found - right).abs() <= within, "{found}, not {right}");
 }
 
@@ -306,7 +306,7 @@ async fn nothing_of_what_a_source_says_of_itself_is_published() {
 }
 
 /// A clip made of another by `ffmpeg`.
-fn made(bench: &Bench, name: &str, before: &[&str], after: &[&str]) -> PathBuf {
+pub(crate) fn made(bench: &Bench, name: &str, before: &[&str], after: &[&str]) -> PathBuf {
     let path = bench.folder.path().join(name);
     let clip = input("sync.mp4");
     let made = Command::new("ffmpeg")

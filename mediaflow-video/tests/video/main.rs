@@ -15,4 +15,5 @@ mod probe;
 mod readme;
 mod spec;
 mod stop;
+mod streams;
 mod transcode;

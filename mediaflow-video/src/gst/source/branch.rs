@@ -9,7 +9,7 @@ use gstreamer::prelude::*;
 use mediaflow_core::{Error, Result};
 
 use super::gate::Gate;
-use super::origin::{Origin, View, put_over};
+use super::origin::{Origin, View};
 use super::place::Kind;
 use super::stream::{Stream, discard};
 use crate::gst::pipeline::{Running, Watch, post_news};
@@ -52,7 +52,7 @@ impl Branch {
         let decoder = make("decodebin")?;
         chain(running.pipeline(), &[&file, &decoder])?;
         if let Some(pad) = file.static_pad("src") {
-            put_over(&pad, view.hidden);
+            view.overlay.put_over(&pad);
         }
         let seen = Arc::new(Mutex::new(Seen::default()));
         let complete = Arc::new(AtomicBool::new(false));
@@ -130,7 +130,7 @@ impl Branch {
             }
             let gate = Gate::shut(pad, kind, Arc::clone(&timeline), &bus, &pulse);
             let (pad, timeline) = (pad.clone(), Arc::clone(&timeline));
-            seen.stream = Some(Stream { kind, pad, timeline, colour: None, gate });
+            seen.stream = Some(Stream { kind, pad, track: None, timeline, colour: None, gate });
         });
     }
 

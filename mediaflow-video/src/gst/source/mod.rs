@@ -5,11 +5,12 @@
 //! the one thread that builds pipelines knows sizes, rotation and times, and has no need to build inside a callback. The gates
 //! also make exact cuts: an accurate seek is sent while they are shut, and frames before the start are dropped.
 //!
-//! Uses: error, isobmff.
+//! Uses: error, isobmff, mpegts.
 
 mod branch;
 mod gate;
 mod origin;
+mod overlay;
 mod pcm;
 pub(crate) mod place;
 mod stream;
@@ -23,7 +24,7 @@ use gate::Gate;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use mediaflow_core::{Error, Result, codes};
-pub(crate) use origin::{Origin, put_over};
+pub(crate) use origin::Origin;
 use place::{Kind, clock};
 pub(crate) use stream::Stream;
 
@@ -85,6 +86,7 @@ impl Source {
     ) -> Result<(Option<Stream>, Option<Duration>)> {
         let (mut refused, mut failed) = (Ok((None, None)), None);
         for view in origin.views(kind) {
+            let number = view.track;
             let colour = origin.track(&view).and_then(|track| track.colour);
             let pcm = origin.track(&view).and_then(|track| track.pcm.as_ref());
             let found = match pcm {
@@ -101,7 +103,7 @@ impl Source {
             };
             match found {
                 Found::Stream(mut stream, duration) => {
-                    stream.colour = colour;
+                    (stream.colour, stream.track) = (colour, number);
                     return Ok((Some(stream), duration));
                 }
                 Found::Missing(missing) => refused = Err(missing),

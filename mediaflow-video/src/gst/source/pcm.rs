@@ -78,7 +78,8 @@ pub(super) fn open(
     let gate = Gate::shut(&pad, Kind::Audio, Arc::clone(&view.timeline), &bus, &pulse);
     running.set_state(gst::State::Paused)?;
     running.wait("opening the source", watch, |_| Ok(gate.state().waits.then_some(())))?;
-    let stream = Stream { kind: Kind::Audio, pad, timeline: view.timeline, colour: None, gate };
+    let (kind, track, timeline) = (Kind::Audio, view.track, view.timeline);
+    let stream = Stream { kind, pad, track, timeline, colour: None, gate };
     Ok(Found::Stream(stream, None))
 }
 

@@ -15,6 +15,8 @@ use crate::isobmff::timeline::Timeline;
 pub(crate) struct Stream {
     pub(crate) kind: Kind,
     pub(crate) pad: gst::Pad,
+    /// The number of its track in the index.
+    pub(crate) track: Option<usize>,
     /// When its media is shown.
     pub(crate) timeline: Arc<Timeline>,
     /// What the index says of its colours.
@@ -33,11 +35,6 @@ impl Stream {
     /// The `image-orientation` tag.
     pub(crate) fn orientation(&self) -> Option<String> {
         self.gate.state().orientation.clone()
-    }
-
-    /// Whether a buffer waits at the gate, and not the end of the stream.
-    pub(crate) fn has_data(&self) -> bool {
-        self.first().is_some()
     }
 
     /// What waits at the gate, in the time of the source.
