@@ -1,6 +1,10 @@
 //! The colours of a decoded stream: what the decoder says, completed by what the container says.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gstreamer as gst;
+use gstreamer::prelude::*;
 use gstreamer_video as video;
 use gstreamer_video::{
     VideoColorMatrix as Matrix, VideoColorPrimaries as Primaries, VideoColorRange as Range,
@@ -26,14 +30,20 @@ pub(crate) struct Colours {
 impl Colours {
     pub(crate) fn of(stream: &Stream) -> Result<Self> {
         let caps = stream.caps()?;
+        Ok(Self::read(&caps, stream.colour))
+    }
+
+    fn read(caps: &gst::CapsRef, container: Option<Colour>) -> Self {
         let fields = caps.structure(0);
         let said = fields
             .and_then(|fields| fields.get::<&str>("colorimetry").ok())
             .and_then(|name| name.parse::<VideoColorimetry>().ok());
         let height = fields.and_then(|fields| fields.get::<i32>("height").ok()).unwrap_or(0);
-        let is_rgb = video::VideoInfo::from_caps(&caps).is_ok_and(|info| info.is_rgb());
-        let source = complete(said, stream.colour, height.unsigned_abs(), is_rgb);
-        Ok(Self { source, said })
+        let is_rgb = fields
+            .and_then(|fields| fields.get::<&str>("format").ok())
+            .and_then(|name| name.parse::<video::VideoFormat>().ok())
+            .is_some_and(|format| video::VideoFormatInfo::from_format(format).is_rgb());
+        Self { source: complete(said, container, height.unsigned_abs(), is_rgb), said }
     }
 
     /// More light than a result shows.
@@ -41,15 +51,16 @@ impl Colours {
         matches!(self.source.transfer(), Transfer::Smpte2084 | Transfer::AribStdB67)
     }
 
-    /// What a decoder left open, for whoever converts; nothing if that is nothing.
-    pub(crate) fn correction(&self) -> Option<gst::Caps> {
+    /// These caps with what a decoder left open, for whoever converts; nothing if that is nothing.
+    fn completed(&self, caps: &gst::CapsRef) -> Option<gst::Caps> {
         let Self { source, .. } = self;
         // Converters take one Y, Cb, Cr for another whatever their range: that is converted here.
         let range = if self.is_stretched() { Range::Range16_235 } else { source.range() };
         let told =
             VideoColorimetry::new(range, source.matrix(), source.transfer(), source.primaries());
-        let caps = gst::Caps::builder("video/x-raw").field("colorimetry", told.to_string());
-        (self.said != Some(told)).then(|| caps.build())
+        let mut completed = caps.to_owned();
+        completed.make_mut().structure_mut(0)?.set("colorimetry", told.to_string());
+        (self.said != Some(told)).then_some(completed)
     }
 
     /// Y, Cb, Cr with the range of stills.
@@ -76,6 +87,29 @@ impl Colours {
             source.primaries(),
         )
     }
+}
+
+/// Completes what a decoder says of its pictures, now and whenever it says something else, for the element behind this pad.
+/// Tells whether those that come are stretched.
+pub(super) fn complete_caps(pad: &gst::Pad, container: Option<Colour>) -> Arc<AtomicBool> {
+    let stretched = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stretched);
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let completed = info.event().and_then(|event| match event.view() {
+            gst::EventView::Caps(event) => {
+                let colours = Colours::read(event.caps(), container);
+                told.store(colours.is_stretched(), Ordering::Relaxed);
+                let caps = colours.completed(event.caps())?;
+                Some(gst::event::Caps::builder(&caps).seqnum(event.seqnum()).build())
+            }
+            _ => None,
+        });
+        if let Some(event) = completed {
+            info.data = Some(gst::PadProbeData::Event(event));
+        }
+        gst::PadProbeReturn::Ok
+    });
+    stretched
 }
 
 /// Unknown parts are taken from the container, then from what is usual for pictures of this height.

@@ -17,6 +17,7 @@ use mediaflow_core::{Error, Result, codes};
 use super::missing;
 use super::pipeline::Watch;
 use super::source::{Origin, Sound, Source};
+use super::upright::{Upright, orientation, square};
 use crate::error;
 
 /// What is known of a file before it is decoded.
@@ -30,6 +31,8 @@ pub(crate) struct Facts {
     /// As in EXIF, 1 to 8.
     pub(crate) orientation: u8,
     pub(crate) streams: Vec<StreamInfo>,
+    /// Width and height as they are stored.
+    stored: (u32, u32),
 }
 
 /// Reads the headers of the file at `path`.
@@ -60,7 +63,7 @@ pub(crate) fn discover(origin: &Origin, limit: Duration) -> Result<Facts> {
                 discoverer.discover_uri(&uri)
             };
             let found = match look() {
-                Ok(info) => read(&info),
+                Ok(info) => read(&info).map(|facts| facts.of_first_frame(&origin, until)),
                 Err(cause) => Err(explain(&cause, &origin, until)),
             };
             // Nobody listens any more when the limit has passed.
@@ -157,6 +160,27 @@ fn lacking(info: &pbutils::DiscovererInfo, facts: &Facts) -> Option<Error> {
 const UNKNOWN: &str = "gst-fourcc-";
 
 impl Facts {
+    /// The discoverer tells the shape that a picture has at some time. Where nobody says that it has another one at its begin,
+    /// its first frame is looked at.
+    fn of_first_frame(mut self, origin: &Origin, until: Instant) -> Self {
+        let track = origin.structure.as_ref().and_then(|structure| structure.track(*b"vide"));
+        let (width, height) = track.map_or((0, 0), |track| track.size);
+        if self.width == 0 || self.stored == (width.into(), height.into()) {
+            return self;
+        }
+        let check = || {
+            if Instant::now() < until { Ok(()) } else { Err(error::probe_time(Duration::ZERO)) }
+        };
+        let stall = until.saturating_duration_since(Instant::now());
+        let watch = Watch { check: &check, stall, progress: &|_| {} };
+        let opened = Source::open(origin, Sound::Ignored, &watch);
+        let upright = opened.and_then(|source| Upright::of(source.video()?));
+        if let Ok(upright) = upright {
+            (self.width, self.height) = upright.unturned();
+        }
+        self
+    }
+
     /// The first video stream gives the size; an attached picture is none.
     fn add_video(&mut self, video: &pbutils::DiscovererVideoInfo) {
         if video.is_image() {
@@ -170,6 +194,7 @@ impl Facts {
         if self.width == 0 {
             let par = video.par();
             let par = f64::from(par.numer()) / f64::from(par.denom().max(1));
+            self.stored = (video.width(), video.height());
             (self.width, self.height) = square(video.width(), video.height(), par);
             let tag = video.tags().and_then(|tags| {
                 tags.get::<gst::tags::ImageOrientation>()
@@ -178,35 +203,6 @@ impl Facts {
             self.orientation = tag.as_deref().map_or(1, orientation);
         }
         self.streams.push(found);
-    }
-}
-
-/// The size at which non-square pixels are shown: the side that is too short grows, so nothing is lost.
-pub(crate) fn square(width: u32, height: u32, par: f64) -> (u32, u32) {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates, which is wanted"
-    )]
-    let stretch = |side: u32, by: f64| ((f64::from(side) * by).round() as u32).max(1);
-    match par {
-        par if !par.is_finite() || par <= 0.0 => (width, height),
-        par if par >= 1.0 => (stretch(width, par), height),
-        par => (width, stretch(height, 1.0 / par)),
-    }
-}
-
-/// The EXIF number of an `image-orientation` tag.
-pub(crate) fn orientation(tag: &str) -> u8 {
-    match tag {
-        "flip-rotate-0" => 2,
-        "rotate-180" => 3,
-        "flip-rotate-180" => 4,
-        "flip-rotate-270" => 5,
-        "rotate-90" => 6,
-        "flip-rotate-90" => 7,
-        "rotate-270" => 8,
-        _ => 1,
     }
 }
 

@@ -1,8 +1,8 @@
 //! What passes a gate once it is open: time stamps become those of the result, buffers outside the cut are taken away, and the
 //! rest is counted.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -12,7 +12,8 @@ use gstreamer_audio as audio;
 use super::pipeline::{Pulse, Running, post_news};
 use super::source::Stream;
 use super::source::place::{
-    Kind, Place, TOLERANCE, clock, frame_time, nanoseconds, place, segment, sound_time, times,
+    Before, Kind, Place, TOLERANCE, clock, frame_time, nanoseconds, place, segment, sound_time,
+    times,
 };
 use crate::isobmff::finish::Sound;
 
@@ -194,7 +195,7 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
         let (pts, length) = times(kind, buffer, length, current.as_ref(), last.get());
         let is_open = kind == Kind::Video && length.is_zero();
         let length = if is_open { steps.of(pts) } else { length };
-        last.set(pts, length);
+        last.set(buffer.pts().unwrap_or(pts), pts, length);
         let Some(found) = place(kind, (pts, length), &timeline) else {
             return gst::PadProbeReturn::Drop;
         };
@@ -212,32 +213,28 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
     seen
 }
 
-/// Where the last buffer began and ended.
-#[derive(Debug)]
-struct Last {
-    start: AtomicU64,
-    end: AtomicU64,
-}
-
-impl Default for Last {
-    fn default() -> Self {
-        Self { start: AtomicU64::new(0), end: AtomicU64::new(u64::MAX) }
-    }
-}
+/// The last buffer that passed.
+#[derive(Debug, Default)]
+struct Last(Mutex<Option<Before>>);
 
 impl Last {
-    fn get(&self) -> Option<(gst::ClockTime, gst::ClockTime)> {
-        let end = gst::ClockTime::try_from(self.end.load(Ordering::Relaxed)).ok()?;
-        Some((gst::ClockTime::from_nseconds(self.start.load(Ordering::Relaxed)), end))
+    fn state(&self) -> MutexGuard<'_, Option<Before>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, start: gst::ClockTime, length: gst::ClockTime) {
-        self.start.store(start.nseconds(), Ordering::Relaxed);
-        self.end.store(start.saturating_add(length).nseconds(), Ordering::Relaxed);
+    fn get(&self) -> Option<Before> {
+        *self.state()
+    }
+
+    fn set(&self, stamp: gst::ClockTime, start: gst::ClockTime, length: gst::ClockTime) {
+        let mut state = self.state();
+        let furthest = state.map_or(gst::ClockTime::ZERO, |before| before.end);
+        let end = start.saturating_add(length).max(furthest);
+        *state = Some(Before { stamp, start, end });
     }
 
     fn forget(&self) {
-        self.end.store(u64::MAX, Ordering::Relaxed);
+        *self.state() = None;
     }
 }
 

@@ -1,12 +1,15 @@
 //! From a decoded stream to a picture as it is to be seen: its colours known, in a range that every screen shows, without what
 //! is transparent, whole instead of in fields, and upright.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_video as video;
 use mediaflow_core::Result;
 
-use super::colour::Colours;
+use super::colour::{Colours, complete_caps};
 use super::source::Stream;
 use super::tone::{self, Coding};
 use super::upright::Upright;
@@ -14,19 +17,18 @@ use super::{caps_filter, make, set};
 
 /// The elements, the first of which takes the stream.
 ///
+/// A stream may change its shape on the way: another size, other pixels, fields. What comes out has the shape of its begin, in
+/// which everything else lies whole.
+///
 /// # Errors
 /// `video.missing_plugin`, `video.not_decodable`.
 pub(super) fn upright(stream: &Stream) -> Result<Vec<gst::Element>> {
     let colours = Colours::of(stream)?;
-    let mut elements = Vec::new();
-    if let Some(caps) = colours.correction() {
-        let setter = make("capssetter")?;
-        setter.set_property("caps", caps);
-        elements.push(setter);
-    }
     let caps = stream.caps()?;
     let info = video::VideoInfo::from_caps(&caps).ok();
-    if info.as_ref().is_some_and(video::VideoInfo::has_alpha) {
+    let mut elements = Vec::new();
+    let is_transparent = info.as_ref().is_some_and(video::VideoInfo::has_alpha);
+    if is_transparent {
         elements.extend(opaque(colours.is_stretched())?);
     }
     if colours.is_hdr() {
@@ -37,26 +39,45 @@ pub(super) fn upright(stream: &Stream) -> Result<Vec<gst::Element>> {
         .field("format", "I420")
         .field("colorimetry", colours.result().to_string());
     let planar = caps_filter(&planar.build())?;
-    if colours.is_stretched() {
-        narrow(&planar);
+    elements.extend([make("videoconvert")?, planar.clone()]);
+    if let Some(pad) = elements.first().and_then(|first| first.static_pad("sink")) {
+        narrow(&planar, complete_caps(&pad, stream.colour));
     }
-    elements.extend([make("videoconvert")?, planar]);
-    if is_interlaced(stream)? {
-        let deinterlace = make("deinterlace")?;
-        // One frame per frame: both fields would double the rate.
-        set(&deinterlace, "fields", "top")?;
-        elements.push(deinterlace);
-    }
+    elements.extend(deinterlace(&caps)?);
+    let fit = make("videoconvertscale")?;
+    set(&fit, "add-borders", "true")?;
+    set(&fit, "method", "lanczos")?;
+    elements.extend([fit, caps_filter(&shape(&caps))?]);
     let flip = make("videoflip")?;
     set(&flip, "video-direction", Upright::of(stream)?.direction())?;
     elements.push(flip);
     Ok(elements)
 }
 
-fn is_interlaced(stream: &Stream) -> Result<bool> {
-    let caps = stream.caps()?;
+/// Where fields are made frames; a stream without any passes as it is.
+fn deinterlace(caps: &gst::CapsRef) -> Result<Option<gst::Element>> {
     let mode = caps.structure(0).and_then(|fields| fields.get::<&str>("interlace-mode").ok());
-    Ok(mode.is_some_and(|mode| mode != "progressive"))
+    let deinterlace = match make("deinterlace") {
+        Err(error) if mode.is_some_and(|mode| mode != "progressive") => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(deinterlace) => deinterlace,
+    };
+    // One frame per frame: both fields would double the rate.
+    set(&deinterlace, "fields", "top")?;
+    Ok(Some(deinterlace))
+}
+
+/// Width, height and pixels of these caps, in I420.
+fn shape(caps: &gst::CapsRef) -> gst::Caps {
+    let fields = caps.structure(0);
+    let mut shape = gst::Caps::builder("video/x-raw").field("format", "I420");
+    for side in ["width", "height"] {
+        if let Some(pixels) = fields.and_then(|fields| fields.get::<i32>(side).ok()) {
+            shape = shape.field(side, pixels);
+        }
+    }
+    let pixels = fields.and_then(|f| f.get::<gst::Fraction>("pixel-aspect-ratio").ok());
+    shape.field("pixel-aspect-ratio", pixels.unwrap_or(gst::Fraction::new(1, 1))).build()
 }
 
 /// Puts what is transparent on black.
@@ -76,8 +97,8 @@ fn opaque(is_stretched: bool) -> Result<Vec<gst::Element>> {
     Ok(vec![make("videoconvert")?, filter])
 }
 
-/// Brings I420 from the range of stills, 0 to 255, to that of films.
-fn narrow(planar: &gst::Element) {
+/// Brings I420 from the range of stills, 0 to 255, to that of films, as long as it is stretched.
+fn narrow(planar: &gst::Element, stretched: Arc<AtomicBool>) {
     let scale = |value: u8, from: i32, steps: i32, to: i32| {
         let scaled = (i32::from(value) - from) * steps;
         u8::try_from(to + (scaled + 127 * scaled.signum()) / 255).unwrap_or(value)
@@ -89,6 +110,9 @@ fn narrow(planar: &gst::Element) {
     }
     let Some(pad) = planar.static_pad("src") else { return };
     pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        if !stretched.load(Ordering::Relaxed) {
+            return gst::PadProbeReturn::Ok;
+        }
         let format = pad.current_caps().and_then(|c| video::VideoInfo::from_caps(&c).ok());
         if let (Some(buffer), Some(format)) = (info.buffer_mut(), format)
             && let Ok(mut frame) =

@@ -4,7 +4,6 @@ use gstreamer as gst;
 use mediaflow_core::Result;
 use mediaflow_core::geometry::FitBox;
 
-use super::discover::{orientation, square};
 use super::source::Stream;
 use crate::error;
 
@@ -54,6 +53,12 @@ impl Upright {
         let turn =
             |(width, height)| if orientation >= 5 { (height, width) } else { (width, height) };
         Self { stored: turn(stored), shown: turn(square(stored.0, stored.1, par)), orientation }
+    }
+
+    /// Size with square pixels, before rotation.
+    pub(crate) fn unturned(self) -> (u32, u32) {
+        let (width, height) = self.shown;
+        if self.orientation >= 5 { (height, width) } else { (width, height) }
     }
 
     /// The value of `videoflip video-direction`.
@@ -110,6 +115,35 @@ pub(crate) fn layout(stored: (u32, u32), shown: (u32, u32), fit_box: Option<&Fit
             offset(place.offset.0, canvas.0 - size.0),
             offset(place.offset.1, canvas.1 - size.1),
         ),
+    }
+}
+
+/// The size at which non-square pixels are shown: the side that is too short grows, so nothing is lost.
+pub(crate) fn square(width: u32, height: u32, par: f64) -> (u32, u32) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, which is wanted"
+    )]
+    let stretch = |side: u32, by: f64| ((f64::from(side) * by).round() as u32).max(1);
+    match par {
+        par if !par.is_finite() || par <= 0.0 => (width, height),
+        par if par >= 1.0 => (stretch(width, par), height),
+        par => (width, stretch(height, 1.0 / par)),
+    }
+}
+
+/// The EXIF number of an `image-orientation` tag.
+pub(crate) fn orientation(tag: &str) -> u8 {
+    match tag {
+        "flip-rotate-0" => 2,
+        "rotate-180" => 3,
+        "flip-rotate-180" => 4,
+        "flip-rotate-270" => 5,
+        "rotate-90" => 6,
+        "flip-rotate-90" => 7,
+        "rotate-270" => 8,
+        _ => 1,
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Track {
     pub(crate) handler: [u8; 4],
     /// What its samples are, `avc1`, `mp4a`, ...; nothing if the file does not say.
     pub(crate) codec: [u8; 4],
+    /// Width and height of its stored pictures.
+    pub(crate) size: (u16, u16),
     /// Its language by ISO 639-2, if the file says one.
     pub(crate) language: Option<String>,
     /// Samples in the tables.
@@ -108,6 +110,10 @@ impl Track {
         Some(Self {
             handler,
             codec,
+            size: entry
+                .filter(|_| handler == *b"vide")
+                .and_then(|entry| Some((be16(entry, 32)?, be16(entry, 34)?)))
+                .unwrap_or_default(),
             language: language(mdhd),
             samples: sizes.map_or(0, |sizes| u64::from(sizes.count)),
             duration,

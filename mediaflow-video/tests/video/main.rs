@@ -13,6 +13,7 @@ mod missing;
 mod poster;
 mod probe;
 mod readme;
+mod shapes;
 mod spec;
 mod stop;
 mod streams;

@@ -130,7 +130,8 @@ impl Branch {
             }
             let gate = Gate::shut(pad, kind, Arc::clone(&timeline), &bus, &pulse);
             let (pad, timeline) = (pad.clone(), Arc::clone(&timeline));
-            seen.stream = Some(Stream { kind, pad, track: None, timeline, colour: None, gate });
+            seen.stream =
+                Some(Stream { kind, pad, track: None, timeline, opened: None, colour: None, gate });
         });
     }
 

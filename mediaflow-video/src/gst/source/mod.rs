@@ -104,6 +104,7 @@ impl Source {
             match found {
                 Found::Stream(mut stream, duration) => {
                     (stream.colour, stream.track) = (colour, number);
+                    stream.opened = stream.pad.current_caps();
                     return Ok((Some(stream), duration));
                 }
                 Found::Missing(missing) => refused = Err(missing),

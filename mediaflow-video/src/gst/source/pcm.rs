@@ -79,7 +79,7 @@ pub(super) fn open(
     running.set_state(gst::State::Paused)?;
     running.wait("opening the source", watch, |_| Ok(gate.state().waits.then_some(())))?;
     let (kind, track, timeline) = (Kind::Audio, view.track, view.timeline);
-    let stream = Stream { kind, pad, track, timeline, colour: None, gate };
+    let stream = Stream { kind, pad, track, timeline, opened: None, colour: None, gate };
     Ok(Found::Stream(stream, None))
 }
 

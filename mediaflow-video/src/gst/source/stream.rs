@@ -19,17 +19,18 @@ pub(crate) struct Stream {
     pub(crate) track: Option<usize>,
     /// When its media is shown.
     pub(crate) timeline: Arc<Timeline>,
+    /// The caps at the begin of the file: what comes later, and is of another shape, is fitted into this one.
+    pub(super) opened: Option<gst::Caps>,
     /// What the index says of its colours.
     pub(crate) colour: Option<Colour>,
     pub(super) gate: Gate,
 }
 
 impl Stream {
-    /// The caps of the decoded frames or samples.
+    /// The caps of the first decoded frames or samples of the file, wherever it is read now.
     pub(crate) fn caps(&self) -> Result<gst::Caps> {
-        self.pad
-            .current_caps()
-            .ok_or_else(|| error::not_decodable("a stream never said what it is"))
+        let opened = self.opened.clone().or_else(|| self.pad.current_caps());
+        opened.ok_or_else(|| error::not_decodable("a stream never said what it is"))
     }
 
     /// The `image-orientation` tag.
