@@ -19,7 +19,7 @@ use super::observe::{self, Seen, Sounded, Window};
 use super::pipeline::{Watch, clock_time};
 use super::settings::Rendition;
 use super::source::place::nanoseconds;
-use super::source::{Origin, Sound, Source, Stream};
+use super::source::{LONG, Origin, Sound, Source, Stream};
 use crate::isobmff::finish::{self, Timing};
 
 /// What is to be made of one source.
@@ -103,11 +103,7 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
             Duration::from_nanos(zero(stream).abs_diff(window.start))
         })
     };
-    let mut timing = Timing {
-        picture: late(source.video.as_ref()),
-        sound: late(audio),
-        last_frame: Duration::ZERO,
-    };
+    let timing = Timing { picture: late(source.video.as_ref()), sound: late(audio), shown: None };
     let video = source.video()?;
     let seen_video = observe::watch(video, window, zero(video), &source.running);
     let seen_audio = audio.map(|audio| observe::watch(audio, window, zero(audio), &source.running));
@@ -117,7 +113,18 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
         (Some(end), Some(declared)) => Some(end.min(declared)),
         (end, declared) => end.or(declared),
     };
-    let graph = Graph { pipeline: source.running.pipeline().clone(), pulse };
+    let picture_zero = Duration::from_nanos(u64::try_from(zero(source.video()?)).unwrap_or(0));
+    let last = Last {
+        cut: job.cut.and_then(|(_, end)| end),
+        begin: Duration::from_nanos(u64::try_from(window.start).unwrap_or(0)),
+        picture: source.picture_end(&job.source, declared),
+        declared,
+    };
+    let graph = Graph {
+        pipeline: source.running.pipeline().clone(),
+        pulse,
+        until: last.held().map(|until| clock_time(until.saturating_sub(picture_zero))),
+    };
     let muxers = graph.muxers(&job.renditions)?;
     let counts = graph.video(source.video()?, &job.renditions, &muxers)?;
     // A stream that has ended before the cut still counts: all results of one source have the same streams.
@@ -152,25 +159,62 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
     })?;
     drop(source);
 
-    let reached =
-        seen_audio.as_ref().map_or(seen_video.end(), |audio| audio.end().max(seen_video.end()));
-    timing.last_frame = seen_video.end().saturating_sub(seen_video.position());
-    let written = |(frames, sound): (Seen, Option<Sounded>)| Written {
-        frames: frames.buffers(),
-        sound: sound.and_then(|sound| sound.whole()),
-        timing,
+    let picture_end = last.end(seen_video.kept_end());
+    let written = |((frames, sound), rendition): ((Seen, Option<Sounded>), &Rendition)| {
+        let shown = picture_end.saturating_sub(picture_zero);
+        // Of a constant rate every frame is as long as any other.
+        let shown = rendition.fps.is_none().then_some(shown);
+        Written {
+            frames: frames.buffers(),
+            sound: sound.and_then(|sound| sound.whole()),
+            timing: Timing { shown, ..timing },
+        }
     };
+    let reached = seen_audio.as_ref().map_or(picture_end, |audio| audio.end().max(picture_end));
     let within = |end: Duration| until.map_or(end, |until| until.min(end)).saturating_sub(start);
     Ok(Transcoded {
-        renditions: counts.into_iter().zip(sounds).map(written).collect(),
+        renditions: counts.into_iter().zip(sounds).zip(&job.renditions).map(written).collect(),
         decoded_frames: seen_video.buffers(),
         damaged_frames: seen_video.damaged(),
         duration: within(reached),
-        picture: within(seen_video.end()),
+        picture: within(picture_end),
         is_hdr,
         is_silent,
         tracks,
         sound_end: seen_audio.as_ref().map(Seen::end),
         until,
     })
+}
+
+/// What is known of the end of the last frame. Decoders guess how long it is seen. Times are those of the source.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    /// Where the result begins, and where the cut ends.
+    begin: Duration,
+    cut: Option<Duration>,
+    /// Where the picture ends, if that is known, and the file.
+    picture: Option<Duration>,
+    declared: Option<Duration>,
+}
+
+impl Last {
+    /// Until when it is held. A picture that has ended before the cut begins is still seen.
+    fn held(self) -> Option<Duration> {
+        let picture = self.picture.filter(|end| *end > self.begin);
+        match (self.cut, picture.or(self.declared.filter(|_| self.cut.is_some()))) {
+            (Some(cut), Some(end)) => Some(cut.min(end)),
+            (cut, end) => cut.or(end),
+        }
+    }
+
+    /// Where it ends, if a decoder guesses this.
+    fn end(self, guess: Duration) -> Duration {
+        const LITTLE: Duration = Duration::from_nanos(LONG.unsigned_abs());
+        let end = self.held().map_or(guess, |held| held.max(guess));
+        match self.cut {
+            // A frame of usual length is shown in full.
+            Some(cut) if end > cut.saturating_add(LITTLE) => cut,
+            _ => end,
+        }
+    }
 }

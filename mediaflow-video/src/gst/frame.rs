@@ -13,9 +13,9 @@ use mediaflow_core::media::Image;
 use mediaflow_core::{Error, Result, codes};
 
 use super::colour::Colours;
-use super::graph::scale;
 use super::picture;
 use super::pipeline::{Watch, clock_time, post_news};
+use super::scale::{scale, scaler};
 use super::source::place::{TOLERANCE, nanoseconds};
 use super::source::{Origin, Sound, Source};
 use super::upright::Upright;
@@ -57,10 +57,7 @@ pub(crate) fn grab(
     for layout in &layouts {
         elements.extend(scale(layout, colours)?);
     }
-    let last = super::make("videoconvertscale")?;
-    super::set(&last, "add-borders", "false")?;
-    super::set(&last, "method", "lanczos")?;
-    elements.push(last);
+    elements.push(scaler("false")?);
     let caps = gst::Caps::builder("video/x-raw")
         .field("format", "RGB")
         .field("width", i32::try_from(width).unwrap_or(i32::MAX))

@@ -1,5 +1,6 @@
 //! The elements between the gates of a source and the files.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -12,9 +13,10 @@ use super::colour::Colours;
 use super::observe::{self, Seen, Sounded};
 use super::picture;
 use super::pipeline::Pulse;
+use super::scale::scale;
 use super::settings::{Aac, H264, Rendition};
 use super::source::Stream;
-use super::upright::{Layout, Upright};
+use super::upright::Upright;
 use super::{
     caps_filter, chain, downmix, factory_name, link, link_elements, make, make_first, queue,
     queue_of, set,
@@ -36,6 +38,8 @@ const VOAAC_PRIMING: u32 = 1600;
 pub(super) struct Graph {
     pub(super) pipeline: gst::Pipeline,
     pub(super) pulse: Pulse,
+    /// Until when the last frame is seen, in the time of the results, if that is not for the decoder to say.
+    pub(super) until: Option<gst::ClockTime>,
 }
 
 impl Graph {
@@ -92,6 +96,9 @@ impl Graph {
         let mut elements = vec![queue(4)?];
         if let Some(fps) = rendition.fps {
             let rate = make("videorate")?;
+            if let (Some(pad), Some(until)) = (rate.static_pad("sink"), self.until) {
+                hold_last(&pad, until);
+            }
             elements.push(rate);
             elements.push(caps_filter(
                 &gst::Caps::builder("video/x-raw").field("framerate", fraction(fps)).build(),
@@ -220,49 +227,32 @@ impl Graph {
     }
 }
 
-/// Cut, scale, surround: each only where it does something.
-pub(super) fn scale(layout: &Layout, colours: VideoColorimetry) -> Result<Vec<gst::Element>> {
-    let mut elements = Vec::new();
-    if layout.cut != [0; 4] {
-        let crop = make("videocrop")?;
-        for (side, pixels) in ["left", "right", "top", "bottom"].into_iter().zip(layout.cut) {
-            set(&crop, side, &pixels.to_string())?;
+/// Shows the last frame to the end to whoever repeats frames, but only a few of the last.
+fn hold_last(pad: &gst::Pad, until: gst::ClockTime) {
+    let last = Mutex::new(None::<gst::Buffer>);
+    let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
+    pad.add_probe(mask, move |pad, info| {
+        let mut held = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(buffer) = info.buffer() {
+            *held = Some(buffer.clone());
         }
-        elements.push(crop);
-    }
-    let scale = make("videoconvertscale")?;
-    set(&scale, "add-borders", "false")?;
-    set(&scale, "method", "lanczos")?;
-    elements.extend([scale, planar(layout.size, colours)?]);
-    if layout.canvas != layout.size {
-        let surround = make("videobox")?;
-        let (left, top) = layout.offset;
-        let right = layout.canvas.0 - layout.size.0 - left;
-        let bottom = layout.canvas.1 - layout.size.1 - top;
-        for (side, pixels) in [("left", left), ("right", right), ("top", top), ("bottom", bottom)] {
-            set(&surround, side, &format!("-{pixels}"))?;
+        let is_over = info.event().is_some_and(|event| event.type_() == gst::EventType::Eos);
+        let taken = held.take_if(|last| is_over && last.pts().is_some_and(|pts| pts < until));
+        drop(held);
+        if let Some(mut buffer) = taken {
+            let times = buffer.make_mut();
+            times.set_pts(until);
+            times.set_duration(gst::ClockTime::ZERO);
+            // A refusal is a flush or the end of the pipeline, which tells itself.
+            let _told = pad.chain(buffer);
         }
-        elements.extend([surround, planar(layout.canvas, colours)?]);
-    }
-    Ok(elements)
+        gst::PadProbeReturn::Ok
+    });
 }
 
 fn samples(channels: i32, rate: i32) -> Result<gst::Element> {
     let caps = gst::Caps::builder("audio/x-raw").field("format", "F32LE");
     caps_filter(&caps.field("channels", channels).field("rate", rate).build())
-}
-
-fn planar((width, height): (u32, u32), colours: VideoColorimetry) -> Result<gst::Element> {
-    let side = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
-    caps_filter(
-        &gst::Caps::builder("video/x-raw")
-            .field("format", "I420")
-            .field("width", side(width))
-            .field("height", side(height))
-            .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
-            .field("colorimetry", colours.to_string())
-            .build(),
-    )
 }
 
 fn h264(settings: &H264) -> Result<gst::Element> {

@@ -18,6 +18,7 @@ pub(crate) mod missing;
 pub(crate) mod observe;
 mod picture;
 pub(crate) mod pipeline;
+mod scale;
 pub(crate) mod settings;
 pub(crate) mod source;
 mod tone;

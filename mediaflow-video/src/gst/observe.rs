@@ -33,6 +33,7 @@ struct Counts {
     buffers: AtomicU64,
     position: AtomicI64,
     end: AtomicI64,
+    kept: AtomicI64,
     over: AtomicBool,
     damaged: AtomicU64,
 }
@@ -43,6 +44,7 @@ impl Default for Seen {
             buffers: AtomicU64::new(0),
             position: AtomicI64::new(0),
             end: AtomicI64::new(0),
+            kept: AtomicI64::new(0),
             over: AtomicBool::new(false),
             damaged: AtomicU64::new(0),
         }))
@@ -77,6 +79,11 @@ impl Seen {
     /// The furthest end of any buffer, kept or not, in the time of the source.
     pub(crate) fn end(&self) -> Duration {
         duration(self.0.end.load(Ordering::Relaxed))
+    }
+
+    /// The furthest end of any that was kept.
+    pub(crate) fn kept_end(&self) -> Duration {
+        duration(self.0.kept.load(Ordering::Relaxed))
     }
 
     fn note(&self, place: Place) {
@@ -163,7 +170,8 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
     let (last, steps) = (Last::default(), Steps::default());
     let is_placed = AtomicBool::new(false);
     // Who repeats frames does so up to here, as far as it is known.
-    let ends = [window.end, timeline.end()].into_iter().flatten().min();
+    let shown = timeline.end().filter(|end| *end > window.start);
+    let ends = [window.end, shown].into_iter().flatten().min();
     let stop = ends.filter(|_| kind == Kind::Video).map(|end| clock(end.saturating_sub(zero)));
     let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
     stream.pad.add_probe(mask, move |pad, info| {
@@ -171,6 +179,10 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
             if event.type_() == gst::EventType::Eos {
                 counts.0.over.store(true, Ordering::Release);
                 post_news(&bus);
+            }
+            if event.type_() == gst::EventType::Gap {
+                // Its time is that of the source, and what is missing is seen by what follows.
+                return gst::PadProbeReturn::Handled;
             }
             if event.type_() == gst::EventType::Segment {
                 last.forget();
@@ -202,11 +214,12 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
         counts.note(found);
         let kept = match (kind, &format) {
             (Kind::Audio, Some(format)) => samples(buffer, pts, found, window, format),
-            _ => frame(buffer, found, window),
+            _ => frame(buffer, found, window, counts.buffers() == 0),
         };
         let Some((mut kept, start)) = kept else { return gst::PadProbeReturn::Drop };
         kept.make_mut().set_pts(clock(start.saturating_sub(zero)));
         counts.keep(&kept);
+        counts.0.kept.fetch_max(found.end, Ordering::Relaxed);
         info.data = Some(gst::PadProbeData::Buffer(kept));
         gst::PadProbeReturn::Ok
     });
@@ -263,18 +276,25 @@ impl Steps {
     }
 }
 
-/// A frame belongs to the window if it begins in it.
-fn frame(buffer: &gst::Buffer, found: Place, window: Window) -> Option<(gst::Buffer, i64)> {
+/// A frame belongs to the window if it begins in it, or is the first that the gate lets through.
+fn frame(
+    buffer: &gst::Buffer,
+    found: Place,
+    window: Window,
+    is_first: bool,
+) -> Option<(gst::Buffer, i64)> {
     let is_late = window.end.is_some_and(|end| found.start.saturating_add(TOLERANCE) >= end);
-    if is_late || found.start.saturating_add(TOLERANCE) < window.start {
+    let is_early = found.start.saturating_add(TOLERANCE) < window.start;
+    if is_late || (is_early && !is_first) {
         return None;
     }
+    let start = if is_early { window.start } else { found.start };
     let mut kept = buffer.clone();
     let times = kept.make_mut();
     times.set_dts(gst::ClockTime::NONE);
-    let length = clock(found.end.saturating_sub(found.start));
+    let length = clock(found.end.saturating_sub(start));
     times.set_duration((!length.is_zero()).then_some(length));
-    Some((kept, found.start))
+    Some((kept, start))
 }
 
 /// Cuts off what lies outside of the window and of the part that is shown.

@@ -10,6 +10,7 @@ use gstreamer_video as video;
 use mediaflow_core::Result;
 
 use super::colour::{Colours, complete_caps};
+use super::scale::scaler;
 use super::source::Stream;
 use super::tone::{self, Coding};
 use super::upright::Upright;
@@ -44,10 +45,7 @@ pub(super) fn upright(stream: &Stream) -> Result<Vec<gst::Element>> {
         narrow(&planar, complete_caps(&pad, stream.colour));
     }
     elements.extend(deinterlace(&caps)?);
-    let fit = make("videoconvertscale")?;
-    set(&fit, "add-borders", "true")?;
-    set(&fit, "method", "lanczos")?;
-    elements.extend([fit, caps_filter(&shape(&caps))?]);
+    elements.extend([scaler("true")?, caps_filter(&shape(&caps))?]);
     let flip = make("videoflip")?;
     set(&flip, "video-direction", Upright::of(stream)?.direction())?;
     elements.push(flip);

@@ -2,7 +2,7 @@
 
 use super::boxes::{be16, be32, be64, boxes, find, find_in};
 use super::pcm::Pcm;
-use super::tables::{End, Sizes, first_sample_beyond, start_of};
+use super::tables::{End, Presented, Sizes, first_sample_beyond, start_of};
 use super::timeline::{Scales, Timeline, nanoseconds};
 
 /// Samples of the tables of times that are looked at for the earliest one.
@@ -27,6 +27,8 @@ pub(crate) struct Track {
     pub(crate) shown: f64,
     /// Where the first sample begins that lies beyond the end of the file, in seconds.
     pub(crate) cut_at: Option<f64>,
+    /// The end of the last sample in media time, by the order in which they are shown.
+    presented: Option<i64>,
     /// It is meant to be shown.
     pub(crate) enabled: bool,
     /// When its samples are shown.
@@ -58,6 +60,11 @@ impl Track {
     pub(crate) fn is_still(&self) -> bool {
         matches!(&self.codec, b"jpeg" | b"mjpg" | b"png " | b"mjpa" | b"tiff" | b"gif ")
             && self.samples <= 1
+    }
+
+    /// When its last sample has been shown, in nanoseconds: a list may promise more than there is. Nothing if it is not known.
+    pub(crate) fn end(&self) -> Option<i64> {
+        Some(self.timeline.end_of(self.presented?))
     }
 
     /// Reads a `trak`, which begins at this place of the index.
@@ -119,6 +126,10 @@ impl Track {
             duration,
             shown,
             cut_at,
+            presented: find(stbl, *b"stts")
+                .and_then(|stts| Presented::read(stts, find(stbl, *b"ctts").unwrap_or_default()))
+                .map(|shown| i128::from(shown.end()) + i128::from(lead(stbl)))
+                .map(|end| nanoseconds(end, timescale)),
             enabled: find(trak, *b"tkhd").is_none_or(|tkhd| tkhd.get(3).is_none_or(|f| f & 1 == 1)),
             timeline,
             colour: entry.filter(|_| handler == *b"vide").and_then(colour),

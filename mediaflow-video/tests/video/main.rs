@@ -18,3 +18,4 @@ mod spec;
 mod stop;
 mod streams;
 mod transcode;
+mod variable;
