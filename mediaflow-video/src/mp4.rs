@@ -21,7 +21,7 @@ pub struct Mp4 {
     pub preset: Preset,
     /// What a player must understand. Default `high`.
     pub profile: Profile,
-    /// Frames from one key frame to the next at most. Default: the encoder's choice, 250.
+    /// Frames from one key frame to the next at most. Default: those of ten seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gop: Option<u32>,
     /// What becomes of the sound. Default `keep`.

@@ -37,6 +37,8 @@ pub(super) fn scaler(add_borders: &str) -> Result<gst::Element> {
     let scale = make("videoconvertscale")?;
     set(&scale, "add-borders", add_borders)?;
     set(&scale, "method", "lanczos")?;
+    // Three lobes: its two by default are softer than what others scale with.
+    set(&scale, "envelope", "3")?;
     Ok(scale)
 }
 

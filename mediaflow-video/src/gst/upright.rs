@@ -2,7 +2,7 @@
 
 use gstreamer as gst;
 use mediaflow_core::Result;
-use mediaflow_core::geometry::FitBox;
+use mediaflow_core::geometry::{Fit, FitBox};
 
 use super::source::Stream;
 use crate::error;
@@ -96,9 +96,20 @@ pub(crate) fn layout(stored: (u32, u32), shown: (u32, u32), fit_box: Option<&Fit
         return Layout { cut: [0; 4], size, canvas: size, offset: (0, 0) };
     };
     let place = fit_box.place(shown.0, shown.1);
-    let size = (even(place.size.0), even(place.size.1));
+    let mut size = (even(place.size.0), even(place.size.1));
+    if let (Fit::Contain, Some(width), Some(height)) = (fit_box.fit, fit_box.width, fit_box.height)
+    {
+        // Inside of a canvas nothing is to be rounded twice.
+        let sides = (f64::from(shown.0.max(1)), f64::from(shown.1.max(1)));
+        let scale = (f64::from(width) / sides.0).min(f64::from(height) / sides.1);
+        let scale = if fit_box.without_enlargement { scale.min(1.0) } else { scale };
+        size = (round_even(sides.0 * scale), round_even(sides.1 * scale));
+    }
     let canvas = (even(place.canvas.0).max(size.0), even(place.canvas.1).max(size.1));
-    let offset = |at: u32, room: u32| (at & !1).min(room & !1);
+    let offset = |outer: u32, inner: u32, horizontal: bool| {
+        let at = fit_box.gravity.place(f64::from(outer), f64::from(inner), horizontal);
+        (round(at.floor()) & !1).min(outer.saturating_sub(inner) & !1)
+    };
     let edges = |stored: u32, shown: u32, at: f64, length: f64| {
         let per = f64::from(stored) / f64::from(shown.max(1));
         let before = (round(at * per) & !1).min(stored.saturating_sub(2));
@@ -111,10 +122,7 @@ pub(crate) fn layout(stored: (u32, u32), shown: (u32, u32), fit_box: Option<&Fit
         cut: [left, right, top, bottom],
         size,
         canvas,
-        offset: (
-            offset(place.offset.0, canvas.0 - size.0),
-            offset(place.offset.1, canvas.1 - size.1),
-        ),
+        offset: (offset(canvas.0, size.0, true), offset(canvas.1, size.1, false)),
     }
 }
 
@@ -156,7 +164,11 @@ pub(crate) fn even_sides((width, height): (u32, u32)) -> (u32, u32) {
 }
 
 fn even(side: u32) -> u32 {
-    (round(f64::from(side) / 2.0) * 2).max(2)
+    round_even(f64::from(side))
+}
+
+fn round_even(side: f64) -> u32 {
+    (round(side / 2.0) * 2).max(2)
 }
 
 #[expect(
@@ -170,7 +182,7 @@ fn round(value: f64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use mediaflow_core::geometry::{Fit, Gravity};
+    use mediaflow_core::geometry::Gravity;
 
     use super::*;
 
@@ -204,6 +216,12 @@ mod tests {
     fn contain_surrounds() {
         let layout = layout((1280, 720), (1280, 720), Some(&boxed(320, 320, Fit::Contain)));
         assert_eq!((layout.size, layout.canvas, layout.offset), ((320, 180), (320, 320), (0, 70)));
+    }
+
+    #[test]
+    fn a_surrounded_picture_is_rounded_once() {
+        let layout = layout((320, 180), (320, 180), Some(&boxed(200, 200, Fit::Contain)));
+        assert_eq!((layout.size, layout.offset), ((200, 112), (0, 44)));
     }
 
     #[test]
