@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mediaflow_core::geometry::FitBox;
-use mediaflow_core::media::MediaInfo;
+use mediaflow_core::media::{MediaInfo, MetadataPolicy};
 use mediaflow_core::ops::Position;
 use mediaflow_core::plan::Estimate;
 
@@ -36,7 +36,7 @@ const END: Duration = Duration::from_millis(1);
 /// What an exit gives.
 #[derive(Clone, Debug)]
 pub(crate) enum Product {
-    Mp4 { video: H264, audio: Option<Aac> },
+    Mp4 { video: H264, audio: Option<Aac>, metadata: MetadataPolicy },
     Poster(Position),
 }
 
@@ -90,6 +90,14 @@ impl Exit {
     /// Whether sound goes into it, if there is any.
     pub(crate) fn has_sound(&self) -> bool {
         matches!(self.product, Product::Mp4 { audio: Some(_), .. })
+    }
+
+    /// What is written of what the source says of itself.
+    pub(crate) fn metadata(&self) -> MetadataPolicy {
+        match self.product {
+            Product::Mp4 { metadata, .. } => metadata,
+            Product::Poster(_) => MetadataPolicy::Strip,
+        }
     }
 
     /// The size of the result.

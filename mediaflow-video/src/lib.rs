@@ -35,6 +35,7 @@ mod plan;
 mod probe;
 mod reader;
 mod run;
+mod tags;
 
 pub use backend::VideoBackend;
 pub use encoders::VideoEncoders;

@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::path::Path;
 
-use mediaflow_core::media::{Blob, Format, Media, MediaFile, StreamKind};
+use mediaflow_core::media::{Blob, Format, Media, MediaFile, MetadataPolicy, StreamKind};
 use mediaflow_core::{Error, Failure, Inputs, Outputs, Result, Retry, RunContext, codes};
 use tempfile::TempPath;
 
 use crate::exit::{Cut, Exit, Product, Source};
+use crate::gst::discover::read_tags;
 use crate::gst::encode::{Transcode, Transcoded, Written, transcode};
 use crate::gst::frame::grab;
 use crate::gst::pipeline::Watch;
@@ -15,6 +16,7 @@ use crate::gst::settings::Rendition;
 use crate::gst::source::Origin;
 use crate::isobmff::finish::finish;
 use crate::left_out::left_out;
+use crate::tags::Tags;
 use crate::{error, isobmff};
 
 /// What one frame counts for in the progress of a job, where a whole rendition counts for 1.
@@ -136,7 +138,7 @@ fn ladder(
 ) -> Result<Vec<Result<Media>>> {
     let places = exits.iter().map(|_| Place::new(cx)).collect::<Result<Vec<_>>>()?;
     let renditions = exits.iter().zip(&places).filter_map(|(exit, place)| match &exit.product {
-        Product::Mp4 { video, audio } => Some(Rendition {
+        Product::Mp4 { video, audio, .. } => Some(Rendition {
             path: place.muxed.to_path_buf(),
             boxes: exit.boxes.clone(),
             fps: exit.fps,
@@ -153,8 +155,9 @@ fn ladder(
     };
     let done = watched(cx, |watch| transcode(&job, watch))?;
     check_source(origin, source, cut, &done, cx);
+    let said = tags(origin, exits, cx)?;
     let finish = |(exit, (place, written)): (&&Exit, (Place, &Written))| {
-        let file = place.finish(written)?;
+        let file = place.finish(written, &said.kept(exit.metadata()))?;
         let is_promised = exit.has_sound() && source.info.stream(StreamKind::Audio).is_some();
         check_written(&file, exit, written, &done, is_promised)?;
         let blob = Blob::temp(file)?;
@@ -163,6 +166,17 @@ fn ladder(
     let files = exits.iter().zip(places.into_iter().zip(&done.renditions)).map(finish).collect();
     cx.progress(1.0);
     Ok(files)
+}
+
+/// What a source says of itself, if any result wants to know.
+fn tags(origin: &Origin, exits: &[&Exit], cx: &RunContext) -> Result<Tags> {
+    let is_wanted =
+        |exit: &&Exit| matches!(exit.metadata(), MetadataPolicy::Copyright | MetadataPolicy::Keep);
+    match &origin.structure {
+        _ if !exits.iter().any(is_wanted) => Ok(Tags::default()),
+        Some(structure) => Ok(structure.tags.clone()),
+        None => read_tags(origin, cx.limits().probe_time),
+    }
 }
 
 /// What a muxer writes, and the result that is made of it; both go if the work fails.
@@ -176,10 +190,10 @@ impl Place {
         Ok(Self { muxed: cx.scratch().file("mp4")?, file: cx.scratch().file("mp4")? })
     }
 
-    fn finish(self, written: &Written) -> Result<TempPath> {
+    fn finish(self, written: &Written, tags: &Tags) -> Result<TempPath> {
         let mut muxed = File::open(&self.muxed).map_err(error::io)?;
         let mut file = File::create(&self.file).map_err(error::io)?;
-        finish(&mut muxed, &mut file, written.sound, written.timing)?;
+        finish(&mut muxed, &mut file, written.sound, written.timing, tags)?;
         Ok(self.file)
     }
 }

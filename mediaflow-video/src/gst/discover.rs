@@ -19,6 +19,8 @@ use super::pipeline::Watch;
 use super::source::{Origin, Sound, Source};
 use super::upright::{Upright, orientation, square};
 use crate::error;
+use crate::isobmff::about::iso6709;
+use crate::tags::{Tag, Tags};
 
 /// What is known of a file before it is decoded.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +42,64 @@ pub(crate) struct Facts {
 /// # Errors
 /// `video.probe_time`, `video.missing_plugin`, `video.not_decodable`, `video.no_stream`.
 pub(crate) fn discover(origin: &Origin, limit: Duration) -> Result<Facts> {
+    let until = Instant::now() + limit;
+    ask(origin, limit, move |origin, found| match found {
+        Ok(info) => read(&info).map(|facts| facts.of_first_frame(origin, until)),
+        Err(cause) => Err(explain(&cause, origin, until)),
+    })
+}
+
+/// Reads what a file says of itself.
+///
+/// # Errors
+/// `video.probe_time`, `video.not_decodable`.
+pub(crate) fn read_tags(origin: &Origin, limit: Duration) -> Result<Tags> {
+    ask(origin, limit, |_, found| {
+        let info = found.map_err(|cause| error::not_decodable(cause.message()))?;
+        let mut tags = Tags::default();
+        let container = info.stream_info().and_downcast::<pbutils::DiscovererContainerInfo>();
+        if let Some(found) = container.and_then(|container| container.tags()) {
+            add_tags(&mut tags, &found);
+        }
+        if tags.is_empty() {
+            // Ogg has what is said in its streams.
+            let streams = info.stream_list().into_iter().filter_map(|stream| stream.tags());
+            streams.for_each(|found| add_tags(&mut tags, &found));
+        }
+        Ok(tags)
+    })
+}
+
+fn add_tags(tags: &mut Tags, found: &gst::TagListRef) {
+    use gst::tags as of;
+    let mut add = |tag: Tag, text: Option<String>| {
+        if let Some(text) = text {
+            tags.add(tag, &text);
+        }
+    };
+    add(Tag::Title, found.get::<of::Title>().map(|v| v.get().to_owned()));
+    add(Tag::Artist, found.get::<of::Artist>().map(|v| v.get().to_owned()));
+    add(Tag::Copyright, found.get::<of::Copyright>().map(|v| v.get().to_owned()));
+    add(Tag::Comment, found.get::<of::Comment>().map(|v| v.get().to_owned()));
+    add(Tag::Description, found.get::<of::Description>().map(|v| v.get().to_owned()));
+    add(Tag::Album, found.get::<of::Album>().map(|v| v.get().to_owned()));
+    add(Tag::Genre, found.get::<of::Genre>().map(|v| v.get().to_owned()));
+    let date = found.get::<of::DateTime>().and_then(|v| v.get().to_iso8601_string().ok());
+    add(Tag::Date, date.map(|date| date.to_string()));
+    let latitude = found.get::<of::GeoLocationLatitude>().map(|v| v.get());
+    let longitude = found.get::<of::GeoLocationLongitude>().map(|v| v.get());
+    let place = latitude.zip(longitude);
+    add(Tag::Place, place.map(|(north, east)| iso6709(north, east)));
+    add(Tag::Maker, found.get::<of::DeviceManufacturer>().map(|v| v.get().to_owned()));
+    add(Tag::Model, found.get::<of::DeviceModel>().map(|v| v.get().to_owned()));
+}
+
+/// Asks the discoverer on a thread of its own; what it says is read there.
+fn ask<T: Send + 'static>(
+    origin: &Origin,
+    limit: Duration,
+    answer: impl FnOnce(&Origin, Found) -> Result<T> + Send + 'static,
+) -> Result<T> {
     super::init()?;
     let until = Instant::now() + limit;
     let path = std::path::absolute(&origin.path).map_err(error::io)?;
@@ -62,12 +122,8 @@ pub(crate) fn discover(origin: &Origin, limit: Duration) -> Result<Facts> {
                 });
                 discoverer.discover_uri(&uri)
             };
-            let found = match look() {
-                Ok(info) => read(&info).map(|facts| facts.of_first_frame(&origin, until)),
-                Err(cause) => Err(explain(&cause, &origin, until)),
-            };
             // Nobody listens any more when the limit has passed.
-            let _too_late = sender.send(found);
+            let _too_late = sender.send(answer(&origin, look()));
         })
         .map_err(error::io)?;
     match receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -78,6 +134,9 @@ pub(crate) fn discover(origin: &Origin, limit: Duration) -> Result<Facts> {
         }
     }
 }
+
+/// What the discoverer gives.
+type Found = Result<pbutils::DiscovererInfo, gst::glib::Error>;
 
 /// The discoverer does not say which plugin it missed, but opening the source does.
 fn explain(cause: &gst::glib::Error, origin: &Origin, until: Instant) -> Error {

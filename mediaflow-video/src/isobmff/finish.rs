@@ -1,18 +1,20 @@
 //! The last pass over a result: from what a muxer wrote, media data first, to a file that plays at once.
 //!
-//! The index goes in front, and is written anew on the way: without the times at which the file was made, without tags that
-//! came from the source, and with edit lists that leave out what an encoder of sound puts before the first sample.
+//! The index goes in front, and is written anew on the way: without the times at which the file was made, without tags but
+//! those that are to be there, and with edit lists that leave out what an encoder of sound puts before the first sample.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
 use mediaflow_core::{Error, Result, codes};
 
+use super::about;
 use super::boxes::{BoxHeader, be32, be64, boxes};
 use super::tables::Presented;
 use super::timeline::entries;
 use super::{MAX_BOXES, MAX_INDEX};
 use crate::error;
+use crate::tags::Tags;
 
 /// What is known of the sound of a result.
 #[derive(Clone, Copy, Debug)]
@@ -45,10 +47,14 @@ pub(crate) fn finish(
     to: &mut impl Write,
     sound: Option<Sound>,
     timing: Timing,
+    tags: &Tags,
 ) -> Result<()> {
     let parts = Parts::find(from)?;
     let mut moov = Node::read(*b"moov", &parts.moov).ok_or_else(not_whole)?;
     moov.clean();
+    if let (Body::Boxes(inner), false) = (&mut moov.body, tags.is_empty()) {
+        inner.push(Node { kind: *b"udta", body: Body::Bytes(about::write(tags)) });
+    }
     let movie_scale = moov.scale(*b"mvhd").ok_or_else(not_whole)?;
     moov.place(sound, timing, movie_scale).ok_or_else(not_whole)?;
     // An index with wide offsets is longer, and moves what the offsets point to.

@@ -9,6 +9,7 @@ mod common;
 mod conformance;
 
 mod measure;
+mod metadata;
 mod missing;
 mod poster;
 mod probe;
