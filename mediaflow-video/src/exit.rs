@@ -30,6 +30,9 @@ pub(crate) struct Exit {
     pub(crate) product: Product,
 }
 
+/// Seconds by which the length of a result may differ: an AAC frame at either end, and rounding.
+pub(crate) const LENGTH_SLACK: f64 = 0.1;
+
 /// What lies at the end is its last frame.
 const END: Duration = Duration::from_millis(1);
 

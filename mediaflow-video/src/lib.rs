@@ -23,6 +23,7 @@
 
 mod backend;
 mod container;
+mod damage;
 mod encoders;
 mod error;
 mod exit;

@@ -5,11 +5,11 @@ use mediaflow_core::{Error, Result, Retry, RunContext, codes};
 
 use crate::NAME;
 use crate::container::formats;
+use crate::exit::LENGTH_SLACK;
 use crate::gst::decode::decode;
 use crate::gst::pipeline::Watch;
 use crate::gst::source::{Origin, Sound};
 use crate::probe::{self, Opened};
-use crate::run::LENGTH_SLACK;
 
 /// Reads containers of video with GStreamer.
 #[derive(Clone, Copy, Debug, Default)]

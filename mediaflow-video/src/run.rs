@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::path::Path;
 
-use mediaflow_core::media::{Blob, Format, Media, MediaFile, MetadataPolicy, StreamKind};
+use mediaflow_core::media::{Blob, Format, Media, MediaFile, MetadataPolicy, OnDamage, StreamKind};
 use mediaflow_core::{Error, Failure, Inputs, Outputs, Result, Retry, RunContext, codes};
 use tempfile::TempPath;
 
-use crate::exit::{Cut, Exit, Product, Source};
+use crate::exit::{Cut, Exit, LENGTH_SLACK, Product, Source};
 use crate::gst::discover::read_tags;
 use crate::gst::encode::{Transcode, Transcoded, Written, transcode};
 use crate::gst::frame::grab;
@@ -17,13 +17,10 @@ use crate::gst::source::Origin;
 use crate::isobmff::finish::finish;
 use crate::left_out::left_out;
 use crate::tags::Tags;
-use crate::{error, isobmff};
+use crate::{damage, error, isobmff};
 
 /// What one frame counts for in the progress of a job, where a whole rendition counts for 1.
 const POSTER_SHARE: f32 = 0.05;
-
-/// Seconds by which the length of a result may differ: an AAC frame at either end, and rounding.
-pub(crate) const LENGTH_SLACK: f64 = 0.1;
 
 /// Makes all that is asked of these sources, on a thread of its own: what waits for GStreamer's threads takes no place from
 /// pixel work.
@@ -63,7 +60,8 @@ fn make(sources: &[Source], inputs: &Inputs, cx: &RunContext) -> Result<Outputs>
                 members.iter().filter_map(|index| source.exits.get(*index)).collect();
             #[expect(clippy::cast_precision_loss, reason = "a share of progress")]
             let share = exits.len() as f32;
-            let made = ladder(&origin, source, cut, &exits, &progress.next(cx, share));
+            let cx_of_ladder = progress.next(cx, share);
+            let made = ladder(&origin, source, cut, &exits, file.on_damage(), &cx_of_ladder);
             cx.check()?;
             outputs = match made {
                 Ok(files) => exits
@@ -134,6 +132,7 @@ fn ladder(
     source: &Source,
     cut: Cut,
     exits: &[&Exit],
+    on_damage: OnDamage,
     cx: &RunContext,
 ) -> Result<Vec<Result<Media>>> {
     let places = exits.iter().map(|_| Place::new(cx)).collect::<Result<Vec<_>>>()?;
@@ -154,6 +153,7 @@ fn ladder(
         renditions: renditions.collect(),
     };
     let done = watched(cx, |watch| transcode(&job, watch))?;
+    damage::check(origin, source, cut, &done, on_damage, cx)?;
     check_source(origin, source, cut, &done, cx);
     let said = tags(origin, exits, cx)?;
     let finish = |(exit, (place, written)): (&&Exit, (Place, &Written))| {
@@ -210,13 +210,9 @@ fn check_source(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded, c
         cx.warn(format!("{} has no sound in the cut: silence is in its place", source.name));
     }
     let counted = source.info.frames;
-    if cut.is_whole() && counted > 1 && done.decoded_frames < counted {
+    if cut.is_whole() && counted > 1 && done.decoded_frames < counted && done.lost_frames == 0 {
         let missing = counted - done.decoded_frames;
         cx.warn(format!("{missing} of {counted} frames of {} could not be decoded", source.name));
-    }
-    if done.damaged_frames > 0 {
-        let (damaged, all) = (done.damaged_frames, done.decoded_frames);
-        cx.warn(format!("{damaged} of {all} frames of {} are damaged", source.name));
     }
     let wants_sound = source.exits.iter().any(|exit| exit.cut == cut && exit.has_sound());
     for left_out in left_out(&source.info, origin, &done.tracks, wants_sound) {
@@ -226,18 +222,6 @@ fn check_source(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded, c
     let tracks = structure.into_iter().flat_map(|structure| &structure.tracks);
     if tracks.clone().any(|track| track.timeline.repeats) {
         cx.warn(format!("an edit list of {} goes back: what it repeats is left out", source.name));
-    }
-    let begin = structure.map_or(0, |structure| structure.begin()) as f64 / 1e9;
-    let shown = structure.and_then(|s| Some(s.track(*b"soun")?.shown - begin));
-    if let (Some(shown), Some(end)) = (shown, done.sound_end) {
-        let due = done.until.map_or(shown, |until| until.as_secs_f64().min(shown));
-        let missing = due - end.as_secs_f64();
-        if missing > LENGTH_SLACK {
-            cx.warn(format!(
-                "the last {missing:.1} s of the sound of {} could not be read",
-                source.name
-            ));
-        }
     }
 }
 

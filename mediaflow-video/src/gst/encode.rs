@@ -44,9 +44,15 @@ pub(crate) struct Transcoded {
     pub(crate) decoded_frames: u64,
     /// Of these, those that the decoder calls damaged.
     pub(crate) damaged_frames: u64,
+    /// Frames that were coded and could not be decoded, of those codecs of which that can be told.
+    pub(crate) lost_frames: u64,
+    /// How much sound lies in the cut, and how much of it was decoded.
+    pub(crate) sound: Option<(Duration, Duration)>,
     /// The length of the cut, or of the source, as far as it could be decoded.
     pub(crate) duration: Duration,
-    /// The same for the picture alone.
+    /// Where the last of it ends that could be decoded, in the time of the source.
+    pub(crate) reached: Duration,
+    /// The same as `duration` for the picture alone.
     pub(crate) picture: Duration,
     /// The source has more light than the result can show.
     pub(crate) is_hdr: bool,
@@ -140,6 +146,11 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
         Some(sound) => graph.audio(sound, &job.renditions, &muxers)?,
         None => vec![None; muxers.len()],
     };
+    let is_interlaced = source.video()?.is_interlaced()?;
+    let packets = source.video()?.packets.clone();
+    let sound_begin = audio.and_then(|audio| Some(audio.first()?.start.max(window.start)));
+    let sound_begin =
+        Duration::from_nanos(sound_begin.and_then(|b| u64::try_from(b).ok()).unwrap_or(0));
     let is_audio_used = audio.is_some() && wants_audio;
     source.running.set_state(gst::State::Playing)?;
     source.video()?.open();
@@ -176,7 +187,13 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
         renditions: counts.into_iter().zip(sounds).zip(&job.renditions).map(written).collect(),
         decoded_frames: seen_video.buffers(),
         damaged_frames: seen_video.damaged(),
+        // Of two fields each may be a packet.
+        lost_frames: if is_interlaced { 0 } else { seen_video.lost(&packets) },
+        sound: seen_audio
+            .as_ref()
+            .map(|seen| (seen.kept_end().saturating_sub(sound_begin), seen.covered())),
         duration: within(reached),
+        reached: seen_video.end().max(reached),
         picture: within(picture_end),
         is_hdr,
         is_silent,

@@ -11,6 +11,7 @@ use gstreamer_audio as audio;
 
 use super::pipeline::{Pulse, Running, post_news};
 use super::source::Stream;
+use super::source::packets::Packets;
 use super::source::place::{
     Before, Kind, Place, TOLERANCE, clock, frame_time, nanoseconds, place, segment, sound_time,
     times,
@@ -36,6 +37,12 @@ struct Counts {
     kept: AtomicI64,
     over: AtomicBool,
     damaged: AtomicU64,
+    /// All decoded buffers, and the first and the last of their own time stamps.
+    decoded: AtomicU64,
+    first: AtomicU64,
+    last: AtomicU64,
+    /// Nanoseconds that were kept.
+    covered: AtomicU64,
 }
 
 impl Default for Seen {
@@ -47,6 +54,10 @@ impl Default for Seen {
             kept: AtomicI64::new(0),
             over: AtomicBool::new(false),
             damaged: AtomicU64::new(0),
+            decoded: AtomicU64::new(0),
+            first: AtomicU64::new(u64::MAX),
+            last: AtomicU64::new(0),
+            covered: AtomicU64::new(0),
         }))
     }
 }
@@ -64,6 +75,19 @@ impl Seen {
     /// Of these, how many the decoder calls damaged.
     pub(crate) fn damaged(&self) -> u64 {
         self.0.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Of the coded pictures between the first and the last that were decoded, how many were not.
+    pub(crate) fn lost(&self, packets: &Packets) -> u64 {
+        let stamp = |at: &AtomicU64| gst::ClockTime::try_from(at.load(Ordering::Relaxed)).ok();
+        let (first, last) = (stamp(&self.0.first), stamp(&self.0.last));
+        let coded = first.zip(last).map_or(0, |(first, last)| packets.between(first, last));
+        coded.saturating_sub(self.0.decoded.load(Ordering::Relaxed))
+    }
+
+    /// How long what was kept is, without what lies between.
+    pub(crate) fn covered(&self) -> Duration {
+        Duration::from_nanos(self.0.covered.load(Ordering::Relaxed))
     }
 
     /// Where the last one begins, in the time of the source.
@@ -200,6 +224,11 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
         pulse.beat();
         let current = segment(pad);
         let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
+        if let Some(stamp) = buffer.pts() {
+            counts.0.decoded.fetch_add(1, Ordering::Relaxed);
+            counts.0.first.fetch_min(stamp.nseconds(), Ordering::Relaxed);
+            counts.0.last.fetch_max(stamp.nseconds(), Ordering::Relaxed);
+        }
         let length = match (kind, &format) {
             (Kind::Audio, Some(format)) => sound_time(buffer, format),
             _ => frame_time(pad),
@@ -219,6 +248,8 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
         let Some((mut kept, start)) = kept else { return gst::PadProbeReturn::Drop };
         kept.make_mut().set_pts(clock(start.saturating_sub(zero)));
         counts.keep(&kept);
+        let length = kept.duration().map_or(0, gst::ClockTime::nseconds);
+        counts.0.covered.fetch_add(length, Ordering::Relaxed);
         counts.0.kept.fetch_max(found.end, Ordering::Relaxed);
         info.data = Some(gst::PadProbeData::Buffer(kept));
         gst::PadProbeReturn::Ok

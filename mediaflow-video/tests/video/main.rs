@@ -8,6 +8,7 @@ mod common;
 
 mod conformance;
 
+mod damage;
 mod measure;
 mod metadata;
 mod missing;

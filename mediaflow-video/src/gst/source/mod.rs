@@ -5,12 +5,13 @@
 //! the one thread that builds pipelines knows sizes, rotation and times, and has no need to build inside a callback. The gates
 //! also make exact cuts: an accurate seek is sent while they are shut, and frames before the start are dropped.
 //!
-//! Uses: error, isobmff, mpegts.
+//! Uses: container, error, isobmff, mpegts.
 
 mod branch;
 mod gate;
 mod origin;
 mod overlay;
+pub(crate) mod packets;
 mod pcm;
 pub(crate) mod place;
 mod stream;
@@ -156,7 +157,9 @@ impl Source {
             return declared.filter(|_| self.audio.is_none());
         };
         let track = structure.tracks.get(self.video.as_ref()?.track?)?;
-        let end = track.end().filter(|_| !structure.fragmented)?;
+        // Of a cut file it says what was there once.
+        let is_whole = !structure.fragmented && structure.missing_bytes == 0;
+        let end = track.end().filter(|_| is_whole)?;
         Some(Duration::from_nanos(u64::try_from(end - structure.begin()).ok()?))
     }
 

@@ -8,10 +8,10 @@ use mediaflow_core::Result;
 
 use super::overlay::Overlay;
 use super::place::Kind;
-use crate::error;
 use crate::isobmff::timeline::Timeline;
 use crate::isobmff::{self, Structure, Track};
 use crate::mpegts::{self, Transport};
+use crate::{container, error};
 
 /// Tracks of one kind that are tried, one after the other.
 const TRIED: usize = 8;
@@ -22,6 +22,8 @@ pub(crate) struct Origin {
     pub(crate) path: PathBuf,
     pub(crate) structure: Option<Arc<Structure>>,
     pub(crate) transport: Option<Arc<Transport>>,
+    /// How long its container says that it is, in seconds, where that is exact.
+    pub(crate) declared: Option<f64>,
 }
 
 /// One way to show a file to a demuxer.
@@ -54,7 +56,9 @@ impl Origin {
             Some(_) => None,
             None => mpegts::inspect(&mut file).map_err(error::io)?.map(Arc::new),
         };
-        Ok(Self { path: path.to_owned(), structure: structure.map(Arc::new), transport })
+        let declared = container::matroska_length(&mut file).map_err(error::io)?;
+        let (path, structure) = (path.to_owned(), structure.map(Arc::new));
+        Ok(Self { path, structure, transport, declared })
     }
 
     /// The ways in which a stream of this kind may be found, the best first. A film in boxes is shown one track at a time, as

@@ -5,6 +5,7 @@ use gstreamer::prelude::*;
 use mediaflow_core::Result;
 
 use super::gate::Gate;
+use super::packets::Packets;
 use super::place::{Kind, Place};
 use crate::error;
 use crate::isobmff::Colour;
@@ -23,6 +24,8 @@ pub(crate) struct Stream {
     pub(super) opened: Option<gst::Caps>,
     /// What the index says of its colours.
     pub(crate) colour: Option<Colour>,
+    /// What its decoder is given.
+    pub(crate) packets: Packets,
     pub(super) gate: Gate,
 }
 
@@ -31,6 +34,13 @@ impl Stream {
     pub(crate) fn caps(&self) -> Result<gst::Caps> {
         let opened = self.opened.clone().or_else(|| self.pad.current_caps());
         opened.ok_or_else(|| error::not_decodable("a stream never said what it is"))
+    }
+
+    /// Whether its pictures consist of fields.
+    pub(crate) fn is_interlaced(&self) -> Result<bool> {
+        let caps = self.caps()?;
+        let mode = caps.structure(0).and_then(|fields| fields.get::<&str>("interlace-mode").ok());
+        Ok(mode.is_some_and(|mode| mode != "progressive"))
     }
 
     /// The `image-orientation` tag.
