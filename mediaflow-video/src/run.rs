@@ -121,9 +121,12 @@ fn frame(
         return Err(Error::internal(codes::PLAN_PRODUCT, "a file was asked for as a frame"));
     };
     let time = exit.cut.place(at, source.info.duration);
-    let image = watched(cx, |watch| grab(origin, time, &exit.boxes, watch))?;
+    let grabbed = watched(cx, |watch| grab(origin, time, &exit.boxes, watch))?;
+    if grabbed.is_hdr {
+        cx.warn(compressed(source));
+    }
     cx.progress(1.0);
-    Ok(image)
+    Ok(grabbed.image)
 }
 
 /// One decode, a file per exit; each is checked by itself.
@@ -198,13 +201,17 @@ impl Place {
     }
 }
 
+fn compressed(source: &Source) -> String {
+    let name = &source.name;
+    format!(
+        "{name} has a high dynamic range: bright light was compressed to what every screen shows"
+    )
+}
+
 /// What is odd about a source but leaves a result worth having.
 fn check_source(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded, cx: &RunContext) {
     if done.is_hdr {
-        cx.warn(format!(
-            "{} has a high dynamic range: bright light was compressed to what every screen shows",
-            source.name
-        ));
+        cx.warn(compressed(source));
     }
     if done.is_silent {
         cx.warn(format!("{} has no sound in the cut: silence is in its place", source.name));

@@ -39,10 +39,11 @@ impl Colours {
             .and_then(|fields| fields.get::<&str>("colorimetry").ok())
             .and_then(|name| name.parse::<VideoColorimetry>().ok());
         let height = fields.and_then(|fields| fields.get::<i32>("height").ok()).unwrap_or(0);
-        let is_rgb = fields
-            .and_then(|fields| fields.get::<&str>("format").ok())
-            .and_then(|name| name.parse::<video::VideoFormat>().ok())
-            .is_some_and(|format| video::VideoFormatInfo::from_format(format).is_rgb());
+        let is_rgb = planes_of_rgb(caps, said).is_some()
+            || fields
+                .and_then(|fields| fields.get::<&str>("format").ok())
+                .and_then(|name| name.parse::<video::VideoFormat>().ok())
+                .is_some_and(|format| video::VideoFormatInfo::from_format(format).is_rgb());
         Self { source: complete(said, container, height.unsigned_abs(), is_rgb), said }
     }
 
@@ -59,8 +60,13 @@ impl Colours {
         let told =
             VideoColorimetry::new(range, source.matrix(), source.transfer(), source.primaries());
         let mut completed = caps.to_owned();
-        completed.make_mut().structure_mut(0)?.set("colorimetry", told.to_string());
-        (self.said != Some(told)).then_some(completed)
+        let planes = planes_of_rgb(caps, self.said);
+        let fields = completed.make_mut().structure_mut(0)?;
+        fields.set("colorimetry", told.to_string());
+        if let Some(planes) = planes {
+            fields.set("format", planes);
+        }
+        (self.said != Some(told) || planes.is_some()).then_some(completed)
     }
 
     /// Y, Cb, Cr with the range of stills.
@@ -86,6 +92,18 @@ impl Colours {
             source.transfer(),
             source.primaries(),
         )
+    }
+}
+
+/// Some decoders call planes of green, blue and red Y, Cb and Cr, and say of their matrix that there is none: how the planes
+/// are called then.
+fn planes_of_rgb(caps: &gst::CapsRef, said: Option<VideoColorimetry>) -> Option<&'static str> {
+    said.filter(|said| said.matrix() == Matrix::Rgb)?;
+    match caps.structure(0)?.get::<&str>("format").ok()? {
+        "Y444" => Some("GBR"),
+        "Y444_10LE" => Some("GBR_10LE"),
+        "Y444_12LE" => Some("GBR_12LE"),
+        _ => None,
     }
 }
 

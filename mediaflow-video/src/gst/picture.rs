@@ -60,8 +60,10 @@ fn deinterlace(caps: &gst::CapsRef) -> Result<Option<gst::Element>> {
         Err(_) => return Ok(None),
         Ok(deinterlace) => deinterlace,
     };
-    // One frame per frame: both fields would double the rate.
-    set(&deinterlace, "fields", "top")?;
+    // One frame per frame, of the field that is seen first: both would double the rate.
+    let order = caps.structure(0).and_then(|fields| fields.get::<&str>("field-order").ok());
+    let first = if order == Some("bottom-field-first") { "bottom" } else { "top" };
+    set(&deinterlace, "fields", first)?;
     Ok(Some(deinterlace))
 }
 

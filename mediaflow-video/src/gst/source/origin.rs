@@ -81,6 +81,11 @@ impl Origin {
         structure.played(handler).into_iter().take(TRIED).map(view).collect()
     }
 
+    /// Whether the boxes say when the first picture and the first sound are shown.
+    pub(crate) fn has_times(&self) -> bool {
+        self.begin().is_some()
+    }
+
     /// When the first picture or sound is shown, if the boxes say so.
     pub(super) fn begin(&self) -> Option<i64> {
         let structure = self.structure.as_ref().filter(|structure| !structure.fragmented)?;

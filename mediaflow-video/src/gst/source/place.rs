@@ -107,7 +107,9 @@ pub(crate) fn segment(pad: &gst::Pad) -> Option<gst::FormattedSegment<gst::Clock
 
 /// How long samples of a format last.
 pub(crate) fn sound_time(buffer: &gst::BufferRef, format: &audio::AudioInfo) -> gst::ClockTime {
-    let frames = buffer.size() as u64 / u64::from(format.bpf().max(1));
+    // Of a buffer that was cut, only a part counts.
+    let cut = buffer.meta::<audio::AudioMeta>().map(|meta| meta.samples() as u64);
+    let frames = cut.unwrap_or(buffer.size() as u64 / u64::from(format.bpf().max(1)));
     gst::ClockTime::SECOND.mul_div_round(frames, format.rate().max(1).into()).unwrap_or_default()
 }
 
