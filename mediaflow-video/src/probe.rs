@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mediaflow_core::media::{Blob, Format, MediaFile, MediaInfo, Medium, OnDamage, StreamKind};
+use mediaflow_core::media::{Blob, MediaFile, MediaInfo, Medium, OnDamage, StreamKind};
 use mediaflow_core::{Error, Limits, Result, RunContext, codes};
 
 use crate::gst::discover::{Facts, discover};
@@ -63,8 +63,9 @@ impl Opened {
 
     /// What the demuxer says.
     pub(crate) fn headers(&self, file: &MediaFile, cx: &RunContext) -> Result<MediaInfo> {
+        let until = Instant::now() + cx.limits().probe_time;
         let facts = discover(&self.origin, cx.limits().probe_time)?;
-        let length = length(&self.origin, file.format(), &facts, file.on_damage(), cx)?;
+        let length = length(&self.origin, file, &facts, until, cx)?;
         Ok(describe(file, facts, length, self.origin.structure.as_deref()))
     }
 }
@@ -72,12 +73,13 @@ impl Opened {
 /// How long the file is: what its tables say, or what is read from one end to the other.
 fn length(
     origin: &Origin,
-    format: &Format,
+    file: &MediaFile,
     facts: &Facts,
-    on_damage: OnDamage,
+    until: Instant,
     cx: &RunContext,
 ) -> Result<Option<Duration>> {
     let tables = origin.structure.as_deref().filter(|structure| !structure.fragmented);
+    let (format, on_damage) = (file.format(), file.on_damage());
     // Of a cut file that is accepted, this is what is there.
     let readable = |tables: &Structure| tables.seconds() - tables.missing_seconds();
     let indexed = tables.map(readable).filter(|seconds| *seconds > 0.0);
@@ -88,7 +90,6 @@ fn length(
     if is_exact && facts.duration.is_some() {
         return Ok(facts.duration);
     }
-    let until = Instant::now() + cx.limits().probe_time;
     let check = || {
         cx.check()?;
         if Instant::now() < until { Ok(()) } else { Err(error::probe_time(cx.limits().probe_time)) }

@@ -187,6 +187,9 @@ fn read(info: &pbutils::DiscovererInfo) -> Result<Facts> {
     if let Some(missing) = lacking(info, &facts) {
         return Err(missing);
     }
+    for stream in &mut facts.streams {
+        stream.codec = stream.codec.trim_start_matches(UNKNOWN).to_owned();
+    }
     if facts.streams.is_empty() {
         return Err(error::no_stream("video or audio"));
     }

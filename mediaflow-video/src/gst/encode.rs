@@ -84,8 +84,13 @@ pub(crate) struct Written {
 /// written; the caller owns them.
 pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded> {
     let wants_audio = job.renditions.iter().any(|rendition| rendition.audio.is_some());
-    let mut source =
-        Source::open(&job.source, if wants_audio { Sound::Wanted } else { Sound::Watched }, watch)?;
+    // Where boxes do not say it, what begins first is told by looking at the first of each.
+    let sound = match (wants_audio, job.source.has_times()) {
+        (true, _) => Sound::Wanted,
+        (false, true) => Sound::Ignored,
+        (false, false) => Sound::Watched,
+    };
+    let mut source = Source::open(&job.source, sound, watch)?;
     source.video()?;
     let declared = job.declared.or(source.duration);
     let cut = job.cut.map(|(start, end)| source.cut(start, end, watch)).transpose()?;
@@ -95,11 +100,12 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
     let begins_in_time = |audio: &&Stream| {
         audio.first().is_some_and(|first| end.is_none_or(|end| first.start < end))
     };
-    let audio = source.audio.as_ref().filter(begins_in_time);
+    // Sound that nobody wants waits at its gate for ever, and is not decoded.
+    let audio = source.audio.as_ref().filter(begins_in_time).filter(|_| wants_audio);
     let tracks = [&source.video, &source.audio].into_iter().flatten();
     let tracks = tracks.filter_map(|stream| stream.track).collect();
     // Picture and sound keep their distance; what begins first is at zero. A cut begins with its first frame.
-    let used = [source.video.as_ref(), audio.filter(|_| wants_audio)];
+    let used = [source.video.as_ref(), audio];
     let begins = used.into_iter().flatten().filter_map(|stream| Some(stream.first()?.start));
     let window = Window { start: cut.or(begins.min()).unwrap_or(0), end };
     // Each stream begins at zero for its encoders and the muxer; how late it is, the last pass writes into the index.
@@ -135,7 +141,7 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
     let counts = graph.video(source.video()?, &job.renditions, &muxers)?;
     // A stream that has ended before the cut still counts: all results of one source have the same streams.
     let is_silent = wants_audio && source.audio.is_some() && audio.is_none();
-    let sound = match audio.filter(|_| wants_audio) {
+    let sound = match audio {
         Some(audio) => Some(graph.sound(audio)?),
         None => match until.filter(|_| is_silent) {
             Some(until) => Some(graph.silence(until.saturating_sub(start))?),
@@ -151,13 +157,12 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
     let sound_begin = audio.and_then(|audio| Some(audio.first()?.start.max(window.start)));
     let sound_begin =
         Duration::from_nanos(sound_begin.and_then(|b| u64::try_from(b).ok()).unwrap_or(0));
-    let is_audio_used = audio.is_some() && wants_audio;
+    let is_audio_used = audio.is_some();
     source.running.set_state(gst::State::Playing)?;
     source.video()?.open();
     match &source.audio {
         Some(audio) if is_audio_used => audio.open(),
-        Some(audio) => audio.discard(),
-        None => {}
+        _ => {}
     }
     source.running.wait("transcoding", watch, |message| {
         if let Some(until) = until {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use mediaflow_core::Result;
+use mediaflow_core::{Result, codes};
 
 use super::pipeline::{Running, Watch, post_news};
 use super::source::place::{Kind, nanoseconds};
@@ -155,15 +155,22 @@ pub(crate) fn measure(origin: &Origin, watch: &Watch<'_>) -> Result<Measured> {
         None
     });
     running.set_state(gst::State::Paused)?;
-    running.wait("reading the source", watch, |_| {
+    let read = running.wait("reading the source", watch, |_| {
         let streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
         let over = streams.iter().all(|seen| seen.over.load(Ordering::Acquire));
         Ok((complete.load(Ordering::Acquire) && over).then_some(()))
-    })?;
+    });
     let streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
     let first =
         |kind: Kind| streams.iter().filter(|seen| seen.kind == kind).find_map(|s| s.extent());
-    Ok(Measured { video: first(Kind::Video), audio: first(Kind::Audio) })
+    let measured = Measured { video: first(Kind::Video), audio: first(Kind::Audio) };
+    match read {
+        // What is wrong with the end of a file does not undo what comes before.
+        Err(error) if error.code() == codes::VIDEO_NOT_DECODABLE && measured.end().is_some() => {
+            Ok(measured)
+        }
+        read => read.map(|()| measured),
+    }
 }
 
 fn note(seen: &Seen, buffer: &gst::BufferRef, timeline: Option<&Timeline>) {

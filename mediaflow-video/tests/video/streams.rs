@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use mediaflow_core::Reader as _;
 use mediaflow_core::ops::{Position, Poster, Trim};
+use mediaflow_video::VideoReader;
 
 use crate::clips::{assert_together, input, made, mp4};
-use crate::common::{Bench, path_of, step};
+use crate::common::{Bench, file, path_of, step};
 use crate::measure::Measured;
 
 /// A clip in which these bytes are others.
@@ -28,6 +30,9 @@ async fn sound_that_nothing_decodes_keeps_nobody_from_the_picture() {
     ] {
         let info = bench.probe(&clip).await.unwrap();
         assert_eq!((info.width, info.height, info.streams.len()), (320, 180, 2), "{clip:?}");
+        let (file, cx) = (file(&clip).unwrap(), bench.cx());
+        VideoReader::new().verify(&file, &info, &cx).await.unwrap();
+        assert!(cx.take_warnings().concat().contains("the sound is not checked"));
         let poster = vec![step("poster", Poster::at(Position::Seconds(1.0)), "source")];
         let (_, cx) = bench.run(&clip, poster, &["poster"]).await.unwrap();
         assert_eq!(cx.take_warnings(), Vec::<String>::new());
