@@ -22,10 +22,6 @@ pub enum MetadataPolicy {
 impl MetadataPolicy {
     /// Whether it is the default, which stored steps may leave out.
     #[must_use]
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde's `skip_serializing_if` passes a reference"
-    )]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }

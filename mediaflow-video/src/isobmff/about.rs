@@ -126,23 +126,23 @@ pub(super) fn write(tags: &Tags) -> Vec<u8> {
             // The list of iTunes has no place.
             const UNDEFINED: [u8; 2] = [0x55, 0xc4];
             let length = u16::try_from(said.len()).unwrap_or(0).to_be_bytes();
-            user.extend(wrap(name, &[&length[..], &UNDEFINED, said.as_bytes()].concat()));
+            user.extend(wrap(**name, &[&length[..], &UNDEFINED, said.as_bytes()].concat()));
         } else {
             let data = [&[0, 0, 0, 1, 0, 0, 0, 0][..], said.as_bytes()].concat();
-            list.extend(wrap(name, &wrap(b"data", &data)));
+            list.extend(wrap(**name, &wrap(*b"data", &data)));
         }
     }
     if !list.is_empty() {
         let handler = [&[0; 8][..], b"mdirappl", &[0; 9]].concat();
-        let meta = [&[0; 4][..], &wrap(b"hdlr", &handler), &wrap(b"ilst", &list)].concat();
-        user.extend(wrap(b"meta", &meta));
+        let meta = [&[0; 4][..], &wrap(*b"hdlr", &handler), &wrap(*b"ilst", &list)].concat();
+        user.extend(wrap(*b"meta", &meta));
     }
     user
 }
 
-fn wrap(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+fn wrap(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
     let size = u32::try_from(body.len() + 8).unwrap_or(u32::MAX);
-    [&size.to_be_bytes()[..], kind, body].concat()
+    [&size.to_be_bytes()[..], &kind, body].concat()
 }
 
 #[cfg(test)]
@@ -164,7 +164,7 @@ mod tests {
         ] {
             tags.add(tag, text);
         }
-        let read = read(&wrap(b"udta", &write(&tags)));
+        let read = read(&wrap(*b"udta", &write(&tags)));
         assert_eq!(said(&read), said(&tags));
         assert!(write(&Tags::default()).is_empty());
     }
@@ -172,22 +172,26 @@ mod tests {
     #[test]
     fn a_place_has_two_angles() {
         let body = b"\0\0\0\0\0\0home\0\0\0\x02\x4b\x85\0\x30\xdb\x92\0\0\0\0earth\0\0";
-        let tags = read(&wrap(b"udta", &wrap(b"loci", body)));
+        let tags = read(&wrap(*b"udta", &wrap(*b"loci", body)));
         assert_eq!(said(&tags), [(Tag::Place, "+48.8577+002.2950/".to_owned())]);
         assert_eq!(iso6709(-3.5, -120.25), "-03.5000-120.2500/");
     }
 
     #[test]
     fn keys_and_boxes_of_telephones_are_read() {
-        let key = |name: &str| wrap(b"mdta", name.as_bytes());
+        let key = |name: &str| wrap(*b"mdta", name.as_bytes());
         let keys = [&[0, 0, 0, 0, 0, 0, 0, 2][..], &key("com.apple.quicktime.make"), &key("title")];
-        let data = |text: &[u8]| wrap(b"data", &[&[0, 0, 0, 1, 0, 0, 0, 0][..], text].concat());
-        let list = [wrap(&[0, 0, 0, 1], &data(b"Phones")), wrap(&[0, 0, 0, 2], &data(b"T"))];
-        let meta =
-            [wrap(b"hdlr", &[0; 24]), wrap(b"keys", &keys.concat()), wrap(b"ilst", &list.concat())];
-        let titl = wrap(b"titl", b"\0\0\0\0\x15\xc7Other\0");
-        let cprt = wrap(b"cprt", b"\0\0\0\0\x15\xc7\xfe\xff\0J\0o");
-        let moov = [wrap(b"meta", &meta.concat()), wrap(b"udta", &[titl, cprt].concat())].concat();
+        let data = |text: &[u8]| wrap(*b"data", &[&[0, 0, 0, 1, 0, 0, 0, 0][..], text].concat());
+        let list = [wrap([0, 0, 0, 1], &data(b"Phones")), wrap([0, 0, 0, 2], &data(b"T"))];
+        let meta = [
+            wrap(*b"hdlr", &[0; 24]),
+            wrap(*b"keys", &keys.concat()),
+            wrap(*b"ilst", &list.concat()),
+        ];
+        let titl = wrap(*b"titl", b"\0\0\0\0\x15\xc7Other\0");
+        let cprt = wrap(*b"cprt", b"\0\0\0\0\x15\xc7\xfe\xff\0J\0o");
+        let moov =
+            [wrap(*b"meta", &meta.concat()), wrap(*b"udta", &[titl, cprt].concat())].concat();
         let right = [(Tag::Maker, "Phones"), (Tag::Title, "T"), (Tag::Copyright, "Jo")];
         assert_eq!(said(&read(&moov)), right.map(|(tag, text)| (tag, text.to_owned())));
     }
@@ -198,7 +202,7 @@ mod tests {
         let mut tags = Tags::default();
         tags.add(Tag::Place, "+1+2/");
         tags.add(Tag::Title, "title");
-        let whole = wrap(b"udta", &write(&tags));
+        let whole = wrap(*b"udta", &write(&tags));
         for at in 0..whole.len() {
             for value in [0, 1, 0x7f, 0xff] {
                 let mut bytes = whole.clone();
