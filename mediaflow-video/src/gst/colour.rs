@@ -52,6 +52,16 @@ impl Colours {
         matches!(self.source.transfer(), Transfer::Smpte2084 | Transfer::AribStdB67)
     }
 
+    /// Colours that few screens show, which would be pale if they were taken for usual ones.
+    pub(crate) fn is_wide(&self) -> bool {
+        let primaries = self.source.primaries();
+        !self.is_hdr()
+            && matches!(
+                primaries,
+                Primaries::Bt2020 | Primaries::Smpterp431 | Primaries::Smpteeg432
+            )
+    }
+
     /// These caps with what a decoder left open, for whoever converts; nothing if that is nothing.
     fn completed(&self, caps: &gst::CapsRef) -> Option<gst::Caps> {
         let Self { source, .. } = self;
@@ -77,7 +87,7 @@ impl Colours {
 
     /// Those of a result in Y, Cb, Cr: with the range of films.
     pub(crate) fn result(&self) -> VideoColorimetry {
-        if self.is_hdr() || self.source.matrix() == Matrix::Rgb {
+        if self.is_hdr() || self.is_wide() || self.source.matrix() == Matrix::Rgb {
             return VideoColorimetry::new(
                 Range::Range16_235,
                 Matrix::Bt709,

@@ -55,14 +55,17 @@ pub(crate) fn grab(
             break;
         }
     }
-    let upright = Upright::of(source.video()?)?;
+    let source_colours = Colours::of(source.video()?)?;
+    let (colours, is_hdr) = (source_colours.result(), source_colours.is_hdr());
+    let mut upright = Upright::of(source.video()?)?;
+    if is_hdr && !source.video()?.is_interlaced()? {
+        upright = upright.reduced(std::iter::once(boxes));
+    }
     let layouts = if boxes.is_empty() { Vec::new() } else { upright.layouts(boxes) };
     // The frame is a still: its sides may be odd, as those of its boxes.
     let place = |size: (u32, u32), fit_box: &FitBox| fit_box.place(size.0, size.1).canvas;
     let (width, height) = boxes.iter().fold(upright.shown, place);
-    let source_colours = Colours::of(source.video()?)?;
-    let (colours, is_hdr) = (source_colours.result(), source_colours.is_hdr());
-    let mut elements = picture::upright(source.video()?)?;
+    let mut elements = picture::upright(source.video()?, upright)?;
     for layout in &layouts {
         elements.extend(scale(layout, colours)?);
     }

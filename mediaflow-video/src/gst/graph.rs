@@ -69,11 +69,15 @@ impl Graph {
         renditions: &[Rendition],
         muxers: &[gst::Element],
     ) -> Result<Vec<Seen>> {
-        let upright = Upright::of(stream)?;
-        let colours = Colours::of(stream)?.result();
+        let colours = Colours::of(stream)?;
+        let mut upright = Upright::of(stream)?;
+        if colours.is_hdr() && !stream.is_interlaced()? {
+            upright = upright.reduced(renditions.iter().map(|rendition| &rendition.boxes[..]));
+        }
+        let colours = colours.result();
         let (entry, tee) = (queue(4)?, make("tee")?);
         let mut elements = vec![entry.clone()];
-        elements.extend(picture::upright(stream)?);
+        elements.extend(picture::upright(stream, upright)?);
         elements.push(tee.clone());
         chain(&self.pipeline, &elements.iter().collect::<Vec<_>>())?;
         link(&stream.pad, &entry, "sink")?;

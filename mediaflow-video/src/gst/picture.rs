@@ -12,7 +12,7 @@ use mediaflow_core::Result;
 use super::colour::{Colours, complete_caps};
 use super::scale::scaler;
 use super::source::Stream;
-use super::tone::{self, Coding};
+use super::tone::{self, Coding, Gamut};
 use super::upright::Upright;
 use super::{caps_filter, make, set};
 
@@ -23,7 +23,7 @@ use super::{caps_filter, make, set};
 ///
 /// # Errors
 /// `video.missing_plugin`, `video.not_decodable`.
-pub(super) fn upright(stream: &Stream) -> Result<Vec<gst::Element>> {
+pub(super) fn upright(stream: &Stream, upright: Upright) -> Result<Vec<gst::Element>> {
     let colours = Colours::of(stream)?;
     let caps = stream.caps()?;
     let info = video::VideoInfo::from_caps(&caps).ok();
@@ -34,20 +34,29 @@ pub(super) fn upright(stream: &Stream) -> Result<Vec<gst::Element>> {
     }
     if colours.is_hdr() {
         let is_hlg = colours.source.transfer() == video::VideoTransferFunction::AribStdB67;
-        elements.extend(tone::map(if is_hlg { Coding::Hlg } else { Coding::Pq })?);
+        if upright != Upright::of(stream)? {
+            // Light is mapped pixel by pixel: of a smaller picture there are fewer.
+            elements.extend([scaler("true")?, caps_filter(&shape(&caps, upright, None))?]);
+        }
+        elements.extend(tone::map(if is_hlg { Coding::Hlg } else { Coding::Pq }, gamut(&colours))?);
     }
     let planar = gst::Caps::builder("video/x-raw")
         .field("format", "I420")
         .field("colorimetry", colours.result().to_string());
     let planar = caps_filter(&planar.build())?;
-    elements.extend([make("videoconvert")?, planar.clone()]);
+    let convert = make("videoconvert")?;
+    if colours.is_wide() {
+        set(&convert, "primaries-mode", "fast")?;
+        set(&convert, "gamma-mode", "remap")?;
+    }
+    elements.extend([convert, planar.clone()]);
     if let Some(pad) = elements.first().and_then(|first| first.static_pad("sink")) {
         narrow(&planar, complete_caps(&pad, stream.colour));
     }
     elements.extend(deinterlace(&caps)?);
-    elements.extend([scaler("true")?, caps_filter(&shape(&caps))?]);
+    elements.extend([scaler("true")?, caps_filter(&shape(&caps, upright, Some("I420")))?]);
     let flip = make("videoflip")?;
-    set(&flip, "video-direction", Upright::of(stream)?.direction())?;
+    set(&flip, "video-direction", upright.direction())?;
     elements.push(flip);
     Ok(elements)
 }
@@ -67,17 +76,39 @@ fn deinterlace(caps: &gst::CapsRef) -> Result<Option<gst::Element>> {
     Ok(Some(deinterlace))
 }
 
-/// Width, height and pixels of these caps, in I420.
-fn shape(caps: &gst::CapsRef) -> gst::Caps {
-    let fields = caps.structure(0);
-    let mut shape = gst::Caps::builder("video/x-raw").field("format", "I420");
-    for side in ["width", "height"] {
-        if let Some(pixels) = fields.and_then(|fields| fields.get::<i32>(side).ok()) {
-            shape = shape.field(side, pixels);
+fn gamut(colours: &Colours) -> Gamut {
+    match colours.source.primaries() {
+        video::VideoColorPrimaries::Smpterp431 | video::VideoColorPrimaries::Smpteeg432 => {
+            Gamut::P3
         }
+        video::VideoColorPrimaries::Bt709 => Gamut::Bt709,
+        _ => Gamut::Bt2020,
     }
-    let pixels = fields.and_then(|f| f.get::<gst::Fraction>("pixel-aspect-ratio").ok());
-    shape.field("pixel-aspect-ratio", pixels.unwrap_or(gst::Fraction::new(1, 1))).build()
+}
+
+/// The shape of these caps, or of fewer pixels.
+fn shape(caps: &gst::CapsRef, upright: Upright, format: Option<&str>) -> gst::Caps {
+    let side = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
+    let (width, height) = upright.unturned_stored();
+    let fields = caps.structure(0);
+    let told = |name: &str| fields.and_then(|fields| fields.get::<i32>(name).ok());
+    let pixels = if (told("width"), told("height")) == (Some(side(width)), Some(side(height))) {
+        let pixels = fields.and_then(|f| f.get::<gst::Fraction>("pixel-aspect-ratio").ok());
+        pixels.unwrap_or(gst::Fraction::new(1, 1))
+    } else {
+        let (shown, high) = upright.unturned();
+        let product = |a: u32, b: u32| f64::from(a) * f64::from(b);
+        let ratio = product(shown, height) / product(high, width).max(1.0);
+        gst::Fraction::approximate_f64(ratio).unwrap_or(gst::Fraction::new(1, 1))
+    };
+    let shape = gst::Caps::builder("video/x-raw")
+        .field("width", side(width))
+        .field("height", side(height))
+        .field("pixel-aspect-ratio", pixels);
+    match format {
+        Some(format) => shape.field("format", format).build(),
+        None => shape.build(),
+    }
 }
 
 /// Puts what is transparent on black.

@@ -75,6 +75,35 @@ impl Upright {
         }
     }
 
+    /// Pixels before rotation.
+    pub(crate) fn unturned_stored(self) -> (u32, u32) {
+        let (width, height) = self.stored;
+        if self.orientation >= 5 { (height, width) } else { (width, height) }
+    }
+
+    /// The same with no more pixels than the largest of these results needs.
+    pub(crate) fn reduced<'a>(self, results: impl Iterator<Item = &'a [FitBox]>) -> Self {
+        /// What saves less is not worth a pass.
+        const WORTH: f64 = 0.9;
+        let part = |boxes: &[FitBox]| {
+            let Some(layout) = self.layouts(boxes).into_iter().next() else { return 1.0 };
+            let [left, right, top, bottom] = layout.cut;
+            let side = |made: u32, stored: u32, cut: u32| {
+                f64::from(made) / f64::from(stored.saturating_sub(cut).max(1))
+            };
+            f64::max(
+                side(layout.size.0, self.stored.0, left + right),
+                side(layout.size.1, self.stored.1, top + bottom),
+            )
+        };
+        let part = results.map(part).fold(0.0, f64::max);
+        if part >= WORTH || part <= 0.0 {
+            return self;
+        }
+        let side = |side: u32| round_even((f64::from(side) * part).ceil());
+        Self { stored: (side(self.stored.0), side(self.stored.1)), ..self }
+    }
+
     /// What boxes make of the picture, one after the other; without any it stays as large as it is.
     pub(crate) fn layouts(self, boxes: &[FitBox]) -> Vec<Layout> {
         let mut layouts = vec![layout(self.stored, self.shown, boxes.first())];
@@ -238,6 +267,17 @@ mod tests {
                 assert_eq!(layout.cut, [0; 4], "{fit:?}");
             }
         }
+    }
+
+    #[test]
+    fn no_more_pixels_than_are_needed() {
+        let upright = Upright::new((3840, 2160), 1.0, 6);
+        let small = [boxed(720, 1280, Fit::Inside)];
+        let tall = [boxed(540, 540, Fit::Cover)];
+        let reduced = upright.reduced([&small[..], &tall].into_iter());
+        assert_eq!((reduced.stored, reduced.unturned_stored()), ((720, 1280), (1280, 720)));
+        assert_eq!((reduced.shown, reduced.layouts(&tall)[0].size), ((2160, 3840), (540, 540)));
+        assert_eq!(upright.reduced([&small[..], &[]].into_iter()), upright);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod clips;
+mod colours;
 mod common;
 
 mod conformance;
