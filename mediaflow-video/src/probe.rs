@@ -90,6 +90,17 @@ fn length(
     if is_exact && facts.duration.is_some() {
         return Ok(facts.duration);
     }
+    if let Some(transport) = origin.transport.as_ref().filter(|_| on_damage != OnDamage::Accept) {
+        let mut reader = file.blob().reader()?;
+        let length = transport.length(&mut *reader).map_err(error::io)?;
+        // Where the clock jumps, the two ends do not tell.
+        let is_near = |seconds: &f64| {
+            facts.duration.is_some_and(|about| (about.as_secs_f64() - seconds).abs() < 1.0)
+        };
+        if let Some(seconds) = length.filter(is_near) {
+            return Ok(Duration::try_from_secs_f64(seconds).ok());
+        }
+    }
     let check = || {
         cx.check()?;
         if Instant::now() < until { Ok(()) } else { Err(error::probe_time(cx.limits().probe_time)) }
@@ -121,8 +132,8 @@ fn length(
     Ok(Some(length))
 }
 
-/// Containers whose own word for their length is exact.
-const EXACT: [&str; 3] = ["avi", "wav", "flac"];
+/// Containers whose own word for their length is exact, at their begin or on their last page.
+const EXACT: [&str; 4] = ["avi", "wav", "flac", "ogg"];
 
 /// Containers that say how long they are, and end without a word when they are cut.
 const DECLARED: [&str; 2] = ["flv", "wmv"];

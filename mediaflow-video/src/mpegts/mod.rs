@@ -6,6 +6,7 @@
 //!
 //! Uses: nothing.
 
+mod length;
 mod packet;
 mod table;
 
@@ -41,6 +42,24 @@ pub(crate) struct Elementary {
 }
 
 impl Elementary {
+    /// The type that counts.
+    fn kind(&self) -> u8 {
+        self.found.unwrap_or(self.said)
+    }
+
+    fn is_picture(&self) -> bool {
+        matches!(self.kind(), 0x01 | 0x02 | 0x10 | 0x1b | 0x20 | 0x24 | 0x42 | 0xd1 | 0xea)
+    }
+
+    fn is_sound(&self) -> bool {
+        matches!(self.kind(), 0x03 | 0x04 | 0x0f | 0x11 | 0x80..=0x87 | 0x8a | 0x06)
+    }
+
+    /// How long these frames of sound are, if it is sound and they say so.
+    fn samples(&self, bytes: &[u8]) -> Option<i64> {
+        length::sound_ticks(self.kind(), bytes)
+    }
+
     /// How it is called in a message.
     pub(crate) fn name(&self) -> String {
         format!("data of type {:#04x}", self.said)
@@ -110,6 +129,14 @@ impl Transport {
     /// Whether a demuxer has to be shown something else than what is there.
     pub(crate) fn is_retyped(&self) -> bool {
         self.streams.iter().any(|stream| stream.found.is_some())
+    }
+
+    /// How long a large file is, by its two ends, in seconds; nothing if it is better read as a whole.
+    pub(crate) fn length(
+        &self,
+        reader: &mut (impl Read + Seek + ?Sized),
+    ) -> std::io::Result<Option<f64>> {
+        length::read(self, reader)
     }
 
     /// Where packets lie that are wholly or partly in these bytes of the file.

@@ -36,6 +36,11 @@ impl Grid {
         })
     }
 
+    /// The last place of the file that is not behind this one from which on it is like a file of its own.
+    pub(super) fn before(self, at: u64) -> u64 {
+        at / self.step * self.step
+    }
+
     /// The begins of all packets of which something lies between these places of the file.
     pub(super) fn starts(self, from: u64, until: u64) -> impl Iterator<Item = u64> + use<> {
         let before = (from + 1).saturating_sub(self.first + PACKET as u64);
@@ -76,6 +81,28 @@ impl<'a> Packet<'a> {
     /// The section that begins in this packet, as far as it lies in it.
     pub(super) fn section(&self) -> Option<&'a [u8]> {
         self.bytes.get(self.section_at()?..)
+    }
+
+    /// When what begins in this packet is shown.
+    pub(super) fn time(&self) -> Option<u64> {
+        let pes = self.bytes.get(self.payload..).filter(|_| self.begins)?;
+        let is_pes = pes.starts_with(&[0, 0, 1]) && pes.get(6)? >> 6 == 2;
+        let [a, b, c, d, e] = *pes.get(9..14).filter(|_| is_pes)? else { return None };
+        let has_time = pes.get(7)? & 0x80 != 0;
+        let bits = [
+            u64::from(a >> 1 & 7),
+            u64::from(b),
+            u64::from(c >> 1),
+            u64::from(d),
+            u64::from(e >> 1),
+        ];
+        let time = bits[0] << 30 | bits[1] << 22 | bits[2] << 15 | bits[3] << 7 | bits[4];
+        has_time.then_some(time)
+    }
+
+    /// What it holds.
+    pub(super) fn content(&self) -> &'a [u8] {
+        self.bytes.get(self.payload..).unwrap_or_default()
     }
 
     /// The first bytes of the frames that begin in this packet, behind the header of their group.
