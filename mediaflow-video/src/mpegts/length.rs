@@ -2,8 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::Transport;
-use super::packet::Packet;
+use super::packet::{Grid, Packet};
 
 /// Bytes of either end that are read; of a file that is not much longer all is read elsewhere.
 const END: u64 = 8 << 20;
@@ -12,9 +11,18 @@ const END: u64 = 8 << 20;
 const ROUND: i64 = 1 << 33;
 const PER_SECOND: f64 = 90_000.0;
 
+/// A stream that is asked when it begins and ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) pid: u16,
+    /// What sound it is, if it is sound.
+    pub(super) sound: Option<u8>,
+}
+
 /// Reads both ends. Seconds from the first picture or sound to the last; nothing if the ends do not tell.
 pub(super) fn read(
-    transport: &Transport,
+    grid: Grid,
+    streams: &[Asked],
     reader: &mut (impl Read + Seek + ?Sized),
 ) -> std::io::Result<Option<f64>> {
     let size = reader.seek(SeekFrom::End(0))?;
@@ -28,35 +36,26 @@ pub(super) fn read(
         std::io::Result::Ok(bytes)
     };
     let head = part(0)?;
-    let tail = part(transport.grid.before(size - END))?;
-    Ok(between(transport, &head, &tail))
+    let tail = part(grid.before(size - END))?;
+    Ok(between(grid, streams, &head, &tail))
 }
 
-fn between(transport: &Transport, head: &[u8], tail: &[u8]) -> Option<f64> {
-    let mut begin = None::<i64>;
-    let mut end = None::<i64>;
+fn between(grid: Grid, streams: &[Asked], head: &[u8], tail: &[u8]) -> Option<f64> {
+    let (mut begin, mut end) = (None::<i64>, None::<i64>);
     let mut start = None;
-    let first = |sound: bool| {
-        let mut known = transport.streams.iter().filter(|stream| !stream.is_strange);
-        known.find(move |stream| if sound { stream.is_sound() } else { stream.is_picture() })
-    };
-    for stream in [first(false), first(true)].into_iter().flatten() {
-        let times = |bytes| transport.grid.packets(bytes).filter(|packet| packet.pid == stream.pid);
-        let first: Vec<_> = times(head).filter_map(|packet| packet.time()).take(8).collect();
+    for stream in streams {
+        let packets = |bytes| grid.packets(bytes).filter(|packet| packet.pid == stream.pid);
+        let first: Vec<_> = packets(head).filter_map(|packet| packet.time()).take(8).collect();
         let anchor = start.or_else(|| first.first().copied())?;
         start = Some(anchor);
         begin = first.iter().map(|time| since(anchor, *time)).chain(begin).min();
-        let mut last: Vec<i64> = times(tail)
-            .filter_map(|packet| packet.time())
-            .map(|time| since(anchor, time))
-            .collect();
         // The end of a long recording may be more than half a round away from its begin.
-        last.iter_mut().for_each(|time| *time = time.rem_euclid(ROUND));
+        let times = packets(tail).filter_map(|packet| packet.time());
+        let mut last: Vec<i64> = times.map(|time| since(anchor, time).rem_euclid(ROUND)).collect();
         last.sort_unstable();
         let (latest, before) = (last.last()?, last.get(last.len().checked_sub(2)?)?);
-        let step = match stream.samples(&content_of_last(&times(tail).collect::<Vec<_>>())) {
-            Some(ticks) => ticks,
-            None if stream.is_sound() => return None,
+        let step = match stream.sound {
+            Some(kind) => sound_ticks(kind, &content_of_last(&packets(tail).collect::<Vec<_>>()))?,
             None => latest - before,
         };
         end = end.max(Some(latest + step));
@@ -83,7 +82,7 @@ fn content_of_last(packets: &[Packet<'_>]) -> Vec<u8> {
 }
 
 /// How long the frames of sound are, in ticks; nothing if they are of a kind that is not known here.
-pub(super) fn sound_ticks(kind: u8, mut bytes: &[u8]) -> Option<i64> {
+fn sound_ticks(kind: u8, mut bytes: &[u8]) -> Option<i64> {
     let mut ticks = 0.0;
     while bytes.len() > 7 {
         let (length, samples, rate) = match kind {

@@ -12,6 +12,7 @@ mod table;
 
 use std::io::{Read, Seek, SeekFrom};
 
+use length::Asked;
 pub(crate) use packet::PACKET;
 use packet::{Grid, Packet};
 use table::{Program, pmt_pids, read_program, retype};
@@ -53,11 +54,6 @@ impl Elementary {
 
     fn is_sound(&self) -> bool {
         matches!(self.kind(), 0x03 | 0x04 | 0x0f | 0x11 | 0x80..=0x87 | 0x8a | 0x06)
-    }
-
-    /// How long these frames of sound are, if it is sound and they say so.
-    fn samples(&self, bytes: &[u8]) -> Option<i64> {
-        length::sound_ticks(self.kind(), bytes)
     }
 
     /// How it is called in a message.
@@ -136,7 +132,14 @@ impl Transport {
         &self,
         reader: &mut (impl Read + Seek + ?Sized),
     ) -> std::io::Result<Option<f64>> {
-        length::read(self, reader)
+        let known = || self.streams.iter().filter(|stream| !stream.is_strange);
+        let picture = known().find(|stream| stream.is_picture());
+        let sound = known().find(|stream| stream.is_sound());
+        let asked = [
+            picture.map(|stream| Asked { pid: stream.pid, sound: None }),
+            sound.map(|stream| Asked { pid: stream.pid, sound: Some(stream.kind()) }),
+        ];
+        length::read(self.grid, &asked.into_iter().flatten().collect::<Vec<_>>(), reader)
     }
 
     /// Where packets lie that are wholly or partly in these bytes of the file.
