@@ -44,7 +44,7 @@ fn found(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded) -> Vec<S
         let (damaged, all) = (done.damaged_frames, done.decoded_frames);
         found.push(format!("{damaged} of {all} frames of {name} are damaged"));
     }
-    let missing = missing_sound(origin, done);
+    let missing = missing_sound(origin, cut, done);
     if missing > LENGTH_SLACK {
         found.push(format!("{missing:.1} s of the sound of {name} could not be read"));
     }
@@ -61,10 +61,16 @@ fn found(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded) -> Vec<S
 const SLACK: f64 = 0.25;
 
 /// Seconds of sound that an index promises and nobody could read: at its end, and in between.
-fn missing_sound(origin: &Origin, done: &Transcoded) -> f64 {
+fn missing_sound(origin: &Origin, cut: Cut, done: &Transcoded) -> f64 {
     let Some(structure) = origin.structure.as_ref() else { return 0.0 };
     let begin = structure.begin() as f64 / 1e9;
-    let shown = structure.track(*b"soun").map(|track| track.shown - begin);
+    let track = structure.track(*b"soun").filter(|track| track.samples > 0);
+    let shown = track.map(|track| track.shown - begin);
+    if let (Some(track), Some(shown), true) = (track, shown, done.is_silent) {
+        // Nothing of it was read, of as much as lies in the cut.
+        let first = (track.timeline.begin() as f64 / 1e9 - begin).max(cut.start.as_secs_f64());
+        return cut.end.map_or(shown, |end| end.as_secs_f64().min(shown)) - first;
+    }
     let end = shown.zip(done.sound_end).map_or(0.0, |(shown, end)| {
         done.until.map_or(shown, |until| until.as_secs_f64().min(shown)) - end.as_secs_f64()
     });

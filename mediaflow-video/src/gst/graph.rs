@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_audio as audio;
 use gstreamer_video::VideoColorimetry;
 use mediaflow_core::Result;
 
@@ -132,8 +131,6 @@ impl Graph {
         let caps = stream.caps()?;
         let fields = caps.structure(0);
         let number = |name: &str| fields.and_then(|f| f.get::<i32>(name).ok()).unwrap_or(0);
-        let mask = fields.and_then(|fields| fields.get::<gst::Bitmask>("channel-mask").ok());
-        let mask = mask.map_or(0, |mask| mask.0);
         let (channels, rate) = (number("channels"), aac_rate(number("rate")));
         let even = make("audiorate")?;
         // An encoder of sound counts samples: what is missing between two becomes silence, and what is there twice is dropped.
@@ -141,17 +138,7 @@ impl Graph {
         set(&even, "skip-to-first", "true")?;
         let mut elements = vec![queue_of(RAW_SOUND)?, even];
         let convert = make("audioconvert")?;
-        if channels > 2 {
-            let usual = audio::AudioChannelPosition::fallback_mask(channels.unsigned_abs());
-            let mask = if mask == 0 { usual } else { mask };
-            // Some demuxers leave the order of channels open, and then nothing can be mixed down.
-            elements.push(speakers(mask)?);
-            let mut positions =
-                vec![audio::AudioChannelPosition::Invalid; usize::try_from(channels).unwrap_or(0)];
-            if audio::AudioChannelPosition::positions_from_mask(mask, &mut positions).is_ok() {
-                convert.set_property("mix-matrix", downmix::matrix(&positions));
-            }
-        }
+        downmix::mix_down(&convert, channels.clamp(1, 2));
         let mixed = samples(channels.clamp(1, 2), rate)?;
         let tee = make("tee")?;
         elements.extend([convert, make("audioresample")?, mixed, tee.clone()]);
@@ -270,17 +257,6 @@ fn h264(settings: &H264) -> Result<gst::Element> {
         set(&encoder, "key-int-max", &gop.to_string())?;
     }
     Ok(encoder)
-}
-
-/// Says which speakers there are.
-fn speakers(mask: u64) -> Result<gst::Element> {
-    let setter = make("capssetter")?;
-    let mask = gst::Bitmask::new(mask);
-    setter.set_property(
-        "caps",
-        gst::Caps::builder("audio/x-raw").field("channel-mask", mask).build(),
-    );
-    Ok(setter)
 }
 
 fn aac_rate(rate: i32) -> i32 {

@@ -190,7 +190,8 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
     let (counts, pulse, bus) = (seen.clone(), running.pulse().clone(), running.bus().clone());
     let (kind, timeline) = (stream.kind, Arc::clone(&stream.timeline));
     let caps = stream.pad.current_caps().filter(|_| kind == Kind::Audio);
-    let format = caps.and_then(|caps| audio::AudioInfo::from_caps(&caps).ok());
+    // Sound may change its rate and its channels on the way.
+    let format = Mutex::new(caps.and_then(|caps| audio::AudioInfo::from_caps(&caps).ok()));
     let (last, steps) = (Last::default(), Steps::default());
     let is_placed = AtomicBool::new(false);
     // Who repeats frames does so up to here, as far as it is known.
@@ -203,6 +204,11 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
             if event.type_() == gst::EventType::Eos {
                 counts.0.over.store(true, Ordering::Release);
                 post_news(&bus);
+            }
+            if let gst::EventView::Caps(told) = event.view()
+                && kind == Kind::Audio
+            {
+                *lock(&format) = audio::AudioInfo::from_caps(told.caps()).ok();
             }
             if event.type_() == gst::EventType::Gap {
                 // Its time is that of the source, and what is missing is seen by what follows.
@@ -229,6 +235,7 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
             counts.0.first.fetch_min(stamp.nseconds(), Ordering::Relaxed);
             counts.0.last.fetch_max(stamp.nseconds(), Ordering::Relaxed);
         }
+        let format = lock(&format).clone();
         let length = match (kind, &format) {
             (Kind::Audio, Some(format)) => sound_time(buffer, format),
             _ => frame_time(pad),
@@ -257,13 +264,17 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
     seen
 }
 
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The last buffer that passed.
 #[derive(Debug, Default)]
 struct Last(Mutex<Option<Before>>);
 
 impl Last {
     fn state(&self) -> MutexGuard<'_, Option<Before>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     fn get(&self) -> Option<Before> {

@@ -91,3 +91,28 @@ async fn a_film_that_can_be_read_in_part_is_refused_or_told() {
         assert!((measured.seconds - told).abs() < 0.15, "{name}: {} of {told}", measured.seconds);
     }
 }
+
+/// All of the sound is noise, and the picture is whole.
+#[tokio::test]
+async fn sound_of_which_nothing_is_left_is_no_silence() {
+    let bench = Bench::new();
+    let coded =
+        ["-t", "1", "-s", "320x180", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"];
+    let whole = variant(&bench, "whole.mp4", &coded);
+    let mut bytes = std::fs::read(&whole).unwrap();
+    // The packets of the sound, as `ffprobe` says where they lie.
+    let told = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "a", "-show_entries", "packet=pos,size"])
+        .args(["-of", "csv=p=0"])
+        .arg(&whole)
+        .output();
+    for line in String::from_utf8(told.unwrap().stdout).unwrap().lines() {
+        let numbers: Vec<usize> = line.split(',').filter_map(|n| n.parse().ok()).collect();
+        let [size, at] = numbers[..] else { continue };
+        bytes[at..at + size].fill(0xff);
+    }
+    let clip = bench.folder.path().join("noise.mp4");
+    std::fs::write(&clip, bytes).unwrap();
+    let error = converted(&bench, &clip).await.unwrap_err();
+    assert_eq!(error.code(), "video.not_decodable", "{error:?}");
+}

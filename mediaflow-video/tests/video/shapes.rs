@@ -146,3 +146,30 @@ async fn joined_recordings_stay_together() {
         assert_near(measured.seconds, 8.0, 0.15);
     }
 }
+
+/// Broadcasts go from two channels to six and back, and from one rate to another.
+#[tokio::test]
+async fn sound_may_change_its_channels_and_its_rate() {
+    let bench = Bench::new();
+    let coded = ["-t", "2", "-c:v", "libx264", "-preset", "ultrafast", "-f", "mpegts"];
+    for codec in ["ac3", "aac"] {
+        let part = |name: &str, channels: &str, rate: &str, at: &str| {
+            let sound = ["-c:a", codec, "-ac", channels, "-ar", rate, "-output_ts_offset", at];
+            made(&bench, name, &[], &[&coded[..], &sound].concat())
+        };
+        let parts = [
+            part("two.ts", "2", "48000", "0"),
+            part("six.ts", "6", "48000", "2"),
+            part("one.ts", "1", "44100", "4"),
+            part("again.ts", "2", "48000", "6"),
+        ];
+        for parts in [parts.clone(), [1, 0, 3, 2].map(|part| parts[part].clone())] {
+            let clip = joined(&bench, "joined.ts", &parts);
+            let steps = vec![step("mp4", mp4(35), "source")];
+            let (results, _) = bench.run(&clip, steps, &["mp4"]).await.unwrap();
+            let measured = Measured::of(path_of(&results["mp4"]));
+            assert_eq!((measured.flashes.len(), measured.beeps.len()), (8, 8), "{measured:?}");
+            assert_together(&measured, 60.0);
+        }
+    }
+}

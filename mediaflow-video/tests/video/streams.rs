@@ -6,7 +6,7 @@ use mediaflow_core::Reader as _;
 use mediaflow_core::ops::{Position, Poster, Trim};
 use mediaflow_video::VideoReader;
 
-use crate::clips::{assert_together, input, made, mp4};
+use crate::clips::{assert_together, input, made, mp4, number};
 use crate::common::{Bench, file, path_of, step};
 use crate::measure::Measured;
 
@@ -117,5 +117,48 @@ async fn streams_that_are_left_out_are_named_as_the_file_counts_them() {
             let is_said = warning.contains(named) && warning.contains("is left out");
             assert!(is_said, "{warning}, not {named}");
         }
+    }
+}
+
+/// Clocks of transport streams begin anywhere, and go round after 26 hours and a half.
+#[tokio::test]
+async fn a_clock_may_go_round_in_the_middle() {
+    let bench = Bench::new();
+    let clip = input("ts-start-10s.ts");
+    let disc = ["-mpegts_m2ts_mode", "1"];
+    for (name, offset, packets) in [
+        ("round.ts", "95439", &[][..]),
+        ("round.m2ts", "95439", &disc[..]),
+        ("edge.ts", "95442.2", &[]),
+        ("far.m2ts", "50000", &disc),
+    ] {
+        let path = bench.folder.path().join(name);
+        let mut copy = std::process::Command::new("ffmpeg");
+        copy.args(["-v", "error", "-i"]).arg(&clip).args([
+            "-c",
+            "copy",
+            "-output_ts_offset",
+            offset,
+        ]);
+        copy.args(packets).args(["-f", "mpegts"]).arg(&path);
+        assert!(copy.status().unwrap().success());
+        let steps = vec![
+            step("whole", mp4(30), "source"),
+            step("trim", Trim::new(2.0, 5.0), "source"),
+            step("part", mp4(30), "trim"),
+            step("poster", Poster::at(Position::Seconds(3.0)), "source"),
+        ];
+        let (results, cx) = bench.run(&path, steps, &["whole", "part", "poster"]).await.unwrap();
+        assert_eq!(cx.take_warnings(), Vec::<String>::new(), "{name}");
+        let whole = Measured::of(path_of(&results["whole"]));
+        assert_eq!((whole.numbers.len(), whole.is_in_order()), (150, true), "{name}");
+        assert!((whole.seconds - 6.0).abs() < 0.1 && whole.codecs.len() == 2, "{name}");
+        assert_together(&whole, 45.0);
+        let part = Measured::of(path_of(&results["part"]));
+        assert!((74..=76).contains(&part.numbers.len()), "{name}: {}", part.numbers.len());
+        assert!((49..=51).contains(&part.numbers[0]) && part.is_in_order(), "{name}");
+        assert_together(&part, 45.0);
+        let poster = number(&results["poster"].clone().into_image().unwrap());
+        assert!((73..=76).contains(&poster), "{name}: {poster}");
     }
 }
