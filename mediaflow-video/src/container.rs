@@ -127,6 +127,65 @@ fn matroska_end(head: &[u8]) -> Option<u64> {
     }
 }
 
+/// How long a Matroska file says it is, in seconds; nothing if it does not, as a recording that was never finished.
+pub(crate) fn matroska_length(
+    reader: &mut (impl Read + Seek + ?Sized),
+) -> std::io::Result<Option<f64>> {
+    const HEAD: u64 = 256 << 10;
+    reader.seek(SeekFrom::Start(0))?;
+    let mut head = Vec::new();
+    reader.take(4).read_to_end(&mut head)?;
+    if head != b"\x1a\x45\xdf\xa3" {
+        return Ok(None);
+    }
+    reader.take(HEAD).read_to_end(&mut head)?;
+    Ok(info_length(&head))
+}
+
+fn info_length(head: &[u8]) -> Option<f64> {
+    const EBML: u64 = 0x1a45_dfa3;
+    const SEGMENT: u64 = 0x1853_8067;
+    const INFO: u64 = 0x1549_a966;
+    const CLUSTER: u64 = 0x1f43_b675;
+    const SCALE: u64 = 0x002a_d7b1;
+    const DURATION: u64 = 0x4489;
+    let (mut scale, mut length, mut at) = (1_000_000.0, None, 0_usize);
+    while let Some((id, id_length)) = number(head.get(at..)?, true) {
+        let (size, size_length) = number(head.get(at + id_length..)?, false)?;
+        let body = at + id_length + size_length;
+        let end = body.checked_add(usize::try_from(size).ok()?);
+        let content = || head.get(body..end?);
+        match id {
+            // What is in these follows at once.
+            SEGMENT | INFO => {
+                at = body;
+                continue;
+            }
+            CLUSTER => break,
+            SCALE => {
+                let bytes = content()?.iter();
+                scale = bytes.fold(0.0, |value, byte| value * 256.0 + f64::from(*byte));
+            }
+            DURATION => {
+                length = match *content()? {
+                    [a, b, c, d] => Some(f32::from_be_bytes([a, b, c, d]).into()),
+                    [a, b, c, d, e, f, g, h] => Some(f64::from_be_bytes([a, b, c, d, e, f, g, h])),
+                    _ => None,
+                };
+            }
+            EBML => {}
+            _ if length.is_some() => break,
+            _ => {}
+        }
+        at = end?;
+        if at >= head.len() {
+            break;
+        }
+    }
+    let seconds = length? * scale / 1e9;
+    (seconds.is_finite() && seconds > 0.0).then_some(seconds)
+}
+
 /// A number of EBML (RFC 8794, 4), with its length; an id keeps the marker of its length.
 fn number(bytes: &[u8], is_id: bool) -> Option<(u64, usize)> {
     let first = *bytes.first()?;
@@ -181,6 +240,22 @@ mod tests {
         assert_eq!(name(&[0xff, 0xfb, 0x90, 0x64, 0]).as_deref(), Some("mp3"));
         assert_eq!(name(&[0xff, 0xd8, 0xff, 0xe0, 0]), None);
         assert_eq!(name(&[0xff, 0xf1, 0x50, 0x80, 0]), None);
+    }
+
+    #[test]
+    fn matroska_says_how_long_it_is() {
+        let head = b"\x1a\x45\xdf\xa3\x82\x01\x02\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff";
+        let info = b"\x15\x49\xa9\x66\x8e\x2a\xd7\xb1\x83\x0f\x42\x40\x44\x89\x84\x45\xbb\x80\0";
+        let whole = [&head[..], info, b"\x1f\x43\xb6\x75\xff"].concat();
+        assert_eq!(info_length(&whole), Some(6.0));
+        assert_eq!(info_length(&[&head[..], b"\x1f\x43\xb6\x75\xff"].concat()), None);
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                let _survived = info_length(&bytes);
+            }
+        }
     }
 
     #[test]

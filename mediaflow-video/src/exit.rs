@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mediaflow_core::geometry::FitBox;
-use mediaflow_core::media::MediaInfo;
+use mediaflow_core::media::{MediaInfo, MetadataPolicy};
 use mediaflow_core::ops::Position;
 use mediaflow_core::plan::Estimate;
 
@@ -30,13 +30,16 @@ pub(crate) struct Exit {
     pub(crate) product: Product,
 }
 
+/// Seconds by which the length of a result may differ: an AAC frame at either end, and rounding.
+pub(crate) const LENGTH_SLACK: f64 = 0.1;
+
 /// What lies at the end is its last frame.
 const END: Duration = Duration::from_millis(1);
 
 /// What an exit gives.
 #[derive(Clone, Debug)]
 pub(crate) enum Product {
-    Mp4 { video: H264, audio: Option<Aac> },
+    Mp4 { video: H264, audio: Option<Aac>, metadata: MetadataPolicy },
     Poster(Position),
 }
 
@@ -85,6 +88,19 @@ impl Exit {
     pub(crate) fn new(name: &str, product: Product) -> Self {
         let (name, steps) = (name.to_owned(), vec![name.to_owned()]);
         Self { name, steps, cut: Cut::default(), boxes: Vec::new(), fps: None, product }
+    }
+
+    /// Whether sound goes into it, if there is any.
+    pub(crate) fn has_sound(&self) -> bool {
+        matches!(self.product, Product::Mp4 { audio: Some(_), .. })
+    }
+
+    /// What is written of what the source says of itself.
+    pub(crate) fn metadata(&self) -> MetadataPolicy {
+        match self.product {
+            Product::Mp4 { metadata, .. } => metadata,
+            Product::Poster(_) => MetadataPolicy::Strip,
+        }
     }
 
     /// The size of the result.

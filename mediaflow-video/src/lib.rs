@@ -23,16 +23,20 @@
 
 mod backend;
 mod container;
+mod damage;
 mod encoders;
 mod error;
 mod exit;
 mod gst;
 mod isobmff;
+mod left_out;
 mod mp4;
+mod mpegts;
 mod plan;
 mod probe;
 mod reader;
 mod run;
+mod tags;
 
 pub use backend::VideoBackend;
 pub use encoders::VideoEncoders;

@@ -1,4 +1,4 @@
-use mediaflow_core::media::{Format, MediaInfo, Medium, StreamInfo, StreamKind};
+use mediaflow_core::media::{Format, MediaInfo, Medium, MetadataPolicy, StreamInfo, StreamKind};
 use mediaflow_core::{Error, Operation, Result, codes, schema_of};
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
@@ -21,13 +21,16 @@ pub struct Mp4 {
     pub preset: Preset,
     /// What a player must understand. Default `high`.
     pub profile: Profile,
-    /// Frames from one key frame to the next at most. Default: the encoder's choice, 250.
+    /// Frames from one key frame to the next at most. Default: those of ten seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gop: Option<u32>,
     /// What becomes of the sound. Default `keep`.
     pub audio: Sound,
     /// Bits per second of the sound, 32,000 to 320,000. Default 128,000.
     pub audio_bitrate: u32,
+    /// What is written of what the source says of itself: its title, its place and so on. Default `private`, which is nothing.
+    #[serde(skip_serializing_if = "MetadataPolicy::is_default")]
+    pub metadata: MetadataPolicy,
 }
 
 /// x264's presets.
@@ -83,6 +86,7 @@ impl Default for Mp4 {
             gop: None,
             audio: Sound::default(),
             audio_bitrate: 128_000,
+            metadata: MetadataPolicy::default(),
         }
     }
 }
@@ -122,6 +126,13 @@ impl Mp4 {
         self
     }
 
+    /// With this of what the source says of itself.
+    #[must_use]
+    pub fn metadata(mut self, policy: MetadataPolicy) -> Self {
+        self.metadata = policy;
+        self
+    }
+
     /// Without sound.
     #[must_use]
     pub fn silent(mut self) -> Self {
@@ -130,7 +141,10 @@ impl Mp4 {
     }
 
     pub(crate) fn exit(&self, name: &str) -> Exit {
-        Exit::new(name, Product::Mp4 { video: self.video(), audio: self.sound() })
+        Exit::new(
+            name,
+            Product::Mp4 { video: self.video(), audio: self.sound(), metadata: self.metadata },
+        )
     }
 
     fn video(&self) -> H264 {

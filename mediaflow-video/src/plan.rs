@@ -160,7 +160,7 @@ fn explain_decode(source: &Source, cut: Cut, renditions: usize) -> Stage {
 fn explain_exit(source: &Source, exit: &Exit) -> Stage {
     let (width, height) = exit.size(&source.info);
     let stage = match &exit.product {
-        Product::Mp4 { video, audio } => {
+        Product::Mp4 { video, audio, .. } => {
             let rate = exit.fps.map_or(String::new(), |fps| format!(" at {fps} frames/s"));
             let sound = match audio {
                 Some(_) if source.info.stream(StreamKind::Audio).is_none() => {

@@ -1,9 +1,8 @@
 //! What the headers of a file say.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mediaflow_core::media::{Blob, Format, MediaFile, MediaInfo, Medium, StreamKind};
+use mediaflow_core::media::{Blob, MediaFile, MediaInfo, Medium, OnDamage, StreamKind};
 use mediaflow_core::{Error, Limits, Result, RunContext, codes};
 
 use crate::gst::discover::{Facts, discover};
@@ -40,30 +39,33 @@ impl Opened {
     pub(crate) fn new(file: &MediaFile, cx: &RunContext) -> Result<Self> {
         let mut reader = file.blob().reader()?;
         let structure = isobmff::inspect(&mut *reader)?;
-        if let Some(structure) = structure.as_ref().filter(|structure| structure.missing_bytes > 0)
-        {
-            return Err(match structure.missing_seconds() {
-                missing if missing > 0.0 => error::truncated(missing, structure.seconds()),
-                _ => error::truncated_bytes(structure.missing_bytes),
-            });
-        }
+        let is_accepted = file.on_damage() == OnDamage::Accept;
         let missing = container::missing_bytes(&mut *reader).map_err(error::io)?;
-        drop(reader);
-        if missing > 0 {
-            return Err(error::truncated_bytes(missing));
+        let cut = structure.as_ref().filter(|structure| structure.missing_bytes > 0);
+        let error = match (cut, cut.map_or(0.0, Structure::missing_seconds)) {
+            (None, _) => (missing > 0).then(|| error::truncated_bytes(missing)),
+            (Some(cut), seconds) if seconds > 0.0 => Some(error::truncated(seconds, cut.seconds())),
+            (Some(cut), _) => Some(error::truncated_bytes(cut.missing_bytes)),
+        };
+        match error {
+            Some(error) if is_accepted => cx.warn(error.message()),
+            Some(error) => return Err(error),
+            None => {}
         }
+        drop(reader);
         let blob = cx.scratch().materialise(file.blob(), file.format().extension())?;
         let path = blob
             .path()
             .ok_or_else(|| Error::internal(codes::BLOB_NO_PATH, "a file blob has no path"))?;
-        let origin = Origin { path: path.to_owned(), structure: structure.map(Arc::new) };
+        let origin = Origin::new(path, structure)?;
         Ok(Self { origin, _blob: blob })
     }
 
     /// What the demuxer says.
     pub(crate) fn headers(&self, file: &MediaFile, cx: &RunContext) -> Result<MediaInfo> {
+        let until = Instant::now() + cx.limits().probe_time;
         let facts = discover(&self.origin, cx.limits().probe_time)?;
-        let length = length(&self.origin, file.format(), &facts, cx)?;
+        let length = length(&self.origin, file, &facts, until, cx)?;
         Ok(describe(file, facts, length, self.origin.structure.as_deref()))
     }
 }
@@ -71,19 +73,34 @@ impl Opened {
 /// How long the file is: what its tables say, or what is read from one end to the other.
 fn length(
     origin: &Origin,
-    format: &Format,
+    file: &MediaFile,
     facts: &Facts,
+    until: Instant,
     cx: &RunContext,
 ) -> Result<Option<Duration>> {
     let tables = origin.structure.as_deref().filter(|structure| !structure.fragmented);
-    let indexed = tables.map(Structure::seconds).filter(|seconds| *seconds > 0.0);
+    let (format, on_damage) = (file.format(), file.on_damage());
+    // Of a cut file that is accepted, this is what is there.
+    let readable = |tables: &Structure| tables.seconds() - tables.missing_seconds();
+    let indexed = tables.map(readable).filter(|seconds| *seconds > 0.0);
     if let Some(seconds) = indexed {
         return Ok(Duration::try_from_secs_f64(seconds).ok());
     }
-    if EXACT.contains(&format.name()) && facts.duration.is_some() {
+    let is_exact = EXACT.contains(&format.name()) && on_damage != OnDamage::Accept;
+    if is_exact && facts.duration.is_some() {
         return Ok(facts.duration);
     }
-    let until = Instant::now() + cx.limits().probe_time;
+    if let Some(transport) = origin.transport.as_ref().filter(|_| on_damage != OnDamage::Accept) {
+        let mut reader = file.blob().reader()?;
+        let length = transport.length(&mut *reader).map_err(error::io)?;
+        // Where the clock jumps, the two ends do not tell.
+        let is_near = |seconds: &f64| {
+            facts.duration.is_some_and(|about| (about.as_secs_f64() - seconds).abs() < 1.0)
+        };
+        if let Some(seconds) = length.filter(is_near) {
+            return Ok(Duration::try_from_secs_f64(seconds).ok());
+        }
+    }
     let check = || {
         cx.check()?;
         if Instant::now() < until { Ok(()) } else { Err(error::probe_time(cx.limits().probe_time)) }
@@ -99,25 +116,30 @@ fn length(
     };
     let time = |time: i64| Duration::from_nanos(u64::try_from(time).unwrap_or(0));
     let (length, end) = (measured.length().map(time), measured.end().map(time));
-    let (Some(length), Some(declared)) = (length, facts.duration) else {
-        return Ok(length.or(facts.duration));
-    };
-    // Some say when the last of it ends, wherever the first begins.
-    let missing = declared.as_secs_f64() - length.max(end.unwrap_or_default()).as_secs_f64();
-    if DECLARED.contains(&format.name()) && missing > SLACK {
-        return Err(error::truncated(missing, declared.as_secs_f64()));
+    let Some(length) = length else { return Ok(facts.duration) };
+    let told = facts.duration.filter(|_| DECLARED.contains(&format.name()));
+    if let Some(declared) = origin.declared.or(told.map(|told| told.as_secs_f64())) {
+        // Some say when the last of it ends, wherever the first begins.
+        let missing = declared - length.max(end.unwrap_or_default()).as_secs_f64();
+        if missing > SLACK {
+            let error = error::truncated(missing, declared);
+            if on_damage != OnDamage::Accept {
+                return Err(error);
+            }
+            cx.warn(error.message());
+        }
     }
     Ok(Some(length))
 }
 
-/// Containers whose own word for their length is exact.
-const EXACT: [&str; 3] = ["avi", "wav", "flac"];
+/// Containers whose own word for their length is exact, at their begin or on their last page.
+const EXACT: [&str; 4] = ["avi", "wav", "flac", "ogg"];
 
 /// Containers that say how long they are, and end without a word when they are cut.
 const DECLARED: [&str; 2] = ["flv", "wmv"];
 
 /// Seconds by which these may be wrong about themselves: a frame, and a frame of sound.
-const SLACK: f64 = 0.15;
+const SLACK: f64 = 0.25;
 
 fn describe(
     file: &MediaFile,

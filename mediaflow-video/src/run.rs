@@ -3,24 +3,24 @@
 use std::fs::File;
 use std::path::Path;
 
-use mediaflow_core::media::{Blob, Format, Media, MediaFile, MediaInfo, StreamInfo, StreamKind};
+use mediaflow_core::media::{Blob, Format, Media, MediaFile, MetadataPolicy, OnDamage, StreamKind};
 use mediaflow_core::{Error, Failure, Inputs, Outputs, Result, Retry, RunContext, codes};
 use tempfile::TempPath;
 
-use crate::exit::{Cut, Exit, Product, Source};
+use crate::exit::{Cut, Exit, LENGTH_SLACK, Product, Source};
+use crate::gst::discover::read_tags;
 use crate::gst::encode::{Transcode, Transcoded, Written, transcode};
 use crate::gst::frame::grab;
 use crate::gst::pipeline::Watch;
 use crate::gst::settings::Rendition;
 use crate::gst::source::Origin;
 use crate::isobmff::finish::finish;
-use crate::{error, isobmff};
+use crate::left_out::left_out;
+use crate::tags::Tags;
+use crate::{damage, error, isobmff};
 
 /// What one frame counts for in the progress of a job, where a whole rendition counts for 1.
 const POSTER_SHARE: f32 = 0.05;
-
-/// Seconds by which the length of a result may differ: an AAC frame at either end, and rounding.
-pub(crate) const LENGTH_SLACK: f64 = 0.1;
 
 /// Makes all that is asked of these sources, on a thread of its own: what waits for GStreamer's threads takes no place from
 /// pixel work.
@@ -60,7 +60,8 @@ fn make(sources: &[Source], inputs: &Inputs, cx: &RunContext) -> Result<Outputs>
                 members.iter().filter_map(|index| source.exits.get(*index)).collect();
             #[expect(clippy::cast_precision_loss, reason = "a share of progress")]
             let share = exits.len() as f32;
-            let made = ladder(&origin, source, cut, &exits, &progress.next(cx, share));
+            let cx_of_ladder = progress.next(cx, share);
+            let made = ladder(&origin, source, cut, &exits, file.on_damage(), &cx_of_ladder);
             cx.check()?;
             outputs = match made {
                 Ok(files) => exits
@@ -120,9 +121,12 @@ fn frame(
         return Err(Error::internal(codes::PLAN_PRODUCT, "a file was asked for as a frame"));
     };
     let time = exit.cut.place(at, source.info.duration);
-    let image = watched(cx, |watch| grab(origin, time, &exit.boxes, watch))?;
+    let grabbed = watched(cx, |watch| grab(origin, time, &exit.boxes, watch))?;
+    if grabbed.is_hdr {
+        cx.warn(compressed(source));
+    }
     cx.progress(1.0);
-    Ok(image)
+    Ok(grabbed.image)
 }
 
 /// One decode, a file per exit; each is checked by itself.
@@ -131,11 +135,12 @@ fn ladder(
     source: &Source,
     cut: Cut,
     exits: &[&Exit],
+    on_damage: OnDamage,
     cx: &RunContext,
 ) -> Result<Vec<Result<Media>>> {
     let places = exits.iter().map(|_| Place::new(cx)).collect::<Result<Vec<_>>>()?;
     let renditions = exits.iter().zip(&places).filter_map(|(exit, place)| match &exit.product {
-        Product::Mp4 { video, audio } => Some(Rendition {
+        Product::Mp4 { video, audio, .. } => Some(Rendition {
             path: place.muxed.to_path_buf(),
             boxes: exit.boxes.clone(),
             fps: exit.fps,
@@ -151,16 +156,30 @@ fn ladder(
         renditions: renditions.collect(),
     };
     let done = watched(cx, |watch| transcode(&job, watch))?;
+    damage::check(origin, source, cut, &done, on_damage, cx)?;
     check_source(origin, source, cut, &done, cx);
+    let said = tags(origin, exits, cx)?;
     let finish = |(exit, (place, written)): (&&Exit, (Place, &Written))| {
-        let file = place.finish(written)?;
-        check_written(&file, exit, written, &done)?;
+        let file = place.finish(written, &said.kept(exit.metadata()))?;
+        let is_promised = exit.has_sound() && source.info.stream(StreamKind::Audio).is_some();
+        check_written(&file, exit, written, &done, is_promised)?;
         let blob = Blob::temp(file)?;
         Ok(MediaFile::new(format!("{}.mp4", exit.name), Format::MP4, blob).into())
     };
     let files = exits.iter().zip(places.into_iter().zip(&done.renditions)).map(finish).collect();
     cx.progress(1.0);
     Ok(files)
+}
+
+/// What a source says of itself, if any result wants to know.
+fn tags(origin: &Origin, exits: &[&Exit], cx: &RunContext) -> Result<Tags> {
+    let is_wanted =
+        |exit: &&Exit| matches!(exit.metadata(), MetadataPolicy::Copyright | MetadataPolicy::Keep);
+    match &origin.structure {
+        _ if !exits.iter().any(is_wanted) => Ok(Tags::default()),
+        Some(structure) => Ok(structure.tags.clone()),
+        None => read_tags(origin, cx.limits().probe_time),
+    }
 }
 
 /// What a muxer writes, and the result that is made of it; both go if the work fails.
@@ -174,35 +193,36 @@ impl Place {
         Ok(Self { muxed: cx.scratch().file("mp4")?, file: cx.scratch().file("mp4")? })
     }
 
-    fn finish(self, written: &Written) -> Result<TempPath> {
+    fn finish(self, written: &Written, tags: &Tags) -> Result<TempPath> {
         let mut muxed = File::open(&self.muxed).map_err(error::io)?;
         let mut file = File::create(&self.file).map_err(error::io)?;
-        finish(&mut muxed, &mut file, written.sound, written.timing)?;
+        finish(&mut muxed, &mut file, written.sound, written.timing, tags)?;
         Ok(self.file)
     }
+}
+
+fn compressed(source: &Source) -> String {
+    let name = &source.name;
+    format!(
+        "{name} has a high dynamic range: bright light was compressed to what every screen shows"
+    )
 }
 
 /// What is odd about a source but leaves a result worth having.
 fn check_source(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded, cx: &RunContext) {
     if done.is_hdr {
-        cx.warn(format!(
-            "{} has a high dynamic range: bright light was compressed to what every screen shows",
-            source.name
-        ));
+        cx.warn(compressed(source));
     }
     if done.is_silent {
         cx.warn(format!("{} has no sound in the cut: silence is in its place", source.name));
     }
     let counted = source.info.frames;
-    if cut.is_whole() && counted > 1 && done.decoded_frames < counted {
+    if cut.is_whole() && counted > 1 && done.decoded_frames < counted && done.lost_frames == 0 {
         let missing = counted - done.decoded_frames;
         cx.warn(format!("{missing} of {counted} frames of {} could not be decoded", source.name));
     }
-    if done.damaged_frames > 0 {
-        let (damaged, all) = (done.damaged_frames, done.decoded_frames);
-        cx.warn(format!("{damaged} of {all} frames of {} are damaged", source.name));
-    }
-    for left_out in left_out(&source.info) {
+    let wants_sound = source.exits.iter().any(|exit| exit.cut == cut && exit.has_sound());
+    for left_out in left_out(&source.info, origin, &done.tracks, wants_sound) {
         cx.warn(format!("{left_out} of {} is left out", source.name));
     }
     let structure = origin.structure.as_ref();
@@ -210,40 +230,16 @@ fn check_source(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded, c
     if tracks.clone().any(|track| track.timeline.repeats) {
         cx.warn(format!("an edit list of {} goes back: what it repeats is left out", source.name));
     }
-    let begin = structure.map_or(0, |structure| structure.begin()) as f64 / 1e9;
-    let shown = structure.and_then(|s| Some(s.track(*b"soun")?.shown - begin));
-    if let (Some(shown), Some(end)) = (shown, done.sound_end) {
-        let due = done.until.map_or(shown, |until| until.as_secs_f64().min(shown));
-        let missing = due - end.as_secs_f64();
-        if missing > LENGTH_SLACK {
-            cx.warn(format!(
-                "the last {missing:.1} s of the sound of {} could not be read",
-                source.name
-            ));
-        }
-    }
 }
 
-/// What a result has no place for: any stream but the first picture and the first sound.
-fn left_out(info: &MediaInfo) -> Vec<String> {
-    let mut kept = Vec::new();
-    let streams = info.streams.iter().enumerate();
-    let others = streams.filter(|(_, stream)| {
-        let is_first = !kept.contains(&stream.kind) && stream.kind != StreamKind::Subtitle;
-        if is_first {
-            kept.push(stream.kind);
-        }
-        !is_first
-    });
-    let name = |(number, stream): (usize, &StreamInfo)| {
-        let language = stream.language.as_ref().map_or(String::new(), |l| format!(", {l}"));
-        format!("stream {number} ({}{language})", stream.codec)
-    };
-    others.map(name).collect()
-}
-
-/// Reads the index of the result: all frames that the encoder was given, and sound if there was any.
-fn check_written(path: &Path, exit: &Exit, written: &Written, done: &Transcoded) -> Result<()> {
+/// Reads the index of the result: all frames that the encoder was given, and sound if any was given or promised.
+fn check_written(
+    path: &Path,
+    exit: &Exit,
+    written: &Written,
+    done: &Transcoded,
+    is_sound_promised: bool,
+) -> Result<()> {
     // It would come out the same again.
     let wrong = |code: &'static str, what: String| {
         Err(Error::backend(code, what).with("step", &exit.name).retrying(Retry::Never))
@@ -277,7 +273,7 @@ fn check_written(path: &Path, exit: &Exit, written: &Written, done: &Transcoded)
         );
     }
     let has_sound = structure.track(*b"soun").is_some_and(|track| track.samples > 0);
-    if has_sound != written.sound.is_some() {
+    if has_sound != (written.sound.is_some() || is_sound_promised) {
         return wrong(codes::VERIFY_STREAMS, "the result lost its sound".to_owned());
     }
     Ok(())

@@ -15,6 +15,7 @@ mod image;
 mod info;
 mod pages;
 mod pixels;
+mod policy;
 mod stop;
 
 pub use audio::{Audio, AudioBlock, AudioReader, AudioSource, ChannelLayout, OpenAudio};
@@ -29,6 +30,7 @@ pub(crate) use info::seconds;
 pub use info::{MediaInfo, Medium, StreamInfo, StreamKind};
 pub use pages::{PageSource, Pages};
 pub use pixels::{ColorSpace, Depth, Layout};
+pub use policy::MetadataPolicy;
 pub use stop::Stop;
 
 use crate::codes;

@@ -12,7 +12,8 @@ use crate::{Error, Result};
 /// `trim`: keeps a part, the frames that begin at or after `start` and before the end, and the sound of the same time.
 ///
 /// The cut is exact wherever the key frames are. If `start` lies between two frames, picture and sound begin together
-/// at the later one.
+/// at the later one. If the one that is seen at `start` is seen there for more than a tenth of a second, as a slide is, it is
+/// the first.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

@@ -21,7 +21,7 @@ use mediaflow_core::{Error, Limits, Result, codes};
 
 pub(crate) use fitting::{check_side, fitting, too_large};
 pub(crate) use header::Header;
-pub use metadata::MetadataPolicy;
+pub use mediaflow_core::media::MetadataPolicy;
 pub(crate) use metadata::kept;
 pub(crate) use read::Cancellable;
 pub(crate) use reading::Reading;

@@ -1,6 +1,10 @@
 //! The colours of a decoded stream: what the decoder says, completed by what the container says.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gstreamer as gst;
+use gstreamer::prelude::*;
 use gstreamer_video as video;
 use gstreamer_video::{
     VideoColorMatrix as Matrix, VideoColorPrimaries as Primaries, VideoColorRange as Range,
@@ -26,14 +30,21 @@ pub(crate) struct Colours {
 impl Colours {
     pub(crate) fn of(stream: &Stream) -> Result<Self> {
         let caps = stream.caps()?;
+        Ok(Self::read(&caps, stream.colour))
+    }
+
+    fn read(caps: &gst::CapsRef, container: Option<Colour>) -> Self {
         let fields = caps.structure(0);
         let said = fields
             .and_then(|fields| fields.get::<&str>("colorimetry").ok())
             .and_then(|name| name.parse::<VideoColorimetry>().ok());
         let height = fields.and_then(|fields| fields.get::<i32>("height").ok()).unwrap_or(0);
-        let is_rgb = video::VideoInfo::from_caps(&caps).is_ok_and(|info| info.is_rgb());
-        let source = complete(said, stream.colour, height.unsigned_abs(), is_rgb);
-        Ok(Self { source, said })
+        let is_rgb = planes_of_rgb(caps, said).is_some()
+            || fields
+                .and_then(|fields| fields.get::<&str>("format").ok())
+                .and_then(|name| name.parse::<video::VideoFormat>().ok())
+                .is_some_and(|format| video::VideoFormatInfo::from_format(format).is_rgb());
+        Self { source: complete(said, container, height.unsigned_abs(), is_rgb), said }
     }
 
     /// More light than a result shows.
@@ -41,15 +52,31 @@ impl Colours {
         matches!(self.source.transfer(), Transfer::Smpte2084 | Transfer::AribStdB67)
     }
 
-    /// What a decoder left open, for whoever converts; nothing if that is nothing.
-    pub(crate) fn correction(&self) -> Option<gst::Caps> {
+    /// Colours that few screens show, which would be pale if they were taken for usual ones.
+    pub(crate) fn is_wide(&self) -> bool {
+        let primaries = self.source.primaries();
+        !self.is_hdr()
+            && matches!(
+                primaries,
+                Primaries::Bt2020 | Primaries::Smpterp431 | Primaries::Smpteeg432
+            )
+    }
+
+    /// These caps with what a decoder left open, for whoever converts; nothing if that is nothing.
+    fn completed(&self, caps: &gst::CapsRef) -> Option<gst::Caps> {
         let Self { source, .. } = self;
         // Converters take one Y, Cb, Cr for another whatever their range: that is converted here.
         let range = if self.is_stretched() { Range::Range16_235 } else { source.range() };
         let told =
             VideoColorimetry::new(range, source.matrix(), source.transfer(), source.primaries());
-        let caps = gst::Caps::builder("video/x-raw").field("colorimetry", told.to_string());
-        (self.said != Some(told)).then(|| caps.build())
+        let mut completed = caps.to_owned();
+        let planes = planes_of_rgb(caps, self.said);
+        let fields = completed.make_mut().structure_mut(0)?;
+        fields.set("colorimetry", told.to_string());
+        if let Some(planes) = planes {
+            fields.set("format", planes);
+        }
+        (self.said != Some(told) || planes.is_some()).then_some(completed)
     }
 
     /// Y, Cb, Cr with the range of stills.
@@ -60,7 +87,7 @@ impl Colours {
 
     /// Those of a result in Y, Cb, Cr: with the range of films.
     pub(crate) fn result(&self) -> VideoColorimetry {
-        if self.is_hdr() || self.source.matrix() == Matrix::Rgb {
+        if self.is_hdr() || self.is_wide() || self.source.matrix() == Matrix::Rgb {
             return VideoColorimetry::new(
                 Range::Range16_235,
                 Matrix::Bt709,
@@ -76,6 +103,41 @@ impl Colours {
             source.primaries(),
         )
     }
+}
+
+/// Some decoders call planes of green, blue and red Y, Cb and Cr, and say of their matrix that there is none: how the planes
+/// are called then.
+fn planes_of_rgb(caps: &gst::CapsRef, said: Option<VideoColorimetry>) -> Option<&'static str> {
+    said.filter(|said| said.matrix() == Matrix::Rgb)?;
+    match caps.structure(0)?.get::<&str>("format").ok()? {
+        "Y444" => Some("GBR"),
+        "Y444_10LE" => Some("GBR_10LE"),
+        "Y444_12LE" => Some("GBR_12LE"),
+        _ => None,
+    }
+}
+
+/// Completes what a decoder says of its pictures, now and whenever it says something else, for the element behind this pad.
+/// Tells whether those that come are stretched.
+pub(super) fn complete_caps(pad: &gst::Pad, container: Option<Colour>) -> Arc<AtomicBool> {
+    let stretched = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stretched);
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let completed = info.event().and_then(|event| match event.view() {
+            gst::EventView::Caps(event) => {
+                let colours = Colours::read(event.caps(), container);
+                told.store(colours.is_stretched(), Ordering::Relaxed);
+                let caps = colours.completed(event.caps())?;
+                Some(gst::event::Caps::builder(&caps).seqnum(event.seqnum()).build())
+            }
+            _ => None,
+        });
+        if let Some(event) = completed {
+            info.data = Some(gst::PadProbeData::Event(event));
+        }
+        gst::PadProbeReturn::Ok
+    });
+    stretched
 }
 
 /// Unknown parts are taken from the container, then from what is usual for pictures of this height.

@@ -16,8 +16,11 @@ use mediaflow_core::{Error, Result, codes};
 
 use super::missing;
 use super::pipeline::Watch;
-use super::source::{Origin, Sound, Source, put_over};
+use super::source::{Origin, Sound, Source};
+use super::upright::{Upright, orientation, square};
 use crate::error;
+use crate::isobmff::about::iso6709;
+use crate::tags::{Tag, Tags};
 
 /// What is known of a file before it is decoded.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +33,8 @@ pub(crate) struct Facts {
     /// As in EXIF, 1 to 8.
     pub(crate) orientation: u8,
     pub(crate) streams: Vec<StreamInfo>,
+    /// Width and height as they are stored.
+    stored: (u32, u32),
 }
 
 /// Reads the headers of the file at `path`.
@@ -37,6 +42,64 @@ pub(crate) struct Facts {
 /// # Errors
 /// `video.probe_time`, `video.missing_plugin`, `video.not_decodable`, `video.no_stream`.
 pub(crate) fn discover(origin: &Origin, limit: Duration) -> Result<Facts> {
+    let until = Instant::now() + limit;
+    ask(origin, limit, move |origin, found| match found {
+        Ok(info) => read(&info).map(|facts| facts.of_first_frame(origin, until)),
+        Err(cause) => Err(explain(&cause, origin, until)),
+    })
+}
+
+/// Reads what a file says of itself.
+///
+/// # Errors
+/// `video.probe_time`, `video.not_decodable`.
+pub(crate) fn read_tags(origin: &Origin, limit: Duration) -> Result<Tags> {
+    ask(origin, limit, |_, found| {
+        let info = found.map_err(|cause| error::not_decodable(cause.message()))?;
+        let mut tags = Tags::default();
+        let container = info.stream_info().and_downcast::<pbutils::DiscovererContainerInfo>();
+        if let Some(found) = container.and_then(|container| container.tags()) {
+            add_tags(&mut tags, &found);
+        }
+        if tags.is_empty() {
+            // Ogg has what is said in its streams.
+            let streams = info.stream_list().into_iter().filter_map(|stream| stream.tags());
+            streams.for_each(|found| add_tags(&mut tags, &found));
+        }
+        Ok(tags)
+    })
+}
+
+fn add_tags(tags: &mut Tags, found: &gst::TagListRef) {
+    use gst::tags as of;
+    let mut add = |tag: Tag, text: Option<String>| {
+        if let Some(text) = text {
+            tags.add(tag, &text);
+        }
+    };
+    add(Tag::Title, found.get::<of::Title>().map(|v| v.get().to_owned()));
+    add(Tag::Artist, found.get::<of::Artist>().map(|v| v.get().to_owned()));
+    add(Tag::Copyright, found.get::<of::Copyright>().map(|v| v.get().to_owned()));
+    add(Tag::Comment, found.get::<of::Comment>().map(|v| v.get().to_owned()));
+    add(Tag::Description, found.get::<of::Description>().map(|v| v.get().to_owned()));
+    add(Tag::Album, found.get::<of::Album>().map(|v| v.get().to_owned()));
+    add(Tag::Genre, found.get::<of::Genre>().map(|v| v.get().to_owned()));
+    let date = found.get::<of::DateTime>().and_then(|v| v.get().to_iso8601_string().ok());
+    add(Tag::Date, date.map(|date| date.to_string()));
+    let latitude = found.get::<of::GeoLocationLatitude>().map(|v| v.get());
+    let longitude = found.get::<of::GeoLocationLongitude>().map(|v| v.get());
+    let place = latitude.zip(longitude);
+    add(Tag::Place, place.map(|(north, east)| iso6709(north, east)));
+    add(Tag::Maker, found.get::<of::DeviceManufacturer>().map(|v| v.get().to_owned()));
+    add(Tag::Model, found.get::<of::DeviceModel>().map(|v| v.get().to_owned()));
+}
+
+/// Asks the discoverer on a thread of its own; what it says is read there.
+fn ask<T: Send + 'static>(
+    origin: &Origin,
+    limit: Duration,
+    answer: impl FnOnce(&Origin, Found) -> Result<T> + Send + 'static,
+) -> Result<T> {
     super::init()?;
     let until = Instant::now() + limit;
     let path = std::path::absolute(&origin.path).map_err(error::io)?;
@@ -45,7 +108,7 @@ pub(crate) fn discover(origin: &Origin, limit: Duration) -> Result<Facts> {
     })?;
     let seconds = limit.as_secs().saturating_add(1).clamp(1, 3600);
     let (sender, receiver) = mpsc::channel();
-    let (hidden, origin) = (origin.described(), origin.clone());
+    let (overlay, origin) = (origin.described(), origin.clone());
     // Whatever happens the thread ends at the discoverer's own time-out, at most a second after the limit.
     std::thread::Builder::new()
         .name("mediaflow-probe".to_owned())
@@ -54,17 +117,13 @@ pub(crate) fn discover(origin: &Origin, limit: Duration) -> Result<Facts> {
                 let discoverer = pbutils::Discoverer::new(gst::ClockTime::from_seconds(seconds))?;
                 discoverer.connect_source_setup(move |_, source| {
                     if let Some(pad) = source.static_pad("src") {
-                        put_over(&pad, hidden.clone());
+                        overlay.clone().put_over(&pad);
                     }
                 });
                 discoverer.discover_uri(&uri)
             };
-            let found = match look() {
-                Ok(info) => read(&info),
-                Err(cause) => Err(explain(&cause, &origin, until)),
-            };
             // Nobody listens any more when the limit has passed.
-            let _too_late = sender.send(found);
+            let _too_late = sender.send(answer(&origin, look()));
         })
         .map_err(error::io)?;
     match receiver.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -75,6 +134,9 @@ pub(crate) fn discover(origin: &Origin, limit: Duration) -> Result<Facts> {
         }
     }
 }
+
+/// What the discoverer gives.
+type Found = Result<pbutils::DiscovererInfo, gst::glib::Error>;
 
 /// The discoverer does not say which plugin it missed, but opening the source does.
 fn explain(cause: &gst::glib::Error, origin: &Origin, until: Instant) -> Error {
@@ -125,14 +187,17 @@ fn read(info: &pbutils::DiscovererInfo) -> Result<Facts> {
     if let Some(missing) = lacking(info, &facts) {
         return Err(missing);
     }
+    for stream in &mut facts.streams {
+        stream.codec = stream.codec.trim_start_matches(UNKNOWN).to_owned();
+    }
     if facts.streams.is_empty() {
         return Err(error::no_stream("video or audio"));
     }
     Ok(facts)
 }
 
-/// A decoder that is not installed, if it is the only way to the picture or to the sound: a second sound track, data or a
-/// time code that nothing here knows keep nobody from the film.
+/// A decoder that is not installed, if it is the only way to the picture, or of what has no picture to the sound: sound, data
+/// or a time code that nothing here knows keep nobody from what can be seen. Whoever wants the sound is told.
 fn lacking(info: &pbutils::DiscovererInfo, facts: &Facts) -> Option<Error> {
     if info.result() != pbutils::DiscovererResult::MissingPlugins {
         return None;
@@ -145,7 +210,7 @@ fn lacking(info: &pbutils::DiscovererInfo, facts: &Facts) -> Option<Error> {
     let details = info.missing_elements_installer_details();
     let needed = details.iter().find(|detail| {
         let of = |prefix: &str| detail.contains(&format!("decoder-{prefix}/"));
-        (of("audio") && !has(StreamKind::Audio))
+        (of("audio") && !has(StreamKind::Audio) && !has(StreamKind::Video))
             || ((of("video") || of("image")) && !has(StreamKind::Video))
             || (of("application") && facts.streams.is_empty())
             || detail.contains("|element-")
@@ -157,6 +222,27 @@ fn lacking(info: &pbutils::DiscovererInfo, facts: &Facts) -> Option<Error> {
 const UNKNOWN: &str = "gst-fourcc-";
 
 impl Facts {
+    /// The discoverer tells the shape that a picture has at some time. Where nobody says that it has another one at its begin,
+    /// its first frame is looked at.
+    fn of_first_frame(mut self, origin: &Origin, until: Instant) -> Self {
+        let track = origin.structure.as_ref().and_then(|structure| structure.track(*b"vide"));
+        let (width, height) = track.map_or((0, 0), |track| track.size);
+        if self.width == 0 || self.stored == (width.into(), height.into()) {
+            return self;
+        }
+        let check = || {
+            if Instant::now() < until { Ok(()) } else { Err(error::probe_time(Duration::ZERO)) }
+        };
+        let stall = until.saturating_duration_since(Instant::now());
+        let watch = Watch { check: &check, stall, progress: &|_| {} };
+        let opened = Source::open(origin, Sound::Ignored, &watch);
+        let upright = opened.and_then(|source| Upright::of(source.video()?));
+        if let Ok(upright) = upright {
+            (self.width, self.height) = upright.unturned();
+        }
+        self
+    }
+
     /// The first video stream gives the size; an attached picture is none.
     fn add_video(&mut self, video: &pbutils::DiscovererVideoInfo) {
         if video.is_image() {
@@ -170,6 +256,7 @@ impl Facts {
         if self.width == 0 {
             let par = video.par();
             let par = f64::from(par.numer()) / f64::from(par.denom().max(1));
+            self.stored = (video.width(), video.height());
             (self.width, self.height) = square(video.width(), video.height(), par);
             let tag = video.tags().and_then(|tags| {
                 tags.get::<gst::tags::ImageOrientation>()
@@ -178,35 +265,6 @@ impl Facts {
             self.orientation = tag.as_deref().map_or(1, orientation);
         }
         self.streams.push(found);
-    }
-}
-
-/// The size at which non-square pixels are shown: the side that is too short grows, so nothing is lost.
-pub(crate) fn square(width: u32, height: u32, par: f64) -> (u32, u32) {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates, which is wanted"
-    )]
-    let stretch = |side: u32, by: f64| ((f64::from(side) * by).round() as u32).max(1);
-    match par {
-        par if !par.is_finite() || par <= 0.0 => (width, height),
-        par if par >= 1.0 => (stretch(width, par), height),
-        par => (width, stretch(height, 1.0 / par)),
-    }
-}
-
-/// The EXIF number of an `image-orientation` tag.
-pub(crate) fn orientation(tag: &str) -> u8 {
-    match tag {
-        "flip-rotate-0" => 2,
-        "rotate-180" => 3,
-        "flip-rotate-180" => 4,
-        "flip-rotate-270" => 5,
-        "rotate-90" => 6,
-        "flip-rotate-90" => 7,
-        "rotate-270" => 8,
-        _ => 1,
     }
 }
 

@@ -33,9 +33,49 @@ fn gains(position: Position) -> (f32, f32) {
     }
 }
 
-/// The `mix-matrix` of `audioconvert` for speakers in this order: a row for each of two, a column for each of many.
-pub(super) fn matrix(positions: &[Position]) -> gst::Array {
+/// Has `audioconvert` mix down to so many channels, one or two, whatever comes, now and when it changes on the way.
+pub(super) fn mix_down(convert: &gst::Element, channels: i32) {
+    let Some(pad) = convert.static_pad("sink") else { return };
+    let convert = convert.downgrade();
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let told = info.event().and_then(|event| match event.view() {
+            gst::EventView::Caps(event) => Some((event.caps_owned(), event.seqnum())),
+            _ => None,
+        });
+        if let (Some((mut caps, number)), Some(convert)) = (told, convert.upgrade()) {
+            convert.set_property("mix-matrix", matrix(&speakers(&mut caps), channels));
+            let event = gst::event::Caps::builder(&caps).seqnum(number).build();
+            info.data = Some(gst::PadProbeData::Event(event));
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// Where the speakers of more than two channels stand; none of fewer. Some demuxers leave that open, and then nothing can be
+/// mixed: they are taken for the usual ones, and the caps say so.
+fn speakers(caps: &mut gst::Caps) -> Vec<Position> {
+    let Some(fields) = caps.make_mut().structure_mut(0) else { return Vec::new() };
+    let channels = fields.get::<i32>("channels").unwrap_or(0);
+    if channels <= 2 {
+        return Vec::new();
+    }
+    let mask = fields.get::<gst::Bitmask>("channel-mask").map_or(0, |mask| mask.0);
+    let mask = if mask == 0 { Position::fallback_mask(channels.unsigned_abs()) } else { mask };
+    fields.set("channel-mask", gst::Bitmask::new(mask));
+    let mut positions = vec![Position::Invalid; usize::try_from(channels).unwrap_or(0)];
+    match Position::positions_from_mask(mask, &mut positions) {
+        Ok(()) => positions,
+        Err(_) => Vec::new(),
+    }
+}
+
+/// The `mix-matrix` of `audioconvert` for speakers in this order: a row for each channel of the result, a column for each of many.
+/// Without speakers there is none, and what comes is mixed as usual.
+fn matrix(positions: &[Position], channels: i32) -> gst::Array {
     let mut gains: Vec<_> = positions.iter().map(|position| gains(*position)).collect();
+    if gains.is_empty() {
+        return gst::Array::new(Vec::<gst::Array>::new());
+    }
     if gains.iter().all(|gain| *gain == (0.0, 0.0)) {
         // Nobody says where they stand: the first two are left and right.
         for (gain, side) in gains.iter_mut().zip([(1.0, 0.0), (0.0, 1.0)]) {
@@ -43,9 +83,12 @@ pub(super) fn matrix(positions: &[Position]) -> gst::Array {
         }
     }
     let row = |of: fn(&(f32, f32)) -> f32| {
-        gst::Array::new(gains.iter().map(|gain| of(gain).to_send_value()))
+        gst::Array::new(gains.iter().map(|gain| of(gain).to_send_value())).to_send_value()
     };
-    gst::Array::new([row(|gain| gain.0).to_send_value(), row(|gain| gain.1).to_send_value()])
+    match channels {
+        1 => gst::Array::new([row(|gain| f32::midpoint(gain.0, gain.1))]),
+        _ => gst::Array::new([row(|gain| gain.0), row(|gain| gain.1)]),
+    }
 }
 
 #[cfg(test)]
@@ -63,7 +106,7 @@ mod tests {
             Position::RearLeft,
             Position::RearRight,
         ];
-        let rows = matrix(&five);
+        let rows = matrix(&five, 2);
         let left = rows.as_slice()[0].get::<gst::Array>().unwrap();
         let left: Vec<f32> = left.as_slice().iter().map(|gain| gain.get().unwrap()).collect();
         let right = [1.0, 0.0, 0.707, 0.0, 0.707, 0.0];

@@ -19,7 +19,7 @@ use super::observe::{self, Seen, Sounded, Window};
 use super::pipeline::{Watch, clock_time};
 use super::settings::Rendition;
 use super::source::place::nanoseconds;
-use super::source::{Origin, Sound, Source, Stream};
+use super::source::{LONG, Origin, Sound, Source, Stream};
 use crate::isobmff::finish::{self, Timing};
 
 /// What is to be made of one source.
@@ -44,9 +44,15 @@ pub(crate) struct Transcoded {
     pub(crate) decoded_frames: u64,
     /// Of these, those that the decoder calls damaged.
     pub(crate) damaged_frames: u64,
+    /// Frames that were coded and could not be decoded, of those codecs of which that can be told.
+    pub(crate) lost_frames: u64,
+    /// How much sound lies in the cut, and how much of it was decoded.
+    pub(crate) sound: Option<(Duration, Duration)>,
     /// The length of the cut, or of the source, as far as it could be decoded.
     pub(crate) duration: Duration,
-    /// The same for the picture alone.
+    /// Where the last of it ends that could be decoded, in the time of the source.
+    pub(crate) reached: Duration,
+    /// The same as `duration` for the picture alone.
     pub(crate) picture: Duration,
     /// The source has more light than the result can show.
     pub(crate) is_hdr: bool,
@@ -56,6 +62,8 @@ pub(crate) struct Transcoded {
     pub(crate) until: Option<Duration>,
     /// The source has sound, but none in the cut.
     pub(crate) is_silent: bool,
+    /// The tracks that were read, where the file counts them.
+    pub(crate) tracks: Vec<usize>,
 }
 
 /// What was written into one file.
@@ -76,21 +84,30 @@ pub(crate) struct Written {
 /// written; the caller owns them.
 pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded> {
     let wants_audio = job.renditions.iter().any(|rendition| rendition.audio.is_some());
-    let mut source =
-        Source::open(&job.source, if wants_audio { Sound::Wanted } else { Sound::Watched }, watch)?;
+    // Where boxes do not say it, what begins first is told by looking at the first of each.
+    let sound = match (wants_audio, job.source.has_times()) {
+        (true, _) => Sound::Wanted,
+        (false, true) => Sound::Ignored,
+        (false, false) => Sound::Watched,
+    };
+    let mut source = Source::open(&job.source, sound, watch)?;
     source.video()?;
     let declared = job.declared.or(source.duration);
     let cut = job.cut.map(|(start, end)| source.cut(start, end, watch)).transpose()?;
     let pulse = source.running.pulse().clone();
     let is_hdr = Colours::of(source.video()?)?.is_hdr();
-    let audio = source.audio.as_ref().filter(|audio| audio.has_data());
-    // Picture and sound keep their distance; what begins first is at zero. A cut begins with its first frame.
-    let used = [source.video.as_ref(), audio.filter(|_| wants_audio)];
-    let begins = used.into_iter().flatten().filter_map(|stream| Some(stream.first()?.start));
-    let window = Window {
-        start: cut.or(begins.min()).unwrap_or(0),
-        end: job.cut.and_then(|(_, end)| end).map(|end| nanoseconds(clock_time(end))),
+    let end = job.cut.and_then(|(_, end)| end).map(|end| nanoseconds(clock_time(end)));
+    let begins_in_time = |audio: &&Stream| {
+        audio.first().is_some_and(|first| end.is_none_or(|end| first.start < end))
     };
+    // Sound that nobody wants waits at its gate for ever, and is not decoded.
+    let audio = source.audio.as_ref().filter(begins_in_time).filter(|_| wants_audio);
+    let tracks = [&source.video, &source.audio].into_iter().flatten();
+    let tracks = tracks.filter_map(|stream| stream.track).collect();
+    // Picture and sound keep their distance; what begins first is at zero. A cut begins with its first frame.
+    let used = [source.video.as_ref(), audio];
+    let begins = used.into_iter().flatten().filter_map(|stream| Some(stream.first()?.start));
+    let window = Window { start: cut.or(begins.min()).unwrap_or(0), end };
     // Each stream begins at zero for its encoders and the muxer; how late it is, the last pass writes into the index.
     let zero = |stream: &Stream| stream.first().map_or(window.start, |f| f.start.max(window.start));
     let late = |stream: Option<&Stream>| {
@@ -98,11 +115,7 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
             Duration::from_nanos(zero(stream).abs_diff(window.start))
         })
     };
-    let mut timing = Timing {
-        picture: late(source.video.as_ref()),
-        sound: late(audio),
-        last_frame: Duration::ZERO,
-    };
+    let timing = Timing { picture: late(source.video.as_ref()), sound: late(audio), shown: None };
     let video = source.video()?;
     let seen_video = observe::watch(video, window, zero(video), &source.running);
     let seen_audio = audio.map(|audio| observe::watch(audio, window, zero(audio), &source.running));
@@ -112,12 +125,23 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
         (Some(end), Some(declared)) => Some(end.min(declared)),
         (end, declared) => end.or(declared),
     };
-    let graph = Graph { pipeline: source.running.pipeline().clone(), pulse };
+    let picture_zero = Duration::from_nanos(u64::try_from(zero(source.video()?)).unwrap_or(0));
+    let last = Last {
+        cut: job.cut.and_then(|(_, end)| end),
+        begin: Duration::from_nanos(u64::try_from(window.start).unwrap_or(0)),
+        picture: source.picture_end(&job.source, declared),
+        declared,
+    };
+    let graph = Graph {
+        pipeline: source.running.pipeline().clone(),
+        pulse,
+        until: last.held().map(|until| clock_time(until.saturating_sub(picture_zero))),
+    };
     let muxers = graph.muxers(&job.renditions)?;
     let counts = graph.video(source.video()?, &job.renditions, &muxers)?;
     // A stream that has ended before the cut still counts: all results of one source have the same streams.
     let is_silent = wants_audio && source.audio.is_some() && audio.is_none();
-    let sound = match audio.filter(|_| wants_audio) {
+    let sound = match audio {
         Some(audio) => Some(graph.sound(audio)?),
         None => match until.filter(|_| is_silent) {
             Some(until) => Some(graph.silence(until.saturating_sub(start))?),
@@ -128,13 +152,17 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
         Some(sound) => graph.audio(sound, &job.renditions, &muxers)?,
         None => vec![None; muxers.len()],
     };
-    let is_audio_used = audio.is_some() && wants_audio;
+    let is_interlaced = source.video()?.is_interlaced()?;
+    let packets = source.video()?.packets.clone();
+    let sound_begin = audio.and_then(|audio| Some(audio.first()?.start.max(window.start)));
+    let sound_begin =
+        Duration::from_nanos(sound_begin.and_then(|b| u64::try_from(b).ok()).unwrap_or(0));
+    let is_audio_used = audio.is_some();
     source.running.set_state(gst::State::Playing)?;
     source.video()?.open();
     match &source.audio {
         Some(audio) if is_audio_used => audio.open(),
-        Some(audio) => audio.discard(),
-        None => {}
+        _ => {}
     }
     source.running.wait("transcoding", watch, |message| {
         if let Some(until) = until {
@@ -147,24 +175,68 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
     })?;
     drop(source);
 
-    let reached =
-        seen_audio.as_ref().map_or(seen_video.end(), |audio| audio.end().max(seen_video.end()));
-    timing.last_frame = seen_video.end().saturating_sub(seen_video.position());
-    let written = |(frames, sound): (Seen, Option<Sounded>)| Written {
-        frames: frames.buffers(),
-        sound: sound.and_then(|sound| sound.whole()),
-        timing,
+    let picture_end = last.end(seen_video.kept_end());
+    let written = |((frames, sound), rendition): ((Seen, Option<Sounded>), &Rendition)| {
+        let shown = picture_end.saturating_sub(picture_zero);
+        // Of a constant rate every frame is as long as any other.
+        let shown = rendition.fps.is_none().then_some(shown);
+        Written {
+            frames: frames.buffers(),
+            sound: sound.and_then(|sound| sound.whole()),
+            timing: Timing { shown, ..timing },
+        }
     };
+    let reached = seen_audio.as_ref().map_or(picture_end, |audio| audio.end().max(picture_end));
     let within = |end: Duration| until.map_or(end, |until| until.min(end)).saturating_sub(start);
     Ok(Transcoded {
-        renditions: counts.into_iter().zip(sounds).map(written).collect(),
+        renditions: counts.into_iter().zip(sounds).zip(&job.renditions).map(written).collect(),
         decoded_frames: seen_video.buffers(),
         damaged_frames: seen_video.damaged(),
+        // Of two fields each may be a packet.
+        lost_frames: if is_interlaced { 0 } else { seen_video.lost(&packets) },
+        sound: seen_audio
+            .as_ref()
+            .map(|seen| (seen.kept_end().saturating_sub(sound_begin), seen.covered())),
         duration: within(reached),
-        picture: within(seen_video.end()),
+        reached: seen_video.end().max(reached),
+        picture: within(picture_end),
         is_hdr,
         is_silent,
+        tracks,
         sound_end: seen_audio.as_ref().map(Seen::end),
         until,
     })
+}
+
+/// What is known of the end of the last frame. Decoders guess how long it is seen. Times are those of the source.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    /// Where the result begins, and where the cut ends.
+    begin: Duration,
+    cut: Option<Duration>,
+    /// Where the picture ends, if that is known, and the file.
+    picture: Option<Duration>,
+    declared: Option<Duration>,
+}
+
+impl Last {
+    /// Until when it is held. A picture that has ended before the cut begins is still seen.
+    fn held(self) -> Option<Duration> {
+        let picture = self.picture.filter(|end| *end > self.begin);
+        match (self.cut, picture.or(self.declared.filter(|_| self.cut.is_some()))) {
+            (Some(cut), Some(end)) => Some(cut.min(end)),
+            (cut, end) => cut.or(end),
+        }
+    }
+
+    /// Where it ends, if a decoder guesses this.
+    fn end(self, guess: Duration) -> Duration {
+        const LITTLE: Duration = Duration::from_nanos(LONG.unsigned_abs());
+        let end = self.held().map_or(guess, |held| held.max(guess));
+        match self.cut {
+            // A frame of usual length is shown in full.
+            Some(cut) if end > cut.saturating_add(LITTLE) => cut,
+            _ => end,
+        }
+    }
 }

@@ -13,9 +13,9 @@ use mediaflow_core::media::Image;
 use mediaflow_core::{Error, Result, codes};
 
 use super::colour::Colours;
-use super::graph::scale;
 use super::picture;
 use super::pipeline::{Watch, clock_time, post_news};
+use super::scale::{scale, scaler};
 use super::source::place::{TOLERANCE, nanoseconds};
 use super::source::{Origin, Sound, Source};
 use super::upright::Upright;
@@ -24,6 +24,14 @@ use crate::isobmff::timeline::Timeline;
 
 /// Seconds to go back for a frame, again and again until there is one.
 const BACK: [u64; 5] = [0, 1, 5, 30, u64::MAX];
+
+/// A frame.
+#[derive(Clone, Debug)]
+pub(crate) struct Grabbed {
+    pub(crate) image: Image,
+    /// The source has more light than the picture can show.
+    pub(crate) is_hdr: bool,
+}
 
 /// Takes the frame that is seen at a time: upright, with square pixels, as RGB, put into these boxes one after the other.
 ///
@@ -34,9 +42,9 @@ pub(crate) fn grab(
     at: Duration,
     boxes: &[FitBox],
     watch: &Watch<'_>,
-) -> Result<Image> {
+) -> Result<Grabbed> {
     // Without an index the time of a frame is told from what begins first.
-    let sound = if origin.structure.is_some() { Sound::Ignored } else { Sound::Watched };
+    let sound = if origin.has_times() { Sound::Ignored } else { Sound::Watched };
     let mut source = Source::open(origin, sound, watch)?;
     let target = nanoseconds(clock_time(at));
     // A seek may hit a later frame where a container has no index, or none because the picture ends before: then it goes back.
@@ -47,20 +55,21 @@ pub(crate) fn grab(
             break;
         }
     }
-    let upright = Upright::of(source.video()?)?;
+    let source_colours = Colours::of(source.video()?)?;
+    let (colours, is_hdr) = (source_colours.result(), source_colours.is_hdr());
+    let mut upright = Upright::of(source.video()?)?;
+    if is_hdr && !source.video()?.is_interlaced()? {
+        upright = upright.reduced(std::iter::once(boxes));
+    }
     let layouts = if boxes.is_empty() { Vec::new() } else { upright.layouts(boxes) };
     // The frame is a still: its sides may be odd, as those of its boxes.
     let place = |size: (u32, u32), fit_box: &FitBox| fit_box.place(size.0, size.1).canvas;
     let (width, height) = boxes.iter().fold(upright.shown, place);
-    let colours = Colours::of(source.video()?)?.result();
-    let mut elements = picture::upright(source.video()?)?;
+    let mut elements = picture::upright(source.video()?, upright)?;
     for layout in &layouts {
         elements.extend(scale(layout, colours)?);
     }
-    let last = super::make("videoconvertscale")?;
-    super::set(&last, "add-borders", "false")?;
-    super::set(&last, "method", "lanczos")?;
-    elements.push(last);
+    elements.push(scaler("false")?);
     let caps = gst::Caps::builder("video/x-raw")
         .field("format", "RGB")
         .field("width", i32::try_from(width).unwrap_or(i32::MAX))
@@ -86,9 +95,6 @@ pub(crate) fn grab(
         super::link(&source.video()?.pad, first, "sink")?;
     }
     source.video()?.open();
-    if let Some(audio) = &source.audio {
-        audio.discard();
-    }
     source.running.set_state(gst::State::Playing)?;
     let timeline = Arc::clone(&source.video()?.timeline);
     let mut latest = None;
@@ -107,7 +113,7 @@ pub(crate) fn grab(
             }
         }
     })?;
-    pixels(&sample)
+    Ok(Grabbed { image: pixels(&sample)?, is_hdr })
 }
 
 /// When a frame is seen, told from a time.

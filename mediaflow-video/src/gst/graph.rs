@@ -1,10 +1,10 @@
 //! The elements between the gates of a source and the files.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use gstreamer_audio as audio;
 use gstreamer_video::VideoColorimetry;
 use mediaflow_core::Result;
 
@@ -12,9 +12,10 @@ use super::colour::Colours;
 use super::observe::{self, Seen, Sounded};
 use super::picture;
 use super::pipeline::Pulse;
+use super::scale::scale;
 use super::settings::{Aac, H264, Rendition};
 use super::source::Stream;
-use super::upright::{Layout, Upright};
+use super::upright::Upright;
 use super::{
     caps_filter, chain, downmix, factory_name, link, link_elements, make, make_first, queue,
     queue_of, set,
@@ -36,6 +37,8 @@ const VOAAC_PRIMING: u32 = 1600;
 pub(super) struct Graph {
     pub(super) pipeline: gst::Pipeline,
     pub(super) pulse: Pulse,
+    /// Until when the last frame is seen, in the time of the results, if that is not for the decoder to say.
+    pub(super) until: Option<gst::ClockTime>,
 }
 
 impl Graph {
@@ -65,11 +68,15 @@ impl Graph {
         renditions: &[Rendition],
         muxers: &[gst::Element],
     ) -> Result<Vec<Seen>> {
-        let upright = Upright::of(stream)?;
-        let colours = Colours::of(stream)?.result();
+        let colours = Colours::of(stream)?;
+        let mut upright = Upright::of(stream)?;
+        if colours.is_hdr() && !stream.is_interlaced()? {
+            upright = upright.reduced(renditions.iter().map(|rendition| &rendition.boxes[..]));
+        }
+        let colours = colours.result();
         let (entry, tee) = (queue(4)?, make("tee")?);
         let mut elements = vec![entry.clone()];
-        elements.extend(picture::upright(stream)?);
+        elements.extend(picture::upright(stream, upright)?);
         elements.push(tee.clone());
         chain(&self.pipeline, &elements.iter().collect::<Vec<_>>())?;
         link(&stream.pad, &entry, "sink")?;
@@ -92,6 +99,9 @@ impl Graph {
         let mut elements = vec![queue(4)?];
         if let Some(fps) = rendition.fps {
             let rate = make("videorate")?;
+            if let (Some(pad), Some(until)) = (rate.static_pad("sink"), self.until) {
+                hold_last(&pad, until);
+            }
             elements.push(rate);
             elements.push(caps_filter(
                 &gst::Caps::builder("video/x-raw").field("framerate", fraction(fps)).build(),
@@ -121,8 +131,6 @@ impl Graph {
         let caps = stream.caps()?;
         let fields = caps.structure(0);
         let number = |name: &str| fields.and_then(|f| f.get::<i32>(name).ok()).unwrap_or(0);
-        let mask = fields.and_then(|fields| fields.get::<gst::Bitmask>("channel-mask").ok());
-        let mask = mask.map_or(0, |mask| mask.0);
         let (channels, rate) = (number("channels"), aac_rate(number("rate")));
         let even = make("audiorate")?;
         // An encoder of sound counts samples: what is missing between two becomes silence, and what is there twice is dropped.
@@ -130,17 +138,7 @@ impl Graph {
         set(&even, "skip-to-first", "true")?;
         let mut elements = vec![queue_of(RAW_SOUND)?, even];
         let convert = make("audioconvert")?;
-        if channels > 2 {
-            let usual = audio::AudioChannelPosition::fallback_mask(channels.unsigned_abs());
-            let mask = if mask == 0 { usual } else { mask };
-            // Some demuxers leave the order of channels open, and then nothing can be mixed down.
-            elements.push(speakers(mask)?);
-            let mut positions =
-                vec![audio::AudioChannelPosition::Invalid; usize::try_from(channels).unwrap_or(0)];
-            if audio::AudioChannelPosition::positions_from_mask(mask, &mut positions).is_ok() {
-                convert.set_property("mix-matrix", downmix::matrix(&positions));
-            }
-        }
+        downmix::mix_down(&convert, channels.clamp(1, 2));
         let mixed = samples(channels.clamp(1, 2), rate)?;
         let tee = make("tee")?;
         elements.extend([convert, make("audioresample")?, mixed, tee.clone()]);
@@ -220,49 +218,32 @@ impl Graph {
     }
 }
 
-/// Cut, scale, surround: each only where it does something.
-pub(super) fn scale(layout: &Layout, colours: VideoColorimetry) -> Result<Vec<gst::Element>> {
-    let mut elements = Vec::new();
-    if layout.cut != [0; 4] {
-        let crop = make("videocrop")?;
-        for (side, pixels) in ["left", "right", "top", "bottom"].into_iter().zip(layout.cut) {
-            set(&crop, side, &pixels.to_string())?;
+/// Shows the last frame to the end to whoever repeats frames, but only a few of the last.
+fn hold_last(pad: &gst::Pad, until: gst::ClockTime) {
+    let last = Mutex::new(None::<gst::Buffer>);
+    let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
+    pad.add_probe(mask, move |pad, info| {
+        let mut held = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(buffer) = info.buffer() {
+            *held = Some(buffer.clone());
         }
-        elements.push(crop);
-    }
-    let scale = make("videoconvertscale")?;
-    set(&scale, "add-borders", "false")?;
-    set(&scale, "method", "lanczos")?;
-    elements.extend([scale, planar(layout.size, colours)?]);
-    if layout.canvas != layout.size {
-        let surround = make("videobox")?;
-        let (left, top) = layout.offset;
-        let right = layout.canvas.0 - layout.size.0 - left;
-        let bottom = layout.canvas.1 - layout.size.1 - top;
-        for (side, pixels) in [("left", left), ("right", right), ("top", top), ("bottom", bottom)] {
-            set(&surround, side, &format!("-{pixels}"))?;
+        let is_over = info.event().is_some_and(|event| event.type_() == gst::EventType::Eos);
+        let taken = held.take_if(|last| is_over && last.pts().is_some_and(|pts| pts < until));
+        drop(held);
+        if let Some(mut buffer) = taken {
+            let times = buffer.make_mut();
+            times.set_pts(until);
+            times.set_duration(gst::ClockTime::ZERO);
+            // A refusal is a flush or the end of the pipeline, which tells itself.
+            let _told = pad.chain(buffer);
         }
-        elements.extend([surround, planar(layout.canvas, colours)?]);
-    }
-    Ok(elements)
+        gst::PadProbeReturn::Ok
+    });
 }
 
 fn samples(channels: i32, rate: i32) -> Result<gst::Element> {
     let caps = gst::Caps::builder("audio/x-raw").field("format", "F32LE");
     caps_filter(&caps.field("channels", channels).field("rate", rate).build())
-}
-
-fn planar((width, height): (u32, u32), colours: VideoColorimetry) -> Result<gst::Element> {
-    let side = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
-    caps_filter(
-        &gst::Caps::builder("video/x-raw")
-            .field("format", "I420")
-            .field("width", side(width))
-            .field("height", side(height))
-            .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
-            .field("colorimetry", colours.to_string())
-            .build(),
-    )
 }
 
 fn h264(settings: &H264) -> Result<gst::Element> {
@@ -276,17 +257,6 @@ fn h264(settings: &H264) -> Result<gst::Element> {
         set(&encoder, "key-int-max", &gop.to_string())?;
     }
     Ok(encoder)
-}
-
-/// Says which speakers there are.
-fn speakers(mask: u64) -> Result<gst::Element> {
-    let setter = make("capssetter")?;
-    let mask = gst::Bitmask::new(mask);
-    setter.set_property(
-        "caps",
-        gst::Caps::builder("audio/x-raw").field("channel-mask", mask).build(),
-    );
-    Ok(setter)
 }
 
 fn aac_rate(rate: i32) -> i32 {

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
-use mediaflow_core::Result;
+use mediaflow_core::{Result, codes};
 
 use super::pipeline::{Running, Watch, post_news};
 use super::source::place::{Kind, nanoseconds};
-use super::source::{Origin, can_sink, kind_of, put_over};
+use super::source::{Origin, can_sink, kind_of};
 use crate::isobmff::timeline::Timeline;
 
 /// Where the first picture and the first sound begin and end, in nanoseconds of the container's time.
@@ -104,7 +104,7 @@ pub(crate) fn measure(origin: &Origin, watch: &Watch<'_>) -> Result<Measured> {
     let decoder = super::make("decodebin")?;
     super::chain(running.pipeline(), &[&file, &decoder])?;
     if let Some(pad) = file.static_pad("src") {
-        put_over(&pad, origin.shown());
+        origin.shown().put_over(&pad);
     }
     decoder.connect("autoplug-continue", false, move |arguments| {
         let caps = arguments.get(2).and_then(|value| value.get::<gst::Caps>().ok());
@@ -155,15 +155,22 @@ pub(crate) fn measure(origin: &Origin, watch: &Watch<'_>) -> Result<Measured> {
         None
     });
     running.set_state(gst::State::Paused)?;
-    running.wait("reading the source", watch, |_| {
+    let read = running.wait("reading the source", watch, |_| {
         let streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
         let over = streams.iter().all(|seen| seen.over.load(Ordering::Acquire));
         Ok((complete.load(Ordering::Acquire) && over).then_some(()))
-    })?;
+    });
     let streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
     let first =
         |kind: Kind| streams.iter().filter(|seen| seen.kind == kind).find_map(|s| s.extent());
-    Ok(Measured { video: first(Kind::Video), audio: first(Kind::Audio) })
+    let measured = Measured { video: first(Kind::Video), audio: first(Kind::Audio) };
+    match read {
+        // What is wrong with the end of a file does not undo what comes before.
+        Err(error) if error.code() == codes::VIDEO_NOT_DECODABLE && measured.end().is_some() => {
+            Ok(measured)
+        }
+        read => read.map(|()| measured),
+    }
 }
 
 fn note(seen: &Seen, buffer: &gst::BufferRef, timeline: Option<&Timeline>) {

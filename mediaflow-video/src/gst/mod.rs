@@ -4,7 +4,7 @@
 //! parsed from text, so no path can inject an element. Callbacks hold no code that can panic: a panic inside
 //! one would abort the process. And every pipeline lives in a [`pipeline::Running`], whose drop takes it down.
 //!
-//! Uses: error, isobmff.
+//! Uses: container, error, isobmff, mpegts, tags.
 
 mod colour;
 pub(crate) mod decode;
@@ -18,6 +18,7 @@ pub(crate) mod missing;
 pub(crate) mod observe;
 mod picture;
 pub(crate) mod pipeline;
+mod scale;
 pub(crate) mod settings;
 pub(crate) mod source;
 mod tone;

@@ -1,8 +1,8 @@
 //! What passes a gate once it is open: time stamps become those of the result, buffers outside the cut are taken away, and the
 //! rest is counted.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gstreamer as gst;
@@ -11,8 +11,10 @@ use gstreamer_audio as audio;
 
 use super::pipeline::{Pulse, Running, post_news};
 use super::source::Stream;
+use super::source::packets::Packets;
 use super::source::place::{
-    Kind, Place, TOLERANCE, clock, frame_time, nanoseconds, place, segment, sound_time, times,
+    Before, Kind, Place, TOLERANCE, clock, frame_time, nanoseconds, place, segment, sound_time,
+    times,
 };
 use crate::isobmff::finish::Sound;
 
@@ -32,8 +34,15 @@ struct Counts {
     buffers: AtomicU64,
     position: AtomicI64,
     end: AtomicI64,
+    kept: AtomicI64,
     over: AtomicBool,
     damaged: AtomicU64,
+    /// All decoded buffers, and the first and the last of their own time stamps.
+    decoded: AtomicU64,
+    first: AtomicU64,
+    last: AtomicU64,
+    /// Nanoseconds that were kept.
+    covered: AtomicU64,
 }
 
 impl Default for Seen {
@@ -42,8 +51,13 @@ impl Default for Seen {
             buffers: AtomicU64::new(0),
             position: AtomicI64::new(0),
             end: AtomicI64::new(0),
+            kept: AtomicI64::new(0),
             over: AtomicBool::new(false),
             damaged: AtomicU64::new(0),
+            decoded: AtomicU64::new(0),
+            first: AtomicU64::new(u64::MAX),
+            last: AtomicU64::new(0),
+            covered: AtomicU64::new(0),
         }))
     }
 }
@@ -63,6 +77,19 @@ impl Seen {
         self.0.damaged.load(Ordering::Relaxed)
     }
 
+    /// Of the coded pictures between the first and the last that were decoded, how many were not.
+    pub(crate) fn lost(&self, packets: &Packets) -> u64 {
+        let stamp = |at: &AtomicU64| gst::ClockTime::try_from(at.load(Ordering::Relaxed)).ok();
+        let (first, last) = (stamp(&self.0.first), stamp(&self.0.last));
+        let coded = first.zip(last).map_or(0, |(first, last)| packets.between(first, last));
+        coded.saturating_sub(self.0.decoded.load(Ordering::Relaxed))
+    }
+
+    /// How long what was kept is, without what lies between.
+    pub(crate) fn covered(&self) -> Duration {
+        Duration::from_nanos(self.0.covered.load(Ordering::Relaxed))
+    }
+
     /// Where the last one begins, in the time of the source.
     pub(crate) fn position(&self) -> Duration {
         duration(self.0.position.load(Ordering::Relaxed))
@@ -76,6 +103,11 @@ impl Seen {
     /// The furthest end of any buffer, kept or not, in the time of the source.
     pub(crate) fn end(&self) -> Duration {
         duration(self.0.end.load(Ordering::Relaxed))
+    }
+
+    /// The furthest end of any that was kept.
+    pub(crate) fn kept_end(&self) -> Duration {
+        duration(self.0.kept.load(Ordering::Relaxed))
     }
 
     fn note(&self, place: Place) {
@@ -158,11 +190,13 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
     let (counts, pulse, bus) = (seen.clone(), running.pulse().clone(), running.bus().clone());
     let (kind, timeline) = (stream.kind, Arc::clone(&stream.timeline));
     let caps = stream.pad.current_caps().filter(|_| kind == Kind::Audio);
-    let format = caps.and_then(|caps| audio::AudioInfo::from_caps(&caps).ok());
+    // Sound may change its rate and its channels on the way.
+    let format = Mutex::new(caps.and_then(|caps| audio::AudioInfo::from_caps(&caps).ok()));
     let (last, steps) = (Last::default(), Steps::default());
     let is_placed = AtomicBool::new(false);
     // Who repeats frames does so up to here, as far as it is known.
-    let ends = [window.end, timeline.end()].into_iter().flatten().min();
+    let shown = timeline.end().filter(|end| *end > window.start);
+    let ends = [window.end, shown].into_iter().flatten().min();
     let stop = ends.filter(|_| kind == Kind::Video).map(|end| clock(end.saturating_sub(zero)));
     let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
     stream.pad.add_probe(mask, move |pad, info| {
@@ -171,11 +205,20 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
                 counts.0.over.store(true, Ordering::Release);
                 post_news(&bus);
             }
+            if let gst::EventView::Caps(told) = event.view()
+                && kind == Kind::Audio
+            {
+                *lock(&format) = audio::AudioInfo::from_caps(told.caps()).ok();
+            }
+            if event.type_() == gst::EventType::Gap {
+                // Its time is that of the source, and what is missing is seen by what follows.
+                return gst::PadProbeReturn::Handled;
+            }
             if event.type_() == gst::EventType::Segment {
                 last.forget();
                 if is_placed.swap(true, Ordering::Relaxed) {
-                    // A second one makes some elements begin anew.
-                    return gst::PadProbeReturn::Drop;
+                    // A second one makes some elements begin anew. (To drop an event, GStreamer 1.22 wants it back.)
+                    return gst::PadProbeReturn::Handled;
                 }
                 // Times are those of the result from here on.
                 let mut plain = gst::FormattedSegment::<gst::ClockTime>::new();
@@ -187,6 +230,12 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
         pulse.beat();
         let current = segment(pad);
         let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
+        if let Some(stamp) = buffer.pts() {
+            counts.0.decoded.fetch_add(1, Ordering::Relaxed);
+            counts.0.first.fetch_min(stamp.nseconds(), Ordering::Relaxed);
+            counts.0.last.fetch_max(stamp.nseconds(), Ordering::Relaxed);
+        }
+        let format = lock(&format).clone();
         let length = match (kind, &format) {
             (Kind::Audio, Some(format)) => sound_time(buffer, format),
             _ => frame_time(pad),
@@ -194,50 +243,53 @@ pub(crate) fn watch(stream: &Stream, window: Window, zero: i64, running: &Runnin
         let (pts, length) = times(kind, buffer, length, current.as_ref(), last.get());
         let is_open = kind == Kind::Video && length.is_zero();
         let length = if is_open { steps.of(pts) } else { length };
-        last.set(pts, length);
+        last.set(buffer.pts().unwrap_or(pts), pts, length);
         let Some(found) = place(kind, (pts, length), &timeline) else {
             return gst::PadProbeReturn::Drop;
         };
         counts.note(found);
         let kept = match (kind, &format) {
             (Kind::Audio, Some(format)) => samples(buffer, pts, found, window, format),
-            _ => frame(buffer, found, window),
+            _ => frame(buffer, found, window, counts.buffers() == 0),
         };
         let Some((mut kept, start)) = kept else { return gst::PadProbeReturn::Drop };
         kept.make_mut().set_pts(clock(start.saturating_sub(zero)));
         counts.keep(&kept);
+        let length = kept.duration().map_or(0, gst::ClockTime::nseconds);
+        counts.0.covered.fetch_add(length, Ordering::Relaxed);
+        counts.0.kept.fetch_max(found.end, Ordering::Relaxed);
         info.data = Some(gst::PadProbeData::Buffer(kept));
         gst::PadProbeReturn::Ok
     });
     seen
 }
 
-/// Where the last buffer began and ended.
-#[derive(Debug)]
-struct Last {
-    start: AtomicU64,
-    end: AtomicU64,
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Default for Last {
-    fn default() -> Self {
-        Self { start: AtomicU64::new(0), end: AtomicU64::new(u64::MAX) }
-    }
-}
+/// The last buffer that passed.
+#[derive(Debug, Default)]
+struct Last(Mutex<Option<Before>>);
 
 impl Last {
-    fn get(&self) -> Option<(gst::ClockTime, gst::ClockTime)> {
-        let end = gst::ClockTime::try_from(self.end.load(Ordering::Relaxed)).ok()?;
-        Some((gst::ClockTime::from_nseconds(self.start.load(Ordering::Relaxed)), end))
+    fn state(&self) -> MutexGuard<'_, Option<Before>> {
+        lock(&self.0)
     }
 
-    fn set(&self, start: gst::ClockTime, length: gst::ClockTime) {
-        self.start.store(start.nseconds(), Ordering::Relaxed);
-        self.end.store(start.saturating_add(length).nseconds(), Ordering::Relaxed);
+    fn get(&self) -> Option<Before> {
+        *self.state()
+    }
+
+    fn set(&self, stamp: gst::ClockTime, start: gst::ClockTime, length: gst::ClockTime) {
+        let mut state = self.state();
+        let furthest = state.map_or(gst::ClockTime::ZERO, |before| before.end);
+        let end = start.saturating_add(length).max(furthest);
+        *state = Some(Before { stamp, start, end });
     }
 
     fn forget(&self) {
-        self.end.store(u64::MAX, Ordering::Relaxed);
+        *self.state() = None;
     }
 }
 
@@ -266,18 +318,25 @@ impl Steps {
     }
 }
 
-/// A frame belongs to the window if it begins in it.
-fn frame(buffer: &gst::Buffer, found: Place, window: Window) -> Option<(gst::Buffer, i64)> {
+/// A frame belongs to the window if it begins in it, or is the first that the gate lets through.
+fn frame(
+    buffer: &gst::Buffer,
+    found: Place,
+    window: Window,
+    is_first: bool,
+) -> Option<(gst::Buffer, i64)> {
     let is_late = window.end.is_some_and(|end| found.start.saturating_add(TOLERANCE) >= end);
-    if is_late || found.start.saturating_add(TOLERANCE) < window.start {
+    let is_early = found.start.saturating_add(TOLERANCE) < window.start;
+    if is_late || (is_early && !is_first) {
         return None;
     }
+    let start = if is_early { window.start } else { found.start };
     let mut kept = buffer.clone();
     let times = kept.make_mut();
     times.set_dts(gst::ClockTime::NONE);
-    let length = clock(found.end.saturating_sub(found.start));
+    let length = clock(found.end.saturating_sub(start));
     times.set_duration((!length.is_zero()).then_some(length));
-    Some((kept, found.start))
+    Some((kept, start))
 }
 
 /// Cuts off what lies outside of the window and of the part that is shown.

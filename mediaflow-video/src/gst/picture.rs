@@ -1,62 +1,114 @@
 //! From a decoded stream to a picture as it is to be seen: its colours known, in a range that every screen shows, without what
 //! is transparent, whole instead of in fields, and upright.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_video as video;
 use mediaflow_core::Result;
 
-use super::colour::Colours;
+use super::colour::{Colours, complete_caps};
+use super::scale::scaler;
 use super::source::Stream;
-use super::tone::{self, Coding};
+use super::tone::{self, Coding, Gamut};
 use super::upright::Upright;
 use super::{caps_filter, make, set};
 
 /// The elements, the first of which takes the stream.
 ///
+/// A stream may change its shape on the way: another size, other pixels, fields. What comes out has the shape of its begin, in
+/// which everything else lies whole.
+///
 /// # Errors
 /// `video.missing_plugin`, `video.not_decodable`.
-pub(super) fn upright(stream: &Stream) -> Result<Vec<gst::Element>> {
+pub(super) fn upright(stream: &Stream, upright: Upright) -> Result<Vec<gst::Element>> {
     let colours = Colours::of(stream)?;
-    let mut elements = Vec::new();
-    if let Some(caps) = colours.correction() {
-        let setter = make("capssetter")?;
-        setter.set_property("caps", caps);
-        elements.push(setter);
-    }
     let caps = stream.caps()?;
     let info = video::VideoInfo::from_caps(&caps).ok();
-    if info.as_ref().is_some_and(video::VideoInfo::has_alpha) {
+    let mut elements = Vec::new();
+    let is_transparent = info.as_ref().is_some_and(video::VideoInfo::has_alpha);
+    if is_transparent {
         elements.extend(opaque(colours.is_stretched())?);
     }
     if colours.is_hdr() {
         let is_hlg = colours.source.transfer() == video::VideoTransferFunction::AribStdB67;
-        elements.extend(tone::map(if is_hlg { Coding::Hlg } else { Coding::Pq })?);
+        if upright != Upright::of(stream)? {
+            // Light is mapped pixel by pixel: of a smaller picture there are fewer.
+            elements.extend([scaler("true")?, caps_filter(&shape(&caps, upright, None))?]);
+        }
+        elements.extend(tone::map(if is_hlg { Coding::Hlg } else { Coding::Pq }, gamut(&colours))?);
     }
     let planar = gst::Caps::builder("video/x-raw")
         .field("format", "I420")
         .field("colorimetry", colours.result().to_string());
     let planar = caps_filter(&planar.build())?;
-    if colours.is_stretched() {
-        narrow(&planar);
+    let convert = make("videoconvert")?;
+    if colours.is_wide() {
+        set(&convert, "primaries-mode", "fast")?;
+        set(&convert, "gamma-mode", "remap")?;
     }
-    elements.extend([make("videoconvert")?, planar]);
-    if is_interlaced(stream)? {
-        let deinterlace = make("deinterlace")?;
-        // One frame per frame: both fields would double the rate.
-        set(&deinterlace, "fields", "top")?;
-        elements.push(deinterlace);
+    elements.extend([convert, planar.clone()]);
+    if let Some(pad) = elements.first().and_then(|first| first.static_pad("sink")) {
+        narrow(&planar, complete_caps(&pad, stream.colour));
     }
+    elements.extend(deinterlace(&caps)?);
+    elements.extend([scaler("true")?, caps_filter(&shape(&caps, upright, Some("I420")))?]);
     let flip = make("videoflip")?;
-    set(&flip, "video-direction", Upright::of(stream)?.direction())?;
+    set(&flip, "video-direction", upright.direction())?;
     elements.push(flip);
     Ok(elements)
 }
 
-fn is_interlaced(stream: &Stream) -> Result<bool> {
-    let caps = stream.caps()?;
+/// Where fields are made frames; a stream without any passes as it is.
+fn deinterlace(caps: &gst::CapsRef) -> Result<Option<gst::Element>> {
     let mode = caps.structure(0).and_then(|fields| fields.get::<&str>("interlace-mode").ok());
-    Ok(mode.is_some_and(|mode| mode != "progressive"))
+    let deinterlace = match make("deinterlace") {
+        Err(error) if mode.is_some_and(|mode| mode != "progressive") => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(deinterlace) => deinterlace,
+    };
+    // One frame per frame, of the field that is seen first: both would double the rate.
+    let order = caps.structure(0).and_then(|fields| fields.get::<&str>("field-order").ok());
+    let first = if order == Some("bottom-field-first") { "bottom" } else { "top" };
+    set(&deinterlace, "fields", first)?;
+    Ok(Some(deinterlace))
+}
+
+fn gamut(colours: &Colours) -> Gamut {
+    match colours.source.primaries() {
+        video::VideoColorPrimaries::Smpterp431 | video::VideoColorPrimaries::Smpteeg432 => {
+            Gamut::P3
+        }
+        video::VideoColorPrimaries::Bt709 => Gamut::Bt709,
+        _ => Gamut::Bt2020,
+    }
+}
+
+/// The shape of these caps, or of fewer pixels.
+fn shape(caps: &gst::CapsRef, upright: Upright, format: Option<&str>) -> gst::Caps {
+    let side = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
+    let (width, height) = upright.unturned_stored();
+    let fields = caps.structure(0);
+    let told = |name: &str| fields.and_then(|fields| fields.get::<i32>(name).ok());
+    let pixels = if (told("width"), told("height")) == (Some(side(width)), Some(side(height))) {
+        let pixels = fields.and_then(|f| f.get::<gst::Fraction>("pixel-aspect-ratio").ok());
+        pixels.unwrap_or(gst::Fraction::new(1, 1))
+    } else {
+        let (shown, high) = upright.unturned();
+        let product = |a: u32, b: u32| f64::from(a) * f64::from(b);
+        let ratio = product(shown, height) / product(high, width).max(1.0);
+        gst::Fraction::approximate_f64(ratio).unwrap_or(gst::Fraction::new(1, 1))
+    };
+    let shape = gst::Caps::builder("video/x-raw")
+        .field("width", side(width))
+        .field("height", side(height))
+        .field("pixel-aspect-ratio", pixels);
+    match format {
+        Some(format) => shape.field("format", format).build(),
+        None => shape.build(),
+    }
 }
 
 /// Puts what is transparent on black.
@@ -76,8 +128,8 @@ fn opaque(is_stretched: bool) -> Result<Vec<gst::Element>> {
     Ok(vec![make("videoconvert")?, filter])
 }
 
-/// Brings I420 from the range of stills, 0 to 255, to that of films.
-fn narrow(planar: &gst::Element) {
+/// Brings I420 from the range of stills, 0 to 255, to that of films, as long as it is stretched.
+fn narrow(planar: &gst::Element, stretched: Arc<AtomicBool>) {
     let scale = |value: u8, from: i32, steps: i32, to: i32| {
         let scaled = (i32::from(value) - from) * steps;
         u8::try_from(to + (scaled + 127 * scaled.signum()) / 255).unwrap_or(value)
@@ -89,6 +141,9 @@ fn narrow(planar: &gst::Element) {
     }
     let Some(pad) = planar.static_pad("src") else { return };
     pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        if !stretched.load(Ordering::Relaxed) {
+            return gst::PadProbeReturn::Ok;
+        }
         let format = pad.current_caps().and_then(|c| video::VideoInfo::from_caps(&c).ok());
         if let (Some(buffer), Some(format)) = (info.buffer_mut(), format)
             && let Ok(mut frame) =

@@ -24,16 +24,25 @@ pub(super) enum Coding {
     Hlg,
 }
 
-/// Elements from R'G'B' of BT.2020 with this coding, at 16 bits, to R'G'B' of BT.709.
+/// Which red, green and blue there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gamut {
+    Bt2020,
+    /// Of cinemas and telephones, with the white of day.
+    P3,
+    Bt709,
+}
+
+/// Elements from R'G'B' of this gamut with this coding, at 16 bits, to R'G'B' of BT.709.
 ///
 /// # Errors
 /// `video.missing_plugin`.
-pub(super) fn map(coding: Coding) -> Result<Vec<gst::Element>> {
+pub(super) fn map(coding: Coding, gamut: Gamut) -> Result<Vec<gst::Element>> {
     let wide = gst::Caps::builder("video/x-raw").field("format", "RGBA64_LE").build();
     let mapped = make("capssetter")?;
     let narrow = gst::Caps::builder("video/x-raw").field("colorimetry", "1:1:5:1").build();
     mapped.set_property("caps", narrow);
-    let table = Table::new(coding);
+    let table = Table::new(coding, gamut);
     if let Some(pad) = mapped.static_pad("sink") {
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
             if let Some(buffer) = info.buffer_mut()
@@ -54,12 +63,13 @@ struct Table {
     /// By the square root of light, because the eye tells dark ones apart.
     code: Vec<u16>,
     is_scene: bool,
+    gamut: Gamut,
 }
 
 const CODES: usize = 4096;
 
 impl Table {
-    fn new(coding: Coding) -> Self {
+    fn new(coding: Coding, gamut: Gamut) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
         let part = |number: usize| number as f32 / (CODES - 1) as f32;
         let light = |number: usize| match coding {
@@ -76,6 +86,7 @@ impl Table {
             light: (0..CODES).map(light).collect(),
             code: (0..CODES).map(code).collect(),
             is_scene: coding == Coding::Hlg,
+            gamut,
         }
     }
 
@@ -91,7 +102,7 @@ impl Table {
                 let gain = bright.powf(0.2) * PEAK / WHITE;
                 wide = wide.map(|light| light * gain);
             }
-            let narrow = to_bt709(wide);
+            let narrow = to_bt709(self.gamut, wide);
             let brightest = narrow.iter().copied().fold(0.0, f32::max);
             let gain = if brightest > KNEE { compress(brightest) / brightest } else { 1.0 };
             for (at, light) in [0, 2, 4].into_iter().zip(narrow) {
@@ -132,14 +143,16 @@ fn oetf(light: f32) -> f32 {
     light.powf(1.0 / 2.4)
 }
 
-/// From the primaries of BT.2020 to those of BT.709 (BT.2087).
-fn to_bt709([r, g, b]: [f32; 3]) -> [f32; 3] {
-    [
-        1.6605 * r - 0.5876 * g - 0.0728 * b,
-        -0.1246 * r + 1.1329 * g - 0.0083 * b,
-        -0.0182 * r - 0.1006 * g + 1.1187 * b,
-    ]
-    .map(|light| light.max(0.0))
+/// From these primaries to those of BT.709 (BT.2087; SMPTE EG 432-1).
+fn to_bt709(gamut: Gamut, light: [f32; 3]) -> [f32; 3] {
+    let rows = match gamut {
+        Gamut::Bt709 => return light,
+        Gamut::Bt2020 => {
+            [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
+        }
+        Gamut::P3 => [[1.2249, -0.2249, 0.0], [-0.0421, 1.0421, 0.0], [-0.0196, -0.0786, 1.0983]],
+    };
+    rows.map(|row| row.iter().zip(light).map(|(part, light)| part * light).sum::<f32>().max(0.0))
 }
 
 /// What becomes of light that is brighter than the knee: the peak becomes white.
@@ -162,7 +175,7 @@ mod tests {
             let number = (code * 65_535.0) as u16;
             pixel[at..at + 2].copy_from_slice(&number.to_le_bytes());
         }
-        Table::new(coding).map(&mut pixel);
+        Table::new(coding, Gamut::Bt2020).map(&mut pixel);
         [1, 3, 5].map(|at| pixel[at])
     }
 
@@ -175,6 +188,16 @@ mod tests {
         assert!(mapped(Coding::Pq, [0.7518; 3])[0] >= 253);
         let white = mapped(Coding::Hlg, [0.75; 3])[0];
         assert!((215..240).contains(&white), "{white}");
+    }
+
+    #[test]
+    fn white_is_white_in_every_gamut() {
+        for gamut in [Gamut::Bt2020, Gamut::P3, Gamut::Bt709] {
+            let white = to_bt709(gamut, [1.0; 3]);
+            assert!(white.iter().all(|light| (light - 1.0).abs() < 0.001), "{gamut:?}: {white:?}");
+        }
+        let [red, ..] = to_bt709(Gamut::P3, [0.5, 0.0, 0.0]);
+        assert!((red - 0.6125).abs() < 0.001, "{red}");
     }
 
     #[test]

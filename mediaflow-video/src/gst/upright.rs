@@ -2,9 +2,8 @@
 
 use gstreamer as gst;
 use mediaflow_core::Result;
-use mediaflow_core::geometry::FitBox;
+use mediaflow_core::geometry::{Fit, FitBox};
 
-use super::discover::{orientation, square};
 use super::source::Stream;
 use crate::error;
 
@@ -56,6 +55,12 @@ impl Upright {
         Self { stored: turn(stored), shown: turn(square(stored.0, stored.1, par)), orientation }
     }
 
+    /// Size with square pixels, before rotation.
+    pub(crate) fn unturned(self) -> (u32, u32) {
+        let (width, height) = self.shown;
+        if self.orientation >= 5 { (height, width) } else { (width, height) }
+    }
+
     /// The value of `videoflip video-direction`.
     pub(crate) fn direction(self) -> &'static str {
         match self.orientation {
@@ -68,6 +73,35 @@ impl Upright {
             8 => "90l",
             _ => "identity",
         }
+    }
+
+    /// Pixels before rotation.
+    pub(crate) fn unturned_stored(self) -> (u32, u32) {
+        let (width, height) = self.stored;
+        if self.orientation >= 5 { (height, width) } else { (width, height) }
+    }
+
+    /// The same with no more pixels than the largest of these results needs.
+    pub(crate) fn reduced<'a>(self, results: impl Iterator<Item = &'a [FitBox]>) -> Self {
+        /// What saves less is not worth a pass.
+        const WORTH: f64 = 0.9;
+        let part = |boxes: &[FitBox]| {
+            let Some(layout) = self.layouts(boxes).into_iter().next() else { return 1.0 };
+            let [left, right, top, bottom] = layout.cut;
+            let side = |made: u32, stored: u32, cut: u32| {
+                f64::from(made) / f64::from(stored.saturating_sub(cut).max(1))
+            };
+            f64::max(
+                side(layout.size.0, self.stored.0, left + right),
+                side(layout.size.1, self.stored.1, top + bottom),
+            )
+        };
+        let part = results.map(part).fold(0.0, f64::max);
+        if part >= WORTH || part <= 0.0 {
+            return self;
+        }
+        let side = |side: u32| round_even((f64::from(side) * part).ceil());
+        Self { stored: (side(self.stored.0), side(self.stored.1)), ..self }
     }
 
     /// What boxes make of the picture, one after the other; without any it stays as large as it is.
@@ -91,9 +125,20 @@ pub(crate) fn layout(stored: (u32, u32), shown: (u32, u32), fit_box: Option<&Fit
         return Layout { cut: [0; 4], size, canvas: size, offset: (0, 0) };
     };
     let place = fit_box.place(shown.0, shown.1);
-    let size = (even(place.size.0), even(place.size.1));
+    let mut size = (even(place.size.0), even(place.size.1));
+    if let (Fit::Contain, Some(width), Some(height)) = (fit_box.fit, fit_box.width, fit_box.height)
+    {
+        // Inside of a canvas nothing is to be rounded twice.
+        let sides = (f64::from(shown.0.max(1)), f64::from(shown.1.max(1)));
+        let scale = (f64::from(width) / sides.0).min(f64::from(height) / sides.1);
+        let scale = if fit_box.without_enlargement { scale.min(1.0) } else { scale };
+        size = (round_even(sides.0 * scale), round_even(sides.1 * scale));
+    }
     let canvas = (even(place.canvas.0).max(size.0), even(place.canvas.1).max(size.1));
-    let offset = |at: u32, room: u32| (at & !1).min(room & !1);
+    let offset = |outer: u32, inner: u32, horizontal: bool| {
+        let at = fit_box.gravity.place(f64::from(outer), f64::from(inner), horizontal);
+        (round(at.floor()) & !1).min(outer.saturating_sub(inner) & !1)
+    };
     let edges = |stored: u32, shown: u32, at: f64, length: f64| {
         let per = f64::from(stored) / f64::from(shown.max(1));
         let before = (round(at * per) & !1).min(stored.saturating_sub(2));
@@ -106,10 +151,36 @@ pub(crate) fn layout(stored: (u32, u32), shown: (u32, u32), fit_box: Option<&Fit
         cut: [left, right, top, bottom],
         size,
         canvas,
-        offset: (
-            offset(place.offset.0, canvas.0 - size.0),
-            offset(place.offset.1, canvas.1 - size.1),
-        ),
+        offset: (offset(canvas.0, size.0, true), offset(canvas.1, size.1, false)),
+    }
+}
+
+/// The size at which non-square pixels are shown: the side that is too short grows, so nothing is lost.
+pub(crate) fn square(width: u32, height: u32, par: f64) -> (u32, u32) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, which is wanted"
+    )]
+    let stretch = |side: u32, by: f64| ((f64::from(side) * by).round() as u32).max(1);
+    match par {
+        par if !par.is_finite() || par <= 0.0 => (width, height),
+        par if par >= 1.0 => (stretch(width, par), height),
+        par => (width, stretch(height, 1.0 / par)),
+    }
+}
+
+/// The EXIF number of an `image-orientation` tag.
+pub(crate) fn orientation(tag: &str) -> u8 {
+    match tag {
+        "flip-rotate-0" => 2,
+        "rotate-180" => 3,
+        "flip-rotate-180" => 4,
+        "flip-rotate-270" => 5,
+        "rotate-90" => 6,
+        "flip-rotate-90" => 7,
+        "rotate-270" => 8,
+        _ => 1,
     }
 }
 
@@ -122,7 +193,11 @@ pub(crate) fn even_sides((width, height): (u32, u32)) -> (u32, u32) {
 }
 
 fn even(side: u32) -> u32 {
-    (round(f64::from(side) / 2.0) * 2).max(2)
+    round_even(f64::from(side))
+}
+
+fn round_even(side: f64) -> u32 {
+    (round(side / 2.0) * 2).max(2)
 }
 
 #[expect(
@@ -136,7 +211,7 @@ fn round(value: f64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use mediaflow_core::geometry::{Fit, Gravity};
+    use mediaflow_core::geometry::Gravity;
 
     use super::*;
 
@@ -173,6 +248,12 @@ mod tests {
     }
 
     #[test]
+    fn a_surrounded_picture_is_rounded_once() {
+        let layout = layout((320, 180), (320, 180), Some(&boxed(200, 200, Fit::Contain)));
+        assert_eq!((layout.size, layout.offset), ((200, 112), (0, 44)));
+    }
+
+    #[test]
     fn one_side_is_enough_for_every_fit() {
         for fit in [Fit::Cover, Fit::Contain, Fit::Fill, Fit::Inside, Fit::Outside] {
             for (width, height) in [(Some(640), None), (None, Some(268))] {
@@ -186,6 +267,17 @@ mod tests {
                 assert_eq!(layout.cut, [0; 4], "{fit:?}");
             }
         }
+    }
+
+    #[test]
+    fn no_more_pixels_than_are_needed() {
+        let upright = Upright::new((3840, 2160), 1.0, 6);
+        let small = [boxed(720, 1280, Fit::Inside)];
+        let tall = [boxed(540, 540, Fit::Cover)];
+        let reduced = upright.reduced([&small[..], &tall].into_iter());
+        assert_eq!((reduced.stored, reduced.unturned_stored()), ((720, 1280), (1280, 720)));
+        assert_eq!((reduced.shown, reduced.layouts(&tall)[0].size), ((2160, 3840), (540, 540)));
+        assert_eq!(upright.reduced([&small[..], &[]].into_iter()), upright);
     }
 
     #[test]

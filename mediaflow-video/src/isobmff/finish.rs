@@ -1,17 +1,20 @@
 //! The last pass over a result: from what a muxer wrote, media data first, to a file that plays at once.
 //!
-//! The index goes in front, and is written anew on the way: without the times at which the file was made, without tags that
-//! came from the source, and with edit lists that leave out what an encoder of sound puts before the first sample.
+//! The index goes in front, and is written anew on the way: without the times at which the file was made, without tags but
+//! those that are to be there, and with edit lists that leave out what an encoder of sound puts before the first sample.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
 use mediaflow_core::{Error, Result, codes};
 
+use super::about;
 use super::boxes::{BoxHeader, be32, be64, boxes};
+use super::tables::Presented;
 use super::timeline::entries;
 use super::{MAX_BOXES, MAX_INDEX};
 use crate::error;
+use crate::tags::Tags;
 
 /// What is known of the sound of a result.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +34,8 @@ pub(crate) struct Timing {
     pub(crate) picture: Duration,
     /// How late the sound begins; one of both is not.
     pub(crate) sound: Duration,
-    /// How long the last frame is shown.
-    pub(crate) last_frame: Duration,
+    /// How long the picture is shown, from its first frame to the end of its last; as long as the muxer says without.
+    pub(crate) shown: Option<Duration>,
 }
 
 /// Copies a file with its index in front.
@@ -44,10 +47,14 @@ pub(crate) fn finish(
     to: &mut impl Write,
     sound: Option<Sound>,
     timing: Timing,
+    tags: &Tags,
 ) -> Result<()> {
     let parts = Parts::find(from)?;
     let mut moov = Node::read(*b"moov", &parts.moov).ok_or_else(not_whole)?;
     moov.clean();
+    if let (Body::Boxes(inner), false) = (&mut moov.body, tags.is_empty()) {
+        inner.push(Node { kind: *b"udta", body: Body::Bytes(about::write(tags)) });
+    }
     let movie_scale = moov.scale(*b"mvhd").ok_or_else(not_whole)?;
     moov.place(sound, timing, movie_scale).ok_or_else(not_whole)?;
     // An index with wide offsets is longer, and moves what the offsets point to.
@@ -234,9 +241,14 @@ impl Node {
                 }
                 _ => {
                     let (length, start) = trak.shown().unwrap_or((trak.duration()?, 0));
-                    let more = trak.hold_last(ticks(timing.last_frame, media_scale))?;
-                    let more = more * u64::from(movie_scale) / u64::from(media_scale.max(1));
-                    (length + more, start, ticks(timing.picture, movie_scale))
+                    let length = match timing.shown {
+                        Some(shown) => {
+                            trak.hold_last(start.saturating_add(ticks(shown, media_scale)))?;
+                            ticks(shown, movie_scale)
+                        }
+                        None => length,
+                    };
+                    (length, start, ticks(timing.picture, movie_scale))
                 }
             };
             trak.edit(late, length, start);
@@ -246,22 +258,37 @@ impl Node {
         write_duration(self.child_mut(*b"mvhd")?.bytes_mut(), 24, 16, longest)
     }
 
-    /// Shows the last frame of a track for so many ticks of its media, if it would be shown for none. Returns how many more
-    /// these are.
-    fn hold_last(&mut self, ticks: u64) -> Option<u64> {
+    /// Shows the last sample of a track until so many ticks of its media.
+    fn hold_last(&mut self, until: u64) -> Option<()> {
         let mdia = self.child_mut(*b"mdia")?;
         let stbl = mdia.child_mut(*b"minf")?.child_mut(*b"stbl")?;
-        let stts = stbl.child_mut(*b"stts")?.bytes_mut();
+        let ctts = stbl.child(*b"ctts").map_or(Vec::new(), |ctts| ctts.bytes().to_vec());
+        let Body::Bytes(stts) = &mut stbl.child_mut(*b"stts")?.body else { return None };
+        let shown = Presented::read(stts, &ctts)?;
+        let until = i64::try_from(until).ok()?;
+        // Readers take the sum of all for the end, whatever the list says; the list cuts off what is too long.
+        let sum = until - shown.decoded;
+        let more = if shown.in_order {
+            sum.max(until.max(shown.last.saturating_add(1)) - shown.end())
+        } else {
+            sum.max(0)
+        };
         let last = stts.len().checked_sub(8).filter(|last| *last >= 8)?;
-        if be32(stts, last)? != 1 || be32(stts, last + 4)? != 0 {
-            return Some(0);
+        let (count, delta) = (be32(stts, last)?, be32(stts, last + 4)?);
+        if more == 0 {
+            return Some(());
         }
-        stts.get_mut(last + 4..)?.copy_from_slice(&u32::try_from(ticks).ok()?.to_be_bytes());
-        let header = mdia.child_mut(*b"mdhd")?.bytes_mut();
-        let wide = header.first()? == &1;
-        let length = if wide { be64(header, 24)? } else { be32(header, 16)?.into() };
-        write_duration(header, 24, 16, length + ticks)?;
-        Some(ticks)
+        let delta = u32::try_from(i64::from(delta) + more).ok()?.to_be_bytes();
+        if count > 1 {
+            stts.get_mut(last..last + 4)?.copy_from_slice(&(count - 1).to_be_bytes());
+            stts.extend([1_u32.to_be_bytes(), delta].concat());
+            let runs = be32(stts, 4)? + 1;
+            stts.get_mut(4..8)?.copy_from_slice(&runs.to_be_bytes());
+        } else {
+            stts.get_mut(last + 4..last + 8)?.copy_from_slice(&delta);
+        }
+        let length = u64::try_from(shown.decoded.saturating_add(more)).ok()?;
+        write_duration(mdia.child_mut(*b"mdhd")?.bytes_mut(), 24, 16, length)
     }
 
     /// How much of its media a track shows, in ticks of the film, and from where, in ticks of the media.

@@ -5,8 +5,9 @@
 //! claims, and how many samples each track has. That makes this the first check of a source, and the independent check
 //! of a result.
 //!
-//! Uses: error.
+//! Uses: error, tags.
 
+pub(crate) mod about;
 mod boxes;
 pub(crate) mod finish;
 pub(crate) mod pcm;
@@ -22,6 +23,7 @@ use tables::End;
 pub(crate) use track::{Colour, Track};
 
 use crate::error;
+use crate::tags::Tags;
 
 /// The index is read into memory; one larger than this is refused.
 const MAX_INDEX: u64 = 64 << 20;
@@ -43,6 +45,8 @@ pub(crate) struct Structure {
     about: Vec<u64>,
     /// Where the index says how long the film is, and in how many bytes.
     length: (u64, usize),
+    /// What the index says of the film.
+    pub(crate) tags: Tags,
     /// Bytes that boxes claim beyond the end of the file.
     pub(crate) missing_bytes: u64,
 }
@@ -157,6 +161,7 @@ pub(crate) fn inspect(reader: &mut (impl Read + Seek + ?Sized)) -> Result<Option
     let mut moov = Vec::new();
     reader.take(size).read_to_end(&mut moov).map_err(error::io)?;
     structure.fragmented = find(&moov, *b"mvex").is_some();
+    structure.tags = about::read(&moov);
     let mut end = (structure.missing_bytes > 0).then_some(End { len, samples: MAX_SAMPLES });
     let movie_scale = find(&moov, *b"mvhd")
         .and_then(|mvhd| be32(mvhd, if mvhd.first()? == &1 { 20 } else { 12 }))

@@ -136,6 +136,12 @@ impl Timeline {
         self.pieces.last().map(Piece::shown_end).filter(|end| *end != i64::MAX)
     }
 
+    /// When the last of media of this length has been shown.
+    pub(crate) fn end_of(&self, media: i64) -> i64 {
+        let mut shown = self.pieces.iter().filter(|piece| piece.media < media);
+        shown.next_back().map_or(media, |piece| piece.place(piece.end.min(media)))
+    }
+
     /// Whether it leaves nothing out and moves nothing.
     #[cfg(test)]
     fn is_plain(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use super::boxes::{be16, be32, be64, boxes, find, find_in};
 use super::pcm::Pcm;
-use super::tables::{End, Sizes, first_sample_beyond, start_of};
+use super::tables::{End, Presented, Sizes, first_sample_beyond, start_of};
 use super::timeline::{Scales, Timeline, nanoseconds};
 
 /// Samples of the tables of times that are looked at for the earliest one.
@@ -15,6 +15,10 @@ pub(crate) struct Track {
     pub(crate) handler: [u8; 4],
     /// What its samples are, `avc1`, `mp4a`, ...; nothing if the file does not say.
     pub(crate) codec: [u8; 4],
+    /// Width and height of its stored pictures.
+    pub(crate) size: (u16, u16),
+    /// Its language by ISO 639-2, if the file says one.
+    pub(crate) language: Option<String>,
     /// Samples in the tables.
     pub(crate) samples: u64,
     /// Length of the media in seconds.
@@ -23,6 +27,8 @@ pub(crate) struct Track {
     pub(crate) shown: f64,
     /// Where the first sample begins that lies beyond the end of the file, in seconds.
     pub(crate) cut_at: Option<f64>,
+    /// The end of the last sample in media time, by the order in which they are shown.
+    presented: Option<i64>,
     /// It is meant to be shown.
     pub(crate) enabled: bool,
     /// When its samples are shown.
@@ -54,6 +60,11 @@ impl Track {
     pub(crate) fn is_still(&self) -> bool {
         matches!(&self.codec, b"jpeg" | b"mjpg" | b"png " | b"mjpa" | b"tiff" | b"gif ")
             && self.samples <= 1
+    }
+
+    /// When its last sample has been shown, in nanoseconds: a list may promise more than there is. Nothing if it is not known.
+    pub(crate) fn end(&self) -> Option<i64> {
+        Some(self.timeline.end_of(self.presented?))
     }
 
     /// Reads a `trak`, which begins at this place of the index.
@@ -106,10 +117,19 @@ impl Track {
         Some(Self {
             handler,
             codec,
+            size: entry
+                .filter(|_| handler == *b"vide")
+                .and_then(|entry| Some((be16(entry, 32)?, be16(entry, 34)?)))
+                .unwrap_or_default(),
+            language: language(mdhd),
             samples: sizes.map_or(0, |sizes| u64::from(sizes.count)),
             duration,
             shown,
             cut_at,
+            presented: find(stbl, *b"stts")
+                .and_then(|stts| Presented::read(stts, find(stbl, *b"ctts").unwrap_or_default()))
+                .map(|shown| i128::from(shown.end()) + i128::from(lead(stbl)))
+                .map(|end| nanoseconds(end, timescale)),
             enabled: find(trak, *b"tkhd").is_none_or(|tkhd| tkhd.get(3).is_none_or(|f| f & 1 == 1)),
             timeline,
             colour: entry.filter(|_| handler == *b"vide").and_then(colour),
@@ -119,6 +139,15 @@ impl Track {
             longer,
         })
     }
+}
+
+/// Three letters of five bits.
+fn language(mdhd: &[u8]) -> Option<String> {
+    let packed = be16(mdhd, if mdhd.first()? == &1 { 32 } else { 20 })?;
+    let letter = |shift: u16| u8::try_from(packed >> shift & 0x1f).ok().map(|letter| letter + 0x60);
+    let letters = [letter(10)?, letter(5)?, letter(0)?];
+    let is_one = letters.iter().all(u8::is_ascii_lowercase) && letters != *b"und";
+    is_one.then(|| letters.map(char::from).iter().collect())
 }
 
 fn seconds(ticks: u64, timescale: u32) -> f64 {

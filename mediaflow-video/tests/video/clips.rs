@@ -11,11 +11,11 @@ use mediaflow_video::{Mp4, Preset, VideoReader};
 use crate::common::{Bench, file, path_of, step, variant};
 use crate::measure::{Measured, Picture};
 
-fn input(name: &str) -> PathBuf {
+pub(crate) fn input(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/clips").join(name)
 }
 
-fn mp4(crf: u8) -> Mp4 {
+pub(crate) fn mp4(crf: u8) -> Mp4 {
     Mp4::crf(crf).preset(Preset::Veryfast)
 }
 
@@ -35,11 +35,11 @@ async fn poster(name: &str, at: Position) -> Image {
     image
 }
 
-fn number(image: &Image) -> u32 {
+pub(crate) fn number(image: &Image) -> u32 {
     picture(image).number()
 }
 
-fn picture(image: &Image) -> Picture<'_> {
+pub(crate) fn picture(image: &Image) -> Picture<'_> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     Picture { pixels: image.pixels(), width, height }
 }
@@ -50,13 +50,13 @@ fn pixel(image: &Image, x: usize, y: usize) -> [u8; 3] {
 }
 
 /// Flashes and beeps come together, within so many milliseconds.
-fn assert_together(measured: &Measured, within: f64) {
+pub(crate) fn assert_together(measured: &Measured, within: f64) {
     let apart = measured.apart();
     assert!(!apart.is_empty(), "neither flash nor beep: {measured:?}");
     assert!(apart.iter().all(|apart| apart.abs() < within), "{apart:?} ms");
 }
 
-fn assert_near(found: f64, right: f64, within: f64) {
+pub(crate) fn assert_near(found: f64, right: f64, within: f64) {
     assert!((found - right).abs() <= within, "{found}, not {right}");
 }
 
@@ -229,7 +229,11 @@ async fn the_range_of_stills_is_brought_to_that_of_films() {
 async fn bright_light_is_compressed_and_told() {
     let (measured, warnings) = converted("hdr-pq.mp4", 20).await;
     assert!(warnings.iter().any(|warning| warning.contains("dynamic range")), "{warnings:?}");
-    let image = poster("hdr-pq.mp4", Position::Percent(50.0)).await;
+    let bench = Bench::new();
+    let steps = vec![step("poster", Poster::at(Position::Percent(50.0)), "source")];
+    let (mut results, cx) = bench.run(&input("hdr-pq.mp4"), steps, &["poster"]).await.unwrap();
+    assert!(cx.take_warnings().concat().contains("dynamic range"), "the poster says so as well");
+    let image = results.remove("poster").unwrap().into_image().unwrap();
     for at in [&|x| pixel(&image, x, 54) as [u8; 3], &|x| measured.pixel(x, 54)]
         as [&dyn Fn(usize) -> [u8; 3]; 2]
     {
@@ -286,6 +290,21 @@ async fn fields_are_made_whole() {
     assert!(picture(&image).comb() < 6.0);
 }
 
+/// Planes of green, blue and red that the decoder calls Y, Cb and Cr.
+#[tokio::test]
+async fn planes_of_red_green_and_blue_keep_their_colours() {
+    let (measured, _) = converted("oneframe-av1.mp4", 5).await;
+    let image = poster("oneframe-av1.mp4", Position::Seconds(0.0)).await;
+    let right = Measured::of(&input("oneframe-av1.mp4")).middle;
+    let mean = |found: &[u8]| {
+        let apart = found.iter().zip(&right).map(|(a, b)| u64::from(a.abs_diff(*b)));
+        apart.sum::<u64>() as f64 / right.len() as f64
+    };
+    // The film has a quarter of the colours.
+    assert!(mean(&measured.middle) < 16.0, "{}", mean(&measured.middle));
+    assert!(mean(image.pixels()) < 16.0, "{}", mean(image.pixels()));
+}
+
 #[tokio::test]
 async fn one_frame_is_shown_for_a_time() {
     let (measured, _) = converted("oneframe-av1.mp4", 28).await;
@@ -306,7 +325,7 @@ async fn nothing_of_what_a_source_says_of_itself_is_published() {
 }
 
 /// A clip made of another by `ffmpeg`.
-fn made(bench: &Bench, name: &str, before: &[&str], after: &[&str]) -> PathBuf {
+pub(crate) fn made(bench: &Bench, name: &str, before: &[&str], after: &[&str]) -> PathBuf {
     let path = bench.folder.path().join(name);
     let clip = input("sync.mp4");
     let made = Command::new("ffmpeg")
@@ -328,12 +347,13 @@ fn made(bench: &Bench, name: &str, before: &[&str], after: &[&str]) -> PathBuf {
 async fn picture_and_sound_stay_together_out_of_each_container() {
     let x264 = ["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"];
     let with = |rest: &[&'static str]| [&x264[..], rest].concat();
-    let clips: [(&str, &[&str], Vec<&str>); 20] = [
+    let clips: [(&str, &[&str], Vec<&str>); 21] = [
         ("plain.mkv", &[], with(&[])),
         ("stream.ts", &[], with(&["-f", "mpegts"])),
         ("vp8.webm", &[], vec!["-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus"]),
         ("mpeg.mpg", &[], vec!["-c:v", "mpeg2video", "-c:a", "mp2"]),
         ("flash.flv", &[], vec!["-c:v", "flv1", "-c:a", "libmp3lame", "-ar", "44100"]),
+        ("turned.flv", &[], vec!["-c:v", "libx264", "-c:a", "aac", "-ar", "48000"]),
         ("jpeg.mov", &[], vec!["-c:v", "mjpeg", "-c:a", "pcm_s16le"]),
         ("rle.mov", &[], vec!["-c:v", "qtrle", "-c:a", "pcm_s16be"]),
         ("cut.mp4", &["-ss", "2.3"], vec!["-c", "copy"]),
@@ -361,6 +381,12 @@ async fn picture_and_sound_stay_together_out_of_each_container() {
         let whole = if before.first() == Some(&"-ss") { 142 } else { 200 };
         assert!((whole..=200).contains(&measured.times.len()), "{name}: {}", measured.times.len());
         assert!(measured.flashes.len() >= 5, "{name}: {:?}", measured.flashes);
+        let first = measured.beeps.first().zip(measured.flashes.first());
+        let late = first.map_or(0.0, |(beep, flash)| beep - flash);
+        assert!(
+            late < 0.008 || before == ["-ss", "2.3"],
+            "{name}: the first beep is {late} s late"
+        );
         assert!(measured.apart().iter().all(|apart| apart.abs() < 8.0), "{name}: {measured:?}");
     }
 }

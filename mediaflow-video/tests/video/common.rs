@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use mediaflow_core::backend::{Backend, Group};
-use mediaflow_core::media::{Blob, Format, Media, MediaFile, MediaInfo, Scratch};
+use mediaflow_core::media::{Blob, Format, Media, MediaFile, MediaInfo, OnDamage, Scratch};
 use mediaflow_core::plan::{Demand, Explanation};
 use mediaflow_core::{
     AnyOperation, CancellationToken, CpuPool, Inputs, Limits, Operation, Outputs, Reader as _,
@@ -28,6 +28,7 @@ pub(crate) struct Bench {
     pub(crate) cancel: CancellationToken,
     pub(crate) progress: Arc<Mutex<Vec<f32>>>,
     pub(crate) cancel_at: f32,
+    pub(crate) on_damage: OnDamage,
 }
 
 /// Steps as a list: name, operation, where it takes from.
@@ -49,6 +50,7 @@ impl Bench {
             cancel: CancellationToken::new(),
             progress: Arc::default(),
             cancel_at: f32::INFINITY,
+            on_damage: OnDamage::Refuse,
         }
     }
 
@@ -72,7 +74,8 @@ impl Bench {
     }
 
     pub(crate) async fn probe(&self, path: &Path) -> Result<MediaInfo> {
-        VideoReader::new().probe(&file(path)?, &self.cx()).await
+        let file = file(path)?.with_on_damage(self.on_damage);
+        VideoReader::new().probe(&file, &self.cx()).await
     }
 
     pub(crate) async fn group(
@@ -107,7 +110,7 @@ impl Bench {
     ) -> Result<(BTreeMap<String, Media>, RunContext)> {
         let (backend, cx) = (VideoBackend::new(), self.cx());
         let group = self.group(path, steps, exits).await?;
-        let inputs = Inputs::new().and("source", file(path)?);
+        let inputs = Inputs::new().and("source", file(path)?.with_on_damage(self.on_damage));
         let mut outputs: Outputs = backend.plan(&group)?.run(inputs, &cx).await?.into_outputs()?;
         let mut results = BTreeMap::new();
         for exit in exits {

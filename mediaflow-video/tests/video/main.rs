@@ -4,15 +4,21 @@
 
 mod bad_input;
 mod clips;
+mod colours;
 mod common;
 
 mod conformance;
 
+mod damage;
 mod measure;
+mod metadata;
 mod missing;
 mod poster;
 mod probe;
 mod readme;
+mod shapes;
 mod spec;
 mod stop;
+mod streams;
 mod transcode;
+mod variable;

@@ -69,3 +69,28 @@ async fn limits_are_kept() {
     bench.limits.pixels = 1000;
     assert_eq!(bench.probe(&clip()).await.unwrap_err().code(), "limit.pixels");
 }
+
+/// So much of nothing lies between its ends that nobody would read it all for their times.
+#[tokio::test]
+async fn a_large_transport_stream_is_as_long_as_a_small_one() {
+    const PACKET: usize = 188;
+    let bench = Bench::new();
+    let size = ["-t", "4", "-s", "320x180", "-preset", "ultrafast", "-ac", "2"];
+    for (name, rest) in [
+        ("aac.ts", &["-c:a", "aac"][..]),
+        ("wrap.ts", &["-c:a", "mp2", "-output_ts_offset", "95439"]),
+        ("ac3.ts", &["-c:a", "ac3", "-f", "mpegts"]),
+    ] {
+        let small = variant(&bench, name, &[&size[..], rest].concat());
+        let right = bench.probe(&small).await.unwrap().duration.unwrap().as_secs_f64();
+        let bytes = std::fs::read(&small).unwrap();
+        let middle = bytes.len() / PACKET / 2 * PACKET;
+        let mut nothing = vec![0xff; PACKET];
+        nothing[..4].copy_from_slice(&[0x47, 0x1f, 0xff, 0x10]);
+        let nothing = nothing.repeat((26 << 20) / PACKET);
+        let large = bench.folder.path().join(format!("large-{name}"));
+        std::fs::write(&large, [&bytes[..middle], &nothing, &bytes[middle..]].concat()).unwrap();
+        let found = bench.probe(&large).await.unwrap().duration.unwrap().as_secs_f64();
+        assert!((found - right).abs() < 0.03, "{name}: {found}, not {right}");
+    }
+}

@@ -9,7 +9,8 @@ use gstreamer::prelude::*;
 use mediaflow_core::{Error, Result};
 
 use super::gate::Gate;
-use super::origin::{Origin, View, put_over};
+use super::origin::{Origin, View};
+use super::packets::Packets;
 use super::place::Kind;
 use super::stream::{Stream, discard};
 use crate::gst::pipeline::{Running, Watch, post_news};
@@ -52,7 +53,7 @@ impl Branch {
         let decoder = make("decodebin")?;
         chain(running.pipeline(), &[&file, &decoder])?;
         if let Some(pad) = file.static_pad("src") {
-            put_over(&pad, view.hidden);
+            view.overlay.put_over(&pad);
         }
         let seen = Arc::new(Mutex::new(Seen::default()));
         let complete = Arc::new(AtomicBool::new(false));
@@ -121,6 +122,10 @@ impl Branch {
         seen: &Arc<Mutex<Seen>>,
     ) {
         let (seen, timeline) = (Arc::clone(seen), Arc::clone(timeline));
+        let packets = Packets::default();
+        if kind == Kind::Video {
+            packets.watch(decoder);
+        }
         let (bus, pulse) = (running.bus().clone(), running.pulse().clone());
         decoder.connect_pad_added(move |_, pad| {
             let mut seen = lock(&seen);
@@ -130,7 +135,16 @@ impl Branch {
             }
             let gate = Gate::shut(pad, kind, Arc::clone(&timeline), &bus, &pulse);
             let (pad, timeline) = (pad.clone(), Arc::clone(&timeline));
-            seen.stream = Some(Stream { kind, pad, timeline, colour: None, gate });
+            seen.stream = Some(Stream {
+                kind,
+                pad,
+                track: None,
+                timeline,
+                opened: None,
+                colour: None,
+                packets: packets.clone(),
+                gate,
+            });
         });
     }
 

@@ -22,6 +22,12 @@ pub(super) struct State {
     from: Option<i64>,
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     pub(super) orientation: Option<String>,
+    /// So many frames are dropped instead, wherever they are.
+    skip: Option<u64>,
+    /// Frames so far.
+    frames: u64,
+    /// The last frame that begins before `from`: how many came before it.
+    before: Option<u64>,
     /// Something waits: a buffer of this place, or the end of the stream.
     pub(super) waits: bool,
     pub(super) first: Option<Place>,
@@ -45,6 +51,9 @@ impl Gate {
             timeline,
             probe: None,
             from: None,
+            skip: None,
+            frames: 0,
+            before: None,
             segment: None,
             orientation: None,
             waits: false,
@@ -68,10 +77,17 @@ impl Gate {
         gate
     }
 
-    /// Forgets what waits; buffers before a time are to be dropped.
-    pub(super) fn wait_from(&self, from: Option<i64>) {
+    /// Forgets what waits; buffers before a time are to be dropped, or so many frames.
+    pub(super) fn wait_from(&self, from: Option<i64>, skip: Option<u64>) {
         let mut state = self.state();
         (state.waits, state.first, state.from) = (false, None, from);
+        (state.skip, state.frames, state.before) = (skip, 0, None);
+    }
+
+    /// What waits, and how many frames came before the last one that was dropped.
+    pub(super) fn found(&self) -> (Option<Place>, Option<u64>) {
+        let state = self.state();
+        (state.first, state.before)
     }
 
     /// From now on everything is so much later.
@@ -133,12 +149,16 @@ impl State {
             let times = times(self.kind, buffer, length, self.segment.as_ref(), None);
             place(self.kind, times, &self.timeline)
         });
-        let is_wanted = |found: Place| match (self.from, self.kind) {
-            (None, _) => true,
-            (Some(from), Kind::Video) => found.start.saturating_add(TOLERANCE) >= from,
-            (Some(from), Kind::Audio) => found.end > from,
+        let number = self.frames;
+        self.frames += 1;
+        let is_wanted = |found: Place| match (self.from, self.kind, self.skip) {
+            (_, Kind::Video, Some(skip)) => number >= skip,
+            (Some(from), Kind::Video, None) => found.start.saturating_add(TOLERANCE) >= from,
+            (Some(from), Kind::Audio, _) => found.end > from,
+            (None, ..) => true,
         };
         let Some(found) = found.filter(|found| is_wanted(*found)) else {
+            self.before = found.map(|_| number).or(self.before);
             return gst::PadProbeReturn::Drop;
         };
         self.waits = true;

@@ -5,11 +5,13 @@
 //! the one thread that builds pipelines knows sizes, rotation and times, and has no need to build inside a callback. The gates
 //! also make exact cuts: an accurate seek is sent while they are shut, and frames before the start are dropped.
 //!
-//! Uses: error, isobmff.
+//! Uses: container, error, isobmff, mpegts.
 
 mod branch;
 mod gate;
 mod origin;
+mod overlay;
+pub(crate) mod packets;
 mod pcm;
 pub(crate) mod place;
 mod stream;
@@ -23,15 +25,20 @@ use gate::Gate;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use mediaflow_core::{Error, Result, codes};
-pub(crate) use origin::{Origin, put_over};
+pub(crate) use origin::Origin;
 use place::{Kind, clock};
 pub(crate) use stream::Stream;
 
 use super::pipeline::{Running, Watch, clock_time};
 use crate::error;
 
-/// The seek goes this much before the cut: a decoder shortens the frame that a seek hits, so that it looks like a new one.
-const LEAD: i64 = 1_000_000_000;
+/// A seek goes this much before the cut: a decoder shortens the frame that a seek hits, so that it looks like a new one. Where
+/// no frame lies between it and the cut, it goes further back, in the end to the begin.
+const LEADS: [i64; 4] = [1_000_000_000, 5_000_000_000, 30_000_000_000, i64::MAX];
+
+/// A frame that is seen for longer than this, in nanoseconds, is not left out though it begins before the cut, and not shown
+/// beyond its end.
+pub(crate) const LONG: i64 = 100_000_000;
 
 /// A file being decoded, at its gates.
 #[derive(Debug)]
@@ -52,6 +59,13 @@ pub(crate) enum Sound {
     Watched,
     /// Not decoded.
     Ignored,
+}
+
+/// What a gate lets through of what a seek gives: what begins at a time, in nanoseconds, or all but so many frames.
+#[derive(Clone, Copy, Debug, Default)]
+struct Keep {
+    from: Option<i64>,
+    skip: Option<u64>,
 }
 
 impl Source {
@@ -85,6 +99,7 @@ impl Source {
     ) -> Result<(Option<Stream>, Option<Duration>)> {
         let (mut refused, mut failed) = (Ok((None, None)), None);
         for view in origin.views(kind) {
+            let number = view.track;
             let colour = origin.track(&view).and_then(|track| track.colour);
             let pcm = origin.track(&view).and_then(|track| track.pcm.as_ref());
             let found = match pcm {
@@ -101,7 +116,8 @@ impl Source {
             };
             match found {
                 Found::Stream(mut stream, duration) => {
-                    stream.colour = colour;
+                    (stream.colour, stream.track) = (colour, number);
+                    stream.opened = stream.pad.current_caps();
                     return Ok((Some(stream), duration));
                 }
                 Found::Missing(missing) => refused = Err(missing),
@@ -130,6 +146,23 @@ impl Source {
         self.video.as_ref().ok_or_else(|| error::no_stream("video"))
     }
 
+    /// Where the picture ends, if that is known, in the time of the source: its boxes say so, or there is nothing else that
+    /// could be as long as the file.
+    pub(crate) fn picture_end(
+        &self,
+        origin: &Origin,
+        declared: Option<Duration>,
+    ) -> Option<Duration> {
+        let Some(structure) = &origin.structure else {
+            return declared.filter(|_| self.audio.is_none());
+        };
+        let track = structure.tracks.get(self.video.as_ref()?.track?)?;
+        // Of a cut file it says what was there once.
+        let is_whole = !structure.fragmented && structure.missing_bytes == 0;
+        let end = track.end().filter(|_| is_whole)?;
+        Some(Duration::from_nanos(u64::try_from(end - structure.begin()).ok()?))
+    }
+
     fn streams(&self) -> impl Iterator<Item = &Stream> {
         self.video.iter().chain(&self.audio)
     }
@@ -139,10 +172,11 @@ impl Source {
     /// # Errors
     /// `video.not_seekable`, and those of [`Running::wait`].
     pub(crate) fn seek(&mut self, to: Duration, watch: &Watch<'_>) -> Result<()> {
-        self.seek_and_wait(place::nanoseconds(clock_time(to)), None, None, watch)
+        self.seek_and_wait(place::nanoseconds(clock_time(to)), Keep::default(), None, watch)
     }
 
-    /// Cuts to the frames that begin in `start..end`. Returns where the first of them begins, in the time of the source.
+    /// Cuts to the frames that begin in `start..end`, and to the one that is seen at `start` if it is seen for long. Returns
+    /// where the cut begins, in the time of the source: at its first frame, unless nothing new is seen for long.
     ///
     /// # Errors
     /// `video.empty_cut`, `video.not_seekable`, and those of [`Running::wait`].
@@ -154,24 +188,38 @@ impl Source {
     ) -> Result<i64> {
         let start = place::nanoseconds(clock_time(start));
         let end = end.map(|end| place::nanoseconds(clock_time(end)));
-        self.seek_and_wait(start.saturating_sub(LEAD).max(0), Some(start), end, watch)?;
-        let first = self.video()?.first();
-        first.map(|first| first.start).ok_or_else(|| {
-            Error::input(codes::VIDEO_EMPTY_CUT, "no frame lies in the cut")
-                .with("start", clock(start))
-                .help("the cut begins at or after the last frame: choose an earlier start")
-        })
+        for lead in LEADS {
+            let to = start.saturating_sub(lead).max(0);
+            self.seek_and_wait(to, Keep { from: Some(start), skip: None }, end, watch)?;
+            match self.video()?.gate.found() {
+                (Some(first), _) if first.start.saturating_sub(start) <= LONG => {
+                    return Ok(first.start);
+                }
+                (_, Some(before)) => {
+                    let keep = Keep { from: Some(start), skip: Some(before) };
+                    self.seek_and_wait(to, keep, end, watch)?;
+                    return Ok(start);
+                }
+                // The picture begins late.
+                (Some(_), None) if to == 0 => return Ok(start),
+                (None, None) if to == 0 => break,
+                (_, None) => {}
+            }
+        }
+        Err(Error::input(codes::VIDEO_EMPTY_CUT, "no frame lies in the cut")
+            .with("start", clock(start))
+            .help("the cut begins at or after the last frame: choose an earlier start"))
     }
 
     fn seek_and_wait(
         &mut self,
         to: i64,
-        from: Option<i64>,
+        keep: Keep,
         stop: Option<i64>,
         watch: &Watch<'_>,
     ) -> Result<()> {
         for stream in self.streams() {
-            stream.gate.wait_from(from);
+            stream.gate.wait_from(keep.from, keep.skip);
             // A demuxer is asked in the time of its stream, which some count from their first buffer.
             let ahead = stream.gate.state().ahead();
             let media = |time: i64| clock(stream.timeline.media(time).saturating_sub(ahead));

@@ -13,6 +13,7 @@ use mediaflow_core::Result;
 use super::branch::Found;
 use super::gate::Gate;
 use super::origin::{Origin, View};
+use super::packets::Packets;
 use super::place::Kind;
 use super::stream::Stream;
 use crate::error;
@@ -78,7 +79,17 @@ pub(super) fn open(
     let gate = Gate::shut(&pad, Kind::Audio, Arc::clone(&view.timeline), &bus, &pulse);
     running.set_state(gst::State::Paused)?;
     running.wait("opening the source", watch, |_| Ok(gate.state().waits.then_some(())))?;
-    let stream = Stream { kind: Kind::Audio, pad, timeline: view.timeline, colour: None, gate };
+    let (kind, track, timeline) = (Kind::Audio, view.track, view.timeline);
+    let stream = Stream {
+        kind,
+        pad,
+        track,
+        timeline,
+        opened: None,
+        colour: None,
+        packets: Packets::default(),
+        gate,
+    };
     Ok(Found::Stream(stream, None))
 }
 

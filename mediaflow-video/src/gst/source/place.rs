@@ -25,27 +25,42 @@ pub(crate) struct Place {
     pub(crate) shift: i64,
 }
 
+/// The buffer before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Its own time stamp.
+    pub(crate) stamp: gst::ClockTime,
+    /// Where it was taken to begin and to end.
+    pub(crate) start: gst::ClockTime,
+    pub(crate) end: gst::ClockTime,
+}
+
 /// A time stamp and a length. Some demuxers and decoders leave out times, or let them stand still: then the buffers follow one
-/// another. `last` is where the one before began and ended.
+/// another, as those of a second recording do that is joined to a first and counts anew.
 pub(crate) fn times(
     kind: Kind,
     buffer: &gst::BufferRef,
     length: gst::ClockTime,
     segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
-    last: Option<(gst::ClockTime, gst::ClockTime)>,
+    before: Option<Before>,
 ) -> (gst::ClockTime, gst::ClockTime) {
+    // Sound that is there twice where two recordings meet, which is dropped, is shorter than this.
+    const OVERLAP: gst::ClockTime = gst::ClockTime::from_mseconds(500);
     // Sound is as long as its samples; containers round.
     let length = match kind {
         Kind::Audio if !length.is_zero() => length,
         _ => buffer.duration().unwrap_or(length),
     };
     let begin = || segment.and_then(|segment| segment.start()).unwrap_or_default();
-    let stands = |pts: gst::ClockTime| match (kind, last) {
-        (Kind::Video, Some((start, _))) => pts <= start,
-        (Kind::Audio, Some((_, end))) => pts.saturating_add(length) <= end,
+    let stands = |pts: gst::ClockTime| match (kind, before) {
+        (Kind::Video, Some(before)) => pts <= before.start,
+        (Kind::Audio, Some(before)) => {
+            let is_over = pts.saturating_add(length) <= before.end;
+            is_over && (pts == before.stamp || pts.saturating_add(OVERLAP) <= before.end)
+        }
         (_, None) => false,
     };
-    let next = last.map(|(_, end)| end);
+    let next = before.map(|before| before.end);
     let pts = buffer.pts().filter(|pts| !stands(*pts)).or(next).unwrap_or_else(begin);
     (pts, length)
 }
@@ -92,7 +107,9 @@ pub(crate) fn segment(pad: &gst::Pad) -> Option<gst::FormattedSegment<gst::Clock
 
 /// How long samples of a format last.
 pub(crate) fn sound_time(buffer: &gst::BufferRef, format: &audio::AudioInfo) -> gst::ClockTime {
-    let frames = buffer.size() as u64 / u64::from(format.bpf().max(1));
+    // Of a buffer that was cut, only a part counts.
+    let cut = buffer.meta::<audio::AudioMeta>().map(|meta| meta.samples() as u64);
+    let frames = cut.unwrap_or(buffer.size() as u64 / u64::from(format.bpf().max(1)));
     gst::ClockTime::SECOND.mul_div_round(frames, format.rate().max(1).into()).unwrap_or_default()
 }
 

@@ -5,6 +5,7 @@ use gstreamer::prelude::*;
 use mediaflow_core::Result;
 
 use super::gate::Gate;
+use super::packets::Packets;
 use super::place::{Kind, Place};
 use crate::error;
 use crate::isobmff::Colour;
@@ -15,29 +16,36 @@ use crate::isobmff::timeline::Timeline;
 pub(crate) struct Stream {
     pub(crate) kind: Kind,
     pub(crate) pad: gst::Pad,
+    /// The number of its track in the index.
+    pub(crate) track: Option<usize>,
     /// When its media is shown.
     pub(crate) timeline: Arc<Timeline>,
+    /// The caps at the begin of the file: what comes later, and is of another shape, is fitted into this one.
+    pub(super) opened: Option<gst::Caps>,
     /// What the index says of its colours.
     pub(crate) colour: Option<Colour>,
+    /// What its decoder is given.
+    pub(crate) packets: Packets,
     pub(super) gate: Gate,
 }
 
 impl Stream {
-    /// The caps of the decoded frames or samples.
+    /// The caps of the first decoded frames or samples of the file, wherever it is read now.
     pub(crate) fn caps(&self) -> Result<gst::Caps> {
-        self.pad
-            .current_caps()
-            .ok_or_else(|| error::not_decodable("a stream never said what it is"))
+        let opened = self.opened.clone().or_else(|| self.pad.current_caps());
+        opened.ok_or_else(|| error::not_decodable("a stream never said what it is"))
+    }
+
+    /// Whether its pictures consist of fields.
+    pub(crate) fn is_interlaced(&self) -> Result<bool> {
+        let caps = self.caps()?;
+        let mode = caps.structure(0).and_then(|fields| fields.get::<&str>("interlace-mode").ok());
+        Ok(mode.is_some_and(|mode| mode != "progressive"))
     }
 
     /// The `image-orientation` tag.
     pub(crate) fn orientation(&self) -> Option<String> {
         self.gate.state().orientation.clone()
-    }
-
-    /// Whether a buffer waits at the gate, and not the end of the stream.
-    pub(crate) fn has_data(&self) -> bool {
-        self.first().is_some()
     }
 
     /// What waits at the gate, in the time of the source.

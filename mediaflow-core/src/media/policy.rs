@@ -1,0 +1,28 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What of what a source says of itself goes into a result. The orientation in it is always upright, as the pixels are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MetadataPolicy {
+    /// What can be published unasked. Of a photo: artist, copyright, and a colour profile if the pixels are still in it; no
+    /// place, no time, no serial numbers. Of a film or of sound: nothing. The default.
+    #[default]
+    Private,
+    /// Nothing.
+    Strip,
+    /// Artist and copyright, and of a photo a colour profile if the pixels are still in it.
+    Copyright,
+    /// Of a photo: EXIF, XMP and the colour profile as they are. Of a film or of sound: title, artist, copyright, comment,
+    /// description, album, genre, date, place, and the maker and model of the device, as far as its container says them.
+    Keep,
+}
+
+impl MetadataPolicy {
+    /// Whether it is the default, which stored steps may leave out.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}

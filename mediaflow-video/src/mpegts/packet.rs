@@ -1,0 +1,129 @@
+//! Packets, and where they lie in a file.
+
+/// Bytes of a packet.
+pub(crate) const PACKET: usize = 188;
+
+const SYNC: u8 = 0x47;
+
+/// Where packets begin: one after the other, or with four bytes of time before each, as cameras and discs have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grid {
+    first: u64,
+    step: u64,
+}
+
+impl Grid {
+    /// The grid of a file that begins with these bytes.
+    pub(super) fn of(head: &[u8]) -> Option<Self> {
+        let fits = |first: usize, step: usize| {
+            head.get(first) == Some(&SYNC) && head.get(first + step) == Some(&SYNC)
+        };
+        let grid = |first: u64, step: u64| Some(Self { first, step });
+        if fits(0, PACKET) {
+            grid(0, PACKET as u64)
+        } else if fits(4, PACKET + 4) {
+            grid(4, PACKET as u64 + 4)
+        } else {
+            None
+        }
+    }
+
+    /// The whole packets of a file that begins with these bytes.
+    pub(super) fn packets(self, head: &[u8]) -> impl Iterator<Item = Packet<'_>> {
+        self.starts(0, head.len() as u64).filter_map(|at| {
+            let at = usize::try_from(at).ok()?;
+            Packet::read(head.get(at..at + PACKET)?)
+        })
+    }
+
+    /// The last place of the file that is not behind this one from which on it is like a file of its own.
+    pub(super) fn before(self, at: u64) -> u64 {
+        at / self.step * self.step
+    }
+
+    /// The begins of all packets of which something lies between these places of the file.
+    pub(super) fn starts(self, from: u64, until: u64) -> impl Iterator<Item = u64> + use<> {
+        let before = (from + 1).saturating_sub(self.first + PACKET as u64);
+        let first = self.first + before.div_ceil(self.step) * self.step;
+        (0..).map(move |number| first + number * self.step).take_while(move |at| *at < until)
+    }
+}
+
+/// One packet.
+#[derive(Clone, Copy)]
+pub(super) struct Packet<'a> {
+    pub(super) pid: u16,
+    begins: bool,
+    /// Where its content begins.
+    payload: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> Packet<'a> {
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
+        let head: [u8; 5] = bytes.get(..5)?.try_into().ok()?;
+        let pid = u16::from_be_bytes([head[1] & 0x1f, head[2]]);
+        let payload = match head[3] >> 4 & 3 {
+            1 => 4,
+            3 => 5 + usize::from(head[4]),
+            _ => return None,
+        };
+        let is_whole = head[0] == SYNC && head[1] & 0x80 == 0 && head[3] & 0xc0 == 0;
+        is_whole.then_some(Self { pid, begins: head[1] & 0x40 != 0, payload, bytes })
+    }
+
+    /// Where a section begins that begins in this packet.
+    pub(super) fn section_at(&self) -> Option<usize> {
+        let pointer = self.bytes.get(self.payload).filter(|_| self.begins)?;
+        Some(self.payload + 1 + usize::from(*pointer))
+    }
+
+    /// The section that begins in this packet, as far as it lies in it.
+    pub(super) fn section(&self) -> Option<&'a [u8]> {
+        self.bytes.get(self.section_at()?..)
+    }
+
+    /// When what begins in this packet is shown.
+    pub(super) fn time(&self) -> Option<u64> {
+        let pes = self.bytes.get(self.payload..).filter(|_| self.begins)?;
+        let is_pes = pes.starts_with(&[0, 0, 1]) && pes.get(6)? >> 6 == 2;
+        let [a, b, c, d, e] = *pes.get(9..14).filter(|_| is_pes)? else { return None };
+        let has_time = pes.get(7)? & 0x80 != 0;
+        let bits = [
+            u64::from(a >> 1 & 7),
+            u64::from(b),
+            u64::from(c >> 1),
+            u64::from(d),
+            u64::from(e >> 1),
+        ];
+        let time = bits[0] << 30 | bits[1] << 22 | bits[2] << 15 | bits[3] << 7 | bits[4];
+        has_time.then_some(time)
+    }
+
+    /// What it holds.
+    pub(super) fn content(&self) -> &'a [u8] {
+        self.bytes.get(self.payload..).unwrap_or_default()
+    }
+
+    /// The first bytes of the frames that begin in this packet, behind the header of their group.
+    pub(super) fn payload_of_pes(&self) -> Option<&'a [u8]> {
+        let pes = self.bytes.get(self.payload..).filter(|_| self.begins)?;
+        let header = usize::from(*pes.get(8)?);
+        let is_pes = pes.starts_with(&[0, 0, 1]) && pes.get(6)? >> 6 == 2;
+        pes.get(9 + header..).filter(|_| is_pes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_that_lies_in_two_parts_of_a_file_is_in_both() {
+        let grid = Grid { first: 4, step: 192 };
+        assert_eq!(grid.starts(0, 200).collect::<Vec<_>>(), [4, 196]);
+        assert_eq!(grid.starts(191, 196).collect::<Vec<_>>(), [4]);
+        assert_eq!(grid.starts(192, 197).collect::<Vec<_>>(), [196]);
+        assert_eq!(grid.starts(400, 1000).collect::<Vec<_>>(), [388, 580, 772, 964]);
+    }
+}
