@@ -40,7 +40,7 @@ const BT709: &str = "-c:v libx264 -colorspace bt709 -color_primaries bt709 -colo
 const BT601: &str =
     "-c:v libx264 -colorspace smpte170m -color_primaries smpte170m -color_trc smpte170m";
 
-const LOWER: &str = "a fault: the lower field of DV comes first, and is taken for the later one";
+const LOWER: &str = "of two fields mediaflow keeps the upper one, `ffmpeg` the first, which is the lower one here and 20 ms earlier";
 const HALVED: &str = "one column and row are added by stretching: GStreamer halves the size of colour before that, which leaves it up to \
     half a pixel beside the brightness at the right edge";
 const TONES: &str = "another curve from high to standard range: white becomes 228 of 255, with `hable` of `ffmpeg` 157";
