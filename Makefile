@@ -1,10 +1,10 @@
 # Two commands from a fresh clone: `make demo` and `make test`. Each installs what it needs and says so.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults bench-image bench-jobs bench-scale fmt docs
+.PHONY: help setup demo test test-faults bench-image bench-video bench-jobs bench-scale compare-ffmpeg fmt docs
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what building needs: GStreamer and a C toolchain (Debian, Ubuntu)
 	@scripts/setup.sh build
@@ -23,11 +23,17 @@ test-faults: ## Kill, freeze and cut off job engines; rounds in MEDIAFLOW_FAULT_
 bench-image: ## Compare with sharp, libvips and Pillow; options in ARGS="--rounds 5"
 	@scripts/bench-image.sh $(ARGS)
 
+bench-video: ## Compare with the command line of ffmpeg; options in ARGS="--rounds 3"
+	@scripts/bench-video.sh $(ARGS)
+
 bench-jobs: ## Measure the engines on SQLite and PostgreSQL beside bare River
 	@scripts/bench-jobs.sh $(ARGS)
 
 bench-scale: ## Measure the engines with a million ended jobs beside nearly empty ones
 	@scripts/bench-scale.sh $(ARGS)
+
+compare-ffmpeg: ## Convert clips of 80 kinds with mediaflow and with ffmpeg, and compare
+	@scripts/compare-ffmpeg.sh $(ARGS)
 
 fmt: ## Format the code
 	@cargo fmt --all

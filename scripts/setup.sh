@@ -5,6 +5,7 @@
 #   scripts/setup.sh test    the same, PostgreSQL, an independent media checker, an SMTP server, and the tools that `make test` runs
 #   scripts/setup.sh jobs    a C toolchain and PostgreSQL, for `make bench-jobs`, `bench-scale` and `test-faults`
 #   scripts/setup.sh bench   a C toolchain and the programs that `make bench-image` compares with
+#   scripts/setup.sh video   as build, and ffmpeg, for `make bench-video` and `compare-ffmpeg`
 #
 # System packages come from apt (Debian, Ubuntu; with sudo when not root). Tools with a pinned version go into the
 # build directory and never onto the system. What counts is whether a thing works, not which package brought it.
@@ -111,6 +112,7 @@ target_of() {
         build) echo demo ;;
         bench) echo bench-image ;;
         jobs) echo "bench-jobs' or 'make test-faults" ;;
+        video) echo "bench-video' or 'make compare-ffmpeg" ;;
         *) echo "$1" ;;
     esac
 }
@@ -177,5 +179,12 @@ case $group in
         install_packages
         install_peers
         ;;
-    *) fail "unknown group '$group'; one of: build, test, jobs, bench" ;;
+    video)
+        need_toolchain
+        need_gstreamer
+        need ffmpeg command_exists ffmpeg
+        need python3 command_exists python3
+        install_packages
+        ;;
+    *) fail "unknown group '$group'; one of: build, test, jobs, bench, video" ;;
 esac

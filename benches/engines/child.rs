@@ -9,14 +9,12 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 
+use super::machine::options::CHILD;
 use super::site::Place;
 use super::{Result, cpu, host, soon, step};
 
 /// The number of the job that does not end by itself. No other process has it for another job.
 pub(crate) const ENDLESS: u64 = 0;
-
-/// What makes this program a child: the number of its workers and the place follow.
-pub(crate) const OPTION: &str = "--child";
 
 #[derive(Debug)]
 pub(crate) struct Child {
@@ -34,7 +32,7 @@ impl Child {
     /// Starts a process of so many workers. Does not wait for them.
     pub(crate) fn of(workers: usize, place: &Place) -> Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args([OPTION, &workers.to_string(), &place.word()])
+            .args([CHILD, &workers.to_string(), &place.word()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -84,8 +82,10 @@ impl Child {
     }
 }
 
-/// What a child does, with so many workers in it.
-pub(crate) async fn serve(place: &str, workers: usize) -> Result<()> {
+/// What a child does. It is told how many workers are in it, and the place.
+pub(crate) async fn serve(arguments: &[String]) -> Result<()> {
+    let [workers, place] = arguments else { return Err("a child knows two arguments".into()) };
+    let workers: usize = workers.parse()?;
     let begun = step::begun(ENDLESS);
     let place = Place::parse(place);
     let mut all = Vec::new();

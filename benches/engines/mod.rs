@@ -13,8 +13,7 @@ pub(crate) mod step;
 
 use std::time::Duration;
 
-pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
-pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
+pub(crate) use machine::{Error, Result};
 
 /// Waits for something that comes within a minute, unless the measurement is broken.
 pub(crate) async fn soon<T>(what: &str, wait: impl Future<Output = T>) -> Result<T> {

@@ -1,4 +1,11 @@
-//! What a benchmark says of the machine that it ran on.
+//! What every benchmark shares: what it says of the machine that it ran on, its arguments, and its report.
+#![allow(dead_code, reason = "each benchmark uses another part of it")]
+
+pub(crate) mod options;
+pub(crate) mod report;
+
+pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The processor and its cores in general words; nothing that names a host.
 pub(crate) fn machine() -> String {
