@@ -19,7 +19,7 @@
 //! | [`WebPush`] | `web-push` | browsers, encrypted, with VAPID |
 //! | [`Courier`] | `courier` | content, templates, and the older form |
 //!
-//! All but webhooks speak in words, which are [templates](templates) by event, audience and locale, and are built on
+//! All but webhooks speak in words, which are [`templates`] by event, audience and locale, and are built on
 //! [`channel`], on which a host can build its own.
 
 #[cfg(any(feature = "webhook", feature = "channel"))]
