@@ -40,6 +40,7 @@ mod tags;
 
 pub use backend::VideoBackend;
 pub use encoders::VideoEncoders;
+pub use mediaflow_core::media::MetadataPolicy;
 pub use mp4::{Mp4, Preset, Profile, Sound};
 pub use reader::VideoReader;
 

@@ -85,7 +85,7 @@ async fn a_large_transport_stream_is_as_long_as_a_small_one() {
         let right = bench.probe(&small).await.unwrap().duration.unwrap().as_secs_f64();
         let bytes = std::fs::read(&small).unwrap();
         let middle = bytes.len() / PACKET / 2 * PACKET;
-        let mut nothing = vec![0xff; PACKET];
+        let mut nothing = [0xff; PACKET];
         nothing[..4].copy_from_slice(&[0x47, 0x1f, 0xff, 0x10]);
         let nothing = nothing.repeat((26 << 20) / PACKET);
         let large = bench.folder.path().join(format!("large-{name}"));
