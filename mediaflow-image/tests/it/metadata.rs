@@ -92,7 +92,12 @@ async fn every_orientation_is_upright_after_decode_resize_and_crop() {
 async fn the_policy_decides_what_is_written() {
     let photo = with_exif(gradient(32, 32, 3), 6);
     let has = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).any(|w| w == text);
-    for policy in [MetadataPolicy::Private, MetadataPolicy::Strip, MetadataPolicy::Keep] {
+    for policy in [
+        MetadataPolicy::Private,
+        MetadataPolicy::Copyright,
+        MetadataPolicy::Strip,
+        MetadataPolicy::Keep,
+    ] {
         let files = [
             run(Jpeg::quality(80).metadata(policy), photo.clone()).await,
             run(Png::new().metadata(policy), photo.clone()).await,
