@@ -51,12 +51,15 @@ pub(crate) const ALL: [(&str, &[Case]); 5] = [
 ];
 
 /// Of sound with a delay of its encoder.
-const DELAY: &[(Mark, &str)] = &[DELAYED];
-const DELAYED: (Mark, &str) = (
+const DELAY: &[(Mark, &str)] = &[(
     Mark::Times,
     "`ffmpeg` begins with the silence that the encoder of the source put in front of its sound, so that picture and sound \
      both come later; they are as far from one another",
-);
+)];
+
+/// Of pictures whose colour is as large as their brightness.
+const EDGES: &str = "edges between saturated colours: GStreamer halves the size of colour by the mean of neighbours, `ffmpeg` by a \
+    wider filter";
 
 /// Of pictures of red, green and blue: what is told to who would otherwise write another matrix, and no tag.
 const AS_BT709: (&str, &str) = (
