@@ -4,6 +4,7 @@ import email
 import email.policy
 import json
 import sys
+from email.utils import parseaddr
 
 import boto3
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -34,7 +35,8 @@ for _ in sys.stdin:
     for sent in ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages:
         mail = email.message_from_string(sent.raw_data, policy=email.policy.default)
         # `moto` adds the header's recipients to those of the request.
-        mails.append({"to": sorted(set(sent.destinations)), "subject": mail["subject"], "type": mail.get_content_type()})
+        to = {parseaddr(address)[1] for address in sent.destinations}
+        mails.append({"to": sorted(to), "subject": mail["subject"], "type": mail.get_content_type()})
     notes = [{"group": m["Attributes"].get("MessageGroupId"), "note": json.loads(m["Body"])} for m in told]
     print(json.dumps({"notes": notes, "mails": mails}), flush=True)
 server.stop()
