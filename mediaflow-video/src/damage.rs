@@ -1,6 +1,6 @@
 //! What of a source could not be read, and what follows from that.
 
-use mediaflow_core::media::OnDamage;
+use mediaflow_core::media::{OnDamage, StreamKind};
 use mediaflow_core::{Error, Result, RunContext, codes};
 
 use crate::exit::{Cut, LENGTH_SLACK, Source};
@@ -48,8 +48,11 @@ fn found(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded) -> Vec<S
     if missing > LENGTH_SLACK {
         found.push(format!("{missing:.1} s of the sound of {name} could not be read"));
     }
-    // An index promises more than is shown at times; what was read packet by packet is there.
-    let length = source.info.duration.filter(|_| cut.is_whole() && origin.structure.is_none());
+    // An index promises more than is shown at times; what was read packet by packet is there. Sound that nobody wants may be
+    // longer than the picture.
+    let is_all_read = done.sound.is_some() || source.info.stream(StreamKind::Audio).is_none();
+    let is_told = cut.is_whole() && origin.structure.is_none() && is_all_read;
+    let length = source.info.duration.filter(|_| is_told);
     let missing = length.map_or(0.0, |length| length.as_secs_f64() - done.reached.as_secs_f64());
     if missing > SLACK {
         found.push(format!("the last {missing:.1} s of {name} could not be decoded"));

@@ -116,3 +116,21 @@ async fn sound_of_which_nothing_is_left_is_no_silence() {
     let error = converted(&bench, &clip).await.unwrap_err();
     assert_eq!(error.code(), "video.not_decodable", "{error:?}");
 }
+
+/// Sound that nobody wants is not missed.
+#[tokio::test]
+async fn a_picture_that_ends_before_its_sound_is_whole() {
+    let bench = Bench::new();
+    let coded = ["-s", "320x180", "-preset", "ultrafast", "-vf", "trim=end=1", "-t", "3"];
+    for name in ["long.mkv", "long.ts"] {
+        let clip =
+            variant(&bench, name, &[&coded[..], &["-c:v", "libx264", "-c:a", "aac"]].concat());
+        let steps =
+            vec![step("silent", mp4(40).silent(), "source"), step("kept", mp4(40), "source")];
+        let (results, cx) = bench.run(&clip, steps.clone(), &["silent"]).await.unwrap();
+        assert!((Measured::of(path_of(&results["silent"])).seconds - 1.0).abs() < 0.1, "{name}");
+        let (results, _) = bench.run(&clip, steps, &["silent", "kept"]).await.unwrap();
+        assert!((Measured::of(path_of(&results["kept"])).seconds - 3.0).abs() < 0.1, "{name}");
+        assert_eq!(cx.take_warnings(), Vec::<String>::new(), "{name}");
+    }
+}
