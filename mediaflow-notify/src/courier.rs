@@ -18,7 +18,7 @@ use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
 use serde_json::{Value, json};
 
-use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, name_address};
+use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, name_address, named};
 use crate::payload;
 use crate::templates::Notice;
 
@@ -119,10 +119,7 @@ impl Channel for Courier {
             .except(422, Outcome::Rejected);
         let receipt = answer.by_status(&outcomes)?;
         let said = answer.json().unwrap_or_default();
-        Ok(match said["requestId"].as_str().or_else(|| said["messageId"].as_str()) {
-            Some(name) => receipt.named(name),
-            None => receipt,
-        })
+        Ok(named(receipt, said["requestId"].as_str().or_else(|| said["messageId"].as_str())))
     }
 }
 

@@ -17,7 +17,7 @@ use mediaflow_core::{NotifyError, Result, async_trait};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::channel::{Channel, ChannelBuilder, Sending, cut, url_address};
+use crate::channel::{Channel, ChannelBuilder, Sending, cut, named, url_address};
 use crate::templates::Notice;
 
 /// Discord. See the [module](self).
@@ -67,10 +67,7 @@ impl Channel for Discord {
         }
         let receipt = answer.by_status(&outcomes)?;
         let said = answer.json().unwrap_or_default();
-        Ok(match said["id"].as_str() {
-            Some(id) => receipt.named(id),
-            None => receipt,
-        })
+        Ok(named(receipt, said["id"].as_str()))
     }
 }
 

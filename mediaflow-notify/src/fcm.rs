@@ -27,7 +27,7 @@ use mediaflow_core::{Error, NotifyError, Result, Timestamp, async_trait, codes};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address};
+use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address, named};
 use crate::payload::percent_encoded;
 
 /// Firebase Cloud Messaging. See the [module](self).
@@ -162,10 +162,7 @@ impl Channel for Fcm {
         let outcomes =
             HttpOutcomes::new().except(400, refused).except(403, forbidden).except(404, missing);
         let receipt = answer.by_status(&outcomes)?;
-        Ok(match said["name"].as_str() {
-            Some(name) => receipt.named(name),
-            None => receipt,
-        })
+        Ok(named(receipt, said["name"].as_str()))
     }
 }
 

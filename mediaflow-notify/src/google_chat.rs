@@ -16,8 +16,8 @@ use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, RateLimit, Receipt,
 use mediaflow_core::{NotifyError, Result, async_trait};
 use serde_json::{Value, json};
 
-use crate::channel::{Channel, ChannelBuilder, Sending, cut, url_address};
-use crate::payload::percent_encoded;
+use crate::channel::{Channel, ChannelBuilder, Sending, cut, named, url_address};
+use crate::payload::{escaped, percent_encoded};
 use crate::templates::Notice;
 
 /// Google Chat. See the [module](self).
@@ -75,10 +75,7 @@ impl Channel for GoogleChat {
             .except(413, Outcome::TooLarge);
         let receipt = answer.by_status(&outcomes)?;
         let said = answer.json().unwrap_or_default();
-        Ok(match said["name"].as_str() {
-            Some(name) => receipt.named(name),
-            None => receipt,
-        })
+        Ok(named(receipt, said["name"].as_str()))
     }
 }
 
@@ -115,8 +112,4 @@ fn card(id: &str, notice: &Notice, longest: usize) -> Value {
         card["sections"] = json!([{ "widgets": widgets }]);
     }
     json!({ "cardsV2": [{ "cardId": id, "card": card }], "fallbackText": cut(&title, 1000) })
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

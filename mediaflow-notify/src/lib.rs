@@ -43,6 +43,15 @@ pub mod mattermost;
 #[cfg(feature = "ntfy")]
 pub mod ntfy;
 #[cfg(any(feature = "webhook", feature = "channel"))]
+#[cfg_attr(
+    not(all(feature = "url", feature = "webhook")),
+    allow(
+        dead_code,
+        unreachable_pub,
+        unused_imports,
+        reason = "each channel alone uses a part of it"
+    )
+)]
 mod payload;
 #[cfg(feature = "pushover")]
 pub mod pushover;

@@ -15,7 +15,7 @@ use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
 use serde_json::{Value, json};
 
-use crate::channel::{Channel, ChannelBuilder, Sending, Token, cut, url_address};
+use crate::channel::{Channel, ChannelBuilder, Sending, Token, cut, named, url_address};
 use crate::templates::Notice;
 
 /// ntfy. See the [module](self).
@@ -78,10 +78,7 @@ impl Channel for Ntfy {
             HttpOutcomes::new().except(400, Outcome::Rejected).except(413, Outcome::TooLarge);
         let receipt = answer.by_status(&outcomes)?;
         let said = answer.json().unwrap_or_default();
-        Ok(match said["id"].as_str() {
-            Some(id) => receipt.named(id),
-            None => receipt,
-        })
+        Ok(named(receipt, said["id"].as_str()))
     }
 }
 
@@ -107,10 +104,7 @@ fn message(topic: &str, notice: &Notice) -> Value {
         Severity::Warning => "warning",
         _ => "white_check_mark",
     };
-    let lines =
-        notice.text.iter().cloned().chain(notice.items.iter().map(|item| format!("- {item}")));
-    let facts = notice.facts.iter().map(|fact| format!("{}: {}", fact.label, fact.value));
-    let text = lines.chain(facts).collect::<Vec<_>>().join("\n");
+    let text = notice.lines_without_link().join("\n");
     // An empty message would be shown as "triggered".
     let text = if text.is_empty() { notice.title.clone() } else { text };
     let mut body = json!({

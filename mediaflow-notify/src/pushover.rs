@@ -14,7 +14,7 @@ use mediaflow_core::http::GuardedClient;
 use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
 use mediaflow_core::{NotifyError, Result, async_trait};
 
-use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address};
+use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address, named};
 use crate::payload::percent_encoded;
 use crate::templates::Notice;
 
@@ -73,10 +73,7 @@ impl Channel for Pushover {
         let status = answer.response.status;
         if status == 200 && said["status"] == 1 {
             let receipt = Receipt::with_status(status);
-            return Ok(match said["request"].as_str() {
-                Some(request) => receipt.named(request),
-                None => receipt,
-            });
+            return Ok(named(receipt, said["request"].as_str()));
         }
         // 4xx is for ever, by the service's own rules: a wrong token, or a user that is not there.
         let refused = match (said["user"].as_str(), said["token"].as_str()) {
@@ -89,10 +86,7 @@ impl Channel for Pushover {
 }
 
 fn form(token: &str, user: &str, notice: &Notice) -> String {
-    let lines =
-        notice.text.iter().cloned().chain(notice.items.iter().map(|item| format!("- {item}")));
-    let facts = notice.facts.iter().map(|fact| format!("{}: {}", fact.label, fact.value));
-    let text = lines.chain(facts).collect::<Vec<_>>().join("\n");
+    let text = notice.lines_without_link().join("\n");
     let text = if text.is_empty() { notice.title.as_str() } else { text.as_str() };
     let priority = match notice.severity {
         Severity::Error => "1",

@@ -19,8 +19,9 @@ use mediaflow_core::{NotifyError, Result, async_trait};
 use serde_json::{Value, json};
 
 use crate::channel::{
-    Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address, url_address,
+    Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address, named, url_address,
 };
+use crate::payload::escaped;
 use crate::templates::Notice;
 
 /// Slack. See the [module](self).
@@ -126,10 +127,7 @@ impl Slack {
         // A thread has the name of its first message: replies to a reply would be lost.
         let receipt = Receipt::with_status(answer.response.status);
         let name = first.map(str::to_owned).or_else(|| answer.field("ts"));
-        Ok(match name {
-            Some(name) => receipt.named(name),
-            None => receipt,
-        })
+        Ok(named(receipt, name))
     }
 }
 
@@ -195,11 +193,6 @@ fn message(notice: &Notice) -> Value {
 
 fn plain(text: &str, characters: usize) -> Value {
     json!({ "type": "plain_text", "text": cut(text, characters), "emoji": false })
-}
-
-/// What stands for markup in Slack's texts.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// A URL between `<` and `|`.

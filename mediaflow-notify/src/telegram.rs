@@ -17,7 +17,8 @@ use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, RateLimit, Receipt,
 use mediaflow_core::{NotifyError, Result, async_trait};
 use serde_json::{Value, json};
 
-use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address};
+use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address, named};
+use crate::payload::escaped;
 use crate::templates::Notice;
 
 /// Telegram. See the [module](self).
@@ -79,10 +80,7 @@ impl Channel for Telegram {
         if answer.says_ok() {
             let receipt = Receipt::with_status(answer.response.status);
             let name = first.map(str::to_owned).or_else(|| answer.field("message_id"));
-            return Ok(match name {
-                Some(name) => receipt.named(name),
-                None => receipt,
-            });
+            return Ok(named(receipt, name));
         }
         let said = answer.json().unwrap_or_default();
         let asked = said["parameters"]["retry_after"].as_u64().map(Duration::from_secs);
@@ -149,8 +147,4 @@ fn text(notice: &Notice) -> String {
         text.push_str(&format!("\n<a href=\"{url}\">{}</a>", escaped(&cut(&link.label, 60))));
     }
     text
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -6,7 +6,7 @@ use mediaflow_core::{Error, NotifyError, Result, async_trait};
 use serde_json::json;
 
 use super::{AwsCredentials, WORDS, post, word};
-use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending};
+use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, named};
 use crate::email::{Sender, mailbox};
 
 /// E-mail through Amazon SES: the same mails as by [SMTP](crate::email), through the API of the second version.
@@ -83,10 +83,7 @@ impl Channel for Ses {
         let said = answer.json().unwrap_or_default();
         if (200..300).contains(&status) {
             let receipt = Receipt::with_status(status);
-            return Ok(match said["MessageId"].as_str() {
-                Some(name) => receipt.named(name),
-                None => receipt,
-            });
+            return Ok(named(receipt, said["MessageId"].as_str()));
         }
         let code = answer.response.header("x-amzn-errortype").unwrap_or_default();
         // The sender is not verified yet: somebody can put that right, and then it passes.

@@ -5,7 +5,7 @@ use mediaflow_core::notify::{Address, Outcome, RateLimit, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
 
 use super::{AwsCredentials, WORDS, post, word};
-use crate::channel::{Answered, Channel, ChannelBuilder, Endpoint, Sending};
+use crate::channel::{Answered, Channel, ChannelBuilder, Endpoint, Sending, named};
 use crate::payload::{self, percent_encoded};
 
 /// A topic of Amazon SNS: what its subscribers get is the body of Standard Webhooks, with attributes to filter by.
@@ -154,10 +154,7 @@ fn receipt(answer: &Answered) -> Result<Receipt, NotifyError> {
     let status = answer.response.status;
     if (200..300).contains(&status) {
         let receipt = Receipt::with_status(status);
-        return Ok(match within("MessageId") {
-            Some(name) => receipt.named(name),
-            None => receipt,
-        });
+        return Ok(named(receipt, within("MessageId")));
     }
     let code = within("Code").unwrap_or_default();
     // What is too long is told as any other wrong parameter.

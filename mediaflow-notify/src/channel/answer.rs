@@ -5,6 +5,15 @@ use serde_json::Value;
 
 use crate::answer;
 
+/// A receipt with the service's own name for the message, if it has told one.
+#[must_use]
+pub fn named(receipt: Receipt, name: Option<impl Into<String>>) -> Receipt {
+    match name {
+        Some(name) => receipt.named(name),
+        None => receipt,
+    }
+}
+
 /// What a service answered.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

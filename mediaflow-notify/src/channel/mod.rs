@@ -22,7 +22,7 @@ use mediaflow_core::notify::{Address, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
 
 pub use crate::payload::cut;
-pub use answer::Answered;
+pub use answer::{Answered, named};
 pub use builder::ChannelBuilder;
 pub use notifier::{ChannelNotifier, Sending};
 

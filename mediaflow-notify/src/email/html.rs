@@ -1,6 +1,7 @@
 //! The HTML of a mail: tables and styles within the tags, since programs that read mail know little else.
 
 use crate::channel::cut;
+use crate::payload;
 use crate::templates::Notice;
 
 /// What the picture is called within the mail.
@@ -86,7 +87,7 @@ fn page_of(notice: &Notice, has_picture: bool, longest: usize) -> String {
     )
 }
 
+/// As text between tags, and within the quotes of an attribute.
 fn escaped(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    text.replace('"', "&quot;").replace('\'', "&#39;")
+    payload::escaped(text).replace('"', "&quot;").replace('\'', "&#39;")
 }

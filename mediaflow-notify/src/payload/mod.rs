@@ -11,4 +11,5 @@ mod urls;
 pub(crate) use body::{Envelope, attributes, data, in_order, standard, too_large, within};
 pub(crate) use fit::{encode, fullest, shortened};
 pub use text::cut;
+pub(crate) use text::escaped;
 pub(crate) use urls::{PublicUrls, percent_encoded};

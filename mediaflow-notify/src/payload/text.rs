@@ -11,3 +11,9 @@ pub fn cut(text: &str, characters: usize) -> Cow<'_, str> {
     let kept: String = text.chars().take(characters.saturating_sub(1)).collect();
     Cow::Owned(format!("{}\u{2026}", kept.trim_end()))
 }
+
+/// What stands for markup in HTML, and in the texts of services that have taken this from it.
+#[must_use]
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

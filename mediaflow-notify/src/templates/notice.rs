@@ -93,9 +93,15 @@ impl Notice {
     /// All of it but its title as lines of plain text.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let facts = self.facts.iter().map(|fact| format!("{}: {}", fact.label, fact.value));
-        let items = self.items.iter().map(|item| format!("- {item}"));
         let link = self.link.iter().map(|link| format!("{}: {}", link.label, link.url));
-        self.text.iter().cloned().chain(items).chain(facts).chain(link).collect()
+        self.lines_without_link().into_iter().chain(link).collect()
+    }
+
+    /// All of it but its title and its link, for services that take the link by itself.
+    #[must_use]
+    pub fn lines_without_link(&self) -> Vec<String> {
+        let items = self.items.iter().map(|item| format!("- {item}"));
+        let facts = self.facts.iter().map(|fact| format!("{}: {}", fact.label, fact.value));
+        self.text.iter().cloned().chain(items).chain(facts).collect()
     }
 }
