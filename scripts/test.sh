@@ -46,6 +46,14 @@ each_provider() {
     done
 }
 
+# Each channel alone, without a warning.
+each_channel() {
+    local channel
+    for channel in $(sed -n '/^\[features\]/,/^\[dep/s/^\([a-z-]*\) = .*/\1/p' mediaflow-notify/Cargo.toml); do
+        cargo clippy --package mediaflow-notify --features "$channel" "${locked[@]}" -- --deny warnings || return
+    done
+}
+
 # A third party's crate has a workspace of its own; it takes the versions that are tested here.
 third_party() {
     cp Cargo.lock tests/third_party/Cargo.lock &&
@@ -68,6 +76,8 @@ step "a direct upload to S3" cargo run --package mediaflow --example direct_uplo
 step "images with pure-Rust codecs" cargo test --package mediaflow-image "${locked[@]}"
 step "each database alone" each_database
 step "each provider alone" each_provider
+step "each channel alone" each_channel
 step "a third party's crate" third_party
 step "tests" cargo test "${everything[@]}"
+step "who is told of a failure" "$target/debug/examples/failure_routing" # the tests have built it
 printf '\n==> all checks passed, %s s\n' $((SECONDS - begin))

@@ -37,6 +37,7 @@ pub use mediaflow_image as image;
     feature = "discord",
     feature = "email",
     feature = "fcm",
+    feature = "file",
     feature = "google-chat",
     feature = "mattermost",
     feature = "ntfy",

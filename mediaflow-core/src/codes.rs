@@ -236,6 +236,10 @@ codes! {
 
     REGISTRY_TWICE = "registry.twice", "two things of a registry have the same name";
 
+    ROUTE_INVALID = "route.invalid", "a route of notifications says what can not be kept to";
+    ROUTE_QUIET = "route.quiet", "these are no quiet hours";
+    ROUTE_TWICE = "route.twice", "two rules of notifications have the same name";
+
     SCHEDULE_CRON = "schedule.cron", "this is no cron line, or no time fits it";
     SCHEDULE_NAME = "schedule.name", "this can not name a schedule";
     SCHEDULE_ZONE = "schedule.zone", "there is no such time zone here";

@@ -314,6 +314,18 @@ impl Event {
         matches!(self.kind, EventKind::Other(_)) || matches!(self.data, EventData::Other(_))
     }
 
+    /// Whether it concerns these people: those whose it is first of all ([`audience`](Self::audience)). A job that failed
+    /// concerns its owner as well, and the end of any that lost something on the way whoever answers for the application.
+    #[must_use]
+    pub fn concerns(&self, audience: Audience) -> bool {
+        audience == self.audience
+            || match audience {
+                Audience::Owner => self.kind == EventKind::JobFailed,
+                Audience::Admin => self.kind.is_terminal() && self.severity >= Severity::Warning,
+                Audience::Ops | Audience::Other(_) => false,
+            }
+    }
+
     /// A short name for what this build can read: builds that have the same can read the same events, and what one of them
     /// finds [foreign](Self::is_foreign), the others do as well.
     #[must_use]

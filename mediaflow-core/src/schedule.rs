@@ -58,7 +58,7 @@ impl Cron {
     /// `schedule.zone` if there is none of this name.
     pub fn in_zone(mut self, name: impl Into<String>) -> Result<Self> {
         self.zone = name.into();
-        self.time_zone().map(|_| self)
+        time_zone(&self.zone).map(|_| self)
     }
 
     /// The first time after a moment.
@@ -70,21 +70,13 @@ impl Cron {
         let cron = parser.parse(&self.line).map_err(|e| wrong(&self.line).because(e))?;
         let millis = i64::try_from(after.millis()).unwrap_or(i64::MAX);
         let after = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
-        let after = after.to_zoned(self.time_zone()?);
+        let after = after.to_zoned(time_zone(&self.zone)?);
         let next =
             cron.find_next_occurrence(&after, false).map_err(|e| wrong(&self.line).because(e))?;
         let millis = next.timestamp().as_millisecond();
         Ok(Timestamp::from_millis(u64::try_from(millis).unwrap_or_default()))
     }
 
-    fn time_zone(&self) -> Result<TimeZone> {
-        TimeZone::get(&self.zone).map_err(|e| {
-            Error::input(codes::SCHEDULE_ZONE, "there is no such time zone here")
-                .with("zone", self.zone.escape_debug())
-                .help("use a name such as `Europe/Berlin` or `UTC`")
-                .because(e)
-        })
-    }
 }
 
 impl FromStr for Cron {
@@ -107,6 +99,16 @@ impl fmt::Display for Cron {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.line, self.zone)
     }
+}
+
+/// The time zone of this name.
+pub(crate) fn time_zone(name: &str) -> Result<TimeZone> {
+    TimeZone::get(name).map_err(|e| {
+        Error::input(codes::SCHEDULE_ZONE, "there is no such time zone here")
+            .with("zone", name.escape_debug())
+            .help("use a name such as `Europe/Berlin` or `UTC`")
+            .because(e)
+    })
 }
 
 fn wrong(line: &str) -> Error {

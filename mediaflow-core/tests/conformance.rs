@@ -36,6 +36,14 @@ async fn the_memory_engine_has_an_outbox() {
     testing::exercise_outbox(async |clock| MemoryEngine::with_clock(Arc::new(clock))).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_composed_notification_is_lost_or_doubled() {
+    for _ in 0..8 {
+        let engine = async |clock: ManualClock| MemoryEngine::with_clock(Arc::new(clock));
+        testing::exercise_composition(engine, false, fastrand::u64(..)).await;
+    }
+}
+
 #[tokio::test]
 async fn every_storage_is_a_storage() {
     let folder = tempfile::tempdir().unwrap();
@@ -332,6 +340,10 @@ impl Engine for Deaf {
 
     async fn schedules(&self) -> Result<Vec<Scheduled>> {
         self.engine.schedules().await
+    }
+
+    async fn acknowledge(&self, what: Acknowledged) -> Result<u64> {
+        self.engine.acknowledge(what).await
     }
 
     async fn pause(&self) -> Result<()> {

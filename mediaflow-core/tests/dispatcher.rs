@@ -10,7 +10,7 @@ use std::time::Duration;
 use mediaflow_core::engine::{Engine, EventStream, MemoryEngine, Shutdown, Submission, Submitted};
 use mediaflow_core::event::EventData;
 use mediaflow_core::executor::Executor;
-use mediaflow_core::notify::{DeliveryContext, Message, Receipt};
+use mediaflow_core::notify::{Acknowledged, DeliveryContext, Message, Receipt};
 use mediaflow_core::outbox::{
     Attempted, Claimed, DestinationKey, DestinationState, Dispatcher, Exchange, Exchanged,
     OutboxStore, Unrouted, Waiting,
@@ -72,6 +72,10 @@ impl Engine for Host {
 
     async fn schedules(&self) -> Result<Vec<Scheduled>> {
         self.1.schedules().await
+    }
+
+    async fn acknowledge(&self, what: Acknowledged) -> Result<u64> {
+        self.1.acknowledge(what).await
     }
 
     async fn pause(&self) -> Result<()> {

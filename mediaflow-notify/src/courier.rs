@@ -11,7 +11,8 @@
 //! An address says who is told: `email:ada@example.com`, `phone:+4930123`, `list:uploads`, `tenant:acme`, or a user by
 //! `user:ada`, or just `ada`. What Courier is sent is the notice as content, or, for a template of Courier's own, the event as
 //! data, as webhooks have it. The older form names an event and a recipient. Formats:
-//! [send](https://www.courier.com/docs/reference/send/message); its `Idempotency-Key` is the message's id.
+//! [send](https://www.courier.com/docs/reference/send/message); its `Idempotency-Key` is
+//! the message's id and a digest of whom it is for: one event is told to several, and Courier knows repetitions by it among all.
 
 use mediaflow_core::http::GuardedClient;
 use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
@@ -110,7 +111,8 @@ impl Channel for Courier {
             }
         };
         let authorization = format!("Bearer {}", self.token.reveal());
-        let headers = [("authorization", authorization.as_str()), ("idempotency-key", id.as_str())];
+        let key = sending.key();
+        let headers = [("authorization", authorization.as_str()), ("idempotency-key", key.as_str())];
         let url = format!("{}/send", self.endpoint.url());
         let answer = sending.post_json(&url, &headers, &body).await?;
         let outcomes = HttpOutcomes::new()

@@ -18,6 +18,7 @@
 //! | [`Fcm`] | `fcm` | Firebase Cloud Messaging, HTTP v1 |
 //! | [`WebPush`] | `web-push` | browsers, encrypted, with VAPID |
 //! | [`Courier`] | `courier` | content, templates, and the older form |
+//! | [`File`] | `file` | lines of JSON, for tests and dry runs |
 //!
 //! All but webhooks speak in words, which are [`templates`] by event, audience and locale, and are built on
 //! [`channel`], on which a host can build its own.
@@ -36,6 +37,8 @@ pub mod discord;
 pub mod email;
 #[cfg(feature = "fcm")]
 pub mod fcm;
+#[cfg(feature = "file")]
+pub mod file;
 #[cfg(feature = "google-chat")]
 pub mod google_chat;
 #[cfg(feature = "mattermost")]
@@ -84,6 +87,8 @@ pub use discord::Discord;
 pub use email::Email;
 #[cfg(feature = "fcm")]
 pub use fcm::Fcm;
+#[cfg(feature = "file")]
+pub use file::File;
 #[cfg(feature = "google-chat")]
 pub use google_chat::GoogleChat;
 #[cfg(feature = "mattermost")]

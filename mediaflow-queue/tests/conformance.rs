@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mediaflow_core::testing::{exercise_engine, exercise_outbox};
+use mediaflow_core::testing::{exercise_composition, exercise_engine, exercise_outbox};
 
 #[cfg(feature = "sqlite")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,4 +55,29 @@ async fn postgres_has_an_outbox() {
         )
     })
     .await;
+}
+
+/// Random lives of a host, each on a database of its own.
+const LIVES: usize = 4;
+
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_loses_and_doubles_no_composed_notification() {
+    let folder = tempfile::tempdir().unwrap();
+    for life in 0..LIVES {
+        let file = folder.path().join(format!("{life}.db"));
+        let queue = async |_clock| mediaflow_queue::Sqlite::open(&file);
+        exercise_composition(queue, true, fastrand::u64(..)).await;
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_loses_and_doubles_no_composed_notification() {
+    let server = mediaflow_queue::testing::PrivatePostgres::shared().await.unwrap();
+    for life in 0..LIVES {
+        let url = server.database(&format!("composition_{life}")).await.unwrap();
+        let queue = async |_clock| mediaflow_queue::Postgres::connect(&*url);
+        exercise_composition(queue, true, fastrand::u64(..)).await;
+    }
 }

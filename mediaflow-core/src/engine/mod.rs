@@ -20,6 +20,7 @@ use crate::event::Event;
 use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
 use crate::inspect::Inspect;
+use crate::notify::Acknowledged;
 use crate::report::{BatchReport, JobStatus};
 use crate::schedule::{Schedule, Scheduled};
 pub use crate::shutdown::Shutdown;
@@ -108,6 +109,13 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The engine's store can not be reached.
     async fn schedules(&self) -> Result<Vec<Scheduled>>;
+
+    /// Tells nobody else of what somebody takes care of, and counts the events of that route from none again. Gives how many
+    /// messages are not sent.
+    ///
+    /// # Errors
+    /// The engine's store can not be reached.
+    async fn acknowledge(&self, what: Acknowledged) -> Result<u64>;
 
     /// Takes no further jobs from the queue, in any process, until [`Engine::resume`]. Those that run go on, jobs are
     /// still accepted, and notifications go out.

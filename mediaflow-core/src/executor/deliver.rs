@@ -1,19 +1,24 @@
+use std::sync::Arc;
+
 use super::resources::Executor;
 use crate::codes;
 use crate::event::Event;
 use crate::notify::{
-    DeliveryContext, Message, Notifier, NotifyError, Receipt, Recipient, Recipients,
+    DeliveryContext, Message, Notifier, NotifyError, Person, Receipt, Recipient, Recipients, Route,
+    Whom,
 };
 use crate::spec::NotifyTarget;
 use crate::suggest::did_you_mean;
-use crate::{Error, Result};
+use crate::{Error, Result, Timestamp};
 
 impl Executor {
-    /// Who is told of this event, as configured: each notifier that wants it, at its own address, or for one that the job names
+    /// Who is told of this event, as configured, beside what [routes](Self::routes) say: each notifier that none of them names and that wants it, at its own address, or for one that the job names
     /// at those that the job gave. [`Recipients`] has the last word.
     #[must_use]
     pub fn configured(&self, event: &Event) -> Vec<Recipient> {
-        let wanting = self.0.notifiers.iter().filter(|notifier| notifier.wants(event));
+        let routed = |name: &str| self.0.routes.iter().any(|route| route.channels().any(|of| of == name));
+        let own = self.0.notifiers.iter().filter(|notifier| !routed(notifier.name()));
+        let wanting = own.filter(|notifier| notifier.wants(event));
         wanting
             .flat_map(|notifier| {
                 let named = event.notify.iter().filter(|target| target.channel == notifier.name());
@@ -37,6 +42,20 @@ impl Executor {
     #[must_use]
     pub fn recipients(&self) -> &dyn Recipients {
         &*self.0.recipients
+    }
+
+    /// The rules of who is told, each with its name.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.0.routes
+    }
+
+    /// The people of an audience, as [`Recipients::people`] finds them, or has found them a moment ago.
+    ///
+    /// # Errors
+    /// They can not be found now.
+    pub async fn people(&self, whom: &Whom, now: Timestamp) -> Result<Arc<Vec<Person>>> {
+        self.0.people.find(&*self.0.recipients, whom, now).await
     }
 
     /// A notifier by its name.
@@ -65,6 +84,10 @@ impl Executor {
         let Ok(notifier) = self.notifier(channel) else {
             return Err(NotifyError::retryable("this process has no such notifier"));
         };
+        if self.0.dry_run {
+            tracing::info!(channel, message = %message.id, rule = message.rule, "not sent: this is a dry run");
+            return Ok(Receipt::default());
+        }
         tokio::time::timeout(self.0.delivery.timeout, notifier.notify(message, cx))
             .await
             .unwrap_or_else(|_| Err(NotifyError::ambiguous("no answer in time")))

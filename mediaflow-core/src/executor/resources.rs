@@ -7,7 +7,7 @@ use super::admission::Capacity;
 use super::policy::{DeliveryPolicy, RetryPolicy};
 use super::scratch::OwnFolder;
 use crate::media::Scratch;
-use crate::notify::{Notifier, Recipients};
+use crate::notify::{Notifier, PeopleCache, Recipients, Route};
 use crate::plan::CostClass;
 use crate::spec::{JobSpec, Pipeline};
 use crate::storage::Storages;
@@ -24,6 +24,9 @@ pub(crate) struct Resources {
     pub(crate) storages: Storages,
     pub(crate) notifiers: Vec<Arc<dyn Notifier>>,
     pub(crate) recipients: Arc<dyn Recipients>,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) people: PeopleCache,
+    pub(crate) dry_run: bool,
     pub(crate) limits: Limits,
     pub(crate) cpu: CpuPool,
     pub(crate) capacity: Capacity,

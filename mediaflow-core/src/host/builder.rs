@@ -7,7 +7,7 @@ use super::Mediaflow;
 use crate::codes;
 use crate::engine::{Engine, MemoryEngine};
 use crate::executor::{self, Capacity, DeliveryPolicy, Executor, Resources, RetryPolicy};
-use crate::notify::{Configured, IntoNotifier, Notifier, Recipients};
+use crate::notify::{Configured, IntoNotifier, Notifier, PeopleCache, Recipients, Route};
 use crate::plan::CostClass;
 use crate::spec::PutOptions;
 use crate::storage::{self, Storage, Storages};
@@ -32,6 +32,8 @@ pub struct Builder {
     storages: Storages,
     notifiers: Vec<Arc<dyn Notifier>>,
     recipients: Arc<dyn Recipients>,
+    routes: Vec<Route>,
+    dry_run: bool,
     engine: Option<Arc<dyn Engine>>,
     clock: Arc<dyn Clock>,
     limits: Limits,
@@ -56,6 +58,8 @@ impl Builder {
             storages: Storages::default(),
             notifiers: Vec::new(),
             recipients: Arc::new(Configured),
+            routes: Vec::new(),
+            dry_run: false,
             engine: None,
             clock: Arc::new(SystemClock::default()),
             limits: Limits::default(),
@@ -115,6 +119,18 @@ impl Builder {
             Ok(notifier) => self.notifiers.push(notifier),
             Err(error) => self.note(error),
         }
+        self
+    }
+
+    /// Adds a rule of who is told of what, through which channels, and when.
+    pub fn route(mut self, route: Route) -> Self {
+        self.routes.push(route);
+        self
+    }
+
+    /// Sends nothing: everything is routed, recorded and logged as if it had arrived. For trying rules out.
+    pub fn dry_run(mut self) -> Self {
+        self.dry_run = true;
         self
     }
 
@@ -237,6 +253,7 @@ impl Builder {
         for notifier in &self.notifiers {
             check_name(notifier.name(), self.limits.option_bytes)?;
         }
+        let routes = routes(self.routes, &self.notifiers, self.limits.option_bytes)?;
         self.storages.check()?;
         let (scratch, scratch_folder) = executor::scratch(self.scratch)?;
         let cpu = self.cores.map_or_else(CpuPool::per_core, CpuPool::new);
@@ -255,6 +272,9 @@ impl Builder {
             storages: self.storages,
             notifiers: self.notifiers,
             recipients: self.recipients,
+            routes,
+            people: PeopleCache::default(),
+            dry_run: self.dry_run,
             limits: self.limits,
             cpu,
             capacity: Capacity::new(self.memory, videos),
@@ -299,6 +319,24 @@ impl fmt::Debug for Builder {
             .field("notifiers", &self.notifiers)
             .finish_non_exhaustive()
     }
+}
+
+/// The rules, each with its name.
+fn routes(routes: Vec<Route>, notifiers: &[Arc<dyn Notifier>], most: usize) -> Result<Vec<Route>> {
+    let mut named: Vec<Route> = Vec::with_capacity(routes.len());
+    for route in routes {
+        route.check(notifiers.iter().map(|notifier| notifier.name()))?;
+        let rule = route.rule();
+        check_name(&rule, most)?;
+        let channel = notifiers.iter().any(|notifier| notifier.name() == rule);
+        if channel || named.iter().any(|known| known.name.as_ref() == Some(&rule)) {
+            return Err(Error::input(codes::ROUTE_TWICE, "two rules have the same name")
+                .with("route", rule)
+                .help("give each route a name of its own, which no notifier has"));
+        }
+        named.push(route.name(rule));
+    }
+    Ok(named)
 }
 
 /// The places of each class that can come up here.

@@ -28,6 +28,7 @@ use crate::executor::{Executor, Outcomes};
 use crate::id::{BatchId, JobId};
 use crate::inspect::Inspect;
 use crate::media::MediaInfo;
+use crate::notify::Acknowledged;
 use crate::planner::JobPlan;
 use crate::report::JobStatus;
 use crate::schedule::{Cron, Schedule, Scheduled};
@@ -209,6 +210,25 @@ impl Mediaflow {
     /// The engine's store can not be reached.
     pub async fn schedules(&self) -> Result<Vec<Scheduled>> {
         self.0.engine.schedules().await
+    }
+
+    /// Somebody takes care of what was told: the [escalations](crate::notify::Route::escalate) of it that have not gone out do
+    /// not, and the events of a route count from none again. Gives how many messages are not sent.
+    ///
+    /// ```
+    /// # async fn example(media: mediaflow_core::Mediaflow, job: mediaflow_core::JobId) -> mediaflow_core::Result<()> {
+    /// use mediaflow_core::notify::Acknowledged;
+    ///
+    /// media.acknowledge(Acknowledged::job(job)).await?;
+    /// media.acknowledge(Acknowledged::route("team")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The engine's store can not be reached.
+    pub async fn acknowledge(&self, what: Acknowledged) -> Result<u64> {
+        self.0.engine.acknowledge(what).await
     }
 
     /// What became of a batch, once all its jobs have ended; `None` before.

@@ -1,5 +1,5 @@
 use super::Address;
-use crate::event::Event;
+use crate::event::{Audience, Event};
 use crate::id::MessageId;
 use crate::report::Report;
 
@@ -8,7 +8,7 @@ use crate::report::Report;
 #[non_exhaustive]
 pub struct Message {
     /// The idempotency key: the same in every attempt. Goes out as `webhook-id`, `Idempotency-Key`, `Message-ID`. A
-    /// message of one event has the id of the event.
+    /// message of one event has the id of the event, unless a [route](super::Route) has made it.
     pub id: MessageId,
     /// The rule that made it; a notifier's own `wants` is a rule with the name of its channel.
     pub rule: String,
@@ -18,6 +18,10 @@ pub struct Message {
     pub address: Option<Address>,
     /// What it continues, if it belongs to a thread.
     pub thread: Option<Thread>,
+    /// Whom it speaks to, if its rule says so; else whoever the event concerns.
+    pub audience: Option<Audience>,
+    /// The locale of its recipient, if it is known: `de-AT`.
+    pub locale: Option<String>,
     /// Never empty.
     events: Vec<Event>,
     /// Reports of single jobs, for an event of a batch: as many as [`Terms::reports`](super::Terms::reports) asks for,
@@ -63,6 +67,8 @@ impl Message {
             step: 0,
             address: None,
             thread: None,
+            audience: None,
+            locale: None,
             events: vec![event],
             reports: Vec::new(),
         }
@@ -74,6 +80,12 @@ impl Message {
         let mut message = Self { id, ..Self::of(first) };
         message.events.extend(more);
         message
+    }
+
+    /// With one more event, behind the others.
+    pub(crate) fn push(&mut self, mut event: Event) {
+        event.notify.clear();
+        self.events.push(event);
     }
 
     /// To this address.

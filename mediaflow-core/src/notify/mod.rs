@@ -1,14 +1,17 @@
 //! How events reach people and programs: a notifier makes one attempt at one message and keeps no state; the
 //! [outbox](crate::outbox) decides what is sent, when, and what follows from the outcome.
 //!
-//! Uses: error, event, id, report, spec, time.
+//! Uses: codes, error, event, id, report, schedule, spec, suggest, time.
 
 mod address;
 mod context;
 mod function;
 mod message;
 mod outcome;
+mod people;
+mod person;
 mod recipients;
+mod route;
 mod terms;
 
 use std::fmt;
@@ -20,8 +23,12 @@ pub use address::Address;
 pub use context::{Answer, DeliveryContext};
 pub use function::{NotifyFn, notify_fn};
 pub use message::{Message, Thread};
+pub(crate) use people::PeopleCache;
 pub use outcome::{HttpOutcomes, NotifyError, Outcome, Receipt};
+pub use person::{Person, Whom};
 pub use recipients::{Configured, Recipient, Recipients};
+pub(crate) use route::Step;
+pub use route::{Acknowledged, After, GroupBy, QuietHours, Route, after};
 pub use terms::{RateLimit, Scope, Terms};
 
 use crate::Result;

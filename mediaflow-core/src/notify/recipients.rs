@@ -2,10 +2,12 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+use super::{Person, Whom};
 use crate::Result;
 use crate::event::Event;
 
-/// Finds who is told of an event. Asked once for each event, outside of any transaction, so that it may look people up
+/// Finds who is told of an event: by notifiers' own rules ([`find`](Self::find)), and by [routes](super::Route) to an audience
+/// ([`people`](Self::people)). Asked once for each event, outside of any transaction, so that it may look people up
 /// in a database or ask another service; it is asked again later if it fails, or has not answered within five seconds. It
 /// is asked of several events at the same time, and of a job's progress only if a notifier wants it.
 ///
@@ -29,11 +31,26 @@ use crate::event::Event;
 /// ```
 #[async_trait]
 pub trait Recipients: fmt::Debug + Send + Sync + 'static {
-    /// Who is told: `configured` is what the notifiers want and the job names, and stays so unless it is changed here.
+    /// Who is told by notifiers that no route names: `configured` is what they want and the job names, and stays so unless it
+    /// is changed here. Default: it stays so.
     ///
     /// # Errors
     /// They can not be found now: the event waits, and others go on.
-    async fn find(&self, event: &Event, configured: Vec<Recipient>) -> Result<Vec<Recipient>>;
+    async fn find(&self, event: &Event, configured: Vec<Recipient>) -> Result<Vec<Recipient>> {
+        let _ = event;
+        Ok(configured)
+    }
+
+    /// The people of an audience, for routes: how each of them is told through which channel. What is found is remembered for
+    /// a minute. If there is nobody, an owner is told at the addresses that the job gives, and others at the notifiers' own.
+    /// Default: nobody.
+    ///
+    /// # Errors
+    /// They can not be found now: the event waits, and others go on.
+    async fn people(&self, whom: &Whom) -> Result<Vec<Person>> {
+        let _ = whom;
+        Ok(Vec::new())
+    }
 }
 
 /// The default: each notifier that wants the event, and for a notifier that the job names, at the address that it gave.
@@ -41,12 +58,7 @@ pub trait Recipients: fmt::Debug + Send + Sync + 'static {
 #[non_exhaustive]
 pub struct Configured;
 
-#[async_trait]
-impl Recipients for Configured {
-    async fn find(&self, _event: &Event, configured: Vec<Recipient>) -> Result<Vec<Recipient>> {
-        Ok(configured)
-    }
-}
+impl Recipients for Configured {}
 
 /// Who is told: a notifier, at its own address or at one in place of it.
 #[derive(Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::attempt::send;
 use super::pace::Pace;
 use super::queues::{Policies, Queues};
-use super::router::{Group, Route, route};
+use super::router::{Group, Routing, route};
 use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Exchange, OutboxStore, Routed};
 use crate::executor::Executor;
 use crate::shutdown::Shutdown;
@@ -271,9 +271,9 @@ impl Dispatcher {
         let more = !(self.done.is_empty() && self.routed.is_empty());
         self.refused =
             self.refused.filter(|_| more).map(|refused| Refused { takes: true, ..refused });
-        let later = routed.iter().filter_map(|routed| match routed.route {
-            Route::Later(until) => Some(until),
-            Route::Messages(_) | Route::Unknown => None,
+        let later = routed.iter().filter_map(|routed| match routed.routing {
+            Routing::Later(until) => Some(until),
+            Routing::Messages(_) | Routing::Unknown => None,
         });
         self.route_at = later.chain(self.route_at).min();
         let routed = !routed.is_empty();
@@ -349,8 +349,8 @@ impl Dispatcher {
         }
         for mut routed in self.routed.drain(routed).collect::<Vec<_>>() {
             tracing::error!(%error, event = routed.seq, "what follows for an event can not be written down");
-            if !matches!(routed.route, Route::Later(_)) {
-                routed.route = Route::Later(self.clock.now().plus(LEFT_OUT));
+            if !matches!(routed.routing, Routing::Later(_)) {
+                routed.routing = Routing::Later(self.clock.now().plus(LEFT_OUT));
                 self.routed.push(routed);
             }
         }
@@ -376,7 +376,7 @@ impl Dispatcher {
         let mut of_destination: HashMap<DestinationKey, usize> = HashMap::new();
         let mut of_channel: HashMap<String, usize> = HashMap::new();
         for routed in &mut self.routed {
-            let Route::Messages(messages) = &mut routed.route else { continue };
+            let Routing::Messages(messages) = &mut routed.routing else { continue };
             for message in messages {
                 let Some((policy, reports)) = self.policies.get(&message.destination.channel)
                 else {
@@ -388,7 +388,7 @@ impl Dispatcher {
                 let in_channel = of_channel.entry(key.channel.clone()).or_default();
                 let with_reports = of_batch && *reports > 0;
                 message.at_once = !(failed.contains(key) || with_reports)
-                    && message.refused.is_none()
+                    && message.is_ready()
                     && (*taken).max(*in_channel) < self.queues.at_once(key, policy);
                 *taken += usize::from(message.at_once);
                 *in_channel += usize::from(message.at_once);

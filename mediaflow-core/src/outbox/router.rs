@@ -7,12 +7,12 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, timeout};
 
-use super::DestinationKey;
+use super::message::NewMessage;
+use super::rules;
 use crate::codes;
-use crate::event::{DeliveryFailure, Event, EventKind};
+use crate::event::{Event, EventKind};
 use crate::executor::Executor;
-use crate::notify::{Address, Recipient};
-use crate::{Clock, Error, MessageId, Result, Timestamp};
+use crate::{Clock, Error, Result, Timestamp};
 
 /// An event that is not routed yet.
 #[derive(Debug)]
@@ -41,47 +41,19 @@ pub struct Routed {
     /// The event, if it was read.
     pub event: Option<Arc<Event>>,
     /// What follows.
-    pub route: Route,
+    pub routing: Routing,
 }
 
 /// What follows for an event.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a store handles every case")]
-pub enum Route {
+pub enum Routing {
     /// These messages, possibly none.
     Messages(Vec<NewMessage>),
     /// It is asked again after this moment: its recipients could not be found.
     Later(Timestamp),
     /// A newer build has written it: this one leaves it to a process that knows what it means.
     Unknown,
-}
-
-/// A message that is to be stored. The same rule, step, recipient and group give it once.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct NewMessage {
-    /// Its name, the same in every attempt.
-    pub id: MessageId,
-    /// The rule that makes it.
-    pub rule: String,
-    /// The step of the rule.
-    pub step: u32,
-    /// Who is told: a digest of the address, empty for the notifier's own.
-    pub recipient: String,
-    /// What it tells of, among all that the recipient is told by this rule: an event's id, or a group of events.
-    pub group: String,
-    /// Where it goes.
-    pub destination: DestinationKey,
-    /// The address, in place of the notifier's own.
-    pub address: Option<Address>,
-    /// The thread that it belongs to.
-    pub thread: Option<String>,
-    /// It is not worth sending after this moment.
-    pub expires_at: Timestamp,
-    /// It is sent by the process that stores it, without waiting to be claimed.
-    pub at_once: bool,
-    /// Why it is given up before it is sent: its channel refuses the address.
-    pub refused: Option<String>,
 }
 
 /// For how many events recipients are looked for at the same time.
@@ -162,34 +134,39 @@ async fn one(executor: &Executor, clock: &dyn Clock, unrouted: Unrouted) -> Rout
         Ok(event) => {
             let event = Arc::new(event);
             // What notifiers say of themselves is the host's code, too.
-            let route = AssertUnwindSafe(route_of(executor, clock, &event)).catch_unwind().await;
-            let route = route.unwrap_or_else(|_| panicked(executor, clock.now(), &event));
-            Routed { seq, event: Some(event), route }
+            let routing = AssertUnwindSafe(route_of(executor, clock, &event)).catch_unwind().await;
+            let routing = routing.unwrap_or_else(|_| panicked(executor, clock.now(), &event));
+            Routed { seq, event: Some(event), routing }
         }
         Err(error) => {
             tracing::debug!(seq, %error, "an event can not be read here: it is left to a newer process");
-            Routed { seq, event: None, route: Route::Unknown }
+            Routed { seq, event: None, routing: Routing::Unknown }
         }
     }
 }
 
-async fn route_of(executor: &Executor, clock: &dyn Clock, event: &Event) -> Route {
+async fn route_of(executor: &Executor, clock: &dyn Clock, event: &Event) -> Routing {
     if event.is_foreign() {
-        return Route::Unknown;
+        return Routing::Unknown;
     }
+    let now = clock.now();
     let configured = executor.configured(event);
-    if configured.is_empty() && event.kind == EventKind::JobProgress {
-        return Route::Messages(Vec::new());
+    let routes: Vec<_> = executor.routes().iter().filter(|route| route.takes(event)).collect();
+    if configured.is_empty() && routes.is_empty() && event.kind == EventKind::JobProgress {
+        return Routing::Messages(Vec::new());
     }
-    let find = AssertUnwindSafe(executor.recipients().find(event, configured.clone()));
-    let found = match timeout(FIND, find.catch_unwind()).await {
+    let find = async {
+        let recipients = executor.recipients().find(event, configured.clone()).await?;
+        Ok::<_, Error>((recipients, rules::people(executor, event, &routes, now).await?))
+    };
+    let found = match timeout(FIND, AssertUnwindSafe(find).catch_unwind()).await {
         Ok(Ok(found)) => found,
         Ok(Err(_)) => Err(failed("finding the recipients panicked")),
         Err(_) => Err(failed("finding the recipients took too long")),
     };
     let now = clock.now();
     let waited = now.since(event.time);
-    let (recipients, from) = match found {
+    let ((recipients, people), from) = match found {
         Ok(found) => (found, event.time),
         Err(error) if waited < executor.delivery().time_to_live => {
             tracing::warn!(event = %event.id, %error, "recipients could not be found; trying again");
@@ -197,90 +174,39 @@ async fn route_of(executor: &Executor, clock: &dyn Clock, event: &Event) -> Rout
         }
         Err(error) => {
             tracing::error!(event = %event.id, %error, "recipients could not be found: those that are configured are told");
-            (configured, now)
+            ((configured, rules::People::new()), now)
         }
     };
-    let message = |recipient| message(executor, event, recipient, from);
-    let mut messages: Vec<_> = recipients.into_iter().filter_map(message).collect();
+    let own = recipients.into_iter();
+    let own = own.filter_map(|recipient| rules::of_recipient(executor, event, recipient, from));
+    let ruled = routes.iter();
+    let ruled = ruled.flat_map(|route| rules::of_route(executor, event, route, &people, (from, now)));
+    let mut messages: Vec<_> = own.chain(ruled).collect();
     messages.retain(|message| {
         let old = message.expires_at <= now;
         if old {
-            tracing::warn!(event = %event.id, channel = message.rule, "an event is too old to be told");
+            tracing::warn!(event = %event.id, channel = message.destination.channel, "an event is too old to be told");
         }
         !old
     });
-    Route::Messages(messages)
+    Routing::Messages(messages)
 }
 
 /// A notifier has panicked while it was asked what it wants: the event waits, and others go on. In the end it is told to
 /// nobody.
-fn panicked(executor: &Executor, now: Timestamp, event: &Event) -> Route {
+fn panicked(executor: &Executor, now: Timestamp, event: &Event) -> Routing {
     let waited = now.since(event.time);
     let over = waited >= executor.delivery().time_to_live;
     tracing::error!(event = %event.id, over, "a notifier panicked over an event");
-    if over { Route::Messages(Vec::new()) } else { later(now, waited) }
+    if over { Routing::Messages(Vec::new()) } else { later(now, waited) }
 }
 
-fn later(now: Timestamp, waited: Duration) -> Route {
-    Route::Later(now.plus(waited.clamp(AGAIN, AGAIN_AT_MOST)))
+fn later(now: Timestamp, waited: Duration) -> Routing {
+    Routing::Later(now.plus(waited.clamp(AGAIN, AGAIN_AT_MOST)))
 }
 
 fn failed(what: &'static str) -> Error {
     Error::transient(codes::NOTIFY_RECIPIENTS, what)
-}
-
-/// The message for a recipient, whose time to live counts from then; none if its channel is that of another process, which
-/// routes for it.
-fn message(
-    executor: &Executor,
-    event: &Event,
-    recipient: Recipient,
-    from: Timestamp,
-) -> Option<NewMessage> {
-    let Recipient { channel, to, thread } = recipient;
-    let Ok(notifier) = executor.notifier(&channel) else {
-        tracing::warn!(event = %event.id, channel, "a recipient is of a channel that is not there");
-        return None;
-    };
-    let terms = notifier.terms();
-    let (address, refused) = match to.map(|to| (notifier.address(&to), to)) {
-        None => (None, None),
-        Some((Ok(address), _)) => (Some(address), None),
-        Some((Err(error), to)) => {
-            let address = Address::opaque(to);
-            let reason = address.redact(&error.to_string()).into_owned();
-            tracing::warn!(event = %event.id, channel, reason, "a recipient can not be told");
-            (Some(address), Some(reason))
-        }
-    };
-    let own = if address.is_none() { notifier.own_address() } else { None };
-    let destination = DestinationKey::of(&channel, address.as_ref().or(own.as_ref()), terms.scope);
-    let worth = terms.time_to_live.unwrap_or(executor.delivery().time_to_live);
-    Some(NewMessage {
-        id: event.id.into(),
-        recipient: address.as_ref().map(Address::digest).unwrap_or_default(),
-        rule: channel,
-        step: 0,
-        group: event.id.to_string(),
-        destination,
-        address,
-        thread,
-        expires_at: from.plus(worth),
-        at_once: false,
-        refused,
-    })
-}
-
-impl NewMessage {
-    /// What is told of one that was refused, for which it is the first event that is not told.
-    #[must_use]
-    pub fn failure(&self, event: &Event) -> Option<DeliveryFailure> {
-        let reason = self.refused.as_ref().filter(|_| !event.kind.is_of_delivery())?;
-        let mut failure = DeliveryFailure::new(&*self.destination.channel, event.id, &**reason);
-        failure.destination.clone_from(&self.destination.name);
-        failure.dead = 1;
-        Some(failure)
-    }
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ pub use faults::FaultyStorage;
 pub use job::exercise_job;
 pub use notifier::exercise_notifier;
 pub use operation::{exercise_agreement, exercise_operation, exercise_word};
-pub use outbox::exercise_outbox;
+pub use outbox::{exercise_composition, exercise_outbox};
 pub use reader::exercise_reader;
 #[cfg(feature = "http")]
 pub use receiver::{Received, Reply, WebhookReceiver};

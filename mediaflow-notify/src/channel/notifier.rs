@@ -122,6 +122,13 @@ impl Sending<'_> {
         self.message
     }
 
+    /// What this recipient is told, by a name that is the same in every attempt and no other recipient's: for services that
+    /// know repetitions by it among all that they are given.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}-{}", self.message.id, &self.to.digest()[..16])
+    }
+
     /// The attempt.
     #[must_use]
     pub fn context(&self) -> &DeliveryContext {
@@ -134,11 +141,13 @@ impl Sending<'_> {
         self.to.reveal()
     }
 
-    /// What is said, in the words and the locale of the channel.
+    /// What is said, in words for whom the message is for and in their locale, or else in those of the channel.
     #[must_use]
     pub fn notice(&self) -> Notice {
         let Settings { templates, locale, audience, .. } = self.settings;
-        templates.notice(self.message, locale, *audience)
+        let known = self.message.locale.as_ref().filter(|locale| templates.knows(locale).is_ok());
+        let audience = self.message.audience.or(*audience);
+        templates.notice(self.message, known.unwrap_or(locale), audience)
     }
 
     /// Time for the attempt.

@@ -55,6 +55,13 @@ const MIGRATIONS: &[Migration] = &[
         compatible_from: 2,
         sql: Cow::Borrowed(include_str!("schema/0004.sql")),
     },
+    // Processes of version 4 send what routes have made in the words of their channels, and what they give up is followed by
+    // whoever knows what comes next.
+    Migration {
+        version: 5,
+        compatible_from: 2,
+        sql: Cow::Borrowed(include_str!("schema/0005.sql")),
+    },
 ];
 
 /// The line of a migration below which its statements stand by themselves.

@@ -121,7 +121,7 @@ async fn take(
          SET state = 'sending', attempts = attempts + 1, worker = $4, lease_until = $5
          WHERE id IN (SELECT id FROM due) AND state = 'pending'
          RETURNING id, uid, rule, step, channel, recipient, address, thread, events, event, kind, job, attempts, failures, expires_at,
-             (SELECT body FROM mediaflow_events e WHERE e.id = mediaflow_messages.event) AS body",
+             audience, locale, (SELECT body FROM mediaflow_events e WHERE e.id = mediaflow_messages.event) AS body",
         if due.ordered { IN_ORDER } else { "" },
         if due.after.is_some() { "CASE WHEN recipient > $6 THEN 0 ELSE 1 END, recipient," } else { "" },
         process.db.skip_locked()
@@ -193,6 +193,8 @@ async fn message(
     message.id = row.parsed("uid")?;
     message.rule = row.text("rule")?;
     message.step = u32::try_from(row.int("step")?).unwrap_or(u32::MAX);
+    message.audience = row.opt_text("audience")?.and_then(|audience| audience.parse().ok());
+    message.locale = row.opt_text("locale")?;
     if let Some(address) = row.opt_text("address")? {
         message.address = Some(outbox.process.executor.notifier(&channel)?.address(&address)?);
     }

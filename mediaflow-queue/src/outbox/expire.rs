@@ -7,6 +7,7 @@ use mediaflow_core::outbox::Disposition;
 use mediaflow_core::{Event, EventKind, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
+use super::compose;
 use super::destination::{self, Locked, Touched};
 use super::handle::{Outbox, policy_of, to_key};
 use super::route;
@@ -97,7 +98,7 @@ pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
     let mut left = process.db.rows(sql(&expired), values).await?;
     left.retain(|row| row.int("id").is_ok_and(|id| !held.contains(&id)));
     let over = process.db.rows(sql(&over), values![now]).await?;
-    if left.is_empty() && over.is_empty() {
+    if left.is_empty() && over.is_empty() && !compose::is_due(process).await? {
         return Ok(());
     }
     let mut transaction = process.db.begin().await?;
@@ -113,6 +114,7 @@ pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
         }
     }
     let told = tell(process, &mut tx, &dead, &mut locked).await?;
+    compose::replace(process, &mut tx, now).await?;
     events::commit(process, transaction, told).await?;
     process.messages_changed();
     Ok(())

@@ -8,6 +8,7 @@
 
 pub(crate) mod admin;
 mod claim;
+mod compose;
 mod destination;
 mod expire;
 mod filter;
@@ -22,5 +23,6 @@ mod view;
 pub use filter::DeliveryFilter;
 pub use view::{Breaker, Delivery, DeliveryAttempt, DeliveryOutcome, DeliveryState, Destination};
 
+pub(crate) use compose::acknowledge;
 pub(crate) use expire::release;
 pub(crate) use handle::{Outbox, to_text};

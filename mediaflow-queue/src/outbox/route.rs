@@ -9,15 +9,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mediaflow_core::notify::{Message, Thread};
 use mediaflow_core::outbox::{
-    Claimed, Exchanged, LONGEST_ROUTING, NewMessage, Route, Routed, Unrouted,
+    Claimed, Exchanged, LONGEST_ROUTING, NewMessage, Routed, Routing, Unrouted,
 };
 use mediaflow_core::spec::{JobOptions, NotifyTarget};
 use mediaflow_core::{Event, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
+use super::compose;
 use super::destination::Locked;
 use super::handle::{MARGIN, Outbox, to_text};
 use super::mark::Mark;
@@ -274,14 +274,14 @@ pub(super) async fn store(
         for (seq, text) in pending(&outbox.process, tx, group).await? {
             let Some(routed) = group.iter().find(|routed| routed.seq == seq) else { continue };
             let mut mark = Mark::read(&text);
-            match &routed.route {
-                Route::Later(until) => {
+            match &routed.routing {
+                Routing::Later(until) => {
                     let later = "UPDATE mediaflow_unrouted SET route_at = $2 WHERE seq = $1";
                     tx.run(later, values![seq, *until]).await?;
                     continue;
                 }
-                Route::Unknown => mark = mark.left_by(&outbox.reader),
-                Route::Messages(new) => {
+                Routing::Unknown => mark = mark.left_by(&outbox.reader),
+                Routing::Messages(new) => {
                     let Some(event) = &routed.event else { continue };
                     let new =
                         new.iter().filter(|new| !mark.channels.contains(&new.destination.channel));
@@ -306,6 +306,7 @@ pub(super) async fn store(
             format!("DELETE FROM mediaflow_unrouted WHERE seq IN {}", places(1, done.len()));
         tx.run(AssertSqlSafe(delete), &names).await?;
     }
+    let messages = compose::take(&outbox.process, tx, messages, now, &mut exchanged).await?;
     for messages in messages.chunks(TOGETHER) {
         add(outbox, tx, messages, locked, now, &mut exchanged, told).await?;
     }
@@ -332,7 +333,11 @@ async fn pending(
 }
 
 /// Columns of a new message.
-const COLUMNS: usize = 19;
+const COLUMNS: usize = 23;
+
+/// Whether nobody is at a new message's address any more. If something else takes its place, it is stored all the same.
+const GONE: &str = "EXISTS (SELECT 1 FROM mediaflow_gone g WHERE g.channel = column6 AND g.recipient = column4
+                            AND column4 <> '')";
 
 /// Adds messages. Those that are sent at once belong to this process from the beginning.
 async fn add(
@@ -370,24 +375,28 @@ async fn add(
             event.kind.as_str(),
             event.job,
             state,
-            now,
+            new.due.unwrap_or(now),
             new.expires_at,
             i64::from(at_once),
             at_once.then(|| process.id.clone()),
             at_once.then_some(lease),
-            now
+            now,
+            new.audience.map(|audience| audience.as_str().to_owned()),
+            new.locale.clone(),
+            i64::from(new.escalates.is_some()),
+            compose::next(&new.next)?
         ]);
     }
     // The subquery, and no join, keeps the rows in their order. A job may name the same address twice.
     let insert = format!(
         "INSERT INTO mediaflow_messages
            (uid, rule, step, recipient, group_key, channel, destination, address, thread, event, kind, job, state, due,
-            expires_at, attempts, worker, lease_until, created_at)
+            expires_at, attempts, worker, lease_until, created_at, audience, locale, escalates, next)
          SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column11,
-            column12, column13, column14, column15, column16, column17, column18, column19
+            column12, CASE WHEN column23 IS NOT NULL AND {GONE} THEN 'dead' ELSE column13 END, column14, column15, column16, column17, column18, column19, column20, column21, column22,
+            column23
          FROM (VALUES {}) AS new
-         WHERE NOT EXISTS (SELECT 1 FROM mediaflow_gone g WHERE g.channel = column6 AND g.recipient = column4
-                           AND column4 <> '')
+         WHERE column23 IS NOT NULL OR NOT {GONE}
          ON CONFLICT (group_key, rule, recipient, step) DO NOTHING
          RETURNING id, uid, rule, step, recipient, group_key, state, expires_at",
         places(messages.len(), COLUMNS)
@@ -420,7 +429,7 @@ async fn add(
         }
         let destination = new.destination.clone();
         let mut claimed =
-            Claimed::new(row.int("id")?, destination, recipient, Ok(message(new, event)));
+            Claimed::new(row.int("id")?, destination, recipient, Ok(new.of(Event::clone(event))));
         claimed.expires_at = row.time("expires_at")?;
         exchanged.begun.push(claimed);
     }
@@ -431,11 +440,4 @@ async fn add(
 async fn refused(tx: &mut Tx<'_, '_>, id: i64, new: &NewMessage, now: Timestamp) -> Result<()> {
     let end = "UPDATE mediaflow_messages SET ended_at = $2, error = $3 WHERE id = $1";
     tx.run(end, values![id, now, new.refused.clone()]).await.map(drop)
-}
-
-fn message(new: &NewMessage, event: &Arc<Event>) -> Message {
-    let mut message = Message::of(Event::clone(event)).to(new.address.clone());
-    (message.id, message.rule, message.step) = (new.id, new.rule.clone(), new.step);
-    message.thread = new.thread.as_ref().map(Thread::new);
-    message
 }

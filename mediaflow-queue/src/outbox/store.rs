@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mediaflow_core::outbox::{
-    Attempted, Exchange, Exchanged, OutboxStore, Route, Unrouted, Waiting,
+    Attempted, Exchange, Exchanged, OutboxStore, Routed, Routing, Unrouted, Waiting,
 };
 use mediaflow_core::{Clock, Error, ErrorKind, Result, codes};
 use tokio::sync::Notify;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::destination::{self, Touched};
 use super::handle::{Outbox, to_text};
-use super::{claim, expire, finish, route};
+use super::{claim, compose, expire, finish, route};
 use crate::db::values;
 use crate::failpoint::{failpoint, may_panic};
 use crate::process::shared;
@@ -59,6 +59,12 @@ impl OutboxStore for Outbox {
         let mut told = finished.events;
         let mut exchanged =
             route::store(self, &mut tx, exchange.routed, &mut locked, now, &mut told).await?;
+        let dead = finished.counted.iter().any(|(_, outcome)| *outcome == "dead");
+        if (dead || !finished.changed.is_empty() || may_refuse(exchange.routed))
+            && compose::replace(process, &mut tx, now).await? > 0
+        {
+            exchanged.waits = true;
+        }
         for request in exchange.claims {
             let outdated = request.is_outdated(&locked.of(&to_text(&request.key)));
             let claimed = claim::claim(self, &mut tx, request, &mut locked, now).await?;
@@ -127,6 +133,16 @@ impl OutboxStore for Outbox {
     }
 }
 
+/// Whether a message may be given up as it is routed, and another one takes its place.
+fn may_refuse(routed: &[Routed]) -> bool {
+    routed.iter().any(|routed| match &routed.routing {
+        Routing::Messages(messages) => {
+            messages.iter().any(|new| new.refused.is_some() || !new.next.is_empty())
+        }
+        Routing::Later(_) | Routing::Unknown => false,
+    })
+}
+
 /// What an exchange reads and writes of destinations. Whatever may write has a row, so that it is locked: without one,
 /// two processes would each believe to be the first.
 fn touched(outbox: &Outbox, exchange: &Exchange<'_>) -> Touched {
@@ -139,7 +155,7 @@ fn touched(outbox: &Outbox, exchange: &Exchange<'_>) -> Touched {
         touched.add(&request.key, rated);
     }
     for routed in exchange.routed {
-        if let Route::Messages(messages) = &routed.route {
+        if let Routing::Messages(messages) = &routed.routing {
             for message in messages {
                 touched.add(&message.destination, false);
             }

@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use mediaflow_core::engine::{Engine, EventStream, Shutdown, Submission, Submitted};
 use mediaflow_core::executor::Executor;
 use mediaflow_core::inspect::Inspect;
+use mediaflow_core::notify::Acknowledged;
 use mediaflow_core::report::{BatchReport, JobStatus};
 use mediaflow_core::schedule::{Schedule, Scheduled};
 use mediaflow_core::spec::JobSpec;
@@ -9,7 +10,7 @@ use mediaflow_core::wait::{Signal, Signalled};
 use mediaflow_core::{BatchId, JobId, Result};
 
 use super::handle::Queue;
-use crate::{jobs, reader, work};
+use crate::{jobs, outbox, reader, work};
 
 #[async_trait]
 impl Engine for Queue {
@@ -52,6 +53,10 @@ impl Engine for Queue {
 
     async fn schedules(&self) -> Result<Vec<Scheduled>> {
         jobs::schedules(self.process()?).await
+    }
+
+    async fn acknowledge(&self, what: Acknowledged) -> Result<u64> {
+        outbox::acknowledge(self.process()?, &what).await
     }
 
     async fn pause(&self) -> Result<()> {

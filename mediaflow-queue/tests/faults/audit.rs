@@ -6,6 +6,7 @@ use std::path::Path;
 
 use mediaflow_core::report::{OutputState, Report};
 
+use super::composed::{REFUSES, composed};
 use super::world::World;
 use super::{diary, figure, work};
 
@@ -39,6 +40,8 @@ pub(super) async fn audit(world: &World, scenario: &str) {
     notifications(world, &mut faults).await;
     places(world, &mut faults).await;
     followers(world, &mut faults).await;
+    let composed = composed(world).await;
+    faults.details.extend(composed.details);
     let tell =
         |name: &str, value: usize| figure(&format!("{scenario}.{name}"), world.backing, value, "0");
     tell("lost_jobs", faults.lost);
@@ -54,6 +57,9 @@ pub(super) async fn audit(world: &World, scenario: &str) {
     tell("jobs_held_for_ever", faults.held);
     tell("shares_with_another_count", faults.wrong_shares);
     tell("followers_that_were_too_early", faults.too_early);
+    tell("events_missing_in_composed_messages", composed.missing);
+    tell("events_in_two_composed_messages", composed.doubled);
+    tell("composed_messages_that_changed", composed.changed);
     println!(
         "{scenario}.{}: {} jobs, {} requests at the receiver",
         world.backing.name(),
@@ -195,7 +201,8 @@ async fn notifications(world: &World, faults: &mut Faults) {
         faults.other_ids += 1;
         faults.details.push(format!("the receiver has heard of {id}, which is no event"));
     }
-    let dead = world.look.count("mediaflow_messages WHERE state <> 'delivered'").await;
+    let given_up = format!("mediaflow_messages WHERE state <> 'delivered' AND channel <> '{REFUSES}'");
+    let dead = world.look.count(&given_up).await;
     if dead > 0 {
         faults.details.push(format!("{dead} messages were given up"));
     }

@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
 use super::work::{self, Toil};
-use super::{Backing, diary};
+use super::{Backing, composed, diary};
 
 const PART: &str = "MEDIAFLOW_FAULTS_CHILD";
 
@@ -84,7 +84,7 @@ impl Setup {
             .unwrap();
         let schedule = vec![Duration::from_millis(100); 100];
         let (breaker_pause, timeout) = (Duration::from_millis(200), Duration::from_secs(6));
-        Mediaflow::builder()
+        composed::rules(Mediaflow::builder(), &self.folder)
             .engine(self.queue())
             .with(|registry| {
                 if !self.ignorant {
@@ -149,7 +149,7 @@ pub(super) fn run() {
     });
 }
 
-fn note(folder: &Path, file: &str, line: &str) {
+pub(super) fn note(folder: &Path, file: &str, line: &str) {
     let file = std::fs::File::options().append(true).create(true).open(folder.join(file));
     file.unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
 }

@@ -9,6 +9,7 @@
 
 mod audit;
 mod child;
+mod composed;
 mod crossed;
 mod dead_host;
 mod diary;

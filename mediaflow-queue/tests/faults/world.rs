@@ -127,7 +127,9 @@ impl World {
                 self.look.count("mediaflow_jobs WHERE ended_at IS NULL").await,
                 self.look.count("mediaflow_batches WHERE ended_at IS NULL").await,
                 self.look.count("mediaflow_unrouted").await,
-                self.look.count("mediaflow_messages WHERE state IN ('pending', 'sending')").await,
+                self.look
+                    .count("mediaflow_messages WHERE state IN ('pending', 'sending') OR state = 'dead' AND next IS NOT NULL")
+                    .await,
                 self.look
                     .count("river_job WHERE kind LIKE 'mediaflow.%' AND finalized_at IS NULL")
                     .await,

@@ -14,6 +14,7 @@ use crate::engine::{Engine, EventStream, Shutdown, Submission, Submitted};
 use crate::executor::Executor;
 use crate::id::{BatchId, JobId};
 use crate::inspect::{Cursor, Inspect};
+use crate::notify::Acknowledged;
 use crate::report::{BatchReport, JobStatus};
 use crate::schedule::{Schedule, Scheduled};
 use crate::spec::JobSpec;
@@ -148,6 +149,10 @@ impl Engine for MemoryEngine {
 
     async fn schedules(&self) -> Result<Vec<Scheduled>> {
         Ok(self.0.lock().schedules.all())
+    }
+
+    async fn acknowledge(&self, what: Acknowledged) -> Result<u64> {
+        Ok(self.0.outbox.lock().acknowledge(&what))
     }
 
     async fn pause(&self) -> Result<()> {

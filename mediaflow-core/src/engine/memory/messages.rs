@@ -2,13 +2,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use std::time::Duration;
 
+use super::groups::{Group, Groups};
 use crate::Timestamp;
 use crate::event::{DeliveryFailure, Event};
 use crate::executor::DeliveryPolicy;
 use crate::notify::{Address, Message, Thread};
 use crate::outbox::{
     Attempted, ClaimRequest, Claimed, DestinationKey, DestinationState, Disposition, Exchanged,
-    NewMessage, Rate, Route, Routed, Unrouted,
+    NewMessage, NextStep, Rate, Routed, Routing, Unrouted,
 };
 
 /// What is asked of each channel.
@@ -28,18 +29,25 @@ pub(super) struct Tables {
     told: HashMap<DestinationKey, (BTreeSet<String>, Timestamp)>,
     /// What the last message of each thread to each recipient is called by its receiver.
     threads: HashMap<(String, String, String), String>,
+    /// What further events go into, and what counts events.
+    pub(super) groups: Groups,
     numbered: i64,
 }
 
+#[derive(Clone)]
 pub(super) struct Row {
     pub(super) message: Message,
-    recipient: String,
+    pub(super) recipient: String,
     pub(super) destination: DestinationKey,
     pub(super) attempts: u32,
     pub(super) failures: u32,
     pub(super) due: Timestamp,
     pub(super) expires_at: Timestamp,
     pub(super) sending: bool,
+    /// It tells somebody else, unless what it tells of is acknowledged.
+    pub(super) escalates: bool,
+    /// What takes its place when it is given up.
+    pub(super) next: Vec<NextStep>,
 }
 
 /// How long it is remembered of whom was told.
@@ -60,7 +68,7 @@ impl Tables {
             let key = &attempted.claimed.destination;
             let Some(policy) = policies.get(&*key.channel) else { continue };
             let disposition = Disposition::of(attempted, policy, now);
-            self.settle(attempted, disposition);
+            self.settle(attempted, disposition, now);
             by_destination.entry(key).or_default().push((attempted, disposition));
         }
         let mut events = VecDeque::new();
@@ -73,14 +81,14 @@ impl Tables {
             self.remember(key, told, now);
             for address in std::mem::take(&mut effects.gone) {
                 let digest = address.digest();
-                effects.gave_up(&digest, self.drop_of(key, Some(&address)));
+                effects.gave_up(&digest, self.drop_of(key, Some(&address), now));
                 self.gone.insert((key.channel.clone(), digest));
             }
             for (address, until) in &effects.refused {
                 self.hold(key, address, *until);
             }
             if state.disabled_at.is_some() {
-                effects.gave_up("", self.drop_of(key, None));
+                effects.gave_up("", self.drop_of(key, None, now));
             }
             let waiting = self.messages.values().filter(|row| row.destination == *key).count();
             events.extend(effects.events(key, &state, waiting as u64, now));
@@ -126,12 +134,15 @@ impl Tables {
         all.map(|(seq, (event, _))| Unrouted::new(*seq, Ok(event.clone()))).collect()
     }
 
-    fn settle(&mut self, attempted: &Attempted, disposition: Disposition) {
+    fn settle(&mut self, attempted: &Attempted, disposition: Disposition, now: Timestamp) {
         let claimed = &attempted.claimed;
         match disposition {
             Disposition::Delivered | Disposition::Dead => {
-                let row = self.messages.remove(&claimed.id);
-                let thread = row.and_then(|row| row.message.thread).map(|thread| thread.key);
+                let Some(row) = self.messages.remove(&claimed.id) else { return };
+                let thread = row.message.thread.as_ref().map(|thread| thread.key.clone());
+                if disposition == Disposition::Dead {
+                    self.replace(row, now);
+                }
                 if let (Some(thread), Some(id)) = (thread, attempted.provider_id()) {
                     let recipient = claimed.recipient.clone();
                     let key = (claimed.destination.channel.clone(), recipient, thread);
@@ -149,12 +160,14 @@ impl Tables {
     /// Gives up what is not worth sending any more. Gives the events that tell of it.
     pub(super) fn expire(&mut self, now: Timestamp) -> VecDeque<Event> {
         self.destinations.retain(|_, state| !state.is_clear(now));
+        self.tidy_groups(now);
         self.told.retain(|_, (_, at)| now.since(*at) < TOLD);
         let mut given_up: BTreeMap<DestinationKey, Vec<Row>> = BTreeMap::new();
         let over = |row: &Row| !row.sending && row.expires_at <= now;
         let ids: Vec<_> =
             self.messages.iter().filter(|(_, row)| over(row)).map(|(id, _)| *id).collect();
         for row in ids.iter().filter_map(|id| self.messages.remove(id)) {
+            self.replace(row.clone(), now);
             given_up.entry(row.destination.clone()).or_default().push(row);
         }
         let mut events = VecDeque::new();
@@ -188,16 +201,16 @@ impl Tables {
         exchanged: &mut Exchanged,
         events: &mut VecDeque<Event>,
     ) {
-        let messages = match &routed.route {
-            Route::Messages(messages) => messages,
-            Route::Later(due) => {
+        let messages = match &routed.routing {
+            Routing::Messages(messages) => messages,
+            Routing::Later(due) => {
                 if let Some((_, at)) = self.unrouted.get_mut(&routed.seq) {
                     *at = *due;
                 }
                 return;
             }
             // Nobody else can know it: there is no other process.
-            Route::Unknown => {
+            Routing::Unknown => {
                 self.unrouted.remove(&routed.seq);
                 return;
             }
@@ -210,6 +223,8 @@ impl Tables {
                 continue;
             }
             if new.refused.is_some() {
+                self.replace(self.row(new, &event, now), now);
+                exchanged.waits |= !new.next.is_empty();
                 if let Some(failure) = new.failure(&event) {
                     let (told, at) = self.told.entry(new.destination.clone()).or_default();
                     *at = now;
@@ -219,7 +234,16 @@ impl Tables {
                 }
                 continue;
             }
-            if let Some(claimed) = self.add(new, &event, now) {
+            if self.is_gone(&new.destination.channel, &new.recipient) {
+                self.replace(self.row(new, &event, now), now);
+                continue;
+            }
+            let mut new = new.clone();
+            match self.group(&mut new, &event, now) {
+                Group::Alone => {}
+                Group::Joined | Group::Counted => continue,
+            }
+            if let Some(claimed) = self.add(&new, &event, now) {
                 exchanged.begun.push(claimed);
             } else {
                 exchanged.waits = true;
@@ -229,27 +253,31 @@ impl Tables {
 
     /// Adds a message. Gives it if it is sent at once.
     fn add(&mut self, new: &NewMessage, event: &Event, now: Timestamp) -> Option<Claimed> {
-        let gone = self.gone.contains(&(new.destination.channel.clone(), new.recipient.clone()));
-        if gone {
-            return None;
-        }
-        let mut message = Message::of(event.clone()).to(new.address.clone());
-        (message.id, message.rule, message.step) = (new.id, new.rule.clone(), new.step);
-        message.thread = new.thread.as_ref().map(Thread::new);
         let id = self.number();
         let at_once = new.at_once && !self.destinations.contains_key(&new.destination);
-        let row = Row {
-            message,
+        self.messages.insert(id, self.row(new, event, now));
+        self.open_group(new, id);
+        at_once.then(|| self.begin(id, false)).flatten()
+    }
+
+    fn row(&self, new: &NewMessage, event: &Event, now: Timestamp) -> Row {
+        Row {
+            message: new.of(event.clone()),
             recipient: new.recipient.clone(),
             destination: new.destination.clone(),
             attempts: 0,
             failures: 0,
-            due: now,
+            due: new.due.unwrap_or(now),
             expires_at: new.expires_at,
             sending: false,
-        };
-        self.messages.insert(id, row);
-        at_once.then(|| self.begin(id, false)).flatten()
+            escalates: new.escalates.is_some(),
+            next: new.next.clone(),
+        }
+    }
+
+    /// Whether nobody is at this address any more.
+    pub(super) fn is_gone(&self, channel: &str, recipient: &str) -> bool {
+        self.gone.contains(&(channel.to_owned(), recipient.to_owned()))
     }
 
     pub(super) fn claim(
@@ -259,7 +287,7 @@ impl Tables {
         now: Timestamp,
     ) -> Vec<Claimed> {
         if self.destinations.get(&request.key).is_some_and(|state| state.disabled_at.is_some()) {
-            self.drop_of(&request.key, None);
+            self.drop_of(&request.key, None, now);
         }
         let state = self.destinations.entry(request.key.clone()).or_default();
         let mut most = request.messages;
@@ -327,12 +355,16 @@ impl Tables {
     }
 
     /// Gives up what waits for one address, or for the notifier's own, at a destination. Gives the number.
-    fn drop_of(&mut self, key: &DestinationKey, address: Option<&Address>) -> u64 {
-        let before = self.messages.len();
-        self.messages.retain(|_, row| {
-            row.sending || row.destination != *key || row.message.address.as_ref() != address
-        });
-        (before - self.messages.len()) as u64
+    fn drop_of(&mut self, key: &DestinationKey, address: Option<&Address>, now: Timestamp) -> u64 {
+        let there = |row: &Row| {
+            !row.sending && row.destination == *key && row.message.address.as_ref() == address
+        };
+        let ids: Vec<_> =
+            self.messages.iter().filter(|(_, row)| there(row)).map(|(id, _)| *id).collect();
+        for row in ids.iter().filter_map(|id| self.messages.remove(id)) {
+            self.replace(row, now);
+        }
+        ids.len() as u64
     }
 
     /// Lets what waits for one address wait until then.

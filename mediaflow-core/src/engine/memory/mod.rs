@@ -5,6 +5,7 @@
 
 mod attempts;
 mod engine;
+mod groups;
 mod inner;
 mod inspect;
 mod messages;

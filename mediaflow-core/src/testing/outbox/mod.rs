@@ -1,10 +1,14 @@
 mod addresses;
 mod batches;
+mod composition;
 mod pace;
 mod recipients;
+mod routes;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use composition::exercise_composition;
 
 use addresses::{
     a_failure_after_idle_days_disables_nothing,
@@ -28,6 +32,14 @@ use recipients::{
     a_notifier_that_panics_over_an_event_is_asked_again,
     a_recipient_that_its_channel_refuses_is_told_of, a_thread_goes_on,
     recipients_are_found_and_found_again,
+};
+
+use routes::{
+    a_digest_is_handed_on_with_all_its_events, a_digest_tells_of_everything_once,
+    a_throttle_loses_nothing, nobody_is_told_in_quiet_hours,
+    people_are_told_where_and_how_they_want_to_be,
+    what_a_channel_can_not_deliver_goes_through_the_next,
+    what_nobody_takes_care_of_is_told_to_others,
 };
 
 use super::scripted::Told;
@@ -83,6 +95,13 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         a_large_batch_is_told_in_few_words
         a_batch_comes_with_as_many_reports_as_its_channel_wants
         a_batch_of_a_job_that_another_one_has_is_told
+        what_a_channel_can_not_deliver_goes_through_the_next
+        people_are_told_where_and_how_they_want_to_be
+        a_digest_tells_of_everything_once
+        a_digest_is_handed_on_with_all_its_events
+        a_throttle_loses_nothing
+        nobody_is_told_in_quiet_hours
+        what_nobody_takes_care_of_is_told_to_others
     }
 }
 

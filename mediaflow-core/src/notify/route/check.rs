@@ -1,0 +1,90 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{After, Route, Step};
+use crate::codes;
+use crate::spec::digest::digest;
+use crate::suggest::did_you_mean;
+use crate::{Error, Result};
+
+/// No window is longer: messages wait in it.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+
+impl Route {
+    /// Its name, as it was given, or as a digest of its events, people and channels: hours and windows may change without it.
+    #[must_use]
+    pub fn rule(&self) -> String {
+        self.name.clone().unwrap_or_else(|| {
+            let mut digest = digest(&self.described());
+            digest.truncate(16);
+            format!("route-{digest}")
+        })
+    }
+
+    fn described(&self) -> Value {
+        let step = |step: &Step| json!([step.channel, step.to, step.fallback]);
+        let kinds: Vec<_> = self.on.iter().map(|kind| kind.as_str()).collect();
+        let bounds = format!("{:?}", self.severity);
+        let steps: Vec<_> = self.steps.iter().map(step).collect();
+        let others: Vec<_> = self.escalations.iter().map(|other| step(&other.step)).collect();
+        let audience = self.audience.as_ref().map(|audience| audience.as_str().to_owned());
+        json!([kinds, bounds, audience, self.tags, self.tenants, self.owners, steps, others])
+    }
+
+    /// Whether it can be kept to by a host with these channels.
+    ///
+    /// # Errors
+    /// `notify.unknown`: it names a channel that is not there. `route.invalid`, `route.quiet`, `schedule.zone`: the first
+    /// mistake in it.
+    pub(crate) fn check<'a>(&self, channels: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        let with = |error: Error| error.with("route", self.rule());
+        let wrong = |problem: &'static str, help: &'static str| {
+            Err(with(Error::input(codes::ROUTE_INVALID, problem).help(help)))
+        };
+        if let Some(mistake) = self.mistake {
+            return wrong(mistake, "say it behind what it belongs to");
+        }
+        if self.on.is_empty() {
+            return wrong("a route has no events", "name their kinds: `Route::on([JobFailed])`");
+        }
+        if self.steps.is_empty() {
+            return wrong("a route has no channel", "name one: `.to(\"email\")`");
+        }
+        let parts = |c: char| c == '|' || c.is_whitespace() || c.is_control();
+        if self.name.as_ref().is_some_and(|name| name.is_empty() || name.contains(parts)) {
+            return wrong(
+                "the name of a route is empty, or has a blank, a bar or a control character",
+                "write `failures-to-owners`",
+            );
+        }
+        let bad = |time: Duration| time.is_zero() || time > LONGEST;
+        let escalated = self.escalations.iter().map(|escalation| match escalation.after {
+            After::Times { within, .. } => within,
+            After::Time(time) => time,
+        });
+        let windows = self.digest.iter().map(|digest| digest.window);
+        let windows = windows.chain(self.throttle.iter().map(|limit| limit.per)).chain(escalated);
+        if windows.into_iter().any(bad) {
+            return wrong("a time of a route is zero or longer than a week", "choose one between");
+        }
+        if self.digest.is_some() && self.throttle.is_some() {
+            return wrong(
+                "a route has a digest and a throttle",
+                "a throttle is a digest of what is too much: choose one of them",
+            );
+        }
+        if let Some(quiet) = &self.quiet {
+            quiet.check().map_err(with)?;
+        }
+        let known: Vec<_> = channels.into_iter().collect();
+        for channel in self.channels() {
+            if !known.contains(&channel) {
+                let message = format!("there is no notifier `{channel}`");
+                let error = Error::input(codes::NOTIFY_UNKNOWN, message);
+                return Err(with(error.help(did_you_mean(channel, known))));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,279 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::message::{Collect, Escalates, NewMessage, NextStep};
+use super::DestinationKey;
+use crate::event::{Audience, Event};
+use crate::executor::Executor;
+use crate::notify::{Address, After, Person, QuietHours, Recipient, Route, Step, Whom};
+use crate::{MessageId, Result, Timestamp};
+
+/// The people of the audiences of an event's routes.
+pub(super) type People = Vec<(Audience, Arc<Vec<Person>>)>;
+
+/// Finds the people whom these routes tell of an event. What was found within a minute is not asked for again.
+pub(super) async fn people(
+    executor: &Executor,
+    event: &Event,
+    routes: &[&Route],
+    now: Timestamp,
+) -> Result<People> {
+    let mut people = People::new();
+    for audience in routes.iter().filter_map(|route| route.audience) {
+        if people.iter().all(|(known, _)| *known != audience) {
+            people.push((audience, executor.people(&Whom::of(event, audience), now).await?));
+        }
+    }
+    Ok(people)
+}
+
+/// The message for a recipient of a notifier's own rule, whose time to live counts from then; none if its channel is that of
+/// another process, which routes for it.
+pub(super) fn of_recipient(
+    executor: &Executor,
+    event: &Event,
+    recipient: Recipient,
+    from: Timestamp,
+) -> Option<NewMessage> {
+    let Recipient { channel, to, thread } = recipient;
+    let Some(place) = Place::find(executor, event, &channel, to) else {
+        tracing::warn!(event = %event.id, channel, "a recipient is of a channel that is not there");
+        return None;
+    };
+    Some(NewMessage { thread, ..place.message(event, channel, 0, from) })
+}
+
+/// The messages of a route for an event, which it takes, at this moment; their time to live counts from another.
+pub(super) fn of_route(
+    executor: &Executor,
+    event: &Event,
+    route: &Route,
+    people: &People,
+    (from, now): (Timestamp, Timestamp),
+) -> Vec<NewMessage> {
+    let found = people.iter().find(|(audience, _)| Some(*audience) == route.audience);
+    let found = found.map(|(_, people)| &***people).unwrap_or_default();
+    let told: Vec<_> = found.iter().filter(|person| !person.muted).map(Some).collect();
+    let told = if found.is_empty() { vec![None] } else { told };
+    let rule = route.rule();
+    let mut messages = Vec::new();
+    for person in told {
+        let quiet = route.quiet.as_ref();
+        let quiet = quiet.map(|quiet| quiet.in_zone(person.and_then(|person| person.zone.as_deref())));
+        let teller = Teller { executor, event, route, rule: &rule, person, quiet, from, now };
+        for (first, steps) in chains(&route.steps) {
+            teller.chain(first, steps, &mut messages);
+        }
+    }
+    let teller = Teller { executor, event, route, rule: &rule, person: None, quiet: None, from, now };
+    teller.escalations(&mut messages);
+    messages
+}
+
+/// The channels of a route that are told independently of each other, each with what takes its place; by the number of the
+/// first.
+fn chains(steps: &[Step]) -> impl Iterator<Item = (usize, &[Step])> {
+    let firsts = (0..steps.len()).filter(|at| *at == 0 || !steps[*at].fallback);
+    firsts.map(|first| {
+        let more = steps[first + 1..].iter().take_while(|step| step.fallback).count();
+        (first, &steps[first..=first + more])
+    })
+}
+
+/// Writes the messages of one route for one person, or for whoever is configured.
+struct Teller<'a> {
+    executor: &'a Executor,
+    event: &'a Event,
+    route: &'a Route,
+    rule: &'a str,
+    person: Option<&'a Person>,
+    quiet: Option<QuietHours>,
+    from: Timestamp,
+    now: Timestamp,
+}
+
+impl Teller<'_> {
+    fn chain(&self, first: usize, steps: &[Step], messages: &mut Vec<NewMessage>) {
+        let mut places = Vec::new();
+        for (number, step) in steps.iter().enumerate() {
+            let addresses = self.addresses(step);
+            if addresses.is_empty() {
+                tracing::debug!(event = %self.event.id, rule = self.rule, channel = step.channel, "nobody is told through a channel: there is no address");
+            }
+            let number = u32::try_from(first + number).unwrap_or(u32::MAX);
+            let found = addresses.into_iter().filter_map(|to| {
+                let place = Place::find(self.executor, self.event, &step.channel, to)?;
+                Some((number, place))
+            });
+            let found: Vec<_> = found.collect();
+            if !found.is_empty() {
+                places.push(found);
+            }
+        }
+        let mut places = places.into_iter();
+        let Some(firsts) = places.next() else { return };
+        let next = places.flatten().filter(|(_, place)| place.refused.is_none());
+        let next: Vec<_> = next.map(|(step, place)| self.next(step, place)).collect();
+        for (step, place) in firsts {
+            let mut message = place.message(self.event, self.rule.to_owned(), step, self.from);
+            // A service may know repetitions by it among all that it is given, and one event is told to several.
+            message.id = MessageId::new();
+            message.next.clone_from(&next);
+            self.settle(&mut message);
+            messages.push(message);
+        }
+    }
+
+    /// The addresses that a step has: `None` is the notifier's own.
+    fn addresses(&self, step: &Step) -> Vec<Option<String>> {
+        if let Some(to) = &step.to {
+            return vec![Some(to.clone())];
+        }
+        let of_owner = self.route.audience == Some(Audience::Owner);
+        let named = self.event.notify.iter().filter(|target| target.channel == step.channel);
+        let named: Vec<_> = named.map(|target| target.to.clone()).collect();
+        // What a job says is for those who asked for it, or for whoever is told without more words.
+        let by_job = of_owner || self.route.audience.is_none();
+        if let Some(person) = self.person {
+            let wanted = person.only.as_ref().is_none_or(|only| only.contains(&step.channel));
+            let by_job: Vec<_> = named.into_iter().filter(|to| by_job && wanted && to.is_some()).collect();
+            if !by_job.is_empty() {
+                return by_job;
+            }
+            return person.address(&step.channel).map(|to| Some(to.to_owned())).into_iter().collect();
+        }
+        if of_owner {
+            // Nobody else's address is the owner's.
+            return named.into_iter().filter(Option::is_some).collect();
+        }
+        if by_job && !named.is_empty() { named } else { vec![None] }
+    }
+
+    fn next(&self, step: u32, place: Place) -> NextStep {
+        NextStep {
+            step,
+            channel: place.destination.channel,
+            destination: place.destination.name,
+            recipient: place.address.as_ref().map(Address::digest).unwrap_or_default(),
+            address: place.address,
+            thread: place.thread,
+            worth: u64::try_from(place.worth.as_millis()).unwrap_or(u64::MAX),
+            quiet: self.quiet.clone(),
+        }
+    }
+
+    /// When it is sent, to whom it speaks, and what it comes together with.
+    fn settle(&self, message: &mut NewMessage) {
+        message.audience = self.route.audience;
+        message.locale = self.person.and_then(|person| person.locale.clone());
+        let mut due = self.now;
+        if message.refused.is_some() {
+            return;
+        }
+        if let Some(digest) = &self.route.digest {
+            due = due.plus(digest.window);
+            message.collect = Some(Collect {
+                key: digest.by.of(self.event),
+                most: digest.most,
+                unless: None,
+            });
+        }
+        if let Some(limit) = self.route.throttle {
+            let collect = Collect { key: String::new(), most: u32::MAX, unless: Some(limit) };
+            message.collect = Some(collect);
+        }
+        if let Some(quiet) = &self.quiet {
+            due = quiet.after(due);
+        }
+        if due > self.now {
+            message.hold_until(due, self.now);
+        }
+    }
+
+    fn escalations(&self, messages: &mut Vec<NewMessage>) {
+        for (number, escalation) in self.route.escalations.iter().enumerate() {
+            let step = u32::try_from(self.route.steps.len() + number).unwrap_or(u32::MAX);
+            let (channel, to) = (&escalation.step.channel, escalation.step.to.clone());
+            let Some(place) = Place::find(self.executor, self.event, channel, to) else {
+                continue;
+            };
+            let mut message = place.message(self.event, self.rule.to_owned(), step, self.from);
+            message.id = MessageId::new();
+            match escalation.after {
+                After::Time(time) => {
+                    message.hold_until(self.event.time.plus(time).max(self.now), self.now);
+                    message.escalates = Some(Escalates::Time);
+                }
+                After::Times { times, within } => {
+                    message.escalates = Some(Escalates::Times { times, within });
+                }
+            }
+            messages.push(message);
+        }
+    }
+}
+
+/// Where a message goes, and on which terms.
+struct Place {
+    destination: DestinationKey,
+    address: Option<Address>,
+    refused: Option<String>,
+    thread: Option<String>,
+    worth: Duration,
+}
+
+impl Place {
+    /// None if there is no such channel here.
+    fn find(
+        executor: &Executor,
+        event: &Event,
+        channel: &str,
+        to: Option<String>,
+    ) -> Option<Self> {
+        let notifier = executor.notifier(channel).ok()?;
+        let terms = notifier.terms();
+        let (address, refused) = match to.map(|to| (notifier.address(&to), to)) {
+            None => (None, None),
+            Some((Ok(address), _)) => (Some(address), None),
+            Some((Err(error), to)) => {
+                let address = Address::opaque(to);
+                let reason = address.redact(&error.to_string()).into_owned();
+                tracing::warn!(event = %event.id, channel, reason, "a recipient can not be told");
+                (Some(address), Some(reason))
+            }
+        };
+        let own = if address.is_none() { notifier.own_address() } else { None };
+        let destination =
+            DestinationKey::of(channel, address.as_ref().or(own.as_ref()), terms.scope);
+        let of_job = event.job.filter(|_| terms.threads).map(|job| job.to_string());
+        Some(Self {
+            destination,
+            address,
+            refused,
+            thread: of_job,
+            worth: terms.time_to_live.unwrap_or(executor.delivery().time_to_live),
+        })
+    }
+
+    fn message(self, event: &Event, rule: String, step: u32, from: Timestamp) -> NewMessage {
+        NewMessage {
+            id: event.id.into(),
+            recipient: self.address.as_ref().map(Address::digest).unwrap_or_default(),
+            rule,
+            step,
+            group: event.id.to_string(),
+            destination: self.destination,
+            address: self.address,
+            thread: self.thread,
+            audience: None,
+            locale: None,
+            due: None,
+            expires_at: from.plus(self.worth),
+            at_once: false,
+            refused: self.refused,
+            collect: None,
+            escalates: None,
+            next: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+use async_trait::async_trait;
+
+use super::{DAY, Host, Running, SECOND, broken, created, spec};
+use crate::engine::Engine;
+use crate::event::{Audience, EventKind};
+use crate::notify::{
+    Acknowledged, NotifyError, Person, Recipients, Route, Whom, after,
+};
+use crate::spec::JobOptions;
+use crate::testing::scripted::Told;
+use crate::testing::{Act, ScriptedNotifier, soon};
+use crate::{Clock as _, JobId, Result};
+
+/// A notifier that wants nothing by itself.
+fn silent(name: &str) -> ScriptedNotifier {
+    ScriptedNotifier::new([]).named(name)
+}
+
+fn rejected() -> Act {
+    Act::Fail(NotifyError::rejected("not through this one"))
+}
+
+impl Running {
+    /// The creation of a job of an owner, which is told at an address through `hooks`.
+    async fn ask(&self, owner: &str, to: Option<&str>) -> JobId {
+        let later = self.clock.now().plus(3650 * DAY);
+        let options = JobOptions::new().run_at(later).owner(owner);
+        let options = to.into_iter().fold(options, |options, to| options.notify("hooks", to));
+        let job = self.media.submit(spec("parked").with_options(options)).await;
+        job.expect("submit").id()
+    }
+}
+
+/// Waits for so many messages at an address of a notifier, while time goes on.
+async fn until(running: &Running, notifier: &ScriptedNotifier, to: &str, told: usize) -> Vec<Told> {
+    let turned = async {
+        while notifier.of(to).len() < told {
+            running.clock.advance(SECOND);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    soon(&format!("{told} messages at `{to}`"), turned).await;
+    notifier.of(to)
+}
+
+fn on_created() -> Route {
+    Route::on([EventKind::JobCreated])
+}
+
+pub(super) async fn what_a_channel_can_not_deliver_goes_through_the_next<E: Engine>(
+    host: Host<E>,
+) {
+    let (push, pager) = (silent("push"), silent("pager"));
+    let route = on_created().to("hooks").fallback("push").fallback("pager");
+    let start = |builder: crate::Builder| {
+        builder.notify(push.clone()).notify(pager.clone()).route(route)
+    };
+    let running = host.start_with(created(), start).await;
+    running.hooks.always("a", rejected());
+    running.hooks.next("b", [broken()]);
+    push.next("", [Act::Take, rejected()]);
+    running.tell("a").await;
+    let told = push.told(1).await.remove(0);
+    assert_eq!((told.message.step, running.hooks.of("a").len()), (1, 1));
+    assert_eq!(told.event.id, running.hooks.of("a")[0].event.id);
+    // What may pass is tried again, and nobody else is asked.
+    running.tell("b").await;
+    until(&running, &running.hooks, "b", 2).await;
+    assert_eq!(push.of("").len(), 1);
+    // An address that the channel refuses, and a channel behind that fails as well.
+    running.tell("refused/x").await;
+    let told = until(&running, &pager, "", 1).await.remove(0);
+    assert_eq!((told.message.step, push.of("").len()), (2, 2));
+    // Nobody is there any more: what comes later goes through the next at once.
+    running.hooks.next("gone", [Act::Fail(NotifyError::Gone { reason: "410".into() })]);
+    running.tell("gone").await;
+    until(&running, &push, "", 3).await;
+    running.tell("gone").await;
+    until(&running, &push, "", 4).await;
+    assert_eq!((running.hooks.of("gone").len(), pager.of("").len()), (1, 1));
+    running.done().await;
+}
+
+/// Ada, who wants German words, and Bo, who wants nothing but push; nobody else is known.
+#[derive(Debug)]
+struct Directory;
+
+#[async_trait]
+impl Recipients for Directory {
+    async fn people(&self, whom: &Whom) -> Result<Vec<Person>> {
+        let person = match whom.owner.as_deref() {
+            Some("ada") => Person::new("ada").at("hooks", "ada").locale("de"),
+            Some("bo") => Person::new("bo").at("hooks", "bo").at("push", "bo").only(["push"]),
+            Some("cy") => Person::new("cy").at("hooks", "cy").muted(),
+            _ => return Ok(Vec::new()),
+        };
+        Ok(vec![person])
+    }
+}
+
+pub(super) async fn people_are_told_where_and_how_they_want_to_be<E: Engine>(host: Host<E>) {
+    let push = silent("push");
+    let route = on_created().audience(Audience::Owner).to("hooks").fallback("push");
+    let of_admins = on_created().audience(Audience::Admin).to("push");
+    let start = |builder: crate::Builder| {
+        builder.notify(push.clone()).route(route).route(of_admins).recipients(Directory)
+    };
+    let running = host.start_with(created(), start).await;
+    for owner in ["ada", "cy", "unknown", "bo"] {
+        running.ask(owner, None).await;
+    }
+    let bo = until(&running, &push, "bo", 1).await.remove(0);
+    let ada = until(&running, &running.hooks, "ada", 1).await.remove(0);
+    assert_eq!((ada.message.audience, ada.message.locale.as_deref()), (Some(Audience::Owner), Some("de")));
+    assert_eq!((bo.message.step, bo.message.locale), (1, None));
+    // What the job says comes first, for an owner who is not known as well.
+    running.ask("ada", Some("of/job")).await;
+    running.ask("unknown", Some("of/job")).await;
+    until(&running, &running.hooks, "of/job", 2).await;
+    let all = running.hooks.told(3).await;
+    assert_eq!(all.len(), 3, "{all:?}");
+    assert_eq!(push.told(1).await.len(), 1, "the creation of a job is no admin's concern");
+    running.done().await;
+}
+
+pub(super) async fn a_digest_tells_of_everything_once<E: Engine>(host: Host<E>) {
+    let route = on_created().to("hooks").digest(60 * SECOND);
+    let running = host.start_with(created(), |builder| builder.route(route)).await;
+    let mut jobs = Vec::new();
+    for _ in 0..5 {
+        jobs.push(running.tell("a").await);
+        running.tell("b").await;
+    }
+    let told = running.until("a", 1, SECOND).await.remove(0);
+    let mut of: Vec<_> = told.message.events().iter().filter_map(|event| event.job).collect();
+    of.sort();
+    jobs.sort();
+    assert_eq!(of, jobs);
+    assert!(told.at.since(told.event.time) >= 59 * SECOND, "{:?}", told.at.since(told.event.time));
+    assert_eq!(running.until("b", 1, SECOND).await[0].message.events().len(), 5);
+    // The next one is another message, and one that fails keeps its events and takes no more.
+    running.hooks.next("a", [broken()]);
+    let late = running.tell("a").await;
+    let told = running.until("a", 2, SECOND).await;
+    assert_eq!(told[1].message.events().len(), 1);
+    assert_ne!(told[1].message.id, told[0].message.id);
+    running.tell("a").await;
+    let told = running.until("a", 4, SECOND).await;
+    let again: Vec<_> = told.iter().filter(|told| told.message.events()[0].job == Some(late)).collect();
+    assert_eq!((again.len(), again[0].message.id), (2, again[1].message.id));
+    assert!(told.iter().skip(1).all(|told| told.message.events().len() == 1), "{told:?}");
+    running.done().await;
+}
+
+pub(super) async fn a_digest_is_handed_on_with_all_its_events<E: Engine>(host: Host<E>) {
+    let push = silent("push");
+    let route = on_created().to("hooks").fallback("push").digest(60 * SECOND);
+    let start = |builder: crate::Builder| builder.notify(push.clone()).route(route);
+    let running = host.start_with(created(), start).await;
+    running.hooks.always("a", rejected());
+    for _ in 0..3 {
+        running.tell("a").await;
+    }
+    let told = until(&running, &push, "", 1).await.remove(0);
+    assert_eq!((told.message.events().len(), running.hooks.of("a").len()), (3, 1));
+    running.done().await;
+}
+
+pub(super) async fn a_throttle_loses_nothing<E: Engine>(host: Host<E>) {
+    let route = on_created().to("hooks").throttle(2, 60 * SECOND);
+    let running = host.start_with(created(), |builder| builder.route(route)).await;
+    for _ in 0..6 {
+        running.tell("a").await;
+    }
+    running.tell("b").await;
+    running.until("b", 1, SECOND).await;
+    let told = running.until("a", 3, SECOND).await;
+    let events: Vec<_> = told.iter().map(|told| told.message.events().len()).collect();
+    assert_eq!(events, [1, 1, 4]);
+    assert!(told[2].at.since(told[0].event.time) >= 59 * SECOND);
+    running.done().await;
+}
+
+pub(super) async fn nobody_is_told_in_quiet_hours<E: Engine>(host: Host<E>) {
+    // It is midnight in UTC when the clock begins to run.
+    let route = on_created().to("hooks").quiet(22..7);
+    let running = host.start_with(created(), |builder| builder.route(route)).await;
+    let begin = running.clock.now();
+    running.tell("a").await;
+    let told = running.until("a", 1, 120 * SECOND).await.remove(0);
+    let waited = told.at.since(begin);
+    assert!((7 * 3600 * SECOND..8 * 3600 * SECOND).contains(&waited), "{waited:?}");
+    running.tell("a").await;
+    running.hooks.told(2).await;
+    running.done().await;
+}
+
+pub(super) async fn what_nobody_takes_care_of_is_told_to_others<E: Engine>(host: Host<E>) {
+    let pager = silent("pager");
+    let route = on_created()
+        .name("team")
+        .to("hooks")
+        .escalate(after(600 * SECOND), "pager")
+        .at("late")
+        .escalate(after(3), "pager")
+        .at("many");
+    let start = |builder: crate::Builder| builder.notify(pager.clone()).route(route);
+    let running = host.start_with(created(), start).await;
+    let first = running.tell("a").await;
+    let second = running.tell("a").await;
+    running.until("a", 2, SECOND).await;
+    assert_eq!(running.media.acknowledge(Acknowledged::job(first)).await.expect("a store"), 1);
+    // The third one since nobody has acknowledged all of them.
+    let third = running.tell("a").await;
+    let many = until(&running, &pager, "many", 1).await.remove(0);
+    assert_eq!(many.event.job, Some(third));
+    running.tell("a").await;
+    let turned = async {
+        while pager.of("late").len() < 3 {
+            running.clock.advance(10 * SECOND);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    soon("the late ones", turned).await;
+    let late: Vec<_> = pager.of("late").iter().filter_map(|told| told.event.job).collect();
+    assert!(late.contains(&second) && !late.contains(&first), "{late:?}");
+    assert_eq!(pager.of("many").len(), 1, "once, until somebody acknowledges");
+    // It counts from none again.
+    running.media.acknowledge(Acknowledged::route("team")).await.expect("a store");
+    for _ in 0..3 {
+        running.tell("a").await;
+    }
+    until(&running, &pager, "many", 2).await;
+    running.done().await;
+}
