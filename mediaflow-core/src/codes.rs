@@ -236,6 +236,7 @@ codes! {
 
     REGISTRY_TWICE = "registry.twice", "two things of a registry have the same name";
 
+    ROUTE_ACKNOWLEDGED = "route.acknowledged", "nothing is named that is acknowledged";
     ROUTE_INVALID = "route.invalid", "a route of notifications says what can not be kept to";
     ROUTE_QUIET = "route.quiet", "these are no quiet hours";
     ROUTE_TWICE = "route.twice", "two rules of notifications have the same name";

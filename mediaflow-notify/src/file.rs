@@ -32,7 +32,7 @@ pub struct File {
 }
 
 impl File {
-    /// To the end of this file, which is made if it is missing.
+    /// To the end of this file, which is made if it is missing, for nobody else to read.
     pub fn lines(path: impl AsRef<Path>) -> ChannelBuilder<Self> {
         let path = path.as_ref().to_string_lossy().into_owned();
         ChannelBuilder::new(Self { all: None }, Some(path))
@@ -77,7 +77,10 @@ impl Channel for File {
         let path = self.all.clone().unwrap_or_else(|| PathBuf::from(sending.to()));
         // One write, so that lines of several processes do not mix.
         let append = move || {
-            let file = std::fs::File::options().append(true).create(true).open(path);
+            let mut options = std::fs::File::options();
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.append(true).create(true).open(path);
             file?.write_all(format!("{line}\n").as_bytes())
         };
         let written = spawn_blocking(append).await.map_err(|e| NotifyError::retryable(e.to_string()))?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Mediaflow;
 use crate::codes;
 use crate::engine::{Engine, MemoryEngine};
+use crate::event::{Event, EventData, EventKind};
 use crate::executor::{self, Capacity, DeliveryPolicy, Executor, Resources, RetryPolicy};
 use crate::notify::{Configured, IntoNotifier, Notifier, PeopleCache, Recipients, Route};
 use crate::plan::CostClass;
@@ -13,7 +14,7 @@ use crate::spec::PutOptions;
 use crate::storage::{self, Storage, Storages};
 use crate::suggest::did_you_mean;
 use crate::time::{Clock, SystemClock};
-use crate::{CpuPool, Error, Limits, Registry, Result, Tenants};
+use crate::{CpuPool, Error, Limits, Registry, Result, Tenants, Timestamp};
 
 /// Configures a [`Mediaflow`]. Nothing fails before [`Builder::start`], which reports the first mistake.
 ///
@@ -122,13 +123,15 @@ impl Builder {
         self
     }
 
-    /// Adds a rule of who is told of what, through which channels, and when.
+    /// Adds a rule of who is told of what, through which channels, and when. A notifier that it names is told by routes alone,
+    /// whatever it wants by itself: lost notifications (`delivery.failed`) need a route, too.
     pub fn route(mut self, route: Route) -> Self {
         self.routes.push(route);
         self
     }
 
-    /// Sends nothing: everything is routed, recorded and logged as if it had arrived. For trying rules out.
+    /// Sends nothing: everything is routed, recorded and logged as if it had arrived. For trying rules out, on a store of its
+    /// own: on one that other processes work with, what it takes is not sent by them either.
     pub fn dry_run(mut self) -> Self {
         self.dry_run = true;
         self
@@ -336,7 +339,23 @@ fn routes(routes: Vec<Route>, notifiers: &[Arc<dyn Notifier>], most: usize) -> R
         }
         named.push(route.name(rule));
     }
+    warn_of_silence(&named, notifiers);
     Ok(named)
+}
+
+/// Says so if a notifier that told of lost notifications does no more, because a route names it.
+fn warn_of_silence(routes: &[Route], notifiers: &[Arc<dyn Notifier>]) {
+    for kind in [EventKind::DeliveryFailed, EventKind::DestinationDisabled] {
+        let event = Event::new(kind, Timestamp::default(), EventData::None);
+        for notifier in notifiers {
+            let names = |route: &&Route| route.channels().any(|name| name == notifier.name());
+            let named: Vec<_> = routes.iter().filter(names).collect();
+            let told = named.is_empty() || named.iter().any(|route| route.takes(&event));
+            if !told && notifier.wants(&event) {
+                tracing::warn!(channel = notifier.name(), %kind, "no route of this channel takes these events any more");
+            }
+        }
+    }
 }
 
 /// The places of each class that can come up here.

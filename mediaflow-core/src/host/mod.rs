@@ -226,8 +226,9 @@ impl Mediaflow {
     /// ```
     ///
     /// # Errors
-    /// The engine's store can not be reached.
+    /// `route.acknowledged`: neither a route nor a job is named. The engine's store can not be reached.
     pub async fn acknowledge(&self, what: Acknowledged) -> Result<u64> {
+        what.check()?;
         self.0.engine.acknowledge(what).await
     }
 

@@ -88,6 +88,17 @@ impl Message {
         self.events.push(event);
     }
 
+    /// With those of its events only. Says whether there are any left.
+    pub(crate) fn keep(&mut self, keep: impl FnMut(&Event) -> bool) -> bool {
+        let mut kept = self.events.clone();
+        kept.retain(keep);
+        let any = !kept.is_empty();
+        if any {
+            self.events = kept;
+        }
+        any
+    }
+
     /// To this address.
     #[must_use]
     pub fn to(mut self, address: Option<Address>) -> Self {

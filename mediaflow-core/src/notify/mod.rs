@@ -27,7 +27,7 @@ pub(crate) use people::PeopleCache;
 pub use outcome::{HttpOutcomes, NotifyError, Outcome, Receipt};
 pub use person::{Person, Whom};
 pub use recipients::{Configured, Recipient, Recipients};
-pub(crate) use route::Step;
+pub(crate) use route::{MOST, Step};
 pub use route::{Acknowledged, After, GroupBy, QuietHours, Route, after};
 pub use terms::{RateLimit, Scope, Terms};
 

@@ -59,6 +59,16 @@ pub struct Collect {
     /// So many messages go by themselves, with one event each; only what is above that comes together, until the time is over
     /// in which they went.
     pub unless: Option<RateLimit>,
+    /// When what comes together is held back for longer.
+    pub quiet: Option<QuietHours>,
+}
+
+impl Collect {
+    /// When what is held back until a moment is sent.
+    #[must_use]
+    pub fn after(&self, held: Timestamp) -> Timestamp {
+        self.quiet.as_ref().map_or(held, |quiet| quiet.after(held))
+    }
 }
 
 /// When somebody else is told.

@@ -5,7 +5,9 @@ use super::message::{Collect, Escalates, NewMessage, NextStep};
 use super::DestinationKey;
 use crate::event::{Audience, Event};
 use crate::executor::Executor;
-use crate::notify::{Address, After, Person, QuietHours, Recipient, Route, Step, Whom};
+use crate::notify::{
+    Address, After, MOST, Person, QuietHours, Recipient, Route, Step, Whom,
+};
 use crate::{MessageId, Result, Timestamp};
 
 /// The people of the audiences of an event's routes.
@@ -73,8 +75,8 @@ pub(super) fn of_route(
 /// The channels of a route that are told independently of each other, each with what takes its place; by the number of the
 /// first.
 fn chains(steps: &[Step]) -> impl Iterator<Item = (usize, &[Step])> {
-    let firsts = (0..steps.len()).filter(|at| *at == 0 || !steps[*at].fallback);
-    firsts.map(|first| {
+    let firsts = (0..steps.len()).filter(move |at| *at == 0 || !steps[*at].fallback);
+    firsts.map(move |first| {
         let more = steps[first + 1..].iter().take_while(|step| step.fallback).count();
         (first, &steps[first..=first + more])
     })
@@ -110,18 +112,31 @@ impl Teller<'_> {
                 places.push(found);
             }
         }
-        let mut places = places.into_iter();
-        let Some(firsts) = places.next() else { return };
+        let mut places = places.into_iter().peekable();
+        let firsts = loop {
+            let Some(mut firsts) = places.next() else { return };
+            if places.peek().is_some() && firsts.iter().all(|(_, place)| place.refused.is_some()) {
+                // It is told of, and what takes its place begins at once.
+                let given_up = firsts.drain(..).map(|(step, place)| self.message(place, step));
+                messages.extend(given_up);
+                continue;
+            }
+            break firsts;
+        };
         let next = places.flatten().filter(|(_, place)| place.refused.is_none());
         let next: Vec<_> = next.map(|(step, place)| self.next(step, place)).collect();
         for (step, place) in firsts {
-            let mut message = place.message(self.event, self.rule.to_owned(), step, self.from);
-            // A service may know repetitions by it among all that it is given, and one event is told to several.
-            message.id = MessageId::new();
+            let mut message = self.message(place, step);
             message.next.clone_from(&next);
             self.settle(&mut message);
             messages.push(message);
         }
+    }
+
+    fn message(&self, place: Place, step: u32) -> NewMessage {
+        // A service may know repetitions by it among all that it is given, and one event is told to several.
+        let id = MessageId::new();
+        NewMessage { id, ..place.message(self.event, self.rule.to_owned(), step, self.from) }
     }
 
     /// The addresses that a step has: `None` is the notifier's own.
@@ -176,16 +191,20 @@ impl Teller<'_> {
                 key: digest.by.of(self.event),
                 most: digest.most,
                 unless: None,
+                quiet: self.quiet.clone(),
             });
         }
         if let Some(limit) = self.route.throttle {
-            let collect = Collect { key: String::new(), most: u32::MAX, unless: Some(limit) };
+            let quiet = self.quiet.clone();
+            let unless = Some(limit);
+            let collect = Collect { key: String::new(), most: MOST, unless, quiet };
             message.collect = Some(collect);
         }
         if let Some(quiet) = &self.quiet {
             due = quiet.after(due);
         }
-        if due > self.now {
+        // What is too old is not held back to be told later.
+        if due > self.now && message.expires_at > self.now {
             message.hold_until(due, self.now);
         }
     }
@@ -197,8 +216,7 @@ impl Teller<'_> {
             let Some(place) = Place::find(self.executor, self.event, channel, to) else {
                 continue;
             };
-            let mut message = place.message(self.event, self.rule.to_owned(), step, self.from);
-            message.id = MessageId::new();
+            let mut message = self.message(place, step);
             match escalation.after {
                 After::Time(time) => {
                     message.hold_until(self.event.time.plus(time).max(self.now), self.now);

@@ -56,7 +56,7 @@ const MIGRATIONS: &[Migration] = &[
         sql: Cow::Borrowed(include_str!("schema/0004.sql")),
     },
     // Processes of version 4 send what routes have made in the words of their channels, and what they give up is followed by
-    // whoever knows what comes next.
+    // whoever knows what comes next. As long as one of them has the right to route, it tells what its notifiers want.
     Migration {
         version: 5,
         compatible_from: 2,

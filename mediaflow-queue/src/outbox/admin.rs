@@ -50,6 +50,8 @@ pub(crate) async fn delivery_log(process: &Process, delivery: i64) -> Result<Vec
 pub(crate) async fn redeliver(process: &Process, filter: &DeliveryFilter) -> Result<u64> {
     let (condition, mut values) = filter.condition();
     let states = if filter.names_delivered() { "('delivered', 'dead')" } else { "('dead')" };
+    // What took the place of a message has told of its events, unless somebody wants this very one.
+    let alone = if filter.names_delivered() { "" } else { "AND d.replaced = 0 AND d.next IS NULL" };
     let now = process.now();
     let worth = now.plus(process.executor.delivery().time_to_live);
     values.extend([
@@ -61,7 +63,7 @@ pub(crate) async fn redeliver(process: &Process, filter: &DeliveryFilter) -> Res
     let chosen = format!(
         "SELECT d.id FROM mediaflow_messages d
          LEFT JOIN mediaflow_destinations t ON t.destination = d.destination
-         WHERE {condition} AND d.state IN {states} AND d.ended_at IS NOT NULL
+         WHERE {condition} AND d.state IN {states} AND d.ended_at IS NOT NULL {alone}
            AND (t.disabled_at IS NULL OR d.address IS NOT NULL)
            AND NOT EXISTS (SELECT 1 FROM mediaflow_gone g WHERE g.channel = d.channel AND g.recipient = d.recipient
                            AND d.recipient <> '')
@@ -76,7 +78,7 @@ pub(crate) async fn redeliver(process: &Process, filter: &DeliveryFilter) -> Res
     let again = format!(
         "UPDATE mediaflow_messages
          SET state = 'pending', attempts = 0, failures = 0, due = ${now}, expires_at = ${worth}, status = NULL,
-             error = NULL, answer = NULL, ended_at = NULL
+             error = NULL, answer = NULL, ended_at = NULL, collect = NULL, next = NULL
          WHERE state IN {states} AND id IN ({chosen})"
     );
     let mut transaction = process.db.begin().await?;

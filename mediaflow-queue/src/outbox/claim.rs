@@ -114,7 +114,7 @@ async fn take(
     let take = format!(
         "WITH due AS MATERIALIZED (
              SELECT id FROM mediaflow_messages m
-             WHERE destination = $1 AND state = 'pending' AND due <= $2 AND coalesce(hold_until, 0) <= $2 {}
+             WHERE destination = $1 AND state = 'pending' AND due <= $2 AND coalesce(hold_until, 0) <= $2 AND escalates < 2 {}
              ORDER BY {} due, id LIMIT $3 {}
          )
          UPDATE mediaflow_messages
@@ -137,7 +137,7 @@ const IN_ORDER: &str = "
     AND NOT EXISTS (
         SELECT 1 FROM mediaflow_messages b
         WHERE b.job = m.job AND b.destination = m.destination AND b.recipient = m.recipient AND b.id < m.id
-          AND b.state IN ('pending', 'sending')
+          AND b.state IN ('pending', 'sending') AND b.rule = m.rule AND b.escalates = 0
     )";
 
 async fn read(

@@ -115,6 +115,7 @@ pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
     }
     let told = tell(process, &mut tx, &dead, &mut locked).await?;
     compose::replace(process, &mut tx, now).await?;
+    compose::drop_acknowledged(&mut tx).await?;
     events::commit(process, transaction, told).await?;
     process.messages_changed();
     Ok(())

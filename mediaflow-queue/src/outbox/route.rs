@@ -336,7 +336,7 @@ async fn pending(
 const COLUMNS: usize = 23;
 
 /// Whether nobody is at a new message's address any more. If something else takes its place, it is stored all the same.
-const GONE: &str = "EXISTS (SELECT 1 FROM mediaflow_gone g WHERE g.channel = column6 AND g.recipient = column4
+const NOBODY: &str = "EXISTS (SELECT 1 FROM mediaflow_gone g WHERE g.channel = column6 AND g.recipient = column4
                             AND column4 <> '')";
 
 /// Adds messages. Those that are sent at once belong to this process from the beginning.
@@ -393,10 +393,10 @@ async fn add(
            (uid, rule, step, recipient, group_key, channel, destination, address, thread, event, kind, job, state, due,
             expires_at, attempts, worker, lease_until, created_at, audience, locale, escalates, next)
          SELECT column1, column2, column3, column4, column5, column6, column7, column8, column9, column10, column11,
-            column12, CASE WHEN column23 IS NOT NULL AND {GONE} THEN 'dead' ELSE column13 END, column14, column15, column16, column17, column18, column19, column20, column21, column22,
+            column12, CASE WHEN column23 IS NOT NULL AND {NOBODY} THEN 'dead' ELSE column13 END, column14, column15, column16, column17, column18, column19, column20, column21, column22,
             column23
          FROM (VALUES {}) AS new
-         WHERE column23 IS NOT NULL OR NOT {GONE}
+         WHERE column23 IS NOT NULL OR NOT {NOBODY}
          ON CONFLICT (group_key, rule, recipient, step) DO NOTHING
          RETURNING id, uid, rule, step, recipient, group_key, state, expires_at",
         places(messages.len(), COLUMNS)
@@ -404,14 +404,18 @@ async fn add(
     for row in tx.rows(AssertSqlSafe(insert), &rows).await? {
         let (rule, recipient, group) =
             (row.text("rule")?, row.text("recipient")?, row.text("group_key")?);
+        let step = row.int("step")?;
         let same = |(new, _): &&(&NewMessage, &Arc<Event>)| {
-            new.rule == rule && new.recipient == recipient && new.group == group
+            new.rule == rule
+                && i64::from(new.step) == step
+                && new.recipient == recipient
+                && new.group == group
         };
         let Some((new, event)) = messages.iter().find(same) else { continue };
         match &*row.text("state")? {
             "sending" => {}
             "dead" => {
-                refused(tx, row.int("id")?, new, now).await?;
+                given_up(tx, row.int("id")?, new, now).await?;
                 let Some(failure) = new.failure(event) else { continue };
                 let key = to_text(&new.destination);
                 let whom = BTreeSet::from([(key.clone(), &*recipient)]);
@@ -436,8 +440,9 @@ async fn add(
     Ok(())
 }
 
-/// Gives up a message whose address its channel refuses. It is kept, as every dead one is.
-async fn refused(tx: &mut Tx<'_, '_>, id: i64, new: &NewMessage, now: Timestamp) -> Result<()> {
+/// Gives up a message whose address its channel refuses, or where nobody is any more. It is kept, as every dead one is.
+async fn given_up(tx: &mut Tx<'_, '_>, id: i64, new: &NewMessage, now: Timestamp) -> Result<()> {
     let end = "UPDATE mediaflow_messages SET ended_at = $2, error = $3 WHERE id = $1";
-    tx.run(end, values![id, now, new.refused.clone()]).await.map(drop)
+    let reason = new.refused.clone().unwrap_or_else(|| "nobody is at this address any more".into());
+    tx.run(end, values![id, now, reason]).await.map(drop)
 }

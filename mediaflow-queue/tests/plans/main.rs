@@ -29,7 +29,7 @@ const GROWING: [&str; 12] = [
 ];
 
 /// Indexes of what waits or is under way: as long as that, and no longer.
-const SHORT: [&str; 10] = [
+const SHORT: [&str; 13] = [
     "mediaflow_jobs_live",
     "mediaflow_jobs_worker",
     "mediaflow_jobs_parked",
@@ -40,6 +40,9 @@ const SHORT: [&str; 10] = [
     "mediaflow_messages_expires",
     "mediaflow_messages_sending",
     "mediaflow_messages_dead",
+    "mediaflow_messages_open",
+    "mediaflow_messages_next",
+    "mediaflow_messages_escalates",
 ];
 
 /// What one test does is not to be seen by the other.

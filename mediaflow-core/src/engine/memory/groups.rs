@@ -3,11 +3,11 @@ use std::collections::{HashMap, VecDeque};
 use super::messages::{Row, Tables};
 use crate::event::Event;
 use crate::notify::{Acknowledged, Thread};
-use crate::outbox::{Collect, Escalates, NewMessage};
-use crate::{MessageId, Timestamp};
+use crate::outbox::{Collect, DestinationKey, Escalates, NewMessage};
+use crate::{EventId, MessageId, Timestamp};
 
-/// A rule, a step of it, and a recipient.
-type Told = (String, u32, String);
+/// A rule, a step of it, and a recipient at a destination.
+type Told = (String, u32, String, DestinationKey);
 
 /// What further events go into, and what counts events.
 #[derive(Default)]
@@ -18,6 +18,8 @@ pub(super) struct Groups {
     begun: HashMap<Told, VecDeque<Timestamp>>,
     /// Since when events of a rule and a step count, and how many there were.
     counted: HashMap<(String, u32), (Timestamp, u32)>,
+    /// Events that took the place of others, by when.
+    replaced: HashMap<(Told, EventId), Timestamp>,
 }
 
 /// What becomes of an event's message, beside others.
@@ -31,7 +33,7 @@ pub(super) enum Group {
 }
 
 fn told(new: &NewMessage) -> Told {
-    (new.rule.clone(), new.step, new.recipient.clone())
+    (new.rule.clone(), new.step, new.recipient.clone(), new.destination.clone())
 }
 
 impl Tables {
@@ -58,7 +60,7 @@ impl Tables {
             let most = usize::try_from(limit.attempts).unwrap_or(usize::MAX);
             let over = begun.front().filter(|_| begun.len() >= most).map(|at| at.plus(limit.per));
             if let Some(over) = over {
-                new.hold_until(over, now);
+                new.hold_until(collect.after(over), now);
             }
             begun.push_back(now);
         }
@@ -97,6 +99,12 @@ impl Tables {
             }
             let (due, expires_at) = step.times(now);
             let mut message = given_up.message;
+            // Several may have the same one in their place.
+            let to = (message.rule.clone(), step.step, step.recipient.clone(), step.key());
+            let replaced = &mut self.groups.replaced;
+            if !message.keep(|event| replaced.insert((to.clone(), event.id), now).is_none()) {
+                return;
+            }
             (message.id, message.step) = (MessageId::new(), step.step);
             message.thread = step.thread.as_ref().map(Thread::new);
             let destination = step.key();
@@ -111,6 +119,7 @@ impl Tables {
                 expires_at,
                 sending: false,
                 escalates: false,
+                acknowledged: false,
                 next: next.collect(),
             };
             let id = self.number();
@@ -124,11 +133,13 @@ impl Tables {
         let fits = |row: &Row| {
             let rule = what.rule.as_ref().is_none_or(|rule| *rule == row.message.rule);
             let job = what.job.is_none_or(|job| row.message.event().job == Some(job));
-            row.escalates && !row.sending && rule && job
+            row.escalates && rule && job
         };
         let before = self.messages.len();
-        self.messages.retain(|_, row| !fits(row));
-        if let Some(rule) = &what.rule {
+        self.messages.retain(|_, row| row.sending || !fits(row));
+        // What is being sent at this moment is not sent again, if it does not arrive.
+        self.messages.values_mut().filter(|row| fits(row)).for_each(|row| row.acknowledged = true);
+        if let (Some(rule), None) = (&what.rule, what.job) {
             self.groups.counted.retain(|(counted, _), _| counted != rule);
         }
         (before - self.messages.len()) as u64
@@ -140,6 +151,7 @@ impl Tables {
         self.groups.open.retain(|_, id| messages.get(id).is_some_and(|row| row.due > now));
         self.groups.begun.retain(|_, begun| begun.back().is_some_and(|at| now.since(*at) < LONGEST));
         self.groups.counted.retain(|_, (since, _)| now.since(*since) < LONGEST);
+        self.groups.replaced.retain(|_, at| now.since(*at) < LONGEST);
     }
 }
 

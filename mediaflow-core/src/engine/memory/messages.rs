@@ -6,7 +6,7 @@ use super::groups::{Group, Groups};
 use crate::Timestamp;
 use crate::event::{DeliveryFailure, Event};
 use crate::executor::DeliveryPolicy;
-use crate::notify::{Address, Message, Thread};
+use crate::notify::{Address, Message};
 use crate::outbox::{
     Attempted, ClaimRequest, Claimed, DestinationKey, DestinationState, Disposition, Exchanged,
     NewMessage, NextStep, Rate, Routed, Routing, Unrouted,
@@ -46,6 +46,8 @@ pub(super) struct Row {
     pub(super) sending: bool,
     /// It tells somebody else, unless what it tells of is acknowledged.
     pub(super) escalates: bool,
+    /// That has happened while it was being sent.
+    pub(super) acknowledged: bool,
     /// What takes its place when it is given up.
     pub(super) next: Vec<NextStep>,
 }
@@ -77,6 +79,8 @@ impl Tables {
             let mut state = self.destinations.remove(key).unwrap_or_default();
             let before = state.clone();
             let mut told = self.told.remove(key).map(|(told, _)| told).unwrap_or_default();
+            let attempts_dead =
+                attempts.iter().any(|(_, disposition)| *disposition == Disposition::Dead);
             let mut effects = state.take_up(attempts, &mut told, policy, now);
             self.remember(key, told, now);
             for address in std::mem::take(&mut effects.gone) {
@@ -95,6 +99,7 @@ impl Tables {
             if state != before {
                 exchanged.changed.push(key.clone());
             }
+            exchanged.waits |= attempts_dead;
             if state != DestinationState::default() {
                 self.destinations.insert(key.clone(), state);
             }
@@ -150,7 +155,9 @@ impl Tables {
                 }
             }
             Disposition::Again { due, failures } => {
-                if let Some(row) = self.messages.get_mut(&claimed.id) {
+                if self.messages.get(&claimed.id).is_some_and(|row| row.acknowledged) {
+                    self.messages.remove(&claimed.id);
+                } else if let Some(row) = self.messages.get_mut(&claimed.id) {
                     (row.due, row.failures, row.sending) = (due, failures, false);
                 }
             }
@@ -166,7 +173,8 @@ impl Tables {
         let over = |row: &Row| !row.sending && row.expires_at <= now;
         let ids: Vec<_> =
             self.messages.iter().filter(|(_, row)| over(row)).map(|(id, _)| *id).collect();
-        for row in ids.iter().filter_map(|id| self.messages.remove(id)) {
+        for id in ids {
+            let Some(row) = self.messages.remove(&id) else { continue };
             self.replace(row.clone(), now);
             given_up.entry(row.destination.clone()).or_default().push(row);
         }
@@ -236,6 +244,7 @@ impl Tables {
             }
             if self.is_gone(&new.destination.channel, &new.recipient) {
                 self.replace(self.row(new, &event, now), now);
+                exchanged.waits |= !new.next.is_empty();
                 continue;
             }
             let mut new = new.clone();
@@ -271,6 +280,7 @@ impl Tables {
             expires_at: new.expires_at,
             sending: false,
             escalates: new.escalates.is_some(),
+            acknowledged: false,
             next: new.next.clone(),
         }
     }
@@ -332,6 +342,8 @@ impl Tables {
         let job = row.message.event().job;
         self.messages.range(..id).any(|(_, earlier)| {
             job.is_some()
+                && !earlier.escalates
+                && earlier.message.rule == row.message.rule
                 && earlier.message.event().job == job
                 && earlier.recipient == row.recipient
                 && earlier.destination == row.destination
@@ -361,8 +373,10 @@ impl Tables {
         };
         let ids: Vec<_> =
             self.messages.iter().filter(|(_, row)| there(row)).map(|(id, _)| *id).collect();
-        for row in ids.iter().filter_map(|id| self.messages.remove(id)) {
-            self.replace(row, now);
+        for id in &ids {
+            if let Some(row) = self.messages.remove(id) {
+                self.replace(row, now);
+            }
         }
         ids.len() as u64
     }

@@ -23,7 +23,8 @@ impl Route {
     }
 
     fn described(&self) -> Value {
-        let step = |step: &Step| json!([step.channel, step.to, step.fallback]);
+        // Without the address, which can be guessed from a digest.
+        let step = |step: &Step| json!([step.channel, step.fallback]);
         let kinds: Vec<_> = self.on.iter().map(|kind| kind.as_str()).collect();
         let bounds = format!("{:?}", self.severity);
         let steps: Vec<_> = self.steps.iter().map(step).collect();

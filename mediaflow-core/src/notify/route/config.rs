@@ -1,5 +1,4 @@
 use std::ops::Bound;
-use std::str::FromStr as _;
 use std::time::Duration;
 
 use serde::de::Error as _;
@@ -31,7 +30,7 @@ struct Config {
     #[serde(default)]
     owners: Vec<String>,
     to: Several<Target>,
-    quiet: Option<QuietHours>,
+    quiet: Option<QuietConfig>,
     digest: Option<DigestConfig>,
     throttle: Option<ThrottleConfig>,
     #[serde(default)]
@@ -92,6 +91,14 @@ struct FullFallback {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct QuietConfig {
+    from: u8,
+    to: u8,
+    zone: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct DigestConfig {
     #[serde(with = "humantime_text")]
     window: Duration,
@@ -125,7 +132,11 @@ struct EscalationConfig {
 
 /// Times as `5m`, `36h`.
 mod humantime_text {
-    use super::*;
+    use std::time::Duration;
+
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer};
+
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(from)?;
@@ -160,7 +171,10 @@ impl Config {
         for target in self.to.into_vec() {
             target.add(&mut route.steps);
         }
-        route.quiet = self.quiet;
+        route.quiet = self.quiet.map(|quiet| {
+            let hours = QuietHours::new(quiet.from, quiet.to);
+            QuietHours { zone: quiet.zone.unwrap_or(hours.zone.clone()), ..hours }
+        });
         route.digest = self.digest.map(|digest| Digest {
             window: digest.window,
             by: digest.by,

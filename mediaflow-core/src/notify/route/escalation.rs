@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::JobId;
+use crate::codes;
+use crate::{Error, JobId, Result};
 
 /// What has to happen before a route tells somebody else, made by [`after`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +55,10 @@ impl From<Duration> for After {
 /// What somebody has seen, and takes care of: nobody else is told of it any more. See
 /// [`Mediaflow::acknowledge`](crate::Mediaflow::acknowledge).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Acknowledged {
-    /// All that this route tells of; also, its events count from none again.
+    /// All that this route tells of, and of this job if that is said as well. Without a job its events count from none again.
     pub rule: Option<String>,
     /// All that is told of this job.
     pub job: Option<JobId>,
@@ -73,5 +75,17 @@ impl Acknowledged {
     #[must_use]
     pub fn job(job: JobId) -> Self {
         Self { rule: None, job: Some(job) }
+    }
+
+    /// Whether it says what.
+    ///
+    /// # Errors
+    /// `route.acknowledged`.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.rule.is_none() && self.job.is_none() {
+            return Err(Error::input(codes::ROUTE_ACKNOWLEDGED, "nothing is named that is acknowledged")
+                .help("name a route or a job"));
+        }
+        Ok(())
     }
 }

@@ -6,8 +6,11 @@ mod check;
 mod config;
 mod escalation;
 mod quiet;
+#[cfg(test)]
+mod tests;
 
-use std::ops::{Bound, Range, RangeBounds};
+use std::fmt;
+use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
 pub use escalation::{Acknowledged, After, after};
@@ -39,13 +42,23 @@ pub struct Route {
 }
 
 /// One channel that a route tells through.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) channel: String,
     /// An address in place of those that are looked up.
     pub(crate) to: Option<String>,
     /// Taken only if the step before it can not deliver.
     pub(crate) fallback: bool,
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address may be a secret.
+        f.debug_struct("Step")
+            .field("channel", &self.channel)
+            .field("fallback", &self.fallback)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Which events come together in one message, and when it is sent.
@@ -100,7 +113,7 @@ impl GroupBy {
 }
 
 /// How many events one message tells of at most, unless something else is said.
-const MOST: u32 = 1000;
+pub(crate) const MOST: u32 = 1000;
 
 impl Route {
     /// A route for events of these kinds.
@@ -194,12 +207,11 @@ impl Route {
         self
     }
 
-    /// Holds messages back in these hours: `22..7`. They are in UTC, in the [zone](Self::zone) of the route, or in that of the
-    /// [person](super::Person) who is told. What is held back is worth sending for as long from then on.
-    pub fn quiet(mut self, hours: Range<u8>) -> Self {
-        let zone = self.quiet.map(|quiet| quiet.zone);
-        let quiet = QuietHours::new(&hours);
-        self.quiet = Some(QuietHours { zone: zone.unwrap_or(quiet.zone.clone()), ..quiet });
+    /// Holds messages back from one full hour to another: `.quiet(22, 7)`. They are in UTC, in the [zone](Self::zone) of the route, or in that of the
+    /// [person](super::Person) who is told. What is held back is worth sending for as long from then on; what
+    /// could not be delivered before, and is tried again, does not wait.
+    pub fn quiet(mut self, from: u8, to: u8) -> Self {
+        self.quiet = Some(QuietHours::new(from, to));
         self
     }
 
@@ -233,7 +245,7 @@ impl Route {
         self
     }
 
-    /// Tells somebody else as well: after so many events, or after so much time, unless somebody
+    /// Tells somebody else as well: with the last of so many events, or of each event after so much time, unless somebody
     /// [acknowledges](crate::Mediaflow::acknowledge) what was told.
     pub fn escalate(mut self, after: After, channel: impl Into<String>) -> Self {
         let step = Step { channel: channel.into(), to: None, fallback: false };
@@ -254,6 +266,12 @@ impl Route {
             && (self.tags.is_empty() || event.tags.iter().any(|tag| self.tags.contains(tag)))
             && among(&self.tenants, event.tenant.as_ref())
             && among(&self.owners, event.owner.as_ref())
+    }
+
+    /// All that it says, however it was said.
+    #[cfg(test)]
+    fn said(self) -> Self {
+        Self { escalated: false, ..self }
     }
 
     /// The channels that it names.

@@ -97,7 +97,7 @@ async fn host<E: Engine>(engine: E, clock: &ManualClock, arrived: &Arrived, seed
         .route(on().name("chain").to("often").fallback("seldom").fallback("never"))
         .route(on().name("digest").to("often").fallback("never").digest(30 * SECOND))
         .route(on().name("throttle").to("seldom").fallback("never").throttle(2, 60 * SECOND))
-        .route(on().name("night").to("never").quiet(0..1))
+        .route(on().name("night").to("never").quiet(0, 1))
         .start()
         .await
         .expect("start")

@@ -6,11 +6,13 @@ ALTER TABLE mediaflow_messages ADD COLUMN locale TEXT;
 -- of the rule. NULL for a message of one event.
 ALTER TABLE mediaflow_messages ADD COLUMN collect TEXT;
 
--- It tells somebody else, unless what it tells of is acknowledged.
+-- 1: it tells somebody else, unless what it tells of is acknowledged. 2: it was, while it was being sent.
 ALTER TABLE mediaflow_messages ADD COLUMN escalates BIGINT NOT NULL DEFAULT 0;
 
--- What takes its place when it is given up: steps in their order, as JSON. NULL if there is nothing, or if it has happened.
+-- What takes its place when it is given up: steps in their order, as JSON. NULL if there is nothing, or if it has happened, and
+-- whether it has.
 ALTER TABLE mediaflow_messages ADD COLUMN next TEXT;
+ALTER TABLE mediaflow_messages ADD COLUMN replaced BIGINT NOT NULL DEFAULT 0;
 
 -- Since when events of a rule count towards a step that tells somebody else, and how many there were.
 CREATE TABLE mediaflow_counted (
@@ -28,4 +30,4 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_begun ON mediaflow_me
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_next ON mediaflow_messages (id)
     WHERE state = 'dead' AND next IS NOT NULL;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS mediaflow_messages_escalates ON mediaflow_messages (rule)
-    WHERE state = 'pending' AND escalates = 1;
+    WHERE state = 'pending' AND escalates > 0;

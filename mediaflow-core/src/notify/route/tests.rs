@@ -1,0 +1,131 @@
+use std::time::Duration;
+
+use super::*;
+use crate::EventKind::{JobCompleted, JobFailed};
+use crate::event::EventData;
+use crate::{Timestamp, codes};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn event(change: impl FnOnce(&mut Event)) -> Event {
+    let mut event = Event::new(JobFailed, Timestamp::default(), EventData::None);
+    change(&mut event);
+    event
+}
+
+fn read(text: &str) -> Result<Route, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+#[test]
+fn a_route_takes_what_fits_it() {
+    let route = Route::on([JobFailed]).to("email");
+    assert!(route.takes(&event(|_| {})));
+    assert!(!route.takes(&event(|event| event.kind = JobCompleted)));
+    let worse = route.clone().severity(Severity::Warning..);
+    assert!(worse.takes(&event(|_| {})));
+    assert!(!worse.takes(&event(|event| event.severity = Severity::Info)));
+    let tagged = route.clone().tags(["a", "b"]);
+    assert!(tagged.takes(&event(|event| event.tags = vec!["x".into(), "b".into()])));
+    assert!(!tagged.takes(&event(|_| {})));
+    let of = route.clone().tenants(["acme"]).owners(["ada"]);
+    assert!(of.takes(&event(|event| {
+        (event.tenant, event.owner) = (Some("acme".into()), Some("ada".into()));
+    })));
+    assert!(!of.takes(&event(|event| event.tenant = Some("acme".into()))));
+    let to = |audience| route.clone().audience(audience).takes(&event(|_| {}));
+    assert_eq!([Audience::Owner, Audience::Admin, Audience::Ops].map(to), [true, true, false]);
+}
+
+#[test]
+fn a_configuration_says_what_code_says() {
+    let text = r#"{ "name": "team", "on": ["job.failed", "job.completed"], "severity": "warning", "audience": "admin",
+        "tags": ["a"], "tenants": ["acme"], "owners": ["ada"],
+        "to": ["slack", { "channel": "email", "at": "ops@example.com", "fallback": ["push", { "channel": "pager", "at": "7" }] }],
+        "quiet": { "from": 22, "to": 7, "zone": "Europe/Berlin" },
+        "digest": { "window": "1m", "by": "tenant" },
+        "escalate": [{ "after": 3, "within": "1h", "to": "pager" }, { "after": "15m", "to": "pager", "at": "8" }] }"#;
+    let route = Route::on([JobFailed, JobCompleted])
+        .name("team")
+        .severity(Severity::Warning..)
+        .audience(Audience::Admin)
+        .tags(["a"])
+        .tenants(["acme"])
+        .owners(["ada"])
+        .to("slack")
+        .to("email")
+        .at("ops@example.com")
+        .fallback("push")
+        .fallback("pager")
+        .at("7")
+        .quiet(22, 7)
+        .zone("Europe/Berlin")
+        .digest(MINUTE)
+        .group_by(GroupBy::Tenant)
+        .escalate(after(3).within(60 * MINUTE), "pager")
+        .escalate(after(15 * MINUTE), "pager")
+        .at("8");
+    assert_eq!(read(text).unwrap().said(), route.said());
+    let throttle = read(r#"{ "on": ["job.failed"], "to": "slack", "throttle": { "messages": 5, "per": "1h" } }"#);
+    let expected = Route::on([JobFailed]).to("slack").throttle(5, 60 * MINUTE);
+    assert_eq!(throttle.unwrap().said(), expected.said());
+}
+
+#[test]
+fn a_mistake_in_a_configuration_is_named() {
+    for (text, says) in [
+        (r#"{ "on": ["job.failed"], "too": "a" }"#, "unknown key `too`: did you mean `to`?"),
+        (r#"{ "on": ["job.faild"], "to": "a" }"#, "unknown name `job.faild`: did you mean `job.failed`?"),
+        (r#"{ "on": ["job.failed"], "to": "a", "audience": "owners" }"#, "did you mean `owner`?"),
+        (r#"{ "on": ["job.failed"], "to": "a", "severity": "err" }"#, "unknown name `err`"),
+        (r#"{ "on": ["job.failed"], "to": "a", "escalate": { "after": [], "to": "b" } }"#, "`after` is a number"),
+        (r#"{ "on": ["job.failed"] }"#, "missing field `to`"),
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn what_can_not_be_kept_to_is_refused() {
+    let on = || Route::on([JobFailed]);
+    for (route, code) in [
+        (Route::on([]).to("email"), codes::ROUTE_INVALID),
+        (on(), codes::ROUTE_INVALID),
+        (on().fallback("email"), codes::ROUTE_INVALID),
+        (on().at("x").to("email"), codes::ROUTE_INVALID),
+        (on().to("email").zone("UTC"), codes::ROUTE_INVALID),
+        (on().to("email").group_by(GroupBy::Job), codes::ROUTE_INVALID),
+        (on().to("email").digest(Duration::ZERO), codes::ROUTE_INVALID),
+        (on().to("email").digest(MINUTE).throttle(1, MINUTE), codes::ROUTE_INVALID),
+        (on().to("email").name("a b"), codes::ROUTE_INVALID),
+        (on().to("email").quiet(7, 7), codes::ROUTE_QUIET),
+        (on().to("email").quiet(22, 7).zone("Nowhere"), codes::SCHEDULE_ZONE),
+        (on().to("emial"), codes::NOTIFY_UNKNOWN),
+        (on().to("email").escalate(after(3), "pager"), codes::NOTIFY_UNKNOWN),
+    ] {
+        let error = route.check(["email"]).unwrap_err();
+        assert_eq!(error.code(), code, "{route:?}");
+    }
+    let error = on().to("emial").check(["email", "slack"]).unwrap_err();
+    assert!(format!("{error:?}").contains("did you mean `email`?"), "{error:?}");
+    on().to("email").fallback("email").at("b").quiet(22, 7).check(["email"]).unwrap();
+}
+
+#[test]
+fn a_name_changes_with_people_and_not_with_hours() {
+    let route = Route::on([JobFailed]).to("email");
+    let name = route.rule();
+    assert_eq!(route.clone().quiet(22, 7).digest(MINUTE).rule(), name);
+    for other in [
+        route.clone().to("push"),
+        route.clone().audience(Audience::Owner),
+        route.clone().severity(Severity::Error..),
+        route.clone().tags(["a"]),
+        Route::on([JobCompleted]).to("email"),
+    ] {
+        assert_ne!(other.rule(), name, "{other:?}");
+    }
+    assert_eq!(route.clone().at("a@b.example").rule(), name, "an address is in no name");
+    assert_eq!(route.name("mine").rule(), "mine");
+}

@@ -1,0 +1,202 @@
+//! What routes leave in the tables: handed on, collected, acknowledged, sent again, on both databases.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+mod database;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use database::{Database, builder, shut, work};
+use mediaflow_core::executor::DeliveryPolicy;
+use mediaflow_core::notify::{Acknowledged, Route, after};
+use mediaflow_core::spec::JobOptions;
+use mediaflow_core::storage::MemoryStorage;
+use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier as Hooks, soon};
+use mediaflow_core::{Clock as _, EventKind, JobId, Mediaflow, NotifyError};
+use mediaflow_queue::{DeliveryFilter, DeliveryState, Queue};
+
+on_both! {
+    what_was_handed_on_is_not_sent_again_by_itself
+    a_digest_that_is_sent_again_takes_nothing_new
+    a_digest_to_an_address_that_is_gone_is_handed_on
+    a_route_that_changes_its_channel_leaves_the_open_digest_alone
+    what_is_acknowledged_while_it_is_sent_is_not_tried_again
+    many_that_are_lost_at_once_are_handed_on
+    nothing_is_acknowledged_without_a_name
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Host {
+    database: Database,
+    clock: ManualClock,
+    hooks: Hooks,
+    push: Hooks,
+}
+
+impl Host {
+    fn new(database: Database) -> Self {
+        let silent = |name: &str| Hooks::new([]).named(name);
+        Self { database, clock: ManualClock::new(), hooks: silent("hooks"), push: silent("push") }
+    }
+
+    async fn start(&self, route: Route) -> (Mediaflow, Queue) {
+        let queue = self.database.queue();
+        let schedule = vec![5 * SECOND; 2];
+        let media = builder(queue.clone(), &FakeBackend::new())
+            .storage_with("out", MemoryStorage::new())
+            .clock(Arc::new(self.clock.clone()))
+            .delivery(DeliveryPolicy { schedule, jitter: 0.0, ..DeliveryPolicy::default() })
+            .notify(self.hooks.clone())
+            .notify(self.push.clone())
+            .route(route);
+        (media.start().await.unwrap(), queue)
+    }
+
+    async fn tell(&self, media: &Mediaflow, to: &str) -> JobId {
+        let later = self.clock.now().plus(Duration::from_secs(3600 * 24 * 3650));
+        let options = JobOptions::new().notify("hooks", to).run_at(later);
+        media.submit(work("parked").with_options(options)).await.unwrap().id()
+    }
+
+    /// Lets time go on until it is so.
+    async fn until(&self, what: &str, is: impl AsyncFn() -> bool) {
+        let turned = async {
+            while !is().await {
+                self.clock.advance(SECOND);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        soon(what, turned).await;
+    }
+}
+
+fn on_created() -> Route {
+    Route::on([EventKind::JobCreated]).name("rule")
+}
+
+fn rejected() -> Act {
+    Act::Fail(NotifyError::rejected("no"))
+}
+
+fn in_state(state: DeliveryState) -> DeliveryFilter {
+    DeliveryFilter::new().state(state)
+}
+
+async fn what_was_handed_on_is_not_sent_again_by_itself(database: Database) {
+    let host = Host::new(database);
+    host.hooks.next("a", [rejected()]);
+    let (media, queue) = host.start(on_created().to("hooks").fallback("push")).await;
+    host.tell(&media, "a").await;
+    host.push.told(1).await;
+    let dead = queue.deliveries(&in_state(DeliveryState::Dead)).await.unwrap();
+    assert_eq!(dead.len(), 1);
+    assert_eq!(queue.redeliver(&in_state(DeliveryState::Dead)).await.unwrap(), 0);
+    // Unless somebody wants this very one.
+    assert_eq!(queue.redeliver(&DeliveryFilter::new().id(dead[0].id)).await.unwrap(), 1);
+    host.hooks.told(2).await;
+    assert_eq!(host.push.of("").len(), 1);
+    shut(media).await;
+}
+
+async fn a_digest_that_is_sent_again_takes_nothing_new(database: Database) {
+    let host = Host::new(database);
+    let (media, queue) = host.start(on_created().to("hooks").digest(60 * SECOND)).await;
+    host.tell(&media, "a").await;
+    host.tell(&media, "a").await;
+    host.until("the digest", async || host.hooks.of("a").len() == 1).await;
+    host.until("its end", async || {
+        queue.deliveries(&in_state(DeliveryState::Delivered)).await.unwrap().len() == 1
+    })
+    .await;
+    let first = queue.deliveries(&DeliveryFilter::new()).await.unwrap().remove(0);
+    // As if its destination asked for patience: it waits, as an open one does.
+    assert_eq!(queue.redeliver(&DeliveryFilter::new().id(first.id)).await.unwrap(), 1);
+    host.until("it again", async || host.hooks.of("a").len() == 2).await;
+    host.database.run("UPDATE mediaflow_messages SET state = 'pending', attempts = 0, due = 9000000000000").await;
+    host.tell(&media, "a").await;
+    host.until("another one", async || host.hooks.of("a").len() == 3).await;
+    let told = host.hooks.of("a");
+    let events: Vec<_> = told.iter().map(|told| told.message.events().len()).collect();
+    assert_eq!(events, [2, 2, 1]);
+    assert_ne!(told[2].message.id, told[0].message.id);
+    shut(media).await;
+}
+
+async fn a_digest_to_an_address_that_is_gone_is_handed_on(database: Database) {
+    let host = Host::new(database);
+    host.hooks.next("a", [Act::Fail(NotifyError::Gone { reason: "410".into() })]);
+    let route = on_created().to("hooks").fallback("push").digest(30 * SECOND);
+    let (media, _queue) = host.start(route).await;
+    host.tell(&media, "a").await;
+    host.until("the first", async || host.push.of("").len() == 1).await;
+    host.tell(&media, "a").await;
+    host.until("the second", async || host.push.of("").len() == 2).await;
+    assert_eq!(host.hooks.of("a").len(), 1, "nobody is asked again who is gone");
+    shut(media).await;
+}
+
+async fn a_route_that_changes_its_channel_leaves_the_open_digest_alone(database: Database) {
+    let host = Host::new(database);
+    let (media, _queue) = host.start(on_created().to("hooks").digest(60 * SECOND)).await;
+    let first = host.tell(&media, "").await;
+    host.until("the route", async || {
+        host.database.int("SELECT count(*) FROM mediaflow_unrouted").await == 0
+    })
+    .await;
+    shut(media).await;
+    let (media, _queue) = host.start(on_created().to("push").digest(60 * SECOND)).await;
+    let second = host.tell(&media, "").await;
+    host.until("both", async || host.push.of("").len() + host.hooks.of("").len() == 2).await;
+    let job = |hooks: &Hooks| hooks.of("")[0].event.job;
+    assert_eq!((job(&host.hooks), job(&host.push)), (Some(first), Some(second)));
+    shut(media).await;
+}
+
+async fn what_is_acknowledged_while_it_is_sent_is_not_tried_again(database: Database) {
+    let host = Host::new(database);
+    host.push.next("", [Act::Hang]);
+    let route = on_created().to("hooks").escalate(after(10 * SECOND), "push");
+    let (media, _queue) = host.start(route).await;
+    let job = host.tell(&media, "a").await;
+    host.until("the attempt", async || host.push.of("").len() == 1).await;
+    media.acknowledge(Acknowledged::job(job)).await.unwrap();
+    // The attempt ends without an answer, and would be made again.
+    shut(media).await;
+    let (media, _queue) = host.start(on_created().to("hooks").escalate(after(10 * SECOND), "push")).await;
+    host.until("nothing to wait for", async || {
+        let open = "SELECT count(*) FROM mediaflow_messages WHERE state IN ('pending', 'sending')";
+        host.database.int(open).await == 0
+    })
+    .await;
+    assert_eq!(host.push.of("").len(), 1);
+    shut(media).await;
+}
+
+async fn many_that_are_lost_at_once_are_handed_on(database: Database) {
+    let host = Host::new(database);
+    // Nothing is sent before the time to live of all of them is over.
+    let after = Some(Duration::from_secs(86_400));
+    host.hooks.always("a", Act::Fail(NotifyError::Throttled { after, reason: "429".into() }));
+    let (media, _queue) = host.start(on_created().to("hooks").fallback("push")).await;
+    for _ in 0..250 {
+        host.tell(&media, "a").await;
+    }
+    host.until("the routes", async || {
+        host.database.int("SELECT count(*) FROM mediaflow_messages").await == 250
+    })
+    .await;
+    host.clock.advance(Duration::from_secs(6 * 86_400));
+    host.until("all of them", async || host.push.of("").len() == 250).await;
+    shut(media).await;
+}
+
+async fn nothing_is_acknowledged_without_a_name(database: Database) {
+    let host = Host::new(database);
+    let (media, _queue) = host.start(on_created().to("hooks")).await;
+    let nothing: Acknowledged = serde_json::from_str("{}").unwrap();
+    let error = media.acknowledge(nothing).await.unwrap_err();
+    assert_eq!(error.code(), "route.acknowledged");
+    assert!(serde_json::from_str::<Acknowledged>(r#"{ "jbo": "x" }"#).is_err());
+    shut(media).await;
+}
