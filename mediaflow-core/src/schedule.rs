@@ -76,7 +76,6 @@ impl Cron {
         let millis = next.timestamp().as_millisecond();
         Ok(Timestamp::from_millis(u64::try_from(millis).unwrap_or_default()))
     }
-
 }
 
 impl FromStr for Cron {

@@ -10,7 +10,9 @@ use mediaflow_core::event::EventData;
 use mediaflow_core::executor::{DeliveryPolicy, Executor};
 use mediaflow_core::inspect::Inspect;
 use mediaflow_core::media::{Facts, MediaInfo, Medium};
-use mediaflow_core::notify::{Acknowledged, Address, DeliveryContext, Message, Receipt, Terms, notify_fn};
+use mediaflow_core::notify::{
+    Acknowledged, Address, DeliveryContext, Message, Receipt, Terms, notify_fn,
+};
 use mediaflow_core::plan::Estimate;
 use mediaflow_core::report::{BatchReport, JobStatus};
 use mediaflow_core::schedule::{Schedule, Scheduled};

@@ -112,7 +112,8 @@ impl Channel for Courier {
         };
         let authorization = format!("Bearer {}", self.token.reveal());
         let key = sending.key();
-        let headers = [("authorization", authorization.as_str()), ("idempotency-key", key.as_str())];
+        let headers =
+            [("authorization", authorization.as_str()), ("idempotency-key", key.as_str())];
         let url = format!("{}/send", self.endpoint.url());
         let answer = sending.post_json(&url, &headers, &body).await?;
         let outcomes = HttpOutcomes::new()

@@ -83,8 +83,11 @@ impl Channel for File {
             let file = options.append(true).create(true).open(path);
             file?.write_all(format!("{line}\n").as_bytes())
         };
-        let written = spawn_blocking(append).await.map_err(|e| NotifyError::retryable(e.to_string()))?;
-        written.map_err(|e| NotifyError::retryable(format!("the file can not be written: {}", e.kind())))?;
+        let written =
+            spawn_blocking(append).await.map_err(|e| NotifyError::retryable(e.to_string()))?;
+        written.map_err(|e| {
+            NotifyError::retryable(format!("the file can not be written: {}", e.kind()))
+        })?;
         Ok(Receipt::new())
     }
 }

@@ -60,6 +60,7 @@ impl Host {
     }
 
     /// Lets time go on until it is so.
+    #[expect(clippy::future_not_send, reason = "a test waits for it where it stands")]
     async fn until(&self, what: &str, is: impl AsyncFn() -> bool) {
         let turned = async {
             while !is().await {
@@ -113,7 +114,9 @@ async fn a_digest_that_is_sent_again_takes_nothing_new(database: Database) {
     // As if its destination asked for patience: it waits, as an open one does.
     assert_eq!(queue.redeliver(&DeliveryFilter::new().id(first.id)).await.unwrap(), 1);
     host.until("it again", async || host.hooks.of("a").len() == 2).await;
-    host.database.run("UPDATE mediaflow_messages SET state = 'pending', attempts = 0, due = 9000000000000").await;
+    host.database
+        .run("UPDATE mediaflow_messages SET state = 'pending', attempts = 0, due = 9000000000000")
+        .await;
     host.tell(&media, "a").await;
     host.until("another one", async || host.hooks.of("a").len() == 3).await;
     let told = host.hooks.of("a");
@@ -163,7 +166,8 @@ async fn what_is_acknowledged_while_it_is_sent_is_not_tried_again(database: Data
     media.acknowledge(Acknowledged::job(job)).await.unwrap();
     // The attempt ends without an answer, and would be made again.
     shut(media).await;
-    let (media, _queue) = host.start(on_created().to("hooks").escalate(after(10 * SECOND), "push")).await;
+    let (media, _queue) =
+        host.start(on_created().to("hooks").escalate(after(10 * SECOND), "push")).await;
     host.until("nothing to wait for", async || {
         let open = "SELECT count(*) FROM mediaflow_messages WHERE state IN ('pending', 'sending')";
         host.database.int(open).await == 0

@@ -31,9 +31,8 @@ impl Recipients for Users {
 /// The same in every process. Slack and Courier listen at `services`.
 pub(crate) fn builder(folder: &Path, services: &str) -> Builder {
     let place = format!("http://{services}");
-    let courier = |name: &str| {
-        Courier::api("pk_test").endpoint(&*place).name(name).allow_private(services)
-    };
+    let courier =
+        |name: &str| Courier::api("pk_test").endpoint(&*place).name(name).allow_private(services);
     Mediaflow::builder()
         .engine(Sqlite::open(folder.join("jobs.db")))
         .storage("uploads", &format!("file:{}", folder.join("uploads").display()))

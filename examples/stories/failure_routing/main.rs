@@ -127,11 +127,18 @@ fn check(told: &[Told]) -> Anyhow<()> {
         };
         match told.iter().filter(fits).count() {
             1 => {}
-            found => return Err(format!("{to}: {found} messages of `{title}` with `{says}`: {told:#?}").into()),
+            found => {
+                return Err(format!(
+                    "{to}: {found} messages of `{title}` with `{says}`: {told:#?}"
+                )
+                .into());
+            }
         }
     }
     if told.len() != expected.len() {
-        return Err(format!("{} messages, and not {}: {told:#?}", told.len(), expected.len()).into());
+        return Err(
+            format!("{} messages, and not {}: {told:#?}", told.len(), expected.len()).into()
+        );
     }
     Ok(())
 }

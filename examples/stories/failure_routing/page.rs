@@ -18,9 +18,11 @@ pub(crate) fn write(folder: &Path, told: &[Told]) -> Anyhow<PathBuf> {
         "<!doctype html><html lang=en><meta charset=utf-8><title>mediaflow: who was told what</title><style>{STYLE}</style>\
          <h1>Two uploads failed</h1>"
     );
-    for (kind, heading) in
-        [("Slack", "The admins, in Slack"), ("e-mail", "Their owners, by e-mail"), ("push", "and on their telephones")]
-    {
+    for (kind, heading) in [
+        ("Slack", "The admins, in Slack"),
+        ("e-mail", "Their owners, by e-mail"),
+        ("push", "and on their telephones"),
+    ] {
         write!(page, "<h2>{heading}</h2>")?;
         let class = match kind {
             "Slack" => "slack",

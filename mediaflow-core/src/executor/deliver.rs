@@ -16,7 +16,8 @@ impl Executor {
     /// at those that the job gave. [`Recipients`] has the last word.
     #[must_use]
     pub fn configured(&self, event: &Event) -> Vec<Recipient> {
-        let routed = |name: &str| self.0.routes.iter().any(|route| route.channels().any(|of| of == name));
+        let routed =
+            |name: &str| self.0.routes.iter().any(|route| route.channels().any(|of| of == name));
         let own = self.0.notifiers.iter().filter(|notifier| !routed(notifier.name()));
         let wanting = own.filter(|notifier| notifier.wants(event));
         wanting
@@ -45,7 +46,6 @@ impl Executor {
     }
 
     /// The rules of who is told, each with its name.
-    #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.0.routes
     }

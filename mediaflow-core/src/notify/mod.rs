@@ -23,12 +23,12 @@ pub use address::Address;
 pub use context::{Answer, DeliveryContext};
 pub use function::{NotifyFn, notify_fn};
 pub use message::{Message, Thread};
-pub(crate) use people::PeopleCache;
 pub use outcome::{HttpOutcomes, NotifyError, Outcome, Receipt};
+pub(crate) use people::PeopleCache;
 pub use person::{Person, Whom};
 pub use recipients::{Configured, Recipient, Recipients};
-pub(crate) use route::{MOST, Step};
 pub use route::{Acknowledged, After, GroupBy, QuietHours, Route, after};
+pub(crate) use route::{MOST, Step};
 pub use terms::{RateLimit, Scope, Terms};
 
 use crate::Result;

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{Person, Recipients, Whom};
@@ -14,7 +14,10 @@ const MOST: usize = 10_000;
 
 /// People that were found a moment ago.
 #[derive(Default)]
-pub(crate) struct PeopleCache(Mutex<HashMap<Whom, (Timestamp, Arc<Vec<Person>>)>>);
+pub(crate) struct PeopleCache(Mutex<Found>);
+
+/// Who an audience was, and when.
+type Found = HashMap<Whom, (Timestamp, Arc<Vec<Person>>)>;
 
 impl PeopleCache {
     /// Those whom an audience is, found now or a minute ago at most. A failure is not remembered.
@@ -40,7 +43,7 @@ impl PeopleCache {
         Ok(people)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Whom, (Timestamp, Arc<Vec<Person>>)>> {
+    fn lock(&self) -> MutexGuard<'_, Found> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -180,7 +180,8 @@ async fn route_of(executor: &Executor, clock: &dyn Clock, event: &Event) -> Rout
     let own = recipients.into_iter();
     let own = own.filter_map(|recipient| rules::of_recipient(executor, event, recipient, from));
     let ruled = routes.iter();
-    let ruled = ruled.flat_map(|route| rules::of_route(executor, event, route, &people, (from, now)));
+    let ruled =
+        ruled.flat_map(|route| rules::of_route(executor, event, route, &people, (from, now)));
     let mut messages: Vec<_> = own.chain(ruled).collect();
     messages.retain(|message| {
         let old = message.expires_at <= now;

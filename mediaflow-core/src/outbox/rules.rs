@@ -1,13 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::message::{Collect, Escalates, NewMessage, NextStep};
 use super::DestinationKey;
+use super::message::{Collect, Escalates, NewMessage, NextStep};
 use crate::event::{Audience, Event};
 use crate::executor::Executor;
-use crate::notify::{
-    Address, After, MOST, Person, QuietHours, Recipient, Route, Step, Whom,
-};
+use crate::notify::{Address, After, MOST, Person, QuietHours, Recipient, Route, Step, Whom};
 use crate::{MessageId, Result, Timestamp};
 
 /// The people of the audiences of an event's routes.
@@ -61,13 +59,15 @@ pub(super) fn of_route(
     let mut messages = Vec::new();
     for person in told {
         let quiet = route.quiet.as_ref();
-        let quiet = quiet.map(|quiet| quiet.in_zone(person.and_then(|person| person.zone.as_deref())));
+        let quiet =
+            quiet.map(|quiet| quiet.in_zone(person.and_then(|person| person.zone.as_deref())));
         let teller = Teller { executor, event, route, rule: &rule, person, quiet, from, now };
         for (first, steps) in chains(&route.steps) {
             teller.chain(first, steps, &mut messages);
         }
     }
-    let teller = Teller { executor, event, route, rule: &rule, person: None, quiet: None, from, now };
+    let teller =
+        Teller { executor, event, route, rule: &rule, person: None, quiet: None, from, now };
     teller.escalations(&mut messages);
     messages
 }
@@ -151,11 +151,16 @@ impl Teller<'_> {
         let by_job = of_owner || self.route.audience.is_none();
         if let Some(person) = self.person {
             let wanted = person.only.as_ref().is_none_or(|only| only.contains(&step.channel));
-            let by_job: Vec<_> = named.into_iter().filter(|to| by_job && wanted && to.is_some()).collect();
+            let by_job: Vec<_> =
+                named.into_iter().filter(|to| by_job && wanted && to.is_some()).collect();
             if !by_job.is_empty() {
                 return by_job;
             }
-            return person.address(&step.channel).map(|to| Some(to.to_owned())).into_iter().collect();
+            return person
+                .address(&step.channel)
+                .map(|to| Some(to.to_owned()))
+                .into_iter()
+                .collect();
         }
         if of_owner {
             // Nobody else's address is the owner's.
@@ -242,12 +247,7 @@ struct Place {
 
 impl Place {
     /// None if there is no such channel here.
-    fn find(
-        executor: &Executor,
-        event: &Event,
-        channel: &str,
-        to: Option<String>,
-    ) -> Option<Self> {
+    fn find(executor: &Executor, event: &Event, channel: &str, to: Option<String>) -> Option<Self> {
         let notifier = executor.notifier(channel).ok()?;
         let terms = notifier.terms();
         let (address, refused) = match to.map(|to| (notifier.address(&to), to)) {

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use mediaflow_core::notify::Acknowledged;
-use mediaflow_core::outbox::{
-    Collect, DestinationKey, Escalates, Exchanged, NewMessage, NextStep,
-};
+use mediaflow_core::outbox::{Collect, DestinationKey, Escalates, Exchanged, NewMessage, NextStep};
 use mediaflow_core::{Error, Event, MessageId, Result, Timestamp, codes};
 use sqlx::AssertSqlSafe;
 
@@ -251,7 +249,8 @@ pub(super) fn next(steps: &[NextStep]) -> Result<Option<String>> {
     }
     let stored = serde_json::to_string(steps);
     stored.map(Some).map_err(|e| {
-        Error::internal(codes::QUEUE_CORRUPT_ROW, "the steps of a rule can not be written").because(e)
+        Error::internal(codes::QUEUE_CORRUPT_ROW, "the steps of a rule can not be written")
+            .because(e)
     })
 }
 
@@ -277,7 +276,9 @@ pub(super) async fn replace(process: &Process, tx: &mut Tx<'_, '_>, now: Timesta
                     replaced += 1;
                 }
                 // A newer build has written it, and knows what it means.
-                Err(error) => tracing::warn!(%error, "what comes after a message is left to others"),
+                Err(error) => {
+                    tracing::warn!(%error, "what comes after a message is left to others");
+                }
             }
         }
         if rows.len() < REPLACED {
@@ -289,12 +290,7 @@ pub(super) async fn replace(process: &Process, tx: &mut Tx<'_, '_>, now: Timesta
 
 /// Puts the first step that still has somebody in the place of a message, for the events of which that one is not told by
 /// another message of the rule.
-async fn one(
-    tx: &mut Tx<'_, '_>,
-    row: &Row,
-    steps: Vec<NextStep>,
-    now: Timestamp,
-) -> Result<()> {
+async fn one(tx: &mut Tx<'_, '_>, row: &Row, steps: Vec<NextStep>, now: Timestamp) -> Result<()> {
     let id = row.int("id")?;
     let done = "UPDATE mediaflow_messages SET next = NULL, replaced = 1 WHERE id = $1";
     tx.run(done, values![id]).await?;

@@ -336,7 +336,8 @@ async fn pending(
 const COLUMNS: usize = 23;
 
 /// Whether nobody is at a new message's address any more. If something else takes its place, it is stored all the same.
-const NOBODY: &str = "EXISTS (SELECT 1 FROM mediaflow_gone g WHERE g.channel = column6 AND g.recipient = column4
+const NOBODY: &str =
+    "EXISTS (SELECT 1 FROM mediaflow_gone g WHERE g.channel = column6 AND g.recipient = column4
                             AND column4 <> '')";
 
 /// Adds messages. Those that are sent at once belong to this process from the beginning.

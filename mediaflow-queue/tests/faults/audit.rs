@@ -201,7 +201,8 @@ async fn notifications(world: &World, faults: &mut Faults) {
         faults.other_ids += 1;
         faults.details.push(format!("the receiver has heard of {id}, which is no event"));
     }
-    let given_up = format!("mediaflow_messages WHERE state <> 'delivered' AND channel <> '{REFUSES}'");
+    let given_up =
+        format!("mediaflow_messages WHERE state <> 'delivered' AND channel <> '{REFUSES}'");
     let dead = world.look.count(&given_up).await;
     if dead > 0 {
         faults.details.push(format!("{dead} messages were given up"));

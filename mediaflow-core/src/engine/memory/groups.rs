@@ -149,7 +149,9 @@ impl Tables {
     pub(super) fn tidy_groups(&mut self, now: Timestamp) {
         let messages = &self.messages;
         self.groups.open.retain(|_, id| messages.get(id).is_some_and(|row| row.due > now));
-        self.groups.begun.retain(|_, begun| begun.back().is_some_and(|at| now.since(*at) < LONGEST));
+        self.groups
+            .begun
+            .retain(|_, begun| begun.back().is_some_and(|at| now.since(*at) < LONGEST));
         self.groups.counted.retain(|_, (since, _)| now.since(*since) < LONGEST);
         self.groups.replaced.retain(|_, at| now.since(*at) < LONGEST);
     }

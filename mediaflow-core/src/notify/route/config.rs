@@ -137,7 +137,6 @@ mod humantime_text {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer};
 
-
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(from)?;
         humantime::parse_duration(&text).map_err(D::Error::custom)
@@ -151,7 +150,8 @@ impl<'de> Deserialize<'de> for Route {
             let help = did_you_mean(key, KEYS);
             return Err(D::Error::custom(format_args!("unknown key `{key}`: {help}")));
         }
-        let config: Config = serde_json::from_value(Value::Object(map)).map_err(D::Error::custom)?;
+        let config: Config =
+            serde_json::from_value(Value::Object(map)).map_err(D::Error::custom)?;
         config.route().map_err(D::Error::custom)
     }
 }
@@ -193,7 +193,9 @@ impl Config {
 impl Target {
     fn add(self, steps: &mut Vec<Step>) {
         let full = match self {
-            Self::Channel(channel) => FullTarget { channel, at: None, fallback: Several::default() },
+            Self::Channel(channel) => {
+                FullTarget { channel, at: None, fallback: Several::default() }
+            }
             Self::Full(full) => full,
         };
         steps.push(Step { channel: full.channel, to: full.at, fallback: false });

@@ -83,8 +83,11 @@ impl Acknowledged {
     /// `route.acknowledged`.
     pub(crate) fn check(&self) -> Result<()> {
         if self.rule.is_none() && self.job.is_none() {
-            return Err(Error::input(codes::ROUTE_ACKNOWLEDGED, "nothing is named that is acknowledged")
-                .help("name a route or a job"));
+            return Err(Error::input(
+                codes::ROUTE_ACKNOWLEDGED,
+                "nothing is named that is acknowledged",
+            )
+            .help("name a route or a job"));
         }
         Ok(())
     }

@@ -76,7 +76,11 @@ impl QuietHours {
             return None;
         }
         let tomorrow = over_midnight && hour >= self.from;
-        let day = if tomorrow { local.date().checked_add(Span::new().days(1)).ok()? } else { local.date() };
+        let day = if tomorrow {
+            local.date().checked_add(Span::new().days(1)).ok()?
+        } else {
+            local.date()
+        };
         let loud = day.to_datetime(Time::new(i8::try_from(self.to).ok()?, 0, 0, 0).ok()?);
         let loud: Zoned = loud.to_zoned(zone).ok()?;
         let loud = Timestamp::from_millis(u64::try_from(loud.timestamp().as_millisecond()).ok()?);
@@ -115,9 +119,18 @@ mod tests {
     #[test]
     fn clocks_change_in_the_night() {
         // In Berlin, 2026-03-29 has no hour from 2 to 3, and 2026-10-25 has it twice.
-        assert_eq!(loud(22, 7, "Europe/Berlin", "2026-03-28T22:00:00Z"), "2026-03-29T05:00:00.000Z");
-        assert_eq!(loud(22, 2, "Europe/Berlin", "2026-03-29T00:30:00Z"), "2026-03-29T01:00:00.000Z");
-        assert_eq!(loud(22, 7, "Europe/Berlin", "2026-10-24T22:00:00Z"), "2026-10-25T06:00:00.000Z");
+        assert_eq!(
+            loud(22, 7, "Europe/Berlin", "2026-03-28T22:00:00Z"),
+            "2026-03-29T05:00:00.000Z"
+        );
+        assert_eq!(
+            loud(22, 2, "Europe/Berlin", "2026-03-29T00:30:00Z"),
+            "2026-03-29T01:00:00.000Z"
+        );
+        assert_eq!(
+            loud(22, 7, "Europe/Berlin", "2026-10-24T22:00:00Z"),
+            "2026-10-25T06:00:00.000Z"
+        );
         assert_eq!(loud(2, 3, "Europe/Berlin", "2026-10-25T01:30:00Z"), "2026-10-25T02:00:00.000Z");
     }
 

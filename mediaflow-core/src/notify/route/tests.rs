@@ -66,7 +66,9 @@ fn a_configuration_says_what_code_says() {
         .escalate(after(15 * MINUTE), "pager")
         .at("8");
     assert_eq!(read(text).unwrap().said(), route.said());
-    let throttle = read(r#"{ "on": ["job.failed"], "to": "slack", "throttle": { "messages": 5, "per": "1h" } }"#);
+    let throttle = read(
+        r#"{ "on": ["job.failed"], "to": "slack", "throttle": { "messages": 5, "per": "1h" } }"#,
+    );
     let expected = Route::on([JobFailed]).to("slack").throttle(5, 60 * MINUTE);
     assert_eq!(throttle.unwrap().said(), expected.said());
 }
@@ -75,10 +77,16 @@ fn a_configuration_says_what_code_says() {
 fn a_mistake_in_a_configuration_is_named() {
     for (text, says) in [
         (r#"{ "on": ["job.failed"], "too": "a" }"#, "unknown key `too`: did you mean `to`?"),
-        (r#"{ "on": ["job.faild"], "to": "a" }"#, "unknown name `job.faild`: did you mean `job.failed`?"),
+        (
+            r#"{ "on": ["job.faild"], "to": "a" }"#,
+            "unknown name `job.faild`: did you mean `job.failed`?",
+        ),
         (r#"{ "on": ["job.failed"], "to": "a", "audience": "owners" }"#, "did you mean `owner`?"),
         (r#"{ "on": ["job.failed"], "to": "a", "severity": "err" }"#, "unknown name `err`"),
-        (r#"{ "on": ["job.failed"], "to": "a", "escalate": { "after": [], "to": "b" } }"#, "`after` is a number"),
+        (
+            r#"{ "on": ["job.failed"], "to": "a", "escalate": { "after": [], "to": "b" } }"#,
+            "`after` is a number",
+        ),
         (r#"{ "on": ["job.failed"] }"#, "missing field `to`"),
     ] {
         let error = read(text).unwrap_err().to_string();

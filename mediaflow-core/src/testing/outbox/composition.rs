@@ -27,10 +27,7 @@ pub async fn exercise_composition<E: Engine>(
 ) {
     let (clock, arrived) = (ManualClock::new(), Arrived::default());
     let mut random = fastrand::Rng::with_seed(seed);
-    let start = async |random: &mut fastrand::Rng| {
-        host(make(clock.clone()).await, &clock, &arrived, random.u64(..)).await
-    };
-    let mut media = start(&mut random).await;
+    let mut media = host(make(clock.clone()).await, &clock, &arrived, random.u64(..)).await;
     let mut jobs = 0;
     for _ in 0..40 {
         match random.u8(..if restarts { 10 } else { 9 }) {
@@ -48,7 +45,7 @@ pub async fn exercise_composition<E: Engine>(
             }
             _ => {
                 soon("shutdown", media.shutdown(Duration::ZERO)).await.expect("shutdown");
-                media = start(&mut random).await;
+                media = host(make(clock.clone()).await, &clock, &arrived, random.u64(..)).await;
             }
         }
     }
@@ -73,7 +70,12 @@ pub async fn exercise_composition<E: Engine>(
 
 const RULES: [&str; 4] = ["chain", "digest", "throttle", "night"];
 
-async fn host<E: Engine>(engine: E, clock: &ManualClock, arrived: &Arrived, seed: u64) -> Mediaflow {
+async fn host<E: Engine>(
+    engine: E,
+    clock: &ManualClock,
+    arrived: &Arrived,
+    seed: u64,
+) -> Mediaflow {
     let channel = |name, fails| Channel {
         name,
         fails,
@@ -117,7 +119,8 @@ impl Arrived {
     /// Whether a message has arrived before: its receiver knows it, and takes it again.
     fn knows(&self, message: &Message) -> bool {
         let event = message.event().id;
-        let of_rule = |told: &Messages| told.get(&event).is_some_and(|ids| ids.contains(&message.id));
+        let of_rule =
+            |told: &Messages| told.get(&event).is_some_and(|ids| ids.contains(&message.id));
         self.lock().get(&message.rule).is_some_and(of_rule)
     }
 

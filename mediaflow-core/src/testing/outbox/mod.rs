@@ -36,7 +36,8 @@ use recipients::{
 
 use routes::{
     a_digest_is_handed_on_with_all_its_events, a_digest_tells_of_everything_once,
-    a_throttle_loses_nothing, an_address_that_its_channel_refuses_is_passed_over, each_channel_is_told_by_itself, nobody_is_told_in_quiet_hours,
+    a_throttle_loses_nothing, an_address_that_its_channel_refuses_is_passed_over,
+    each_channel_is_told_by_itself, nobody_is_told_in_quiet_hours,
     people_are_told_where_and_how_they_want_to_be,
     what_a_channel_can_not_deliver_goes_through_the_next,
     what_nobody_takes_care_of_is_told_to_others, who_takes_the_place_of_several_is_told_once,

@@ -3,9 +3,7 @@ use async_trait::async_trait;
 use super::{DAY, Host, Running, SECOND, broken, created, spec};
 use crate::engine::Engine;
 use crate::event::{Audience, EventKind};
-use crate::notify::{
-    Acknowledged, NotifyError, Person, Recipients, Route, Whom, after,
-};
+use crate::notify::{Acknowledged, NotifyError, Person, Recipients, Route, Whom, after};
 use crate::spec::JobOptions;
 use crate::testing::scripted::Told;
 use crate::testing::{Act, ScriptedNotifier, soon};
@@ -98,14 +96,11 @@ fn on_created() -> Route {
     Route::on([EventKind::JobCreated])
 }
 
-pub(super) async fn what_a_channel_can_not_deliver_goes_through_the_next<E: Engine>(
-    host: Host<E>,
-) {
+pub(super) async fn what_a_channel_can_not_deliver_goes_through_the_next<E: Engine>(host: Host<E>) {
     let (push, pager) = (silent("push"), silent("pager"));
     let route = on_created().to("hooks").fallback("push").fallback("pager");
-    let start = |builder: crate::Builder| {
-        builder.notify(push.clone()).notify(pager.clone()).route(route)
-    };
+    let start =
+        |builder: crate::Builder| builder.notify(push.clone()).notify(pager.clone()).route(route);
     let running = host.start_with(created(), start).await;
     running.hooks.always("a", rejected());
     running.hooks.next("b", [broken()]);
@@ -162,7 +157,10 @@ pub(super) async fn people_are_told_where_and_how_they_want_to_be<E: Engine>(hos
     }
     let bo = until(&running, &push, "bo", 1).await.remove(0);
     let ada = until(&running, &running.hooks, "ada", 1).await.remove(0);
-    assert_eq!((ada.message.audience, ada.message.locale.as_deref()), (Some(Audience::Owner), Some("de")));
+    assert_eq!(
+        (ada.message.audience, ada.message.locale.as_deref()),
+        (Some(Audience::Owner), Some("de"))
+    );
     assert_eq!((bo.message.step, bo.message.locale), (1, None));
     // What the job says comes first, for an owner who is not known as well.
     running.ask("ada", Some("of/job")).await;
@@ -197,7 +195,8 @@ pub(super) async fn a_digest_tells_of_everything_once<E: Engine>(host: Host<E>) 
     assert_ne!(told[1].message.id, told[0].message.id);
     running.tell("a").await;
     let told = running.until("a", 4, SECOND).await;
-    let again: Vec<_> = told.iter().filter(|told| told.message.events()[0].job == Some(late)).collect();
+    let again: Vec<_> =
+        told.iter().filter(|told| told.message.events()[0].job == Some(late)).collect();
     assert_eq!((again.len(), again[0].message.id), (2, again[1].message.id));
     assert!(told.iter().skip(1).all(|told| told.message.events().len() == 1), "{told:?}");
     running.done().await;
