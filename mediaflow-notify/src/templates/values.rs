@@ -27,11 +27,18 @@ fn name(event: &Event) -> String {
         return name.clone();
     }
     let source = report(event).and_then(|report| report.source.as_ref());
+    // What could not be read at all is in no report; its failure knows it.
+    let failed = report(event).and_then(|report| report.failure.as_ref());
+    let fact = |wanted: &str| {
+        failed.and_then(|failure| failure.facts.iter().find(|(name, _)| name == wanted))
+    };
+    let own = fact("input").is_none_or(|(_, input)| input == "source");
+    let unread = fact("source").filter(|_| own).map(|(_, source)| source.as_str());
     let output = match &event.data {
         EventData::Output(output) => Some(output.output.as_str()),
         _ => None,
     };
-    let path = source.map(|source| source.name.as_str()).or(output).unwrap_or_default();
+    let path = source.map(|source| source.name.as_str()).or(unread).or(output).unwrap_or_default();
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     if !last.is_empty() {
         return last.to_owned();

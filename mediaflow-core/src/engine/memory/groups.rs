@@ -1,13 +1,11 @@
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
-use super::messages::{Row, Tables};
-use crate::event::Event;
-use crate::notify::{Acknowledged, Thread};
-use crate::outbox::{Collect, DestinationKey, Escalates, NewMessage};
-use crate::{EventId, MessageId, Timestamp};
+use crate::outbox::{Collect, DestinationKey, NewMessage};
+use crate::{EventId, Timestamp};
 
 /// A rule, a step of it, and a recipient at a destination.
-type Told = (String, u32, String, DestinationKey);
+pub(super) type Told = (String, u32, String, DestinationKey);
 
 /// What further events go into, and what counts events.
 #[derive(Default)]
@@ -36,126 +34,69 @@ fn told(new: &NewMessage) -> Told {
     (new.rule.clone(), new.step, new.recipient.clone(), new.destination.clone())
 }
 
-impl Tables {
-    /// Finds out whether a message tells of its event by itself, and when.
-    pub(super) fn group(&mut self, new: &mut NewMessage, event: &Event, now: Timestamp) -> Group {
-        if let Some(Escalates::Times { times, within }) = new.escalates {
-            let key = (new.rule.clone(), new.step);
-            let (since, counted) = self.groups.counted.entry(key).or_insert((now, 0));
-            if now.since(*since) >= within {
-                (*since, *counted) = (now, 0);
-            }
-            *counted = counted.saturating_add(1);
-            return if *counted == times { Group::Alone } else { Group::Counted };
+impl Groups {
+    /// Counts an event. Says whether it is the last of so many.
+    pub(super) fn count(
+        &mut self,
+        new: &NewMessage,
+        times: u32,
+        within: Duration,
+        now: Timestamp,
+    ) -> bool {
+        let key = (new.rule.clone(), new.step);
+        let (since, counted) = self.counted.entry(key).or_insert((now, 0));
+        if now.since(*since) >= within {
+            (*since, *counted) = (now, 0);
         }
-        let Some(collect) = new.collect.clone() else { return Group::Alone };
-        if self.join(new, &collect, event, now) {
-            return Group::Joined;
-        }
-        if let Some(limit) = collect.unless {
-            let begun = self.groups.begun.entry(told(new)).or_default();
-            while begun.front().is_some_and(|first| now.since(*first) >= limit.per) {
-                begun.pop_front();
-            }
-            let most = usize::try_from(limit.attempts).unwrap_or(usize::MAX);
-            let over = begun.front().filter(|_| begun.len() >= most).map(|at| at.plus(limit.per));
-            if let Some(over) = over {
-                new.hold_until(collect.after(over), now);
-            }
-            begun.push_back(now);
-        }
-        Group::Alone
+        *counted = counted.saturating_add(1);
+        *counted == times
     }
 
-    /// Adds an event to the message that takes such, if there is one.
-    fn join(&mut self, new: &NewMessage, collect: &Collect, event: &Event, now: Timestamp) -> bool {
-        let key = (told(new), collect.key.clone());
-        let Some(id) = self.groups.open.get(&key) else { return false };
-        let most = usize::try_from(collect.most).unwrap_or(usize::MAX);
-        let takes = |row: &&mut Row| {
-            row.attempts == 0 && row.due > now && row.message.events().len() < most
-        };
-        let Some(row) = self.messages.get_mut(id).filter(takes) else {
-            self.groups.open.remove(&key);
-            return false;
-        };
-        row.message.push(event.clone());
-        true
+    /// The events of a rule count from none again.
+    pub(super) fn forget(&mut self, rule: &str) {
+        self.counted.retain(|(counted, _), _| counted != rule);
     }
 
-    /// Remembers a message that is held back, for the events that go into it.
-    pub(super) fn open_group(&mut self, new: &NewMessage, id: i64) {
+    /// The message that takes such events, if there is one.
+    pub(super) fn open(&self, new: &NewMessage, collect: &Collect) -> Option<i64> {
+        self.open.get(&(told(new), collect.key.clone())).copied()
+    }
+
+    /// A message takes further events from now on, if it is held back.
+    pub(super) fn opened(&mut self, new: &NewMessage, id: i64) {
         if let (Some(collect), Some(_)) = (&new.collect, new.due) {
-            self.groups.open.insert((told(new), collect.key.clone()), id);
+            self.open.insert((told(new), collect.key.clone()), id);
         }
     }
 
-    /// Puts the next step in the place of a message that was given up, if there is one.
-    pub(super) fn replace(&mut self, mut given_up: Row, now: Timestamp) {
-        let mut next = std::mem::take(&mut given_up.next).into_iter();
-        while let Some(step) = next.next() {
-            if self.is_gone(&step.channel, &step.recipient) {
-                continue;
-            }
-            let (due, expires_at) = step.times(now);
-            let mut message = given_up.message;
-            // Several may have the same one in their place.
-            let to = (message.rule.clone(), step.step, step.recipient.clone(), step.key());
-            let replaced = &mut self.groups.replaced;
-            if !message.keep(|event| replaced.insert((to.clone(), event.id), now).is_none()) {
-                return;
-            }
-            (message.id, message.step) = (MessageId::new(), step.step);
-            message.thread = step.thread.as_ref().map(Thread::new);
-            let destination = step.key();
-            message.address = step.address;
-            let row = Row {
-                message,
-                recipient: step.recipient,
-                destination,
-                attempts: 0,
-                failures: 0,
-                due,
-                expires_at,
-                sending: false,
-                escalates: false,
-                acknowledged: false,
-                next: next.collect(),
-            };
-            let id = self.number();
-            self.messages.insert(id, row);
-            return;
+    /// Holds a message back if as many as may go by themselves have gone.
+    pub(super) fn throttle(&mut self, new: &mut NewMessage, collect: &Collect, now: Timestamp) {
+        let Some(limit) = collect.unless else { return };
+        let begun = self.begun.entry(told(new)).or_default();
+        while begun.front().is_some_and(|first| now.since(*first) >= limit.per) {
+            begun.pop_front();
+        }
+        let most = usize::try_from(limit.attempts).unwrap_or(usize::MAX);
+        let first = begun.front().copied().filter(|_| begun.len() >= most);
+        begun.push_back(now);
+        if let Some(first) = first {
+            new.hold_until(collect.after(first.plus(limit.per)), now);
         }
     }
 
-    /// Stops what tells somebody else. Gives the number.
-    pub(super) fn acknowledge(&mut self, what: &Acknowledged) -> u64 {
-        let fits = |row: &Row| {
-            let rule = what.rule.as_ref().is_none_or(|rule| *rule == row.message.rule);
-            let job = what.job.is_none_or(|job| row.message.event().job == Some(job));
-            row.escalates && rule && job
-        };
-        let before = self.messages.len();
-        self.messages.retain(|_, row| row.sending || !fits(row));
-        // What is being sent at this moment is not sent again, if it does not arrive.
-        self.messages.values_mut().filter(|row| fits(row)).for_each(|row| row.acknowledged = true);
-        if let (Some(rule), None) = (&what.rule, what.job) {
-            self.groups.counted.retain(|(counted, _), _| counted != rule);
-        }
-        (before - self.messages.len()) as u64
+    /// Whether an event is told by a step that takes the place of others for the first time.
+    pub(super) fn replaces(&mut self, to: &Told, event: EventId, now: Timestamp) -> bool {
+        self.replaced.insert((to.clone(), event), now).is_none()
     }
 
     /// Forgets what has no effect any more.
-    pub(super) fn tidy_groups(&mut self, now: Timestamp) {
-        let messages = &self.messages;
-        self.groups.open.retain(|_, id| messages.get(id).is_some_and(|row| row.due > now));
-        self.groups
-            .begun
-            .retain(|_, begun| begun.back().is_some_and(|at| now.since(*at) < LONGEST));
-        self.groups.counted.retain(|_, (since, _)| now.since(*since) < LONGEST);
-        self.groups.replaced.retain(|_, at| now.since(*at) < LONGEST);
+    pub(super) fn tidy(&mut self, now: Timestamp, is_open: impl Fn(i64) -> bool) {
+        self.open.retain(|_, id| is_open(*id));
+        self.begun.retain(|_, begun| begun.back().is_some_and(|at| now.since(*at) < LONGEST));
+        self.counted.retain(|_, (since, _)| now.since(*since) < LONGEST);
+        self.replaced.retain(|_, at| now.since(*at) < LONGEST);
     }
 }
 
 /// No window of a rule is longer.
-const LONGEST: std::time::Duration = std::time::Duration::from_secs(7 * 86_400);
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);

@@ -167,7 +167,8 @@ impl Tables {
     /// Gives up what is not worth sending any more. Gives the events that tell of it.
     pub(super) fn expire(&mut self, now: Timestamp) -> VecDeque<Event> {
         self.destinations.retain(|_, state| !state.is_clear(now));
-        self.tidy_groups(now);
+        let messages = &self.messages;
+        self.groups.tidy(now, |id| messages.get(&id).is_some_and(|row| row.due > now));
         self.told.retain(|_, (_, at)| now.since(*at) < TOLD);
         let mut given_up: BTreeMap<DestinationKey, Vec<Row>> = BTreeMap::new();
         let over = |row: &Row| !row.sending && row.expires_at <= now;
@@ -265,7 +266,7 @@ impl Tables {
         let id = self.number();
         let at_once = new.at_once && !self.destinations.contains_key(&new.destination);
         self.messages.insert(id, self.row(new, event, now));
-        self.open_group(new, id);
+        self.groups.opened(new, id);
         at_once.then(|| self.begin(id, false)).flatten()
     }
 

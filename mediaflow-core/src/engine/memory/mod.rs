@@ -4,6 +4,7 @@
 //! supervise, time, wait.
 
 mod attempts;
+mod compose;
 mod engine;
 mod groups;
 mod inner;
