@@ -78,8 +78,8 @@ fn a_mistake_in_a_configuration_is_named() {
     for (text, says) in [
         (r#"{ "on": ["job.failed"], "too": "a" }"#, "unknown key `too`: did you mean `to`?"),
         (
-            r#"{ "on": ["job.faild"], "to": "a" }"#,
-            "unknown name `job.faild`: did you mean `job.failed`?",
+            r#"{ "on": ["job.failure"], "to": "a" }"#,
+            "unknown name `job.failure`: did you mean `job.failed`?",
         ),
         (r#"{ "on": ["job.failed"], "to": "a", "audience": "owners" }"#, "did you mean `owner`?"),
         (r#"{ "on": ["job.failed"], "to": "a", "severity": "err" }"#, "unknown name `err`"),
@@ -109,13 +109,13 @@ fn what_can_not_be_kept_to_is_refused() {
         (on().to("email").name("a b"), codes::ROUTE_INVALID),
         (on().to("email").quiet(7, 7), codes::ROUTE_QUIET),
         (on().to("email").quiet(22, 7).zone("Nowhere"), codes::SCHEDULE_ZONE),
-        (on().to("emial"), codes::NOTIFY_UNKNOWN),
+        (on().to("e-mail"), codes::NOTIFY_UNKNOWN),
         (on().to("email").escalate(after(3), "pager"), codes::NOTIFY_UNKNOWN),
     ] {
         let error = route.check(["email"]).unwrap_err();
         assert_eq!(error.code(), code, "{route:?}");
     }
-    let error = on().to("emial").check(["email", "slack"]).unwrap_err();
+    let error = on().to("e-mail").check(["email", "slack"]).unwrap_err();
     assert!(format!("{error:?}").contains("did you mean `email`?"), "{error:?}");
     on().to("email").fallback("email").at("b").quiet(22, 7).check(["email"]).unwrap();
 }
