@@ -3,7 +3,7 @@
 //!
 //! | channel | feature | |
 //! |---|---|---|
-//! | [`Webhook`] | `webhook` | Standard Webhooks, or Cloudinary's notifications |
+//! | [`Webhook`] | `webhook` | Standard Webhooks, or the notifications of Cloudinary, Zencoder or Tencent |
 //! | [`Email`] | `email` | SMTP, text and HTML |
 //! | [`Ses`] | `ses` | the same mails through Amazon SES |
 //! | [`Sns`] | `sns` | topics of Amazon SNS, FIFO among them |
