@@ -14,7 +14,7 @@
 //! [send](https://www.courier.com/docs/reference/send/message); its `Idempotency-Key` is the message's id.
 
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
+use mediaflow_core::notify::{Address, Credentials, HttpOutcomes, Outcome, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
 use serde_json::{Value, json};
 
@@ -70,7 +70,9 @@ impl Channel for Courier {
     const NAME: &'static str = "courier";
 
     fn terms(&self) -> Terms {
-        Terms::default()
+        let mut terms = Terms::default();
+        terms.credentials = Some(Credentials::Host);
+        terms
     }
 
     fn check(&self) -> Result<()> {

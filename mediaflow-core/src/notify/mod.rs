@@ -22,7 +22,7 @@ pub use function::{NotifyFn, notify_fn};
 pub use message::{Message, Thread};
 pub use outcome::{HttpOutcomes, NotifyError, Outcome, Receipt};
 pub use recipients::{Configured, Recipient, Recipients};
-pub use terms::{RateLimit, Scope, Terms};
+pub use terms::{Credentials, RateLimit, Scope, Terms};
 
 use crate::Result;
 use crate::event::Event;

@@ -2,7 +2,7 @@ use std::fmt;
 
 use mediaflow_core::event::EventData;
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, Terms};
+use mediaflow_core::notify::{Address, Credentials, DeliveryContext, Message, Receipt, Terms};
 use mediaflow_core::{Event, EventKind, Notifier, NotifyError, Result, Timestamp, async_trait};
 
 use super::vendor::{Request, Vendor};
@@ -55,6 +55,8 @@ impl Notifier for WebhookNotifier {
     fn terms(&self) -> Terms {
         let mut terms = Terms::default();
         terms.reports = REPORTS;
+        // Who is there compares with the secret that it has, which may be another one.
+        terms.credentials = Some(Credentials::Address);
         terms
     }
 

@@ -4,6 +4,7 @@
 
 mod answers;
 mod common;
+mod credentials;
 mod forms;
 mod hostile;
 mod limits;
