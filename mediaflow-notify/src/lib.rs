@@ -17,6 +17,7 @@
 //! | [`Pushover`] | `pushover` | |
 //! | [`Fcm`] | `fcm` | Firebase Cloud Messaging, HTTP v1 |
 //! | [`WebPush`] | `web-push` | browsers, encrypted, with VAPID |
+//! | [`Apns`] | `apns` | Apple's devices, by HTTP/2 |
 //! | [`Courier`] | `courier` | content, templates, and the older form |
 //!
 //! All but webhooks speak in words, which are [`templates`] by event, audience and locale, and are built on
@@ -24,6 +25,8 @@
 
 #[cfg(any(feature = "webhook", feature = "channel"))]
 mod answer;
+#[cfg(feature = "apns")]
+pub mod apns;
 #[cfg(any(feature = "ses", feature = "sns"))]
 pub mod aws;
 #[cfg(feature = "channel")]
@@ -70,6 +73,8 @@ pub mod web_push;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
+#[cfg(feature = "apns")]
+pub use apns::Apns;
 #[cfg(any(feature = "ses", feature = "sns"))]
 pub use aws::AwsCredentials;
 #[cfg(feature = "ses")]
