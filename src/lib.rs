@@ -33,6 +33,7 @@ pub mod spi {
 pub use mediaflow_image as image;
 #[cfg(any(
     feature = "webhook",
+    feature = "apns",
     feature = "courier",
     feature = "discord",
     feature = "email",

@@ -1,5 +1,5 @@
 //! Services and programs that other people wrote take what channels send: `moto` for Amazon's services, `http-ece` for
-//! browsers.
+//! browsers, `h2` for Apple.
 
 #![cfg(all(feature = "channels", feature = "testing"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mediaflow::notifiers::{AwsCredentials, Ses, Sns, WebPush};
+use mediaflow::notifiers::{Apns, AwsCredentials, Ses, Sns, WebPush};
 use mediaflow::notify::{DeliveryContext, IntoNotifier as _, Message, Receipt};
 use mediaflow::spec::JobOptions;
 use mediaflow::testing::WebhookReceiver;
@@ -116,4 +116,58 @@ async fn a_browser_reads_what_is_pushed() {
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(told["title"], "K\u{e4}tzchen.jpg is being processed");
     assert_eq!(told["tag"], JOB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apple_takes_what_is_pushed() {
+    let mut apple = Command::new(python())
+        .arg(verifiers().join("apple.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(apple.stdout.take().unwrap()).lines();
+    let mut line = move || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+    let begun = line();
+    let (endpoint, key) = (begun["endpoint"].as_str().unwrap(), begun["key"].as_str().unwrap());
+    let push = Apns::key(key, "ABC123DEFG", "DEF123GHIJ", "com.example.media")
+        .endpoint(endpoint)
+        .allow_private(endpoint.trim_start_matches("http://"))
+        .on([EventKind::JobStarted])
+        .into_notifier()
+        .unwrap();
+    let to = |device: &str| started().to(Some(push.address(&device.repeat(32)).unwrap()));
+    let message = to("ab");
+    for _ in 0..2 {
+        let receipt = send(&push, &message).await.unwrap();
+        assert_eq!(receipt.provider_id, Some(message.id.to_string()));
+    }
+    let error = send(&push, &to("00")).await.unwrap_err();
+    assert!(matches!(error, NotifyError::Gone { .. }), "{error:?}");
+
+    let seen = [line(), line(), line()];
+    assert!(seen.iter().all(|request| request["connection"] == 1), "one for all: {seen:?}");
+    assert!(
+        seen.iter().all(|request| request["claims"] == seen[0]["claims"]),
+        "one token: {seen:?}"
+    );
+    let Value::Object(claims) = &seen[0]["claims"] else { panic!("no token of ours: {seen:?}") };
+    let said = |name: &str| claims[name].as_str().unwrap_or_default();
+    assert_eq!((said("scheme"), said("alg")), ("bearer", "ES256"));
+    assert_eq!((said("kid"), said("iss")), ("ABC123DEFG", "DEF123GHIJ"));
+    assert!(claims["iat"].is_u64(), "{claims:?}");
+    let headers = &seen[0]["headers"];
+    for (name, value) in [
+        (":method", "POST"),
+        (":path", &format!("/3/device/{}", "ab".repeat(32))),
+        ("apns-id", &message.id.to_string()),
+        ("apns-topic", "com.example.media"),
+        ("apns-push-type", "alert"),
+        ("apns-collapse-id", JOB),
+    ] {
+        assert_eq!(headers[name], value, "{name}");
+    }
+    assert_eq!(seen[0]["body"]["aps"]["alert"]["title"], "K\u{e4}tzchen.jpg is being processed");
+    drop(apple.stdin.take());
+    apple.wait().unwrap();
 }

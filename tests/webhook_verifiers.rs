@@ -1,5 +1,5 @@
-//! What we sign is accepted by verifiers that other people wrote: `standardwebhooks`, `cloudinary` and `cloudevents` for
-//! Python.
+//! What we sign is accepted by verifiers that other people wrote: `standardwebhooks`, `cloudinary`, `cloudevents` and
+//! Tencent's SDK for Python.
 
 #![cfg(all(feature = "webhook", feature = "testing"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
@@ -53,6 +53,20 @@ async fn cloudinary_accepts_ours_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn tencent_reads_ours_and_nothing_else() {
+    let key = "Xz4ZgayTr7rMgWQrH";
+    for event in [ready(), ended()] {
+        let request = captured_of(event, |hook| hook.tencent(key)).await;
+        assert!(accepts("tencent_event.py", key, "", &request, &request.body));
+        assert!(!accepts("tencent_event.py", "other", "", &request, &request.body));
+        let body = String::from_utf8(request.body.to_vec()).unwrap();
+        // What the SDK has no field for is refused, so that it would be seen.
+        let odd = body.replacen("\"TaskId\"", "\"TaskID\"", 1);
+        assert!(!accepts("tencent_event.py", key, "", &request, odd.as_bytes()));
+    }
+}
+
+#[tokio::test]
 async fn cloudevents_reads_ours() {
     let source = "https://app.example/media";
     for request in [
@@ -67,18 +81,60 @@ async fn cloudevents_reads_ours() {
 
 /// What a receiver gets of an event.
 async fn captured(dialect: impl FnOnce(Webhook) -> Webhook) -> Received {
+    captured_of(ready(), dialect).await
+}
+
+async fn captured_of(event: Event, dialect: impl FnOnce(Webhook) -> Webhook) -> Received {
     let mut receiver = WebhookReceiver::start().await.unwrap();
-    let hook = Webhook::to(receiver.url("/hook")).allow_private(&receiver.address());
+    let hook = Webhook::to(receiver.url("/hook"))
+        .allow_private(&receiver.address())
+        .on([event.kind])
+        .public_url("public", "https://cdn.example/media");
     let hook = dialect(hook).build().unwrap();
     let now = SystemClock::default().now();
-    let options = JobOptions::new().metadata("title", "Kätzchen \u{1f408}").tag("a \"quoted\" tag");
-    let job = "0199c8f0-0000-7000-8000-000000000001".parse().unwrap();
-    let mut output = OutputReport::pending("public/Kätzchen 1.jpg");
-    (output.state, output.width, output.height) = (OutputState::Published, 320, 240);
-    let data = EventData::Output(Box::new(output));
-    let event = Event::new(EventKind::OutputReady, now, data).about(job, None, &options);
     hook.notify(&Message::of(event), &DeliveryContext::first(now)).await.unwrap();
     receiver.next().await.unwrap()
+}
+
+const JOB: &str = "0199c8f0-0000-7000-8000-000000000001";
+
+fn about(kind: EventKind, data: EventData) -> Event {
+    let options = JobOptions::new()
+        .metadata("title", "Kätzchen \u{1f408}")
+        .metadata("Definitions", json!({ "public/cat.mp4": 100_010 }))
+        .metadata("SessionContext", "album-7")
+        .tag("a \"quoted\" tag");
+    let event = Event::new(kind, SystemClock::default().now(), data);
+    event.about(JOB.parse().unwrap(), None, &options)
+}
+
+/// An output is ready.
+fn ready() -> Event {
+    let mut output = OutputReport::pending("public/Kätzchen 1.jpg");
+    (output.state, output.width, output.height) = (OutputState::Published, 320, 240);
+    about(EventKind::OutputReady, EventData::Output(Box::new(output)))
+}
+
+/// A job has ended with a film, and without a poster.
+fn ended() -> Event {
+    let failure = json!({ "kind": "input", "code": "image.truncated", "message": "the image ends too early" });
+    let report = json!({
+        "job": JOB, "state": "partial", "decodes": 1, "attempts": 1, "plan": [],
+        "outputs": [
+            { "output": "public/cat.mp4", "state": "published", "format": "mp4", "mime": "video/mp4", "bytes": 372_613,
+              "width": 1280, "height": 720, "duration": 5.13, "sha256": "ab", "md5": "7f10" },
+            { "output": "public/cat.jpg", "state": "failed", "failure": failure },
+        ],
+        "source": { "name": "public/cat.mov", "info": {
+            "medium": "video", "format": "mov", "bytes": 922_620, "width": 1280, "height": 720, "duration": 5.067,
+            "streams": [{ "kind": "video", "codec": "h264", "fps": 29.97, "bitrate": 1_402_000 },
+                        { "kind": "audio", "codec": "aac", "sample_rate": 44_100, "channels": 2, "bitrate": 50_000 }],
+        } },
+        "queued_at": "2025-10-09T08:53:00Z", "started_at": "2025-10-09T08:53:10Z",
+        "finished_at": "2025-10-09T08:53:20Z",
+    });
+    let report = serde_json::from_value(report).unwrap();
+    about(EventKind::JobCompleted, EventData::Job(Box::new(report)))
 }
 
 fn tampered(body: &[u8]) -> Vec<u8> {

@@ -15,7 +15,7 @@
 //! the message's id and a digest of whom it is for: one event is told to several, and Courier knows repetitions by it among all.
 
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
+use mediaflow_core::notify::{Address, Credentials, HttpOutcomes, Outcome, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
 use serde_json::{Value, json};
 
@@ -71,7 +71,9 @@ impl Channel for Courier {
     const NAME: &'static str = "courier";
 
     fn terms(&self) -> Terms {
-        Terms::default()
+        let mut terms = Terms::default();
+        terms.credentials = Some(Credentials::Host);
+        terms
     }
 
     fn check(&self) -> Result<()> {

@@ -12,7 +12,9 @@
 //! [embeds](https://discord.com/developers/docs/resources/message#embed-object-embed-limits).
 
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms};
+use mediaflow_core::notify::{
+    Address, Credentials, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms,
+};
 use mediaflow_core::{NotifyError, Result, async_trait};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -38,6 +40,7 @@ impl Channel for Discord {
 
     fn terms(&self) -> Terms {
         let mut terms = Terms::default();
+        terms.credentials = Some(Credentials::Address);
         terms.rate = Some(RateLimit::new(5, Duration::from_secs(2)));
         terms.scope = Scope::Address;
         terms

@@ -22,7 +22,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use mediaflow_core::event::Severity;
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
+use mediaflow_core::notify::{Address, Credentials, HttpOutcomes, Outcome, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, Timestamp, async_trait, codes};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -126,7 +126,9 @@ impl Channel for Fcm {
     const NAME: &'static str = "fcm";
 
     fn terms(&self) -> Terms {
-        Terms::default()
+        let mut terms = Terms::default();
+        terms.credentials = Some(Credentials::Host);
+        terms
     }
 
     fn check(&self) -> Result<()> {
@@ -159,8 +161,16 @@ impl Channel for Fcm {
         // Only a device can be gone: a wrong project is answered 404, too.
         let missing = if refused == Outcome::Gone { Outcome::Gone } else { Outcome::Retryable };
         let forbidden = if refused == Outcome::Gone { Outcome::Gone } else { Outcome::Auth };
-        let outcomes =
-            HttpOutcomes::new().except(400, refused).except(403, forbidden).except(404, missing);
+        // Not our credentials, but those with which Firebase speaks to Apple or to browsers: other devices are told.
+        let unauthorized = match error_code(&said) {
+            Some("THIRD_PARTY_AUTH_ERROR") => sending.denied(),
+            _ => Outcome::Auth,
+        };
+        let outcomes = HttpOutcomes::new()
+            .except(400, refused)
+            .except(401, unauthorized)
+            .except(403, forbidden)
+            .except(404, missing);
         let receipt = answer.by_status(&outcomes)?;
         Ok(named(receipt, said["name"].as_str()))
     }

@@ -12,7 +12,9 @@
 //! [cards](https://developers.google.com/workspace/chat/api/reference/rest/v1/cards).
 
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms};
+use mediaflow_core::notify::{
+    Address, Credentials, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms,
+};
 use mediaflow_core::{NotifyError, Result, async_trait};
 use serde_json::{Value, json};
 
@@ -38,6 +40,7 @@ impl Channel for GoogleChat {
 
     fn terms(&self) -> Terms {
         let mut terms = Terms::default();
+        terms.credentials = Some(Credentials::Address);
         terms.rate = Some(RateLimit::per_second(1));
         terms.scope = Scope::Address;
         terms.threads = true;

@@ -3,7 +3,7 @@
 //!
 //! | channel | feature | |
 //! |---|---|---|
-//! | [`Webhook`] | `webhook` | Standard Webhooks, or Cloudinary's notifications |
+//! | [`Webhook`] | `webhook` | Standard Webhooks, or the notifications of Cloudinary, Zencoder or Tencent |
 //! | [`Email`] | `email` | SMTP, text and HTML |
 //! | [`Ses`] | `ses` | the same mails through Amazon SES |
 //! | [`Sns`] | `sns` | topics of Amazon SNS, FIFO among them |
@@ -17,6 +17,7 @@
 //! | [`Pushover`] | `pushover` | |
 //! | [`Fcm`] | `fcm` | Firebase Cloud Messaging, HTTP v1 |
 //! | [`WebPush`] | `web-push` | browsers, encrypted, with VAPID |
+//! | [`Apns`] | `apns` | Apple's devices, by HTTP/2 |
 //! | [`Courier`] | `courier` | content, templates, and the older form |
 //! | [`File`] | `file` | lines of JSON, for tests and dry runs |
 //!
@@ -25,6 +26,8 @@
 
 #[cfg(any(feature = "webhook", feature = "channel"))]
 mod answer;
+#[cfg(feature = "apns")]
+pub mod apns;
 #[cfg(any(feature = "ses", feature = "sns"))]
 pub mod aws;
 #[cfg(feature = "channel")]
@@ -73,6 +76,8 @@ pub mod web_push;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
+#[cfg(feature = "apns")]
+pub use apns::Apns;
 #[cfg(any(feature = "ses", feature = "sns"))]
 pub use aws::AwsCredentials;
 #[cfg(feature = "ses")]

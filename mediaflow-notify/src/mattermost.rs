@@ -11,7 +11,9 @@
 //! Format and limits: [incoming webhooks](https://developers.mattermost.com/integrate/webhooks/incoming/).
 
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, RateLimit, Receipt, Terms};
+use mediaflow_core::notify::{
+    Address, Credentials, HttpOutcomes, Outcome, RateLimit, Receipt, Terms,
+};
 use mediaflow_core::{NotifyError, Result, async_trait};
 use serde_json::json;
 
@@ -36,6 +38,7 @@ impl Channel for Mattermost {
 
     fn terms(&self) -> Terms {
         let mut terms = Terms::default();
+        terms.credentials = Some(Credentials::Address);
         terms.rate = Some(RateLimit::per_second(10));
         terms
     }

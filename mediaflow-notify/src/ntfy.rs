@@ -11,7 +11,7 @@
 
 use mediaflow_core::event::Severity;
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
+use mediaflow_core::notify::{Address, Credentials, HttpOutcomes, Outcome, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
 use serde_json::{Value, json};
 
@@ -48,7 +48,10 @@ impl Channel for Ntfy {
     const NAME: &'static str = "ntfy";
 
     fn terms(&self) -> Terms {
-        Terms::default()
+        let mut terms = Terms::default();
+        // A server decides topic by topic who may write, and other servers are told no token.
+        terms.credentials = Some(Credentials::Address);
+        terms
     }
 
     fn address(&self, client: &GuardedClient, text: &str) -> Result<Address> {

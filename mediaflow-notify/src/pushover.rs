@@ -11,7 +11,7 @@
 
 use mediaflow_core::event::Severity;
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
+use mediaflow_core::notify::{Address, Credentials, HttpOutcomes, Outcome, Receipt, Terms};
 use mediaflow_core::{NotifyError, Result, async_trait};
 
 use crate::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address, named};
@@ -49,6 +49,7 @@ impl Channel for Pushover {
         let mut terms = Terms::default();
         // More than two connections at once are refused.
         terms.places = Some(2);
+        terms.credentials = Some(Credentials::Host);
         terms
     }
 

@@ -14,7 +14,9 @@
 //! [blocks](https://docs.slack.dev/reference/block-kit/blocks).
 
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms};
+use mediaflow_core::notify::{
+    Address, Credentials, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms,
+};
 use mediaflow_core::{NotifyError, Result, async_trait};
 use serde_json::{Value, json};
 
@@ -68,6 +70,10 @@ impl Channel for Slack {
         terms.rate = Some(RateLimit::per_second(1));
         terms.scope = Scope::Address;
         terms.threads = matches!(self.0, Way::Bot { .. });
+        terms.credentials = Some(match self.0 {
+            Way::Bot { .. } => Credentials::Host,
+            Way::Webhook => Credentials::Address,
+        });
         terms
     }
 

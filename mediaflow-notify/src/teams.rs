@@ -12,7 +12,9 @@
 //! [adaptive cards](https://adaptivecards.io/explorer/RichTextBlock.html).
 
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms};
+use mediaflow_core::notify::{
+    Address, Credentials, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms,
+};
 use mediaflow_core::{NotifyError, Result, async_trait};
 use serde_json::{Value, json};
 
@@ -40,6 +42,7 @@ impl Channel for Teams {
 
     fn terms(&self) -> Terms {
         let mut terms = Terms::default();
+        terms.credentials = Some(Credentials::Address);
         terms.rate = Some(RateLimit::per_second(4));
         terms.scope = Scope::Address;
         terms

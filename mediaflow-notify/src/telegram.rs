@@ -13,7 +13,9 @@
 use std::time::Duration;
 
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms};
+use mediaflow_core::notify::{
+    Address, Credentials, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms,
+};
 use mediaflow_core::{NotifyError, Result, async_trait};
 use serde_json::{Value, json};
 
@@ -50,6 +52,7 @@ impl Channel for Telegram {
 
     fn terms(&self) -> Terms {
         let mut terms = Terms::default();
+        terms.credentials = Some(Credentials::Host);
         terms.rate = Some(RateLimit::per_second(1));
         terms.scope = Scope::Address;
         terms.threads = true;

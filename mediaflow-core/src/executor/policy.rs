@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::notify::{RateLimit, Terms};
+use crate::notify::{Credentials, RateLimit, Terms};
 use crate::{Error, ErrorKind, Retry};
 
 /// How failed attempts at a job are repeated: after `first`, then twice as long each time, up to `longest`, each
@@ -93,6 +93,8 @@ pub struct DeliveryPolicy {
     pub breaker_after: u32,
     /// How long the breaker stays open, twice as long after each further failed probe, up to 10 minutes. Default 30 s.
     pub breaker_pause: Duration,
+    /// Whose credentials a channel sends with that does not say so itself. Default: those of the address.
+    pub credentials: Credentials,
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -116,6 +118,7 @@ impl Default for DeliveryPolicy {
             disable_after: 5 * DAY,
             breaker_after: 5,
             breaker_pause: Duration::from_secs(30),
+            credentials: Credentials::Address,
         }
     }
 }
@@ -154,6 +157,7 @@ impl DeliveryPolicy {
         policy.rate = self.rate.into_iter().chain(terms.rate).max_by_key(slower);
         policy.concurrency = self.concurrency.min(terms.places.unwrap_or(usize::MAX)).max(1);
         policy.time_to_live = terms.time_to_live.unwrap_or(self.time_to_live);
+        policy.credentials = terms.credentials.unwrap_or(self.credentials);
         policy
     }
 
@@ -247,9 +251,10 @@ mod tests {
         assert_eq!(policy.under(&terms), policy);
         (terms.rate, terms.places) = (rate(1), Some(2));
         (terms.schedule, terms.time_to_live) = (Some(vec![]), Some(DAY));
+        terms.credentials = Some(Credentials::Host);
         let under = policy.under(&terms);
         assert_eq!((under.rate, under.concurrency, under.time_to_live), (rate(1), 2, DAY));
-        assert_eq!(under.wait(1, Duration::ZERO), None);
+        assert_eq!((under.wait(1, Duration::ZERO), under.credentials), (None, Credentials::Host));
         terms.rate = rate(100);
         assert_eq!(policy.under(&terms).rate, rate(10), "the slower one");
     }

@@ -25,6 +25,7 @@ pub(super) struct Settings {
     pub(super) stall_timeout: Duration,
     pub(super) source_rate: u64,
     pub(super) redirects: u8,
+    http2: bool,
 }
 
 /// See [`GuardedClient::builder`].
@@ -54,6 +55,7 @@ impl GuardedClient {
             stall_timeout: Duration::from_secs(30),
             source_rate: Limits::default().source_rate,
             redirects: 0,
+            http2: false,
         };
         GuardedClientBuilder { guard: Guard::default(), settings, mistake: None }
     }
@@ -131,6 +133,14 @@ impl GuardedClientBuilder {
         self
     }
 
+    /// Speaks HTTP/2 and nothing else, with servers that know nothing else. Connections that have become silent are found
+    /// out within ten seconds of a request.
+    #[cfg(feature = "http2")]
+    pub fn http2(mut self) -> Self {
+        self.settings.http2 = true;
+        self
+    }
+
     /// Makes the client.
     ///
     /// # Errors
@@ -141,11 +151,9 @@ impl GuardedClientBuilder {
         }
         let connect_timeout = self.settings.connect_timeout.min(self.settings.timeout);
         let base = || {
-            reqwest::Client::builder()
+            version(reqwest::Client::builder(), self.settings.http2)
                 .user_agent(concat!("mediaflow/", env!("CARGO_PKG_VERSION")))
                 .no_proxy()
-                // Said, because another crate in the program may switch on HTTP/2 in reqwest.
-                .http1_only()
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .referer(false)
@@ -168,4 +176,19 @@ impl GuardedClientBuilder {
         }
         self
     }
+}
+
+/// HTTP/1.1, unless the host has said HTTP/2. Always said: another crate in the program may have switched that on in reqwest.
+fn version(client: reqwest::ClientBuilder, http2: bool) -> reqwest::ClientBuilder {
+    #[cfg(feature = "http2")]
+    if http2 {
+        // All requests share a connection: one that nobody answers any more is not to take them all along.
+        let soon = Duration::from_secs(5);
+        return client
+            .http2_prior_knowledge()
+            .http2_keep_alive_interval(soon)
+            .http2_keep_alive_timeout(soon);
+    }
+    debug_assert!(!http2, "nobody can ask for it without the feature");
+    client.http1_only()
 }

@@ -316,3 +316,40 @@ async fn a_post_keeps_the_beginning_of_the_answer() {
         "http.header"
     );
 }
+
+/// What a client begins TLS with.
+#[cfg(feature = "http2")]
+async fn hello(change: impl FnOnce(GuardedClientBuilder) -> GuardedClientBuilder) -> Vec<u8> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = change(client(address)).build().unwrap();
+    let heard = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut record = vec![0; 5];
+        stream.read_exact(&mut record).await.unwrap();
+        let length = u16::from_be_bytes([record[3], record[4]]);
+        record.resize(5 + usize::from(length), 0);
+        stream.read_exact(&mut record[5..]).await.unwrap();
+        record
+    };
+    let url = format!("https://{address}/");
+    let (record, answer) = tokio::join!(heard, client.post(&url, &[], "{}"));
+    assert_eq!(answer.unwrap_err().code(), "http.connect");
+    record
+}
+
+#[cfg(feature = "http2")]
+#[tokio::test]
+async fn http2_is_spoken_if_it_was_said_and_nothing_else_then() {
+    let (one, two) = (hello(|client| client).await, hello(GuardedClientBuilder::http2).await);
+    let offers = |hello: &[u8], name: &[u8]| hello.windows(name.len()).any(|part| part == name);
+    // The list of what is offered, with its length.
+    let (http1, http2) = (b"\x00\x09\x08http/1.1", b"\x00\x03\x02h2");
+    assert!(offers(&one, http1) && !offers(&one, http2));
+    assert!(offers(&two, http2) && !offers(&two, http1));
+
+    let old = server("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", true).await;
+    let client = client(old).http2().build().unwrap();
+    let error = client.post(&format!("http://{old}/"), &[], "{}").await.unwrap_err();
+    assert_eq!(error.code(), "http.broken", "{error:?}");
+}

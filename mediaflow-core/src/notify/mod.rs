@@ -29,7 +29,7 @@ pub use person::{Person, Whom};
 pub use recipients::{Configured, Recipient, Recipients};
 pub use route::{Acknowledged, After, GroupBy, QuietHours, Route, after};
 pub(crate) use route::{MOST, Step};
-pub use terms::{RateLimit, Scope, Terms};
+pub use terms::{Credentials, RateLimit, Scope, Terms};
 
 use crate::Result;
 use crate::event::Event;

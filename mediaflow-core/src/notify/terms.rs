@@ -27,6 +27,8 @@ pub struct Terms {
     pub schedule: Option<Vec<Duration>>,
     /// How long a message is worth sending, from the event that it tells of. Default: as the host's policy says.
     pub time_to_live: Option<Duration>,
+    /// Whose credentials it sends with, and so whom it concerns that they are refused. Default: as the host's policy says.
+    pub credentials: Option<Credentials>,
     /// Whether what belongs to one job is one [thread](super::Message::thread), unless the host's recipients say otherwise.
     /// Default: no.
     pub threads: bool,
@@ -43,6 +45,7 @@ impl Default for Terms {
             places: None,
             schedule: None,
             time_to_live: None,
+            credentials: None,
             threads: false,
             reports: 0,
         }
@@ -58,6 +61,18 @@ pub enum Scope {
     /// All that goes to one origin: `https://host:443`.
     Origin,
     /// All that goes to one address.
+    Address,
+}
+
+/// Whose credentials a channel sends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Credentials {
+    /// The host's own, whatever the address: the token of a bot. If they are refused, everything waits that counts
+    /// together.
+    Host,
+    /// Those of the address: it is a secret itself, or who is there decides for itself whom it believes. If they are refused
+    /// at an address that a job gave, only that one waits.
     Address,
 }
 

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{About, Attempted, DestinationKey, Disposition};
 use crate::event::{DeliveryFailure, Event, EventData};
 use crate::executor::DeliveryPolicy;
-use crate::notify::Address;
+use crate::notify::{Address, Credentials};
 use crate::{EventKind, NotifyError, Timestamp};
 
 /// What is remembered of a destination. Most have nothing that is worth it: then it equals the default, and a store
@@ -52,7 +52,7 @@ pub struct Effects {
     pub disabled: bool,
     /// Job's own addresses of which nobody is there any more: what waits for them is given up.
     pub gone: Vec<Address>,
-    /// Job's own addresses that refuse our credentials, or what they are sent: what waits for them waits until then.
+    /// Job's own addresses that refuse credentials of their own, or what they are sent: what waits for them waits until then.
     pub refused: Vec<(Address, Timestamp)>,
 }
 
@@ -175,8 +175,8 @@ impl DestinationState {
                 effects.gone.extend(address.cloned());
                 self.probed(claimed.probe);
             }
-            // Whose credentials a job's own address wants says nothing of other addresses at its origin.
-            Err(NotifyError::Auth { .. }) if !own => {
+            // What credentials a job's own address wants says nothing of other addresses at its origin.
+            Err(NotifyError::Auth { .. }) if !own && policy.credentials == Credentials::Address => {
                 hold = due;
                 self.probed(claimed.probe);
             }
@@ -188,6 +188,9 @@ impl DestinationState {
                 let fresh = !std::mem::replace(&mut self.paused, true);
                 self.failed(claimed.probe, fresh, policy, now);
                 fails = true;
+                if policy.credentials == Credentials::Host {
+                    concerns = Concerns::All;
+                }
             }
             Err(NotifyError::Throttled { after, .. }) => {
                 let asked = after.map(|after| now.plus(after.min(policy.longest)));

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::Attempted;
 use crate::executor::DeliveryPolicy;
+use crate::notify::Credentials;
 use crate::{NotifyError, Timestamp};
 
 /// How often a receiver may ask for patience before it is asked less often than it wants.
@@ -30,8 +31,8 @@ impl Disposition {
     /// What is the message's own fault counts: its schedule ends. What is the destination's fault does not: a receiver
     /// that asks for patience, that refuses our credentials, or that is known to be down and was only probed. Then the
     /// message's time to live is its end, and the waits become longer all the same: with each attempt at a job's own
-    /// address that refuses our credentials, since nothing else holds them up as a pause does those of a host's endpoint,
-    /// and with each after the first twenty at a receiver that always asks for a moment.
+    /// address that refuses credentials of its own, since nothing else holds them up as a pause does where they are the
+    /// host's, and with each after the first twenty at a receiver that always asks for a moment.
     #[must_use]
     pub fn of(attempted: &Attempted, policy: &DeliveryPolicy, now: Timestamp) -> Self {
         let claimed = &attempted.claimed;
@@ -54,7 +55,11 @@ impl Disposition {
         };
         let asked = attempted.result.as_ref().err().and_then(NotifyError::after);
         let place = match &attempted.result {
-            Err(NotifyError::Auth { .. }) if !claimed.is_own() => claimed.attempt,
+            Err(NotifyError::Auth { .. })
+                if !claimed.is_own() && policy.credentials == Credentials::Address =>
+            {
+                claimed.attempt
+            }
             Err(NotifyError::Throttled { .. }) => claimed.attempt.saturating_sub(PATIENCE),
             _ => 0,
         };
@@ -172,6 +177,11 @@ mod tests {
             Disposition::of(&refused, &policy(), NOW)
         };
         assert_eq!([wait(1), wait(2), wait(9)], [again(5, 0), again(60, 0), again(60, 0)]);
+        // The host's credentials are asked for by a pause of all that waits there.
+        let of_host = DeliveryPolicy { credentials: Credentials::Host, ..policy() };
+        let refused = NotifyError::Auth { reason: "401".into() };
+        let refused = attempted(refused, false, |claimed| claimed.attempt = 9);
+        assert_eq!(Disposition::of(&refused, &of_host, NOW), again(5, 0));
         let wait = |attempt| {
             let after = Some(Duration::from_secs(1));
             let throttled = NotifyError::Throttled { after, reason: "429".into() };

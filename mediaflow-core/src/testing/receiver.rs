@@ -8,10 +8,16 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+#[cfg(feature = "http2")]
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
+#[cfg(feature = "http2")]
+use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+#[cfg(feature = "http2")]
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -23,7 +29,8 @@ use crate::{Error, Result};
 const PATIENCE: Duration = Duration::from_secs(10);
 const MAX_BODY: usize = 16 << 20;
 
-/// A web server on the loopback that keeps what it is sent and answers as told: 200 unless something else was queued.
+/// A web server on the loopback that keeps what it is sent and answers as told: 200 unless something else was queued. It
+/// speaks HTTP/1.1, and HTTP/2 with a client that begins with it, if the feature `http2` is on.
 /// It can be stopped and started again on the same port, as a receiver that is deployed anew.
 ///
 /// ```
@@ -208,9 +215,23 @@ async fn serve(
         let (replies, sender) = (Arc::clone(&replies), sender.clone());
         let service =
             service_fn(move |request| answer(request, Arc::clone(&replies), sender.clone()));
-        connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        connections.spawn(async move {
+            #[cfg(feature = "http2")]
+            if begins_http2(&stream).await {
+                let connection = http2::Builder::new(TokioExecutor::new());
+                return connection.serve_connection(TokioIo::new(stream), service).await;
+            }
+            http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
+        });
     }
     connections.shutdown().await;
+}
+
+/// A connection of HTTP/2 begins with `PRI * HTTP/2.0`, and no request does.
+#[cfg(feature = "http2")]
+async fn begins_http2(stream: &TcpStream) -> bool {
+    let mut begin = [0; 3];
+    stream.peek(&mut begin).await.is_ok_and(|read| begin[..read] == *b"PRI")
 }
 
 async fn answer(
@@ -222,8 +243,9 @@ async fn answer(
     let headers = head.headers.iter();
     let headers = headers
         .map(|(k, v)| (k.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned()));
-    let (method, path, headers) =
-        (head.method.to_string(), head.uri.to_string(), headers.collect());
+    // With HTTP/2, the host stands there, too.
+    let path = head.uri.path_and_query().map_or_else(|| head.uri.to_string(), ToString::to_string);
+    let (method, headers) = (head.method.to_string(), headers.collect());
     let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
         return Ok(response(Reply::status(413)));
     };

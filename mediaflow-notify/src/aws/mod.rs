@@ -55,8 +55,6 @@ const WORDS: &[(&str, Outcome)] = &[
     ("LimitExceededException", Outcome::Throttled),
     ("SlowDown", Outcome::Throttled),
     ("RequestLimitExceeded", Outcome::Throttled),
-    ("AuthorizationError", Outcome::Auth),
-    ("AuthorizationErrorException", Outcome::Auth),
     ("AccessDenied", Outcome::Auth),
     ("AccessDeniedException", Outcome::Auth),
     ("InvalidClientTokenId", Outcome::Auth),

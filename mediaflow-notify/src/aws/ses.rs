@@ -1,7 +1,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
+use mediaflow_core::notify::{Address, Credentials, HttpOutcomes, Outcome, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait};
 use serde_json::json;
 
@@ -52,7 +52,9 @@ impl Channel for Ses {
     const NAME: &'static str = "ses";
 
     fn terms(&self) -> Terms {
-        Terms::default()
+        let mut terms = Terms::default();
+        terms.credentials = Some(Credentials::Host);
+        terms
     }
 
     fn check(&self) -> Result<()> {
@@ -75,6 +77,7 @@ impl Channel for Ses {
             "FromEmailAddress": sender.address(),
             "Destination": { "ToAddresses": [to.email.to_string()] },
         });
+        let recipient = to.email.to_string();
         let url = format!("{}/v2/email/outbound-emails", self.endpoint.url());
         let to = ("ses", self.region.as_str(), url.as_str());
         let body = body.to_string().into_bytes();
@@ -86,9 +89,12 @@ impl Channel for Ses {
             return Ok(named(receipt, said["MessageId"].as_str()));
         }
         let code = answer.response.header("x-amzn-errortype").unwrap_or_default();
-        // The sender is not verified yet: somebody can put that right, and then it passes.
-        if said["message"].as_str().is_some_and(|text| text.contains("not verified")) {
-            return answer.by_status(&HttpOutcomes::new().except(status, Outcome::Auth));
+        // The sender is not verified yet: somebody can put that right, and then it passes. A new account may only write to
+        // recipients that are verified as well, and one that is not concerns no other.
+        if let Some(text) = said["message"].as_str().filter(|text| text.contains("not verified")) {
+            let of_recipient = text.contains(&recipient) && !text.contains(&sender.address());
+            let outcome = if of_recipient { sending.denied() } else { Outcome::Auth };
+            return answer.by_status(&HttpOutcomes::new().except(status, outcome));
         }
         answer.by_word(WORDS, word(code))
     }

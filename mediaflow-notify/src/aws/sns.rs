@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, Outcome, RateLimit, Receipt, Terms};
+use mediaflow_core::notify::{Address, Credentials, Outcome, RateLimit, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
 
 use super::{AwsCredentials, WORDS, post, word};
@@ -61,6 +61,7 @@ impl Channel for Sns {
         let mut terms = Terms::default();
         terms.rate = Some(RateLimit::new(300, Duration::from_secs(1)));
         terms.reports = 100;
+        terms.credentials = Some(Credentials::Host);
         terms
     }
 
@@ -86,7 +87,7 @@ impl Channel for Sns {
         let content = "application/x-www-form-urlencoded; charset=utf-8";
         let to = ("sns", region, url.as_str());
         let answer = post(sending, &self.credentials, to, content, form.into_bytes()).await?;
-        receipt(&answer)
+        receipt(&answer, sending.denied())
     }
 }
 
@@ -145,7 +146,7 @@ fn form(topic: &str, sending: &Sending<'_>) -> Result<String, NotifyError> {
     Ok(pairs.into_iter().map(pair).collect::<Vec<_>>().join("&"))
 }
 
-fn receipt(answer: &Answered) -> Result<Receipt, NotifyError> {
+fn receipt(answer: &Answered, denied: Outcome) -> Result<Receipt, NotifyError> {
     let said = String::from_utf8_lossy(&answer.response.body);
     let within = |tag: &str| {
         let (_, rest) = said.split_once(&format!("<{tag}>"))?;
@@ -161,5 +162,7 @@ fn receipt(answer: &Answered) -> Result<Receipt, NotifyError> {
     if code == "InvalidParameter" && said.contains("too long") {
         return answer.by_word(&[("InvalidParameter", Outcome::TooLarge)], &code);
     }
-    answer.by_word(WORDS, word(&code))
+    // The credentials are good, and not for this topic.
+    let denied = [("AuthorizationError", denied), ("AuthorizationErrorException", denied)];
+    answer.by_word(&[&denied[..], WORDS].concat(), word(&code))
 }

@@ -20,7 +20,7 @@ pub struct ChannelBuilder<C> {
     pub(crate) channel: C,
     to: Option<String>,
     settings: Settings,
-    client: GuardedClientBuilder,
+    pub(crate) client: GuardedClientBuilder,
 }
 
 impl<C: Channel> ChannelBuilder<C> {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use mediaflow_core::event::{Audience, EventData};
 use mediaflow_core::http::GuardedClient;
 use mediaflow_core::media::Scratch;
-use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, Terms};
+use mediaflow_core::notify::{Address, DeliveryContext, Message, Outcome, Receipt, Terms};
 use mediaflow_core::{Error, Event, EventKind, Notifier, NotifyError, Result, async_trait};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -139,6 +139,13 @@ impl Sending<'_> {
     #[must_use]
     pub fn to(&self) -> &str {
         self.to.reveal()
+    }
+
+    /// What it means that this address is closed to us, although our credentials are good: somebody can open it. Of the host's
+    /// own it is told at once; one that a job gave waits by itself, and its message ends with the schedule.
+    #[must_use]
+    pub fn denied(&self) -> Outcome {
+        if self.message.address.is_none() { Outcome::Auth } else { Outcome::Retryable }
     }
 
     /// What is said, in words for whom the message is for and in their locale, or else in those of the channel.

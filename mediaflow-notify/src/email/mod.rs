@@ -25,7 +25,7 @@ mod mime;
 mod relay;
 
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, Receipt, Terms};
+use mediaflow_core::notify::{Address, Credentials, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
 
 use crate::channel::{Channel, ChannelBuilder, Sending};
@@ -56,7 +56,9 @@ impl Channel for Email {
     const NAME: &'static str = "email";
 
     fn terms(&self) -> Terms {
-        Terms::default()
+        let mut terms = Terms::default();
+        terms.credentials = Some(Credentials::Host);
+        terms
     }
 
     fn check(&self) -> Result<()> {

@@ -26,7 +26,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mediaflow_core::event::Severity;
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, HttpOutcomes, Outcome, Receipt, Terms};
+use mediaflow_core::notify::{Address, Credentials, HttpOutcomes, Outcome, Receipt, Terms};
 use mediaflow_core::{Error, NotifyError, Result, async_trait, codes};
 use serde::Deserialize;
 use serde_json::json;
@@ -66,6 +66,8 @@ impl Channel for WebPush {
     fn terms(&self) -> Terms {
         let mut terms = Terms::default();
         terms.time_to_live = Some(KEPT);
+        // Every subscription is bound to the key with which its page has asked for it, and that may be an older one.
+        terms.credentials = Some(Credentials::Address);
         terms
     }
 

@@ -15,6 +15,7 @@ use mediaflow_core::{Error, Event, EventKind, Failure, NotifyError, Result, Time
 use serde_json::{Map, Value, json};
 use sha2::Digest as _;
 
+use super::dialect::{hex, only, whole_seconds};
 use crate::payload::{PublicUrls, encode, fullest, in_order, shortened, too_large};
 
 /// The header with the moment of the attempt, in seconds since 1970.
@@ -83,13 +84,7 @@ pub(super) fn payload(
     urls: &PublicUrls,
     limit: usize,
 ) -> Result<Vec<u8>, NotifyError> {
-    let [event] = message.events() else {
-        return Err(NotifyError::unsupported("Cloudinary's dialect tells of one event at a time"));
-    };
-    if !has_word_for(event.kind) {
-        let reason = format!("Cloudinary has no notification for `{}`", event.kind);
-        return Err(NotifyError::unsupported(reason));
-    }
+    let event = only(message, "Cloudinary", has_word_for)?;
     let mut payload = Payload::of(event, &message.reports, urls);
     if let Some(body) = payload.encode(usize::MAX, limit) {
         return Ok(body);
@@ -295,14 +290,6 @@ fn resource_type(output: &OutputReport) -> &'static str {
         Some("video" | "audio") => "video",
         _ => "raw",
     }
-}
-
-fn whole_seconds(time: Timestamp) -> String {
-    Timestamp::from_millis(time.seconds() * 1000).to_string().replace(".000Z", "Z")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

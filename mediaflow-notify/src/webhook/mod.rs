@@ -1,8 +1,8 @@
 //! Webhooks: an event as a signed POST.
 //!
 //! The signature is that of [Standard Webhooks](https://www.standardwebhooks.com), for which receivers find a library
-//! in most languages; the `webhook-id` is the same in every attempt, so that a receiver can drop repetitions. With
-//! [`Webhook::cloudinary`] the payload and the signature are Cloudinary's instead, for receivers that exist already.
+//! in most languages; the `webhook-id` is the same in every attempt, so that a receiver can drop repetitions. For receivers
+//! that exist already, payload and proof can be those of a [vendor](self#dialects) instead.
 //! Requests go through the [guarded client](mediaflow_core::http): no private addresses, no redirects, no proxies.
 //!
 //! ```
@@ -61,17 +61,30 @@
 //!
 //! Several events in one message are `{"type": "digest", "timestamp", "data": {"events": [...], "events_total"}}`, each event
 //! with its own `id`, `type`, `timestamp` and `data`; no standard has a form for them. Where not all fit, the first ones are
-//! there, and `truncated`. Cloudinary's dialect tells of one event at
-//! a time.
+//! there, and `truncated`.
+//!
+//! # Dialects
+//!
+//! | dialect | proves where it comes from by | tells of, unless [`on`](Webhook::on) says otherwise | and if asked for |
+//! |---|---|---|---|
+//! | [Cloudinary](cloudinary) | a hash of the body, the moment and the secret | jobs and batches that have ended; not of jobs in a batch | outputs that are ready |
+//! | [Zencoder](zencoder) | a header with the secret | jobs that have ended | outputs that are ready |
+//! | [Tencent](tencent) | a hash of the key and the moment, in the body | jobs that have ended | outputs that are ready |
+//!
+//! They tell of one event at a time, and repetitions have the same `Idempotency-Key`. What each says is in its module.
 //!
 //! Uses: answer, payload.
 
 pub mod cloudinary;
+mod dialect;
 mod notifier;
 mod outcome;
 pub mod standard;
+pub mod tencent;
 #[cfg(test)]
 mod tests;
+mod vendor;
+pub mod zencoder;
 
 use std::fmt;
 use std::sync::Arc;
@@ -84,6 +97,7 @@ use mediaflow_core::{Error, EventKind, Notifier, Result, codes};
 use crate::payload::PublicUrls;
 use cloudinary::Algorithm;
 use notifier::{Dialect, Form};
+use vendor::Vendor;
 
 pub use notifier::WebhookNotifier;
 
@@ -100,7 +114,7 @@ pub struct Webhook {
     on: Option<Vec<EventKind>>,
     standard: Option<standard::Signer>,
     form: Form,
-    cloudinary: Option<cloudinary::Signer>,
+    vendor: Option<Vendor>,
     public_urls: PublicUrls,
     max_body: usize,
     client: GuardedClientBuilder,
@@ -126,7 +140,7 @@ impl Webhook {
             on: None,
             standard: None,
             form: Form::Standard,
-            cloudinary: None,
+            vendor: None,
             public_urls: PublicUrls::default(),
             max_body: MAX_BODY,
             client: GuardedClient::builder(),
@@ -182,16 +196,39 @@ impl Webhook {
         self.cloudinary_with(api_secret, Algorithm::Sha256)
     }
 
-    fn cloudinary_with(mut self, api_secret: &str, algorithm: Algorithm) -> Self {
-        match cloudinary::Signer::new(api_secret, algorithm) {
-            Ok(signer) => self.cloudinary = Some(signer),
+    fn cloudinary_with(self, api_secret: &str, algorithm: Algorithm) -> Self {
+        self.speak(cloudinary::Signer::new(api_secret, algorithm).map(Vendor::Cloudinary))
+    }
+
+    /// Speaks [Zencoder's dialect](zencoder), with this secret in the header `X-Zencoder-Notification-Secret`, by which
+    /// receivers know it by custom.
+    pub fn zencoder(self, secret: &str) -> Self {
+        self.zencoder_with(zencoder::SECRET, secret)
+    }
+
+    /// Speaks Zencoder's dialect, with the secret in this header.
+    pub fn zencoder_with(self, header: &str, secret: &str) -> Self {
+        self.speak(zencoder::Secret::new(header, secret).map(Vendor::Zencoder))
+    }
+
+    /// Speaks [Tencent's dialect](tencent), signed with this `SignKey`. The signature is not one of the body.
+    pub fn tencent(self, sign_key: &str) -> Self {
+        self.speak(tencent::Signer::new(sign_key).map(Vendor::Tencent))
+    }
+
+    fn speak(mut self, vendor: Result<Vendor>) -> Self {
+        match vendor {
+            Ok(vendor) if self.vendor.as_ref().is_none_or(|one| one.name() == vendor.name()) => {
+                self.vendor = Some(vendor);
+            }
+            Ok(_) => self.note(several_dialects()),
             Err(mistake) => self.note(mistake),
         }
         self
     }
 
     /// Where the files of a storage can be had from: `.public_url("public", "https://cdn.example/media")`. The
-    /// Cloudinary dialect tells `url` and `secure_url` of outputs in such storages, and leaves them out of others.
+    /// [dialects](self#dialects) tell the URLs of outputs in such storages, and none of others.
     pub fn public_url(mut self, storage: impl Into<String>, base: &str) -> Self {
         if let Err(mistake) = self.public_urls.add(storage.into(), base) {
             self.note(mistake);
@@ -199,8 +236,8 @@ impl Webhook {
         self
     }
 
-    /// Only these kinds of events. Default: all that end a job or batch; in the Cloudinary dialect, jobs that belong to
-    /// a batch are then told by the batch.
+    /// Only these kinds of events. Default: all that end a job or batch; in a [dialect](self#dialects), what it says of
+    /// itself.
     pub fn on(mut self, kinds: impl IntoIterator<Item = EventKind>) -> Self {
         self.on = Some(kinds.into_iter().collect());
         self
@@ -248,7 +285,7 @@ impl Webhook {
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake);
         }
-        let dialect = match (self.standard.take(), self.cloudinary.take()) {
+        let dialect = match (self.standard.take(), self.vendor.take()) {
             (Some(signer), None) => {
                 Dialect::Standard(signer, std::mem::replace(&mut self.form, Form::Standard))
             }
@@ -256,25 +293,19 @@ impl Webhook {
                 return Err(Error::input(codes::WEBHOOK_DIALECT, "a webhook speaks one dialect")
                     .help("CloudEvents are signed with `sign`"));
             }
-            (None, Some(signer)) => {
-                Dialect::Cloudinary(signer, std::mem::take(&mut self.public_urls))
-            }
+            (None, Some(vendor)) => Dialect::Vendor(vendor, std::mem::take(&mut self.public_urls)),
             (None, None) => {
                 return Err(Error::input(codes::WEBHOOK_UNSIGNED, "a webhook needs a secret")
                     .help("call `sign` with 24 to 64 random bytes in base64, and give them to the receiver"));
             }
-            (Some(_), Some(_)) => {
-                return Err(Error::input(codes::WEBHOOK_DIALECT, "a webhook speaks one dialect").help(
-                    "call either `sign` or `cloudinary`, and add a second webhook for the other",
-                ));
-            }
+            (Some(_), Some(_)) => return Err(several_dialects()),
         };
-        if let (Dialect::Cloudinary(..), Some(kinds)) = (&dialect, &self.on)
-            && let Some(kind) = kinds.iter().find(|kind| !cloudinary::has_word_for(**kind))
+        if let (Dialect::Vendor(vendor, _), Some(kinds)) = (&dialect, &self.on)
+            && let Some(kind) = kinds.iter().find(|kind| !vendor.has_word_for(**kind))
         {
             return Err(Error::input(
                 codes::WEBHOOK_DIALECT,
-                format!("Cloudinary has no notification for `{kind}`"),
+                format!("{} has no notification for `{kind}`", vendor.name()),
             )
             .help("leave it out of `on`, or use `sign`"));
         }
@@ -293,6 +324,12 @@ impl Webhook {
     fn note(&mut self, mistake: Error) {
         self.mistake.get_or_insert(mistake);
     }
+}
+
+fn several_dialects() -> Error {
+    Error::input(codes::WEBHOOK_DIALECT, "a webhook speaks one dialect").help(
+        "call either `sign` or one of the vendors' names, and add a second webhook for the other",
+    )
 }
 
 impl IntoNotifier for Webhook {

@@ -1,12 +1,12 @@
-use std::borrow::Cow;
 use std::fmt;
 
 use mediaflow_core::event::EventData;
 use mediaflow_core::http::GuardedClient;
-use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, Terms};
+use mediaflow_core::notify::{Address, Credentials, DeliveryContext, Message, Receipt, Terms};
 use mediaflow_core::{Event, EventKind, Notifier, NotifyError, Result, Timestamp, async_trait};
 
-use super::{cloudinary, outcome, standard};
+use super::vendor::{Request, Vendor};
+use super::{outcome, standard};
 use crate::payload::{self, Envelope, PublicUrls};
 
 /// Posts events to one address, or to those that jobs name. Made by [`Webhook::build`](super::Webhook::build).
@@ -22,7 +22,7 @@ pub struct WebhookNotifier {
 #[derive(Debug)]
 pub(super) enum Dialect {
     Standard(standard::Signer, Form),
-    Cloudinary(cloudinary::Signer, PublicUrls),
+    Vendor(Vendor, PublicUrls),
 }
 
 /// What a body of Standard Webhooks looks like.
@@ -55,6 +55,8 @@ impl Notifier for WebhookNotifier {
     fn terms(&self) -> Terms {
         let mut terms = Terms::default();
         terms.reports = REPORTS;
+        // Who is there compares with the secret that it has, which may be another one.
+        terms.credentials = Some(Credentials::Address);
         terms
     }
 
@@ -76,12 +78,19 @@ impl Notifier for WebhookNotifier {
                 "the job names no address, and the webhook has none of its own",
             ));
         };
-        let (headers, body) = self.dialect.request(message, cx.now, self.max_body)?;
+        let Request { headers, body, proof } =
+            self.dialect.request(message, cx.now, self.max_body)?;
         let headers: Vec<_> =
             headers.iter().map(|(name, value)| (&**name, value.as_str())).collect();
         let answer = self.client.post(address.reveal(), &headers, body).await;
-        if let Ok(response) = &answer {
-            cx.answered(response.status, &response.body);
+        match (&answer, proof) {
+            // Receivers repeat what they were asked with.
+            (Ok(response), Some(proof)) => {
+                let said = String::from_utf8_lossy(&response.body).replace(&proof, "[REDACTED]");
+                cx.answered(response.status, said.as_bytes());
+            }
+            (Ok(response), None) => cx.answered(response.status, &response.body),
+            (Err(_), _) => {}
         }
         outcome::of(answer)
     }
@@ -97,10 +106,7 @@ impl WebhookNotifier {
         match (&self.on, &self.dialect) {
             (Some(kinds), _) => kinds.contains(&event.kind),
             (None, Dialect::Standard(..)) => event.kind.is_terminal(),
-            (None, Dialect::Cloudinary(..)) => {
-                event.kind.is_terminal()
-                    && (event.batch.is_none() || event.kind == EventKind::BatchCompleted)
-            }
+            (None, Dialect::Vendor(vendor, _)) => vendor.tells_of(event),
         }
     }
 
@@ -114,30 +120,29 @@ impl WebhookNotifier {
     }
 }
 
-type Headers = Vec<(Cow<'static, str>, String)>;
-
 impl Dialect {
     fn request(
         &self,
         message: &Message,
         now: Timestamp,
         limit: usize,
-    ) -> Result<(Headers, Vec<u8>), NotifyError> {
+    ) -> Result<Request, NotifyError> {
         let (id, seconds) = (message.id.to_string(), now.seconds());
-        let json = "application/json".to_owned();
+        let content = |kind: &str| ("content-type".into(), kind.to_owned());
+        let json = "application/json";
         Ok(match self {
             Self::Standard(signer, form) => {
-                let (envelope, content) = match form {
+                let (envelope, kind) = match form {
                     Form::Standard => (Envelope::Standard, json),
                     Form::Structured(source) => {
-                        (Envelope::CloudEvents(source), "application/cloudevents+json".to_owned())
+                        (Envelope::CloudEvents(source), "application/cloudevents+json")
                     }
                     Form::Binary(_) => (Envelope::Bare, json),
                 };
                 let body = payload::within(message, envelope, limit)?;
                 let signature = signer.sign(&id, seconds, &body);
-                let mut headers: Headers = vec![
-                    ("content-type".into(), content),
+                let mut headers = vec![
+                    content(kind),
                     (standard::ID.into(), id),
                     (standard::TIMESTAMP.into(), seconds.to_string()),
                     (standard::SIGNATURE.into(), signature),
@@ -149,18 +154,13 @@ impl Dialect {
                     };
                     headers.extend(attributes.into_iter().map(header));
                 }
-                (headers, body)
+                Request { headers, body, proof: None }
             }
-            Self::Cloudinary(signer, urls) => {
-                let body = cloudinary::payload(message, urls, limit)?;
-                let signature = signer.sign(&body, seconds);
-                let headers = vec![
-                    ("content-type".into(), json),
-                    ("idempotency-key".into(), id),
-                    (cloudinary::TIMESTAMP.into(), seconds.to_string()),
-                    (cloudinary::SIGNATURE.into(), signature),
-                ];
-                (headers, body)
+            Self::Vendor(vendor, urls) => {
+                let mut request = vendor.request(message, urls, now, limit)?;
+                request.headers.push(content(json));
+                request.headers.push(("idempotency-key".into(), id));
+                request
             }
         })
     }

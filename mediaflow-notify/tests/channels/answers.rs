@@ -23,6 +23,7 @@ fn outcome(error: &NotifyError) -> &'static str {
 #[tokio::test]
 async fn a_success_with_an_error_inside_is_an_error() {
     let mut receiver = WebhookReceiver::start().await.unwrap();
+    let cases = all(&receiver);
     for (name, status, body, meaning) in [
         ("slack", 404, "no_service", "gone"),
         ("slack", 400, "invalid_payload", "rejected"),
@@ -94,11 +95,29 @@ async fn a_success_with_an_error_inside_is_an_error() {
         ),
         ("sns", 500, "<Error><Code>InternalError</Code></Error>", "again"),
         ("ses", 500, "", "again"),
+        ("apns", 410, r#"{"reason":"Unregistered","timestamp":1700000000000}"#, "gone"),
+        ("apns", 410, r#"{"reason":"ExpiredToken"}"#, "gone"),
+        ("apns", 400, r#"{"reason":"BadDeviceToken"}"#, "gone"),
+        ("apns", 400, r#"{"reason":"DeviceTokenNotForTopic"}"#, "gone"),
+        ("apns", 400, r#"{"reason":"BadCollapseId"}"#, "rejected"),
+        ("apns", 400, r#"{"reason":"TopicDisallowed"}"#, "auth"),
+        ("apns", 400, r#"{"reason":"SomethingNew"}"#, "again"),
+        ("apns", 403, r#"{"reason":"ExpiredProviderToken"}"#, "auth"),
+        ("apns", 403, r#"{"reason":"InvalidProviderToken"}"#, "auth"),
+        ("apns", 403, r#"{"reason":"SomethingNew"}"#, "auth"),
+        ("apns", 403, "", "auth"),
+        ("apns", 413, r#"{"reason":"PayloadTooLarge"}"#, "too large"),
+        ("apns", 413, "", "too large"),
+        ("apns", 429, r#"{"reason":"TooManyRequests"}"#, "throttled"),
+        ("apns", 429, r#"{"reason":"TooManyProviderTokenUpdates"}"#, "throttled"),
+        ("apns", 500, r#"{"reason":"InternalServerError"}"#, "again"),
+        ("apns", 503, r#"{"reason":"Shutdown"}"#, "again"),
+        ("apns", 503, "", "again"),
         ("ses", 400, r#"{"message":"Email address is not verified."}"#, "auth"),
     ] {
-        let case = all(&receiver).into_iter().find(|case| case.name == name).unwrap();
+        let case = cases.iter().find(|case| case.name == name).unwrap();
         let reply = Reply::status(status).body(body);
-        let (result, _) = send(&mut receiver, &case, &Message::of(failed("a.jpg")), reply).await;
+        let (result, _) = send(&mut receiver, case, &Message::of(failed("a.jpg")), reply).await;
         let error = result.expect_err(name);
         assert_eq!(outcome(&error), meaning, "{name}: {status} {body}: {error}");
     }

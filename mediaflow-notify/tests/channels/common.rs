@@ -1,5 +1,9 @@
 use std::sync::Arc;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mediaflow_core::event::EventData;
 use mediaflow_core::notify::{DeliveryContext, IntoNotifier as _, Message, Receipt};
 use mediaflow_core::report::Report;
@@ -7,8 +11,8 @@ use mediaflow_core::testing::{Received, Reply, WebhookReceiver};
 use mediaflow_core::{Event, EventKind, Notifier, NotifyError, Timestamp};
 use mediaflow_notify::templates::Templates;
 use mediaflow_notify::{
-    AwsCredentials, Courier, Discord, GoogleChat, Mattermost, Ntfy, Pushover, Ses, Slack, Sns,
-    Teams, Telegram,
+    Apns, AwsCredentials, Courier, Discord, GoogleChat, Mattermost, Ntfy, Pushover, Ses, Slack,
+    Sns, Teams, Telegram,
 };
 use serde_json::{Value, json};
 
@@ -61,6 +65,13 @@ pub(crate) fn words() -> Templates {
         .public_url("public", "https://cdn.example")
         .build()
         .unwrap()
+}
+
+/// A key as Apple gives it, in a file that must not be shown.
+pub(crate) fn apple_key() -> String {
+    let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+    let text = STANDARD.encode(der.unwrap());
+    format!("-----BEGIN PRIVATE KEY----- {CANARY}\n{text}\n-----END PRIVATE KEY-----\n")
 }
 
 /// A channel with its name, and what its service answers when all is well.
@@ -119,6 +130,13 @@ pub(crate) fn all(receiver: &WebhookReceiver) -> Vec<Case> {
             "courier",
             Courier::api(CANARY).to("user:ada").endpoint(url),
             Reply::status(202).body(json!({ "requestId": "c1" }).to_string())
+        ),
+        case!(
+            "apns",
+            Apns::key(apple_key(), "ABC123DEFG", "DEF123GHIJ", "com.example.media")
+                .to("0f".repeat(32))
+                .endpoint(url),
+            Reply::status(200).header("apns-id", "a1")
         ),
         case!(
             "sns",

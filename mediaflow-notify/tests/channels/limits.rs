@@ -72,6 +72,7 @@ async fn what_is_long_is_cut_to_what_the_service_takes() {
                 }
                 "pushover" => assert!(text_of(&received).len() <= 25_000, "{size}"),
                 "courier" => assert!(size <= 256 << 10, "{size}"),
+                "apns" => assert!(size <= 4096, "{size}"),
                 "sns" => assert!(text_of(&received).contains("Subject="), "{size}"),
                 "ses" => assert!(size <= 300_000, "{size}"),
                 _ => unreachable!("{name} has no limit here"),

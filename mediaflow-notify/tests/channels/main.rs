@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod answers;
+mod apple;
 mod common;
+mod credentials;
 mod forms;
 mod hostile;
 mod limits;

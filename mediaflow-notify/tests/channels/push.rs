@@ -10,7 +10,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use mediaflow_core::notify::{DeliveryContext, IntoNotifier as _, Message};
+use mediaflow_core::notify::{Credentials, DeliveryContext, IntoNotifier as _, Message};
 use mediaflow_core::testing::{Reply, WebhookReceiver};
 use mediaflow_core::{Notifier, NotifyError};
 use mediaflow_notify::{Fcm, WebPush};
@@ -96,6 +96,7 @@ async fn what_firebase_answers_decides_what_follows() {
         (403, code("SENDER_ID_MISMATCH"), "Gone"),
         (400, code("INVALID_ARGUMENT"), "Rejected"),
         (401, code("THIRD_PARTY_AUTH_ERROR"), "Auth"),
+        (401, String::new(), "Auth"),
         (429, code("QUOTA_EXCEEDED"), "Throttled"),
         (503, code("UNAVAILABLE"), "Retryable"),
     ] {
@@ -106,6 +107,14 @@ async fn what_firebase_answers_decides_what_follows() {
         assert!(format!("{error:?}").starts_with(meaning), "{status}: {error:?}");
         assert!(!format!("{error:?} {push:?}").contains(CANARY));
     }
+    // What Firebase is refused by Apple concerns one device of many, unless that is the host's own.
+    receiver.answer([token(), Reply::status(401).body(code("THIRD_PARTY_AUTH_ERROR"))]);
+    let push = fcm(&receiver, &account);
+    let device = push.address(&format!("apple-{CANARY}")).unwrap();
+    let message = Message::of(failed("a.jpg")).to(Some(device));
+    let error = push.notify(&message, &DeliveryContext::first(NOW)).await.unwrap_err();
+    assert!(matches!(error, NotifyError::Retryable { .. }), "{error:?}");
+    assert_eq!(push.terms().credentials, Some(Credentials::Host));
     // The account itself is refused.
     receiver.answer([Reply::status(400).body(r#"{"error":"invalid_grant"}"#)]);
     let cx = DeliveryContext::first(NOW);
@@ -135,6 +144,7 @@ async fn a_browser_is_told_in_secret() {
         .unwrap();
     let address = push.address(&subscription(&receiver)).unwrap();
     assert!(!format!("{address:?} {push:?}").contains(CANARY));
+    assert_eq!(push.terms().credentials, Some(Credentials::Address), "of its subscription");
     let message = Message::of(failed("cat.jpg")).to(Some(address));
     for (status, meaning) in [
         (201, ""),

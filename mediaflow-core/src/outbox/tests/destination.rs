@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::super::{Attempted, Claimed, DestinationKey, DestinationState, Disposition, Effects};
 use crate::event::{Event, EventData};
 use crate::executor::DeliveryPolicy;
-use crate::notify::{Address, Answer, Message, NotifyError, Receipt};
+use crate::notify::{Address, Answer, Credentials, Message, NotifyError, Receipt};
 use crate::{EventKind, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -101,6 +101,27 @@ fn refused_credentials_pause_at_once_and_are_told_once() {
     assert!(world.state.is_open(&world.policy) && world.state.is_ready(&world.policy, world.now));
     assert_eq!(world.hear(refused(), true, true).failed, []);
     assert_eq!(world.state.blocked_until, world.now.plus(Duration::from_secs(60)));
+}
+
+#[test]
+fn refused_credentials_of_the_host_pause_whatever_the_address() {
+    let mut world = World::new();
+    world.policy.credentials = Credentials::Host;
+    let refused = || Err(NotifyError::Auth { reason: "401".into() });
+    let effects = world.hear(refused(), false, false);
+    assert_eq!((effects.refused.len(), effects.failed.len()), (0, 1));
+    assert_eq!(effects.failed[0].recipient, None, "it concerns all who are told there");
+    assert!(!world.state.is_ready(&world.policy, world.now) && world.state.paused);
+    assert_eq!(world.state.blocked_until, NOW.plus(Duration::from_secs(30)));
+    assert_eq!(world.hear(refused(), true, false).failed, [], "told once, also of the host's own");
+    world.advance(30);
+    assert_eq!(world.hear(refused(), false, true).failed, []);
+    assert_eq!(world.state.blocked_until, world.now.plus(Duration::from_secs(60)));
+    // What arrives anywhere arrives with the same credentials.
+    world.advance(60);
+    world.hear(Ok(Receipt::new()), false, true);
+    assert!(world.state.is_ready(&world.policy, world.now) && !world.state.paused);
+    assert_eq!(world.hear(refused(), true, false).failed.len(), 1, "another failure");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{DAY, Host, Running, SECOND, broken, created, refused, spec};
 use crate::engine::Engine;
 use crate::event::EventKind;
-use crate::notify::{NotifyError, Scope, Terms};
+use crate::notify::{Credentials, NotifyError, Scope, Terms};
 use crate::spec::JobOptions;
 use crate::testing::{Act, ScriptedNotifier, soon};
 
@@ -100,6 +100,53 @@ pub(super) async fn a_failure_after_idle_days_disables_nothing<E: Engine>(mut ho
     running.tell("").await;
     running.until("", 6, SECOND).await;
     assert_eq!(running.disabled(), 0);
+    running.done().await;
+}
+
+pub(super) async fn refused_credentials_of_the_host_hold_all_addresses_back<E: Engine>(
+    mut host: Host<E>,
+) {
+    host.policy.concurrency = 1;
+    let terms = Terms { credentials: Some(Credentials::Host), ..Terms::default() };
+    let running = host.start(created().under(terms)).await;
+    let all = ["o/1", "o/2", "o/3"];
+    let answer = |act: Act| all.iter().for_each(|to| running.hooks.always(to, act.clone()));
+    let attempts = || all.map(|to| running.hooks.of(to).len());
+    answer(refused());
+    for to in all {
+        running.tell(to).await;
+    }
+    let failure = running.failures(1).await.remove(0);
+    assert_eq!((failure.destination.as_str(), failure.reason.as_str()), ("o", "401"));
+    assert_eq!(failure.dead, 0);
+    let probed = async {
+        while attempts().iter().sum::<usize>() < 6 {
+            running.clock.advance(15 * SECOND);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon("the probes", probed).await;
+    // One attempt, and then one probe at a time, at growing distances and not always for the same one.
+    let told = running.hooks.told(6).await;
+    let waits: Vec<_> = told.windows(2).map(|pair| pair[1].at.since(pair[0].at)).collect();
+    let least = [30, 60, 120, 240, 480].map(|seconds| seconds * SECOND);
+    assert!(waits.iter().zip(least).all(|(wait, least)| *wait >= least), "{waits:?}");
+    assert!(attempts().iter().all(|attempts| *attempts > 0), "{:?}", attempts());
+
+    // Somebody has put it right: nothing was lost, and that it was refused was told once.
+    answer(Act::Take);
+    let before = attempts();
+    let arrived = async {
+        while attempts().iter().zip(before).any(|(now, before)| *now == before) {
+            running.clock.advance(15 * SECOND);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon("what has waited", arrived).await;
+    assert_eq!(running.failures(1).await.len(), 1);
+    answer(refused());
+    running.tell("o/2").await;
+    assert_eq!(running.failures(2).await[1].destination, "o", "another failure");
     running.done().await;
 }
 

@@ -17,6 +17,7 @@ use addresses::{
     an_address_that_is_refused_is_in_no_error, an_endpoint_that_is_disabled_gives_up_only_its_own,
     answers_of_the_hosts_own_endpoint_open_its_breaker,
     failures_of_others_do_not_disable_the_hosts_own_endpoint,
+    refused_credentials_of_the_host_hold_all_addresses_back,
     what_is_against_one_address_is_told_once_whatever_others_do,
 };
 use batches::{
@@ -72,6 +73,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         patience_and_outages_use_up_no_attempts
         refused_credentials_hold_a_destination_back
         refused_credentials_of_one_address_hold_back_only_that
+        refused_credentials_of_the_host_hold_all_addresses_back
         an_address_that_is_gone_ends_alone
         the_hosts_own_endpoint_is_disabled_after_days
         addresses_of_one_origin_share_a_breaker

@@ -14,8 +14,10 @@ use super::*;
 
 mod answers;
 mod bodies;
-mod dialect;
+mod cloudinary_form;
 mod secrets;
+mod tencent_form;
+mod zencoder_form;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEXT_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -213,6 +215,11 @@ fn mistakes_are_found_when_it_is_built() {
     assert_eq!(code(to().sign(SECRET).also_sign("short")), "webhook.secret");
     assert_eq!(code(to().sign(SECRET).cloudinary("abcd")), "webhook.dialect");
     assert_eq!(code(to().cloudinary("")), "webhook.secret");
+    assert_eq!(code(to().zencoder("")), "webhook.secret");
+    assert_eq!(code(to().tencent("k\u{f6}y")), "webhook.secret");
+    assert_eq!(code(to().zencoder("koro").tencent("koro")), "webhook.dialect");
+    assert_eq!(code(to().zencoder("koro").cloud_events("urn:a")), "webhook.dialect");
+    assert_eq!(code(to().zencoder("koro").on([EventKind::BatchCompleted])), "webhook.dialect");
     assert_eq!(code(to().cloudinary("abcd").on([EventKind::JobProgress])), "webhook.dialect");
     assert_eq!(code(to().sign(SECRET).allow_private("nonsense")), "http.allow");
     assert_eq!(code(to().sign(SECRET).public_url("public", "cdn.example")), "webhook.public_url");
@@ -286,10 +293,15 @@ async fn cloudinary_headers_sign_the_raw_body() {
 }
 
 #[tokio::test]
-async fn both_dialects_conform() {
+async fn all_dialects_conform() {
     let receiver = receiver().await;
     let url = receiver.url("/hook?token=t0ken");
-    for hook in [Webhook::to(&url).sign(SECRET), Webhook::to(&url).cloudinary("cl0udsecret")] {
+    for hook in [
+        Webhook::to(&url).sign(SECRET),
+        Webhook::to(&url).cloudinary("cl0udsecret"),
+        Webhook::to(&url).zencoder("cl0udsecret"),
+        Webhook::to(&url).tencent("cl0udsecret"),
+    ] {
         let debug = format!("{hook:?}");
         assert!(
             !debug.contains("t0ken")
