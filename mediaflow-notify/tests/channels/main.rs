@@ -9,5 +9,6 @@ mod hostile;
 mod limits;
 mod lines;
 mod mail;
+mod pages;
 mod push;
 mod words;
