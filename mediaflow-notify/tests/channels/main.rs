@@ -10,5 +10,9 @@ mod limits;
 mod lines;
 mod mail;
 mod pages;
+mod peers;
 mod push;
 mod words;
+
+#[path = "../../../tests/verifiers/mod.rs"]
+mod verifiers;
