@@ -1,18 +1,65 @@
-//! Courier, which tells people through what they and their host have chosen there.
+//! Courier: it tells people through what they and their host have chosen there (e-mail, push, chat, SMS), in the words given here or
+//! in those of its own templates.
 //!
 //! ```
+//! use mediaflow_core::event::Audience;
 //! use mediaflow_notify::Courier;
 //!
-//! let push = Courier::api("pk_secret").template("media-failed").build()?;
+//! let content = Courier::api("pk_secret").to("user:ada").audience(Audience::Owner).build()?;
+//! let template = Courier::api("pk_secret").template("media-failed").name("courier-template").build()?;
 //! let older = Courier::api("pk_secret").event("MEDIA_FAILED").name("courier-events").build()?;
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! An address says who is told: `email:ada@example.com`, `phone:+4930123`, `list:uploads`, `tenant:acme`, or a user by
-//! `user:ada`, or just `ada`. What Courier is sent is the notice as content, or, for a template of Courier's own, the event as
-//! data, as webhooks have it. The older form names an event and a recipient. Formats:
-//! [send](https://www.courier.com/docs/reference/send/message); its `Idempotency-Key` is
-//! the message's id and a digest of whom it is for: one event is told to several, and Courier knows repetitions by it among all.
+//! # Addresses
+//!
+//! Who is told: `email:ada@example.com`, `phone:+4930123`, `list:uploads`, `tenant:acme`, or a user by `user:ada`; without a word
+//! before it, an e-mail address is one, and anything else a user. As one line: `courier://key/email:ada@example.com`.
+//!
+//! # Messages
+//!
+//! Of three forms: the notice as content; or, for a template of Courier's own ([`template`](ChannelBuilder::template)), the
+//! event as data, as [webhooks](crate::webhook) have it, with `title`, `text` and `link` beside it; or the same data
+//! in the older form, by an event and a recipient ([`event`](ChannelBuilder::event)). What somebody has called a file is a
+//! value there, and no template. As content:
+//!
+//! ```json
+//! { "message": {
+//!     "to": { "user_id": "ada" },
+//!     "content": { "title": "{{title}}", "body": "{{body}}" },
+//!     "data": { "id": "0199c8f0-0000-7000-8000-000000000002", "title": "cat.jpg could not be processed",
+//!               "body": "the image ends too early\nJob: 0199c8f0-0000-7000-8000-000000000001\nError: image.truncated\nWhere: source = cat.jpg\nAttempts: 1\nWhat to do: upload the whole file\nShow details: https://app.example/media/7" },
+//!     "metadata": { "trace_id": "0199c8f0-0000-7000-8000-000000000002" } } }
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | the message | no limit of its own: the words are as long as templates make them, and the event is whole |
+//! | rate | none of its own; 429 is waited for |
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | 202, any 2xx | arrived at Courier, with the `requestId`, in the older form `messageId`. Whether it reaches people stands in Courier's own log |
+//! | 400, 422 | `Rejected` |
+//! | 413 | `TooLarge` |
+//! | all others | as on [every channel](crate::channel#answers) |
+//!
+//! `Idempotency-Key` is the message's id and a digest of whom it is for: one event is told to several. Courier keeps a key for 24 hours, and answers a repetition as it answered the first time, also
+//! where that was an error: there is no second message, and a failure may last until the key is forgotten.
+//!
+//! # Secrets
+//!
+//! The API key is sent in `Authorization`, to Courier only: `https://api.courier.com`, or what `endpoint` names, such as
+//! `https://api.eu.courier.com`.
+//!
+//! # Documentation
+//!
+//! Courier's own: [send](https://www.courier.com/docs/reference/send/message),
+//! [keys of repetitions](https://www.courier.com/docs/reference/get-started).
 
 use mediaflow_core::http::GuardedClient;
 use mediaflow_core::notify::{Address, Credentials, HttpOutcomes, Outcome, Receipt, Terms};

@@ -1,15 +1,71 @@
-//! Discord, through a webhook of a channel.
+//! Discord: messages in a channel, or in one of its threads, through a webhook of the channel.
 //!
 //! ```
+//! use mediaflow_core::EventKind::JobFailed;
 //! use mediaflow_notify::Discord;
 //!
-//! let channel = Discord::webhook("https://discord.com/api/webhooks/1/secret").build()?;
+//! let channel = Discord::webhook("https://discord.com/api/webhooks/1/secret").on([JobFailed]).build()?;
+//! let thread = Discord::webhook("https://discord.com/api/webhooks/1/secret?thread_id=2").name("thread").build()?;
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! Nobody is mentioned (`allowed_mentions`), and what would be markup in a text is escaped. Format and limits:
-//! [execute webhook](https://discord.com/developers/docs/resources/webhook#execute-webhook),
-//! [embeds](https://discord.com/developers/docs/resources/message#embed-object-embed-limits).
+//! # Addresses
+//!
+//! The URL of a webhook, as Discord gives it in the settings of a channel; `?thread_id=` in it names a thread. As one line:
+//! `discord://id/token`.
+//!
+//! # Messages
+//!
+//! An embed, whose colour says how bad it is. Nobody is mentioned (`allowed_mentions`), and what would be markup in a text is
+//! escaped. A URL without a version means an old one, so that version 10 is asked; with `wait=true`, Discord answers when the
+//! message is there.
+//!
+//! ```json
+//! { "embeds": [ {
+//!     "title": "❌ cat.jpg could not be processed",
+//!     "description": "the image ends too early",
+//!     "color": 13642539,
+//!     "url": "https://app.example/media/7",
+//!     "fields": [
+//!       { "name": "Job", "value": "0199c8f0\\-0000\\-7000\\-8000\\-000000000001" },
+//!       { "name": "Error", "value": "image.truncated" },
+//!       { "name": "Where", "value": "source = cat.jpg" },
+//!       { "name": "Attempts", "value": "1" },
+//!       { "name": "What to do", "value": "upload the whole file" } ] } ],
+//!   "allowed_mentions": { "parse": [] } }
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | title | 256 characters |
+//! | paragraphs and list of events | 3,000 characters together |
+//! | facts | 25, each with a label of 256 and a value of 1,024 characters |
+//! | all of it | 6,000 characters |
+//! | rate | 5 in 2 seconds to each address |
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | 200 with the message | arrived, with its `id` |
+//! | 400 | `Rejected` |
+//! | 404, as `Unknown Webhook` | `Gone` |
+//! | 429 | `Throttled`, for the seconds of `X-RateLimit-Reset-After`, from 1 second to 1 hour; without it, for what `Retry-After` asks |
+//! | all others | as on [every channel](crate::channel#answers) |
+//!
+//! A webhook of Discord has no key by which it knows a message again: one whose answer was lost may be there twice.
+//!
+//! # Secrets
+//!
+//! The URL is a secret as a whole.
+//!
+//! # Documentation
+//!
+//! Discord's own: [execute webhook](https://discord.com/developers/docs/resources/webhook#execute-webhook),
+//! [limits of embeds](https://discord.com/developers/docs/resources/message#embed-object-embed-limits),
+//! [rates](https://discord.com/developers/docs/topics/rate-limits).
 
 use mediaflow_core::http::GuardedClient;
 use mediaflow_core::notify::{

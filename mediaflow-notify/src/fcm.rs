@@ -1,17 +1,94 @@
 //! Firebase Cloud Messaging: notifications of Android, iOS and the web, through the HTTP v1 API.
 //!
+//! A host has the key of a service account, and the app on each device gives the host a registration token, which a job names:
+//!
 //! ```no_run
+//! use mediaflow_core::EventKind::{JobCompleted, JobFailed};
+//! use mediaflow_core::Mediaflow;
+//! use mediaflow_core::event::Audience;
+//! use mediaflow_core::spec::JobOptions;
 //! use mediaflow_notify::Fcm;
 //!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> mediaflow_core::Result<()> {
 //! let account = std::fs::read_to_string("service-account.json").unwrap_or_default();
-//! let push = Fcm::service_account(account).build()?;
-//! # Ok::<(), mediaflow_core::Error>(())
+//! let push = Fcm::service_account(account)
+//!     .name("push")
+//!     .on([JobCompleted, JobFailed])
+//!     .audience(Audience::Owner);
+//! let media = Mediaflow::builder().notify(push).start().await?;
+//! // Of each job that the owner of this device asks for:
+//! let options = JobOptions::new().owner("ada").notify("push", "registration-token-of-the-device");
+//! # let _ = (media, options);
+//! # Ok(()) }
 //! ```
 //!
-//! An address is the registration token of a device, or `topic:news`. A device whose token is not registered any more is gone.
-//! Formats and limits: [messages](https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages),
-//! [errors](https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode); tokens of access by
-//! [a signed request](https://developers.google.com/identity/protocols/oauth2/service-account#httprest).
+//! A file that is none is found when the channel is built:
+//!
+//! ```
+//! use mediaflow_notify::Fcm;
+//!
+//! let mistake = Fcm::service_account("{}").build().unwrap_err();
+//! assert_eq!(mistake.code(), "push.key");
+//! ```
+//!
+//! # Addresses
+//!
+//! The registration token of a device, or `topic:news` for all devices that have subscribed to a topic. There is no form as one
+//! line: a service account is a file.
+//!
+//! # Messages
+//!
+//! A notification, and `data` for the app: all texts, with `id` to know a message again. Failures have the priority `HIGH` on Android,
+//! everything else `NORMAL`.
+//!
+//! ```json
+//! { "message": {
+//!     "token": "device",
+//!     "notification": { "title": "cat.jpg could not be processed", "body": "the image ends too early" },
+//!     "data": { "id": "0199c8f0-0000-7000-8000-000000000002", "type": "job.failed",
+//!               "job": "0199c8f0-0000-7000-8000-000000000001", "url": "https://app.example/media/7" },
+//!     "android": { "priority": "HIGH" } } }
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | title | 120 characters |
+//! | text | 1,000 characters; 300, 100 or none if the message would be too large |
+//! | link, picture | URLs of less than 800 bytes, or they are left out |
+//! | the whole message | 4,096 bytes, to a topic 2,048 |
+//! | rate | none of its own; 429 is waited for |
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | 200 | arrived, with the `name` |
+//! | `UNREGISTERED`, `SENDER_ID_MISMATCH`, with 400, 403 or 404 | `Gone`: the device, not the project |
+//! | 400 | `Rejected` |
+//! | 401 | `Auth`; the next attempt asks for a new token of access |
+//! | 403 | `Auth` |
+//! | 404, as of a project that is not there | `Retryable` |
+//! | 400 to the request for a token of access | `Auth` |
+//! | all others, also to the request for a token of access | as on [every channel](crate::channel#answers) |
+//!
+//! Firebase has no key by which it knows a message again; an app can, by `id` in its data.
+//!
+//! # Secrets
+//!
+//! The private key of the account stays in the process: it signs a request for a token of access, to the `token_uri` of the account's
+//! file. That token is kept in memory until 2 minutes before its end, is sent to Firebase in `Authorization`, and is in no log: the
+//! answer that has it is not kept. The registration token of a device is in the body of a message.
+//!
+//! # Documentation
+//!
+//! Google's own: [messages](https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages),
+//! [errors](https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode),
+//! [tokens of access](https://developers.google.com/identity/protocols/oauth2/service-account#httprest),
+//! [limits](https://firebase.google.com/docs/cloud-messaging/throttling-and-quotas),
+//! [how long a message lives](https://firebase.google.com/docs/cloud-messaging/customize-messages/setting-message-lifespan).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

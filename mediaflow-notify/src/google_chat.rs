@@ -1,15 +1,73 @@
-//! Google Chat, through a webhook of a space.
+//! Google Chat: cards in a space, one thread for each job, through a webhook of the space.
 //!
 //! ```
+//! use mediaflow_core::EventKind::JobFailed;
 //! use mediaflow_notify::GoogleChat;
 //!
-//! let space = GoogleChat::webhook("https://chat.googleapis.com/v1/spaces/S/messages?key=k&token=secret").build()?;
+//! let url = "https://chat.googleapis.com/v1/spaces/S/messages?key=k&token=secret";
+//! let space = GoogleChat::webhook(url).on([JobFailed]).build()?;
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! A message is a card, in which what would be HTML is escaped. What belongs to one job is one thread. Formats and limits:
-//! [webhooks](https://developers.google.com/workspace/chat/quickstart/webhooks),
-//! [cards](https://developers.google.com/workspace/chat/api/reference/rest/v1/cards).
+//! # Addresses
+//!
+//! The URL of a webhook, as Google Chat gives it in the settings of a space. As one line: `gchat://space/key/token`.
+//!
+//! # Messages
+//!
+//! A card, in which what would be HTML is escaped, and a text for Google's own notifications. `requestId`, which is added to the
+//! URL, is the message's id. Messages of one job have its `threadKey`; where Google can not reply in that thread, it begins a new one.
+//!
+//! ```json
+//! { "fallbackText": "❌ cat.jpg could not be processed",
+//!   "cardsV2": [ {
+//!     "cardId": "0199c8f0-0000-7000-8000-000000000002",
+//!     "card": {
+//!       "header": { "title": "❌ cat.jpg could not be processed" },
+//!       "sections": [ { "widgets": [
+//!         { "textParagraph": { "text": "the image ends too early" } },
+//!         { "decoratedText": { "topLabel": "Job", "text": "0199c8f0-0000-7000-8000-000000000001", "wrapText": true } },
+//!         { "decoratedText": { "topLabel": "Error", "text": "image.truncated", "wrapText": true } },
+//!         { "decoratedText": { "topLabel": "Where", "text": "source = cat.jpg", "wrapText": true } },
+//!         { "decoratedText": { "topLabel": "Attempts", "text": "1", "wrapText": true } },
+//!         { "decoratedText": { "topLabel": "What to do", "text": "upload the whole file", "wrapText": true } },
+//!         { "buttonList": { "buttons": [
+//!             { "text": "Show details",
+//!               "onClick": { "openLink": { "url": "https://app.example/media/7" } } } ] } } ] } ] } } ] }
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | title | 200 characters |
+//! | each paragraph | 1,500 characters; 500, 150 or 50 if the card would be too large |
+//! | facts | a label of 100 and a value of 500 characters |
+//! | the card | 100 widgets, and 27,000 bytes: Google takes 32,000 for the whole message |
+//! | rate | 1 in a second to each address |
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | 200 with the message | arrived, with its `name` |
+//! | 400 | `Rejected` |
+//! | 404 | `Gone` |
+//! | 413 | `TooLarge` |
+//! | all others | as on [every channel](crate::channel#answers) |
+//!
+//! A repetition with the same `requestId` gives the message that is there, and makes no second one.
+//!
+//! # Secrets
+//!
+//! The URL is a secret as a whole; `key` and `token` in it are what Google checks.
+//!
+//! # Documentation
+//!
+//! Google's own: [webhooks](https://developers.google.com/workspace/chat/quickstart/webhooks),
+//! [creating messages](https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages/create),
+//! [cards](https://developers.google.com/workspace/chat/api/reference/rest/v1/cards),
+//! [rates](https://developers.google.com/workspace/chat/limits).
 
 use mediaflow_core::http::GuardedClient;
 use mediaflow_core::notify::{

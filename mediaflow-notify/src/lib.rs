@@ -22,7 +22,11 @@
 //! | [`File`] | `file` | lines of JSON, for tests and dry runs |
 //!
 //! All but webhooks speak in words, which are [`templates`] by event, audience and locale, and are built on
-//! [`channel`], on which a host can build its own.
+//! [`channel`], on which a host can build its own. The page of each channel has an example, its addresses and limits, and what
+//! answers mean; what they have in common stands with [`channel`]. Limits, what providers promise, and which independent programs
+//! have taken what a channel sends are side by side in the
+//! [table of channels](https://github.com/mediaflow-rs/mediaflow/blob/main/mediaflow-notify/CHANNELS.md). A channel can also be named
+//! by one line of a configuration: see [`url`].
 
 #[cfg(any(feature = "webhook", feature = "channel"))]
 mod answer;

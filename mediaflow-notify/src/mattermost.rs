@@ -1,14 +1,60 @@
-//! Mattermost and Rocket.Chat, through an incoming webhook.
+//! Mattermost and Rocket.Chat: messages in a channel, through an incoming webhook.
 //!
 //! ```
+//! use mediaflow_core::EventKind::JobFailed;
 //! use mediaflow_notify::Mattermost;
 //!
-//! let channel = Mattermost::webhook("https://chat.example/hooks/secret").build()?;
+//! let public = Mattermost::webhook("https://chat.example/hooks/secret").on([JobFailed]).build()?;
+//! let private = Mattermost::webhook("http://10.0.0.7:8065/hooks/secret").allow_private("10.0.0.7:8065").build()?;
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! What would be markup in a text is escaped, and an `@` that could mention somebody is followed by a space of no width.
-//! Format and limits: [incoming webhooks](https://developers.mattermost.com/integrate/webhooks/incoming/).
+//! # Addresses
+//!
+//! The URL of a webhook, as the server gives it under its integrations. As one line: `mmosts://host/key` by HTTPS, and
+//! `mmost://host/key` by HTTP. A server in a private network has to be allowed:
+//! `mmost://10.0.0.7:8065/key?allow_private=10.0.0.7:8065`.
+//!
+//! # Messages
+//!
+//! Markdown, in which what would be markup of somebody else's is escaped, and an `@` is followed by a space of no width, so that
+//! nobody is mentioned.
+//!
+//! ```json
+//! { "text": "❌ **cat.jpg could not be processed**\n\nthe image ends too early\n\n**Job:** 0199c8f0\\-0000\\-7000\\-8000\\-000000000001\n\n**Error:** image.truncated\n\n**Where:** source \\= cat.jpg\n\n**Attempts:** 1\n\n**What to do:** upload the whole file\n\n[Show details](https://app.example/media/7)" }
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | title | 300 characters |
+//! | each paragraph | 1,000 characters |
+//! | each fact | 500 characters, and the titles in a list of events 200 |
+//! | the text | 4,000 characters, which servers of every age take; whole parts only |
+//! | rate | 10 in a second to each server |
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | 200 and `ok`, or `"success": true` from Rocket.Chat | arrived |
+//! | 200 and anything else, the page of a login perhaps | `Retryable` |
+//! | 400 | `Rejected` |
+//! | 404 | `Gone` |
+//! | 413 | `TooLarge` |
+//! | all others | as on [every channel](crate::channel#answers) |
+//!
+//! A webhook has no key by which it knows a message again: one whose answer was lost may be there twice.
+//!
+//! # Secrets
+//!
+//! The URL is a secret as a whole.
+//!
+//! # Documentation
+//!
+//! Mattermost's own: [incoming webhooks](https://developers.mattermost.com/integrate/webhooks/incoming/). Rocket.Chat's own:
+//! [integrations](https://docs.rocket.chat/docs/rocketchat-marketplace-integrations).
 
 use mediaflow_core::http::GuardedClient;
 use mediaflow_core::notify::{

@@ -1,13 +1,60 @@
-//! ntfy, at ntfy.sh or a server of one's own.
+//! ntfy: notifications on phones and desktops, through ntfy.sh or a server of one's own.
 //!
 //! ```
+//! use mediaflow_core::EventKind::JobFailed;
 //! use mediaflow_notify::Ntfy;
 //!
-//! let topic = Ntfy::topic("https://ntfy.sh/uploads").token("tk_secret").build()?;
+//! let public = Ntfy::topic("https://ntfy.sh/uploads").on([JobFailed]).build()?;
+//! let own = Ntfy::topic("https://ntfy.example/uploads").token("tk_secret").name("ntfy-own").build()?;
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! Texts are plain. Format and limits: [publishing as JSON](https://docs.ntfy.sh/publish/#publish-as-json).
+//! # Addresses
+//!
+//! The URL of a topic, whose name has letters, digits, `_` and `-`, 64 of them at most. As one line: `ntfy://topic` on ntfy.sh;
+//! `ntfys://host/topic`, `ntfys://token@host/topic` and `ntfys://user:password@host/topic` by HTTPS, and with `ntfy://host/topic` by
+//! HTTP.
+//!
+//! # Messages
+//!
+//! Plain text. A click opens the link, and the picture is attached by its URL. Failures have priority 4, what is for programs 2,
+//! and everything else 3.
+//!
+//! ```json
+//! { "topic": "secret", "title": "cat.jpg could not be processed",
+//!   "message": "the image ends too early\nJob: 0199c8f0-0000-7000-8000-000000000001\nError: image.truncated\nWhere: source = cat.jpg\nAttempts: 1\nWhat to do: upload the whole file",
+//!   "priority": 4, "tags": ["x"], "click": "https://app.example/media/7" }
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | title | 200 characters |
+//! | text | 3,500 bytes; what has more than 4,096 becomes an attachment, in which nobody looks |
+//! | rate | none of its own; a server that wants to be asked less often answers 429 |
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | 200 | arrived, with the `id` |
+//! | 400 | `Rejected` |
+//! | 413 | `TooLarge` |
+//! | all others | as on [every channel](crate::channel#answers) |
+//!
+//! The message has no key by which a server knows it again: one whose answer was lost may be there twice.
+//!
+//! # Secrets
+//!
+//! Whoever knows the name of a topic that is not protected reads along: the URL is a secret as a whole. The token is sent in
+//! `Authorization`, to the server of the channel's own topic only; other servers that jobs name are not told. A user and a password in
+//! the URL go with that URL.
+//!
+//! # Documentation
+//!
+//! Its own: [publishing as JSON](https://docs.ntfy.sh/publish/#publish-as-json),
+//! [limits](https://docs.ntfy.sh/publish/#limitations).
 
 use mediaflow_core::event::Severity;
 use mediaflow_core::http::GuardedClient;

@@ -1,13 +1,59 @@
-//! Pushover.
+//! Pushover: notifications on phones and desktops, through an app that is registered there.
 //!
 //! ```
+//! use mediaflow_core::EventKind::JobFailed;
 //! use mediaflow_notify::Pushover;
 //!
-//! let phone = Pushover::app("token-of-the-app", "key-of-the-user").build()?;
+//! let phone = Pushover::app("token-of-the-app", "key-of-the-user").on([JobFailed]).build()?;
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! Texts are plain. Format and limits: [message API](https://pushover.net/api).
+//! # Addresses
+//!
+//! The key of a user or of a group. As one line: `pover://key-of-the-user@token-of-the-app`.
+//!
+//! # Messages
+//!
+//! A form, in plain text and without a picture. Failures have priority 1, what is for programs -1, and everything else 0: never 2,
+//! which asks until somebody acknowledges. Its fields, here as JSON:
+//!
+//! ```json
+//! { "token": "secret", "user": "u1",
+//!   "title": "cat.jpg could not be processed",
+//!   "message": "the image ends too early\nJob: 0199c8f0-0000-7000-8000-000000000001\nError: image.truncated\nWhere: source = cat.jpg\nAttempts: 1\nWhat to do: upload the whole file",
+//!   "priority": "1", "url": "https://app.example/media/7", "url_title": "Show details" }
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | title | 250 characters |
+//! | text | 1,024 characters |
+//! | link | 512 bytes, or it is left out; its label 100 characters |
+//! | at once | 2 requests, in each process: more are refused |
+//! | rate | none of its own; an app has a number of messages for a month, beyond which Pushover answers 429 |
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | 200 and `"status": 1` | arrived, with the `request` |
+//! | 200 without | `Retryable` |
+//! | 400 and `"user": "invalid"` | `Gone` |
+//! | 400 and `"token": "invalid"` | `Auth` |
+//! | 400, any other | `Rejected` |
+//! | all others | as on [every channel](crate::channel#answers) |
+//!
+//! Pushover has no key by which it knows a message again: one whose answer was lost may be there twice.
+//!
+//! # Secrets
+//!
+//! The token of the app and the key of the user are in the body of the request, and are sent to Pushover only.
+//!
+//! # Documentation
+//!
+//! Pushover's own: [message API](https://pushover.net/api), [limits](https://pushover.net/api#limits).
 
 use mediaflow_core::event::Severity;
 use mediaflow_core::http::GuardedClient;

@@ -1,17 +1,87 @@
-//! Slack: incoming webhooks, and the Web API with one thread for each job.
+//! Slack: messages in a channel, through an incoming webhook, or through the Web API with one thread for each job.
 //!
 //! ```
+//! use mediaflow_core::EventKind::{BatchCompleted, JobFailed};
 //! use mediaflow_notify::Slack;
 //!
-//! let hook = Slack::webhook("https://hooks.slack.com/services/T0/B0/secret").build()?;
-//! let bot = Slack::bot("xoxb-token", "C0123456789").name("slack-threads").build()?;
+//! let hook = Slack::webhook("https://hooks.slack.com/services/T0/B0/secret").on([JobFailed]).build()?;
+//! let bot = Slack::bot("xoxb-token", "C0123456789")
+//!     .name("slack-threads")
+//!     .on([JobFailed, BatchCompleted])
+//!     .build()?;
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! Texts are `plain_text` objects, in which Slack sees no mention and no link, and the summary is escaped. Formats and limits:
-//! [incoming webhooks](https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks),
+//! # Addresses
+//!
+//! Of a webhook, its URL, as Slack gives it when an app is installed in a channel. Of a bot, the id of a channel, `C0123456789`,
+//! that the bot is a member of. As one line: `slack://T0/B0/secret`, `slack://xoxb-token/C0123456789`.
+//!
+//! # Messages
+//!
+//! Blocks, and a summary for Slack's own notifications. Texts are `plain_text` objects, in which Slack sees no mention and no link;
+//! the summary and the label of the link are escaped. The picture is loaded by Slack: a message that is refused with a picture is
+//! sent once more without, in the same attempt. A bot's messages have their `channel` as well, and those of one job, after the first
+//! one, its `thread_ts`.
+//!
+//! ```json
+//! { "text": "❌ cat.jpg could not be processed",
+//!   "blocks": [
+//!     { "type": "header",
+//!       "text": { "type": "plain_text", "text": "❌ cat.jpg could not be processed", "emoji": false } },
+//!     { "type": "section", "text": { "type": "plain_text", "text": "the image ends too early", "emoji": false } },
+//!     { "type": "section", "fields": [
+//!         { "type": "plain_text", "text": "Job\n0199c8f0-0000-7000-8000-000000000001", "emoji": false },
+//!         { "type": "plain_text", "text": "Error\nimage.truncated", "emoji": false },
+//!         { "type": "plain_text", "text": "Where\nsource = cat.jpg", "emoji": false },
+//!         { "type": "plain_text", "text": "Attempts\n1", "emoji": false },
+//!         { "type": "plain_text", "text": "What to do\nupload the whole file", "emoji": false } ] },
+//!     { "type": "section",
+//!       "text": { "type": "mrkdwn", "text": "<https://app.example/media/7|Show details>", "verbatim": true } } ],
+//!   "unfurl_links": false, "unfurl_media": false }
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | title | 150 characters |
+//! | paragraphs | 3,000 characters each, 6,000 together |
+//! | list of events | 3,000 characters |
+//! | facts | 500 characters each, label and value; 10 in a block |
+//! | picture | a URL of 3,000 characters, with 2,000 characters that describe it |
+//! | blocks | 50 |
+//! | rate | 1 in a second to each address |
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | webhook: 200 and `ok` | arrived |
+//! | webhook: 200 and anything else, the page of a proxy perhaps | `Retryable` |
+//! | webhook: 400, as `invalid_payload` | `Rejected` |
+//! | webhook: 404, as `no_service` | `Gone` |
+//! | bot: `"ok": true` | arrived, with the `ts` of the thread's first message |
+//! | bot: `ratelimited`, `rate_limited`, `message_limit_exceeded` | `Throttled` |
+//! | bot: `channel_not_found`, `is_archived` | `Gone` |
+//! | bot: `not_in_channel`, `invalid_auth`, `not_authed`, `account_inactive`, `token_revoked`, `token_expired`, `missing_scope`, `no_permission`, `access_denied`, `ekm_access_denied` | `Auth` |
+//! | bot: `msg_too_long`, `msg_blocks_too_long` | `TooLarge` |
+//! | bot: `invalid_blocks`, `invalid_blocks_format`, `invalid_arguments`, `no_text` | `Rejected` |
+//! | bot: 200 with any other word, or with none | `Retryable` |
+//! | all others | as on [every channel](crate::channel#answers) |
+//!
+//! Slack has no key by which it knows a message again: one whose answer was lost may be there twice.
+//!
+//! # Secrets
+//!
+//! The URL of a webhook is a secret as a whole. The token of a bot is sent in `Authorization`, to the Web API only.
+//!
+//! # Documentation
+//!
+//! Slack's own: [incoming webhooks](https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks),
 //! [chat.postMessage](https://docs.slack.dev/reference/methods/chat.postMessage),
-//! [blocks](https://docs.slack.dev/reference/block-kit/blocks).
+//! [blocks](https://docs.slack.dev/reference/block-kit/blocks),
+//! [rates](https://docs.slack.dev/apis/web-api/rate-limits).
 
 use mediaflow_core::http::GuardedClient;
 use mediaflow_core::notify::{

@@ -1,14 +1,80 @@
-//! Microsoft Teams, through a workflow that posts what it is sent ("Post to a channel when a webhook request is received").
+//! Microsoft Teams: cards in a channel or chat, through a workflow that posts what it is sent ("Post to a channel when a webhook
+//! request is received"). The older connectors of Office 365 are another form, and are not spoken here.
 //!
 //! ```
+//! use mediaflow_core::EventKind::JobFailed;
 //! use mediaflow_notify::Teams;
 //!
-//! let channel = Teams::workflow("https://prod-00.westeurope.logic.azure.com/workflows/id/triggers/manual/paths/invoke?sig=secret").build()?;
+//! let url = "https://prod-00.westeurope.logic.azure.com/workflows/id/triggers/manual/paths/invoke?sig=secret";
+//! let channel = Teams::workflow(url).on([JobFailed]).build()?;
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! A message is an adaptive card. Texts are `RichTextBlock`s, which know no Markdown: nothing in them is a link or a mention.
-//! Formats and limits: [webhooks of workflows](https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using),
+//! # Addresses
+//!
+//! The URL of a workflow, as its editor shows it. As one line: `workflows://host/workflow/signature`.
+//!
+//! # Messages
+//!
+//! An adaptive card. Texts are `RichTextBlock`s, which know no Markdown: nothing in them is a link or a mention. The link is a button.
+//!
+//! ```json
+//! { "type": "message",
+//!   "attachments": [ {
+//!     "contentType": "application/vnd.microsoft.card.adaptive",
+//!     "contentUrl": null,
+//!     "content": {
+//!       "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+//!       "type": "AdaptiveCard", "version": "1.4",
+//!       "fallbackText": "❌ cat.jpg could not be processed",
+//!       "body": [
+//!         { "type": "RichTextBlock", "inlines": [
+//!             { "type": "TextRun", "text": "❌ cat.jpg could not be processed", "weight": "Bolder", "size": "Medium" } ] },
+//!         { "type": "RichTextBlock", "inlines": [ { "type": "TextRun", "text": "the image ends too early" } ] },
+//!         { "type": "RichTextBlock", "inlines": [
+//!             { "type": "TextRun", "text": "Job: ", "weight": "Bolder" },
+//!             { "type": "TextRun", "text": "0199c8f0-0000-7000-8000-000000000001" } ] },
+//!         { "type": "RichTextBlock", "inlines": [
+//!             { "type": "TextRun", "text": "Error: ", "weight": "Bolder" },
+//!             { "type": "TextRun", "text": "image.truncated" } ] },
+//!         { "type": "RichTextBlock", "inlines": [
+//!             { "type": "TextRun", "text": "Where: ", "weight": "Bolder" },
+//!             { "type": "TextRun", "text": "source = cat.jpg" } ] },
+//!         { "type": "RichTextBlock", "inlines": [
+//!             { "type": "TextRun", "text": "Attempts: ", "weight": "Bolder" },
+//!             { "type": "TextRun", "text": "1" } ] },
+//!         { "type": "RichTextBlock", "inlines": [
+//!             { "type": "TextRun", "text": "What to do: ", "weight": "Bolder" },
+//!             { "type": "TextRun", "text": "upload the whole file" } ] } ],
+//!       "actions": [
+//!         { "type": "Action.OpenUrl", "title": "Show details", "url": "https://app.example/media/7" } ] } } ] }
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | each text | 4,000 characters; 1,000, 250 or 60 if the card would be too large |
+//! | the whole request | 20,000 bytes: 28 KB by the documentation, less by what users have measured |
+//! | rate | 4 in a second to each address |
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | 202, any 2xx | arrived: the workflow has begun. Whether it posts the card, it does not say |
+//! | 413 | `TooLarge` |
+//! | all others | as on [every channel](crate::channel#answers) |
+//!
+//! A workflow knows no message again: one whose answer was lost may be there twice.
+//!
+//! # Secrets
+//!
+//! The URL is a secret as a whole; `sig` in it is what the workflow checks.
+//!
+//! # Documentation
+//!
+//! Microsoft's own: [webhooks of workflows](https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using),
 //! [adaptive cards](https://adaptivecards.io/explorer/RichTextBlock.html).
 
 use mediaflow_core::http::GuardedClient;

@@ -1,14 +1,67 @@
-//! Telegram, through a bot.
+//! Telegram: messages in a chat, a group or a channel, through a bot.
 //!
 //! ```
+//! use mediaflow_core::EventKind::JobFailed;
 //! use mediaflow_notify::Telegram;
 //!
-//! let chat = Telegram::bot("123456:secret", "-1001234567890").build()?;
+//! let group = Telegram::bot("123456:secret", "-1001234567890").on([JobFailed]).build()?;
+//! let channel = Telegram::bot("123456:secret", "@uploads").name("telegram-channel").build()?;
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! Texts are HTML with everything escaped that somebody else wrote; no page is previewed. What belongs to one job answers its
-//! first message. Formats and limits: [sendMessage](https://core.telegram.org/bots/api#sendmessage).
+//! # Addresses
+//!
+//! The id of a chat, `-1001234567890`, or `@name` of a public channel; the bot has to be in it, and people have to write to a bot
+//! before it may write to them. As one line: `tgram://123456:secret/-1001234567890`.
+//!
+//! # Messages
+//!
+//! HTML as Telegram knows it, with all escaped that somebody else wrote. No page is previewed, and no picture is sent. Messages of
+//! one job, after the first one, answer that (`reply_parameters`).
+//!
+//! ```json
+//! { "chat_id": "-100",
+//!   "text": "<b>❌ cat.jpg could not be processed</b>\nthe image ends too early\n<b>Job:</b> 0199c8f0-0000-7000-8000-000000000001\n<b>Error:</b> image.truncated\n<b>Where:</b> source = cat.jpg\n<b>Attempts:</b> 1\n<b>What to do:</b> upload the whole file\n<a href=\"https://app.example/media/7\">Show details</a>",
+//!   "parse_mode": "HTML",
+//!   "link_preview_options": { "is_disabled": true } }
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | title | 500 characters |
+//! | each line | 1,500 characters |
+//! | the text, as it is read | 4,096 characters |
+//! | rate | 1 in a second to each chat |
+//!
+//! Telegram has further rates, of groups and of a bot as a whole: who goes beyond them is told how long to wait, and waits.
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | `"ok": true` | arrived, with the `message_id` of the thread's first message |
+//! | 200 without | `Retryable` |
+//! | 400, 403: the chat is not found, the bot was blocked or kicked, the account is deactivated, the group has moved or is gone | `Gone` |
+//! | 400, the bot lacks rights | `Auth` |
+//! | 400, any other | `Rejected` |
+//! | 403, any other; 404, as of a token that is not known | `Auth` |
+//! | 429 | `Throttled`, for the seconds of `parameters.retry_after` |
+//! | all others | as on [every channel](crate::channel#answers) |
+//!
+//! Telegram has no key by which it knows a message again: one whose answer was lost may be there twice.
+//!
+//! # Secrets
+//!
+//! The token is a part of the URL that is asked, and is sent to the Bot API only: `https://api.telegram.org`, or the server that
+//! `endpoint` names.
+//!
+//! # Documentation
+//!
+//! Telegram's own: [sendMessage](https://core.telegram.org/bots/api#sendmessage),
+//! [answers](https://core.telegram.org/bots/api#making-requests),
+//! [rates](https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this).
 
 use std::time::Duration;
 

@@ -12,12 +12,63 @@ use crate::email::{Sender, mailbox};
 /// E-mail through Amazon SES: the same mails as by [SMTP](crate::email), through the API of the second version.
 ///
 /// ```
+/// use mediaflow_core::EventKind::JobFailed;
 /// use mediaflow_notify::{AwsCredentials, Ses};
 ///
 /// let credentials = AwsCredentials::new("AKIDEXAMPLE", "secret");
-/// let mail = Ses::region("eu-central-1", credentials, "Media <media@app.example>").to("ops@app.example").build()?;
+/// let mail = Ses::region("eu-central-1", credentials, "Media <media@app.example>")
+///     .to("ops@app.example")
+///     .on([JobFailed])
+///     .build()?;
 /// # Ok::<(), mediaflow_core::Error>(())
 /// ```
+///
+/// # Addresses
+///
+/// A mailbox, as of [e-mail](crate::email#addresses). As one line: `ses://media@app.example/key/secret/region/ada@example.com`.
+///
+/// # Messages
+///
+/// The mail as `Raw`, in base64; what is in it stands with [e-mail](crate::email#messages). The sender has to be verified with Amazon.
+///
+/// ```json
+/// { "FromEmailAddress": "media@app.example",
+///   "Destination": { "ToAddresses": ["ada@example.com"] },
+///   "Content": { "Raw": { "Data": "..." } } }
+/// ```
+///
+/// # Limits
+///
+/// | what | at most |
+/// |---|---|
+/// | the mail | as of [e-mail](crate::email#limits) |
+/// | rate | none of its own; what an account may send in a second, Amazon says with an error, which is waited for |
+///
+/// # Answers
+///
+/// | answer | outcome |
+/// |---|---|
+/// | 2xx | arrived at Amazon, with the `MessageId` |
+/// | `MailFromDomainNotVerifiedException`, and a text that says "not verified" | `Auth`: somebody verifies the sender, and then it passes |
+/// | `TooManyRequestsException`, `LimitExceededException`, `ThrottlingException` | `Throttled` |
+/// | `AccountSuspendedException`, `SendingPausedException`, and whatever refuses the credentials | `Auth` |
+/// | `NotFoundException`, as of a configuration set | `Auth` |
+/// | `MessageRejected`, `BadRequestException` | `Rejected` |
+/// | `InternalFailure`, `ServiceUnavailable` | `Retryable` |
+/// | all others | as on [every channel](crate::channel#answers) |
+///
+/// Amazon has no key by which it knows a mail again, and gives each a `Message-ID` of its own: one whose answer was lost may arrive
+/// twice.
+///
+/// # Secrets
+///
+/// The secret of the credentials stays in the process: it signs. The token of a session is sent with each request, to Amazon only.
+///
+/// # Documentation
+///
+/// Amazon's own: [SendEmail](https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html),
+/// [headers](https://docs.aws.amazon.com/ses/latest/dg/header-fields.html),
+/// [quotas](https://docs.aws.amazon.com/ses/latest/dg/quotas.html).
 #[derive(Clone, Debug)]
 pub struct Ses {
     credentials: AwsCredentials,

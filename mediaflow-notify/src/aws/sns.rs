@@ -8,11 +8,8 @@ use super::{AwsCredentials, WORDS, post, word};
 use crate::channel::{Answered, Channel, ChannelBuilder, Endpoint, Sending, named};
 use crate::payload::{self, percent_encoded};
 
-/// A topic of Amazon SNS: what its subscribers get is the body of Standard Webhooks, with attributes to filter by.
-///
-/// The attributes are `type`, `severity`, `audience`, and `tenant` if there is one. On a FIFO topic, the messages of a job are one
-/// group, and one that is published twice within five minutes arrives once. What is longer than 256 KiB is shortened as for
-/// [webhooks](crate::webhook#bodies).
+/// A topic of Amazon SNS: its subscribers, most often programs, get the event as [webhooks](crate::webhook) have it, with
+/// attributes to filter by.
 ///
 /// ```
 /// use mediaflow_notify::{AwsCredentials, Sns};
@@ -21,6 +18,72 @@ use crate::payload::{self, percent_encoded};
 /// let topic = Sns::topic("arn:aws:sns:eu-central-1:123456789012:media", credentials).build()?;
 /// # Ok::<(), mediaflow_core::Error>(())
 /// ```
+///
+/// # Addresses
+///
+/// The ARN of a topic, whose region is the one that is asked; a name that ends with `.fifo` is one that keeps the order. As one line:
+/// `sns://key/secret/region/arn:aws:sns:eu-central-1:123456789012:media`.
+///
+/// # Messages
+///
+/// A form. `Message` is the body of Standard Webhooks, `Subject` the title as far as it is ASCII. The attributes are `type`, `severity`,
+/// `audience`, and `tenant` if there is one. On a FIFO topic, the messages of a job, or of a batch, are one group, and
+/// `MessageDeduplicationId` is the message's id. Its fields, here as JSON:
+///
+/// ```json
+/// { "Action": "Publish", "Version": "2010-03-31",
+///   "TopicArn": "arn:aws:sns:eu-central-1:123456789012:media.fifo",
+///   "Message": "...",
+///   "Subject": "cat.jpg could not be processed",
+///   "MessageAttributes.entry.1.Name": "type",
+///   "MessageAttributes.entry.1.Value.DataType": "String",
+///   "MessageAttributes.entry.1.Value.StringValue": "job.failed",
+///   "MessageAttributes.entry.2.Name": "severity",
+///   "MessageAttributes.entry.2.Value.DataType": "String",
+///   "MessageAttributes.entry.2.Value.StringValue": "error",
+///   "MessageAttributes.entry.3.Name": "audience",
+///   "MessageAttributes.entry.3.Value.DataType": "String",
+///   "MessageAttributes.entry.3.Value.StringValue": "admin",
+///   "MessageGroupId": "0199c8f0-0000-7000-8000-000000000001",
+///   "MessageDeduplicationId": "0199c8f0-0000-7000-8000-000000000002" }
+/// ```
+///
+/// # Limits
+///
+/// | what | at most |
+/// |---|---|
+/// | subject | 99 characters |
+/// | message | 254 KiB: Amazon takes 256 with the attributes. What is longer is shortened as for [webhooks](crate::webhook#bodies) |
+/// | reports of single jobs with a batch | 100 |
+/// | rate | 300 in a second to each region |
+/// | batch | one message in a request; `PublishBatch` is not used |
+///
+/// # Answers
+///
+/// | answer | outcome |
+/// |---|---|
+/// | 2xx | arrived at the topic, with the `MessageId` |
+/// | `NotFound`, `EndpointDisabled` | `Gone` |
+/// | `Throttling`, `Throttled`, `ThrottledException`, `RequestLimitExceeded` | `Throttled` |
+/// | `AuthorizationError`, `InvalidClientTokenId`, `SignatureDoesNotMatch`, `ExpiredToken`, and whatever else refuses the credentials | `Auth` |
+/// | `InvalidParameter` with "too long" | `TooLarge` |
+/// | `InvalidParameter`, `InvalidParameterValue`, `ParameterValueInvalid`, `ValidationError` | `Rejected` |
+/// | `InternalError`, `InternalFailure`, `ServiceUnavailable` | `Retryable` |
+/// | all others | as on [every channel](crate::channel#answers) |
+///
+/// On a FIFO topic, a message that is published twice within five minutes arrives once; on others, it arrives twice. What becomes of it
+/// at the subscribers is Amazon's business: SNS repeats, by the policy of each subscription.
+///
+/// # Secrets
+///
+/// The secret of the credentials stays in the process: it signs. The token of a session is sent with each request, to Amazon only.
+///
+/// # Documentation
+///
+/// Amazon's own: [Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html),
+/// [deduplication](https://docs.aws.amazon.com/sns/latest/dg/fifo-message-dedup.html),
+/// [filters](https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html),
+/// [repetitions](https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html).
 #[derive(Clone, Debug)]
 pub struct Sns {
     credentials: AwsCredentials,

@@ -3,11 +3,71 @@
 //!
 //! ```
 //! use mediaflow_core::EventKind::JobFailed;
-//! use mediaflow_notify::Slack;
+//! use mediaflow_core::Mediaflow;
+//! use mediaflow_core::event::Audience;
+//! use mediaflow_notify::{Email, Slack};
 //!
-//! let chat = Slack::webhook("https://hooks.slack.com/services/T0/B0/secret").name("team").on([JobFailed]).build()?;
-//! # Ok::<(), mediaflow_core::Error>(())
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> mediaflow_core::Result<()> {
+//! let chat = Slack::webhook("https://hooks.slack.com/services/T0/B0/secret").name("team").on([JobFailed]);
+//! let mail = Email::relay("smtps://user:secret@smtp.example", "Media <media@app.example>")
+//!     .to("ada@example.com")
+//!     .audience(Audience::Owner)
+//!     .locale("de");
+//! let media = Mediaflow::builder().notify(chat).notify(mail).start().await?;
+//! # media.shutdown(std::time::Duration::from_secs(1)).await?;
+//! # Ok(()) }
 //! ```
+//!
+//! The page of each channel has the sections that stand here, and says in each what is its own. The
+//! [table of channels](https://github.com/mediaflow-rs/mediaflow/blob/main/mediaflow-notify/CHANNELS.md) has all of them side by
+//! side.
+//!
+//! # Addresses
+//!
+//! A channel has an address of its own, from its constructor or from [`to`](ChannelBuilder::to), and a job can name another one for
+//! it ([`JobOptions::notify`](mediaflow_core::spec::JobOptions::notify)), by the channel's [`name`](ChannelBuilder::name). Without an
+//! address of its own, a channel tells only of jobs that name one. An address is read when the channel is built, or when the job is
+//! submitted; what is wrong with it is an error there. Services in private networks are refused unless the host allows them
+//! ([`allow_private`](ChannelBuilder::allow_private)).
+//!
+//! # Messages
+//!
+//! A message tells of an event that ends a job or batch, unless [`on`](ChannelBuilder::on) says otherwise. Its words are
+//! [templates](crate::templates), in plain text; the channel gives them its service's form and escapes them. The example on each page
+//! is what a failed job looks like to administrators, in the shipped English words, with a link that the host gave
+//! ([`TemplatesBuilder::link`](crate::templates::TemplatesBuilder::link)).
+//!
+//! # Limits
+//!
+//! What is too long is cut, and ends with `…`; what does not fit then is left out. A message that is too large without all that can be
+//! left out is `TooLarge`, and is not tried again. Rates count attempts, from all processes together; the
+//! outbox keeps them, as well as places and times ([`Terms`]). Each message is one request: no channel sends several messages in
+//! one, and several events in one message are a list of their titles.
+//!
+//! # Answers
+//!
+//! What the service answers decides what follows: see [`NotifyError`]. On every channel that speaks HTTP, unless its page says
+//! otherwise:
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | 2xx | arrived |
+//! | 401, 403 | `Auth`: everything for the destination waits, and a probe now and then finds out whether it works again |
+//! | 410 | `Gone`: nobody is there any more |
+//! | 429, 502, 504 | `Throttled`, not before what `Retry-After` asks for, 24 hours at most |
+//! | all others, redirects among them | `Retryable`, not before what `Retry-After` asks for |
+//! | no name, no connection | `Retryable` |
+//! | no answer after the request was sent | `Ambiguous`: it may have arrived, and is sent again with the same id |
+//! | none, because the address is forbidden | `Rejected` |
+//!
+//! # Secrets
+//!
+//! Tokens, keys and credentials are in no error, no log and no `Debug` form, and addresses are shown as their origin only
+//! (`https://hooks.slack.com:443`). An address of the host's is not stored; one that a job names is stored with the job and its
+//! messages, and leaves with them. An answer is kept in the delivery log without what it repeats of the address or, if it has 16
+//! characters or more, of a token. Errors hold nothing
+//! of an answer but its status, and words of the service that the channel knows.
 //!
 //! Uses: answer, payload, templates.
 

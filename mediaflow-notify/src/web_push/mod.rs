@@ -1,19 +1,83 @@
-//! Web Push: notifications of browsers, [RFC 8030](https://www.rfc-editor.org/rfc/rfc8030), encrypted
-//! ([RFC 8291](https://www.rfc-editor.org/rfc/rfc8291)) and with the sender's identity
-//! ([RFC 8292](https://www.rfc-editor.org/rfc/rfc8292), VAPID).
+//! Web Push: notifications of browsers, without a vendor between: each browser names a push service, which gets what only that
+//! browser can read.
+//!
+//! A host has one pair of keys. Its page subscribes with the public one, and gives the subscription to the host; a job names it:
 //!
 //! ```
+//! use mediaflow_core::Notifier;
+//! use mediaflow_core::event::Audience;
+//! use mediaflow_core::spec::JobOptions;
 //! use mediaflow_notify::WebPush;
 //!
 //! // Of `openssl ecparam -name prime256v1 -genkey`, or of any tool for VAPID: 32 bytes in base64url.
 //! let key = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw";
-//! let push = WebPush::vapid(key, "mailto:ops@app.example").build()?;
+//! let push = WebPush::vapid(key, "mailto:ops@app.example").audience(Audience::Owner).build()?;
+//!
+//! // `JSON.stringify(subscription)` of the page.
+//! let subscription = r#"{ "endpoint": "https://push.example/send/secret", "keys": {
+//!     "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+//!     "auth": "BTBZMqHH6r4Tts7J_aSIgg" } }"#;
+//! assert_eq!(push.address(subscription)?.origin(), "https://push.example:443");
+//! let options = JobOptions::new().owner("ada").notify("web-push", subscription);
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! An address is the subscription as the browser gives it: `{"endpoint":"https://..","keys":{"p256dh":"..","auth":".."}}`. What the
-//! page's service worker gets is JSON: `title`, `body`, `tag` (the job's id, so that a later one takes the place of an
-//! earlier), `url` and `image`.
+//! # Addresses
+//!
+//! The subscription as the browser gives it, as JSON: `endpoint`, and `keys` with `p256dh` and `auth`. There is no form as one line.
+//!
+//! # Messages
+//!
+//! JSON, encrypted for one browser ([RFC 8291](https://www.rfc-editor.org/rfc/rfc8291)), with the identity of the sender
+//! ([RFC 8292](https://www.rfc-editor.org/rfc/rfc8292), VAPID). The page's service worker gets it and shows it; `tag`, the job's id,
+//! lets a later notification take the place of an earlier one. Failures have the urgency `high`, everything else `normal`.
+//!
+//! ```json
+//! { "title": "cat.jpg could not be processed", "body": "the image ends too early",
+//!   "tag": "0199c8f0-0000-7000-8000-000000000001", "url": "https://app.example/media/7" }
+//! ```
+//!
+//! ```js
+//! self.addEventListener("push", (event) => {
+//!   const { title, body, tag, url, image } = event.data.json();
+//!   event.waitUntil(self.registration.showNotification(title, { body, tag, image, data: { url } }));
+//! });
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | title | 120 characters |
+//! | text | 1,000 characters; 300, 100 or none if the message would be too large |
+//! | link, picture | URLs of less than 800 bytes, or they are left out |
+//! | the whole message | 3,000 bytes before it is encrypted: every push service takes 4,096 afterwards |
+//! | time | 24 hours from the event; a push service keeps it for a browser that is away for 24 hours more |
+//! | rate | none of its own; 429 is waited for |
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | 201, any 2xx | arrived at the push service |
+//! | 400 | `Rejected` |
+//! | 404, 410 | `Gone`: the browser has no such subscription any more |
+//! | 413 | `TooLarge` |
+//! | all others | as on [every channel](crate::channel#answers) |
+//!
+//! A push service knows no message again; a browser can, by its `tag`.
+//!
+//! # Secrets
+//!
+//! The private key stays in the process: it signs a token of 12 hours for one push service, which is sent in `Authorization`. The
+//! subscription is a secret as a whole: whoever has it can encrypt for the browser, and its endpoint is where to. It is shown as the
+//! push service's origin.
+//!
+//! # Documentation
+//!
+//! The standards: [RFC 8030](https://www.rfc-editor.org/rfc/rfc8030), [RFC 8291](https://www.rfc-editor.org/rfc/rfc8291),
+//! [RFC 8292](https://www.rfc-editor.org/rfc/rfc8292); for pages, the
+//! [Push API](https://developer.mozilla.org/en-US/docs/Web/API/Push_API) of the web.
 //!
 //! Uses: channel, payload.
 

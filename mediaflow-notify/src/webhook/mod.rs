@@ -1,8 +1,9 @@
-//! Webhooks: an event as a signed POST.
+//! Webhooks: an event as a signed POST, for programs.
 //!
 //! The signature is that of [Standard Webhooks](https://www.standardwebhooks.com), for which receivers find a library
-//! in most languages; the `webhook-id` is the same in every attempt, so that a receiver can drop repetitions. For receivers
-//! that exist already, payload and proof can be those of a [vendor](self#dialects) instead.
+//! in most languages; the `webhook-id` is the same in every attempt, so that a receiver can drop repetitions. With
+//! [`Webhook::cloud_events`], the same data stands in an event of `CloudEvents` 1.0. For receivers that exist already, payload and
+//! proof can be those of a [vendor](self#dialects) instead.
 //! Requests go through the [guarded client](mediaflow_core::http): no private addresses, no redirects, no proxies.
 //!
 //! ```
@@ -18,27 +19,28 @@
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! What the receiver answers decides what follows:
+//! # Addresses
 //!
-//! | answer | outcome |
-//! |---|---|
-//! | 2xx | arrived |
-//! | 410 | `Gone`: nobody is there any more |
-//! | 401, 403 | `Auth`: everything for the destination waits, and a probe now and then finds out whether it works again |
-//! | 429, 502, 504 | `Throttled`, not before what `Retry-After` asks for |
-//! | all others, redirects and other 4xx among them: a receiver's own deploy answers so for a while | `Retryable`, not before what `Retry-After` asks for |
-//! | any of these but 2xx, with `webhook-delivery: abort-message` | `Rejected` |
-//! | no name, no connection | `Retryable` |
-//! | no answer after the request was sent | `Ambiguous` |
-//! | none, because the address is forbidden | `Rejected` |
+//! A URL. A job that names this channel with one of its own is told there instead; [`Webhook::per_job`] has no other. There is no form
+//! as one line: a webhook has a secret besides.
 //!
-//! An address is a secret but for its origin (`https://host:443`): path, query and credentials are in no log, no error
-//! and no reason. Nor are words of the receiver, which often repeats its own path; they are in the delivery log only,
-//! without the parts of the address.
+//! # Messages
 //!
-//! With [`Webhook::cloud_events`], the same data stands in an event of `CloudEvents` 1.0.
+//! Of a failed job:
 //!
-//! # Bodies
+//! ```json
+//! { "type": "job.failed", "timestamp": "2025-10-09T08:53:20.000Z",
+//!   "data": { "severity": "error", "audience": "admin", "job": "0199c8f0-0000-7000-8000-000000000001",
+//!             "report": { "job": "0199c8f0-0000-7000-8000-000000000001", "state": "failed", "outputs": [], "decodes": 1, "attempts": 1,
+//!                         "source": { "name": "uploads/cat.jpg",
+//!                                     "info": { "medium": "still", "format": "jpeg", "bytes": 2345678, "width": 4032, "height": 3024,
+//!                                               "channels": 3, "alpha": false, "orientation": 1, "frames": 1 } }, "plan": [],
+//!                         "failure": { "kind": "input", "code": "image.truncated", "message": "the image ends too early",
+//!                                      "facts": [["source", "cat.jpg"]], "help": "upload the whole file" },
+//!                         "queued_at": "2025-10-09T08:53:00.000Z", "finished_at": "2025-10-09T08:53:20.000Z" } } }
+//! ```
+//!
+//! ## Bodies
 //!
 //! A body of Standard Webhooks is `{"type", "timestamp", "data"}`. `data` has `severity`, `audience`, what the caller
 //! gave (`job`, `batch`, `owner`, `metadata`, `tags`), and what the event says: `report`, `output`, `progress`, `steps`
@@ -63,7 +65,7 @@
 //! with its own `id`, `type`, `timestamp` and `data`; no standard has a form for them. Where not all fit, the first ones are
 //! there, and `truncated`.
 //!
-//! # Dialects
+//! ## Dialects
 //!
 //! | dialect | proves where it comes from by | tells of, unless [`on`](Webhook::on) says otherwise | and if asked for |
 //! |---|---|---|---|
@@ -72,6 +74,42 @@
 //! | [Tencent](tencent) | a hash of the key and the moment, in the body | jobs that have ended | outputs that are ready |
 //!
 //! They tell of one event at a time, and repetitions have the same `Idempotency-Key`. What each says is in its module.
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | body | 256 KiB, or what [`Webhook::max_body`] says, at least 8 KiB |
+//! | reports of single jobs with a batch | 100 |
+//! | rate | none of its own; [`Webhook::timeout`] for one attempt is 15 seconds |
+//!
+//! # Answers
+//!
+//! What the receiver answers decides what follows:
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | 2xx | arrived |
+//! | 410 | `Gone`: nobody is there any more |
+//! | 401, 403 | `Auth`: of the host's own URL, everything for it waits, and a probe now and then finds out whether it works again; of one that a job gave, only that one waits |
+//! | 429, 502, 504 | `Throttled`, not before what `Retry-After` asks for |
+//! | all others, redirects and other 4xx among them: a receiver's own deploy answers so for a while | `Retryable`, not before what `Retry-After` asks for |
+//! | any of these but 2xx, with `webhook-delivery: abort-message` | `Rejected` |
+//! | no name, no connection | `Retryable` |
+//! | no answer after the request was sent | `Ambiguous` |
+//! | none, because the address is forbidden | `Rejected` |
+//!
+//! # Secrets
+//!
+//! The secret that signs stays in the process; that of Zencoder's dialect is sent, and shows to whoever sees a request. An address is a secret but for its origin (`https://host:443`): path, query and
+//! credentials are in no log, no error and no reason. Nor are words of the receiver, which often repeats its own path; they are in the
+//! delivery log only, without the parts of the address.
+//!
+//! # Documentation
+//!
+//! The formats: [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md),
+//! [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md),
+//! [notifications of Cloudinary](https://cloudinary.com/documentation/notifications); of Zencoder and Tencent, what their modules say. For receivers in Rust: [`standard::Verifier`].
 //!
 //! Uses: answer, payload.
 

@@ -36,9 +36,10 @@ pub(crate) fn report(name: &str, state: &str) -> Report {
         json!([{ "output": "public/thumb.jpg", "state": "published", "format": "jpeg", "mime": "image/jpeg",
                  "bytes": 12_345, "width": 320, "height": 240 }])
     };
+    let info = json!({ "medium": "still", "format": "jpeg", "bytes": 2_345_678, "width": 4032, "height": 3024, "channels": 3 });
     serde_json::from_value(json!({
         "job": JOB, "state": state, "outputs": outputs, "decodes": 1, "attempts": 1, "failure": failure,
-        "source": { "name": format!("uploads/{name}"), "info": { "format": "jpeg" } }, "plan": [],
+        "source": { "name": format!("uploads/{name}"), "info": info }, "plan": [],
         "queued_at": "2025-10-09T08:53:00Z", "finished_at": "2025-10-09T08:53:20Z",
     }))
     .unwrap()
@@ -83,14 +84,19 @@ pub(crate) struct Case {
 
 /// Every channel, to the receiver.
 pub(crate) fn all(receiver: &WebhookReceiver) -> Vec<Case> {
-    let (url, host, words) = (receiver.url(""), receiver.address(), words());
+    all_in(&words(), receiver)
+}
+
+/// Every channel in these words, to the receiver.
+pub(crate) fn all_in(words: &Templates, receiver: &WebhookReceiver) -> Vec<Case> {
+    let (url, host) = (receiver.url(""), receiver.address());
     let hook = receiver.url(&format!("/hook/{CANARY}"));
     let url = url.trim_end_matches('/');
     macro_rules! case {
         ($name:literal, $builder:expr, $good:expr) => {
             Case {
                 name: $name,
-                notifier: $builder.allow_private(&host).templates(&words).into_notifier().unwrap(),
+                notifier: $builder.allow_private(&host).templates(words).into_notifier().unwrap(),
                 good: $good,
             }
         };

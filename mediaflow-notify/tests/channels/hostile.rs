@@ -5,7 +5,7 @@ use mediaflow_core::testing::{Reply, WebhookReceiver};
 
 use crate::common::{CANARY, NOW, all, failed, json_of, send, text_of};
 
-const HOSTILE: &str =
+pub(crate) const HOSTILE: &str =
     "<!channel> @everyone [x](javascript:1) {{ 7*7 }} \r\nBcc: a@b \u{202e}gpj.exe";
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::common::{all, failed, json_of, send, text_of};
 
-fn long() -> Message {
+pub(crate) fn long() -> Message {
     let mut event = failed(&"x<&*".repeat(20_000));
     if let EventData::Job(report) = &mut event.data {
         let failure = report.failure.as_mut().unwrap();

@@ -11,5 +11,10 @@ mod hostile;
 mod limits;
 mod lines;
 mod mail;
+mod pages;
+mod peers;
 mod push;
 mod words;
+
+#[path = "../../../tests/verifiers/mod.rs"]
+mod verifiers;

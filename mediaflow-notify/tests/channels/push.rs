@@ -17,10 +17,13 @@ use mediaflow_notify::{Fcm, WebPush};
 use serde_json::{Value, json};
 
 use crate::common::{CANARY, JOB, NOW, failed, json_of, text_of, words};
+use crate::hostile::HOSTILE;
+use crate::limits::long;
+use crate::pages::decrypted;
 
-const VAPID: &str = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw";
+pub(crate) const VAPID: &str = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw";
 
-fn account(receiver: &WebhookReceiver) -> (String, RsaKeyPair) {
+pub(crate) fn account(receiver: &WebhookReceiver) -> (String, RsaKeyPair) {
     let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
     let der: Pkcs8V1Der<'_> = key.as_der().unwrap();
     let pem = format!(
@@ -44,7 +47,7 @@ fn fcm(receiver: &WebhookReceiver, account: &str) -> Arc<dyn Notifier> {
     channel.into_notifier().unwrap()
 }
 
-fn token() -> Reply {
+pub(crate) fn token() -> Reply {
     Reply::status(200).body(json!({ "access_token": "ya29", "expires_in": 3600 }).to_string())
 }
 
@@ -124,7 +127,7 @@ async fn what_firebase_answers_decides_what_follows() {
     assert_eq!(cx.answer(), None, "what is answered with a token is in no log");
 }
 
-fn subscription(receiver: &WebhookReceiver) -> String {
+pub(crate) fn subscription(receiver: &WebhookReceiver) -> String {
     json!({
         "endpoint": receiver.url(&format!("/push/{CANARY}")), "expirationTime": null,
         "keys": {
@@ -170,6 +173,46 @@ async fn a_browser_is_told_in_secret() {
         assert!(
             received.body.len() <= 4096 && !received.body.windows(3).any(|part| part == b"cat")
         );
+    }
+}
+
+#[tokio::test]
+async fn what_is_long_or_hostile_stays_what_the_services_take() {
+    let mut receiver = WebhookReceiver::start().await.unwrap();
+    let (account, _) = account(&receiver);
+    let browser =
+        WebPush::vapid(VAPID, "mailto:ops@app.example").allow_private(&receiver.address());
+    let browser = browser.into_notifier().unwrap();
+    let device = format!("device-{CANARY}");
+    let subscription = subscription(&receiver);
+    for (push, address, most) in [
+        (fcm(&receiver, &account), device.as_str(), 4096),
+        (fcm(&receiver, &account), "topic:news", 2048),
+        (browser, subscription.as_str(), 4096),
+    ] {
+        let is_browser = address.starts_with('{');
+        let to = || Some(push.address(address).unwrap());
+        if !is_browser {
+            receiver.answer([token()]);
+        }
+        for (message, first) in [(long(), true), (Message::of(failed(HOSTILE)), false)] {
+            receiver.answer([Reply::status(200).body("{}")]);
+            push.notify(&message.to(to()), &DeliveryContext::first(NOW)).await.unwrap();
+            let mut told = receiver.next().await.unwrap();
+            if first && !is_browser {
+                told = receiver.next().await.unwrap();
+            }
+            assert!(told.body.len() <= most, "{address}: {}", told.body.len());
+            let shown = if is_browser {
+                decrypted(&told.body)
+            } else {
+                json_of(&told)["message"]["notification"].clone()
+            };
+            let (title, text) = (shown["title"].as_str().unwrap(), shown["body"].as_str().unwrap());
+            assert!(title.chars().count() <= 120 && text.chars().count() <= 1000, "{shown}");
+            assert!(first || title.contains("{{ 7*7 }}"), "{title}");
+            assert!(!title.contains(|c: char| c.is_control() || c == '\u{202e}'), "{title}");
+        }
     }
 }
 
