@@ -1,16 +1,90 @@
 //! Apple Push Notification service: notifications of iPhones, iPads, Macs and watches, with a token of the provider's own.
 //!
+//! A host has a key of its developer's account, and the app on each device gives the host the token of the device, which a job names:
+//!
 //! ```no_run
+//! use mediaflow_core::EventKind::{JobCompleted, JobFailed};
+//! use mediaflow_core::Mediaflow;
+//! use mediaflow_core::event::Audience;
+//! use mediaflow_core::spec::JobOptions;
 //! use mediaflow_notify::Apns;
 //!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> mediaflow_core::Result<()> {
 //! let key = std::fs::read_to_string("AuthKey_ABC123DEFG.p8").unwrap_or_default();
-//! let push = Apns::key(key, "ABC123DEFG", "DEF123GHIJ", "com.example.media").build()?;
-//! # Ok::<(), mediaflow_core::Error>(())
+//! let push = Apns::key(key, "ABC123DEFG", "DEF123GHIJ", "com.example.media")
+//!     .on([JobCompleted, JobFailed])
+//!     .audience(Audience::Owner);
+//! let media = Mediaflow::builder().notify(push).start().await?;
+//! // Of each job that the owner of this device asks for:
+//! let options = JobOptions::new().owner("ada").notify("apns", "0f".repeat(32));
+//! # let _ = (media, options);
+//! # Ok(()) }
 //! ```
 //!
-//! An address is the token of a device, in hexadecimal, as the app gets it. A device that is not registered any more is gone. A
-//! later message of a job takes the place of an earlier one. Apple speaks HTTP/2 only. Formats and limits:
-//! [sending](https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns),
+//! A file that is none is found when the channel is built:
+//!
+//! ```
+//! use mediaflow_notify::Apns;
+//!
+//! let mistake = Apns::key("", "ABC123DEFG", "DEF123GHIJ", "com.example.media").build().unwrap_err();
+//! assert_eq!(mistake.code(), "push.key");
+//! ```
+//!
+//! # Addresses
+//!
+//! The token of a device, in hexadecimal, as the app gets it. Devices on which the app runs that was built for development are at
+//! another place: [`development`](ChannelBuilder::development). There is no form as one line: a key is a file.
+//!
+//! # Messages
+//!
+//! An alert, and values for the app beside it, with `id` to know a message again. Failures have priority 10 and a sound, everything else
+//! priority 5. The picture is for an extension of the app, which loads it. A later message of a job takes the place of an earlier one
+//! (`apns-collapse-id`). Apple speaks HTTP/2 only.
+//!
+//! ```json
+//! { "aps": { "alert": { "title": "cat.jpg could not be processed", "body": "the image ends too early" },
+//!            "sound": "default", "thread-id": "0199c8f0-0000-7000-8000-000000000001" },
+//!   "id": "0199c8f0-0000-7000-8000-000000000002", "type": "job.failed",
+//!   "job": "0199c8f0-0000-7000-8000-000000000001", "url": "https://app.example/media/7" }
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | title | 120 characters |
+//! | text | 1,000 characters; 300, 100 or none if the message would be too large |
+//! | link, picture | URLs of less than 800 bytes, or they are left out |
+//! | the whole message | 4,096 bytes |
+//! | time | Apple keeps it for a device that is away for 24 hours |
+//! | rate | none of its own; 429 is waited for |
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | 200 | arrived at Apple, with the `apns-id` |
+//! | `BadDeviceToken`, `DeviceTokenNotForTopic`, `ExpiredToken`, `Unregistered` | `Gone` |
+//! | `ExpiredProviderToken` | `Auth`; the next attempt makes a new token, if the old one is 20 minutes old |
+//! | `InvalidProviderToken`, `MissingProviderToken`, `Forbidden`, `BadTopic`, `MissingTopic`, `TopicDisallowed`, `BadCertificate`, `BadCertificateEnvironment`, `BadEnvironmentKeyIdInToken`, `UnrelatedKeyIdInToken` | `Auth` |
+//! | `TooManyRequests`, `TooManyProviderTokenUpdates` | `Throttled` |
+//! | `PayloadTooLarge`, 413 | `TooLarge` |
+//! | `BadCollapseId`, `BadExpirationDate`, `BadMessageId`, `BadPath`, `BadPriority`, `DuplicateHeaders`, `InvalidPushType`, `MethodNotAllowed`, `MissingDeviceToken`, `PayloadEmpty` | `Rejected` |
+//! | `IdleTimeout`, `InternalServerError`, `ServiceUnavailable`, `Shutdown` | `Retryable` |
+//! | all others | as on [every channel](crate::channel#answers) |
+//!
+//! `apns-id` is the message's id, by which Apple names it and drops nothing; what a device shows of a job is its latest message, so that
+//! one that is sent twice is there once.
+//!
+//! # Secrets
+//!
+//! The key stays in the process: it signs a token, which is used for 40 minutes and is sent to Apple in `Authorization`. The token of a
+//! device is a part of the URL that is asked.
+//!
+//! # Documentation
+//!
+//! Apple's own: [sending](https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns),
 //! [tokens](https://developer.apple.com/documentation/usernotifications/establishing-a-token-based-connection-to-apns),
 //! [answers](https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns).
 

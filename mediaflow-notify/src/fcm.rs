@@ -69,6 +69,7 @@
 //! | `UNREGISTERED`, `SENDER_ID_MISMATCH`, with 400, 403 or 404 | `Gone`: the device, not the project |
 //! | 400 | `Rejected` |
 //! | 401 | `Auth`; the next attempt asks for a new token of access |
+//! | 401 with `THIRD_PARTY_AUTH_ERROR`: Apple or a browser refuses Firebase | `Auth` at the host's own address, `Retryable` at one that a job gave |
 //! | 403 | `Auth` |
 //! | 404, as of a project that is not there | `Retryable` |
 //! | 400 to the request for a token of access | `Auth` |

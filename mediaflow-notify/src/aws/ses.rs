@@ -49,7 +49,7 @@ use crate::email::{Sender, mailbox};
 /// | answer | outcome |
 /// |---|---|
 /// | 2xx | arrived at Amazon, with the `MessageId` |
-/// | `MailFromDomainNotVerifiedException`, and a text that says "not verified" | `Auth`: somebody verifies the sender, and then it passes |
+/// | `MailFromDomainNotVerifiedException`, and a text that says "not verified" | `Auth`: somebody verifies the sender, and then it passes. Where it is a recipient that a job gave, `Retryable` |
 /// | `TooManyRequestsException`, `LimitExceededException`, `ThrottlingException` | `Throttled` |
 /// | `AccountSuspendedException`, `SendingPausedException`, and whatever refuses the credentials | `Auth` |
 /// | `NotFoundException`, as of a configuration set | `Auth` |

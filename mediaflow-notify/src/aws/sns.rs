@@ -65,7 +65,8 @@ use crate::payload::{self, percent_encoded};
 /// | 2xx | arrived at the topic, with the `MessageId` |
 /// | `NotFound`, `EndpointDisabled` | `Gone` |
 /// | `Throttling`, `Throttled`, `ThrottledException`, `RequestLimitExceeded` | `Throttled` |
-/// | `AuthorizationError`, `InvalidClientTokenId`, `SignatureDoesNotMatch`, `ExpiredToken`, and whatever else refuses the credentials | `Auth` |
+/// | `InvalidClientTokenId`, `SignatureDoesNotMatch`, `ExpiredToken`, and whatever else refuses the credentials | `Auth` |
+/// | `AuthorizationError`: the credentials are good, and not for this topic | `Auth` at the host's own topic, `Retryable` at one that a job gave |
 /// | `InvalidParameter` with "too long" | `TooLarge` |
 /// | `InvalidParameter`, `InvalidParameterValue`, `ParameterValueInvalid`, `ValidationError` | `Rejected` |
 /// | `InternalError`, `InternalFailure`, `ServiceUnavailable` | `Retryable` |

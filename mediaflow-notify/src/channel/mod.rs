@@ -53,7 +53,7 @@
 //! | answer | outcome |
 //! |---|---|
 //! | 2xx | arrived |
-//! | 401, 403 | `Auth`: everything for the destination waits, and a probe now and then finds out whether it works again |
+//! | 401, 403 | `Auth`: our credentials are refused. Where they are the host's ([`Terms::credentials`]), as with the token of a bot, everything for the destination waits, and a probe now and then finds out whether it works again; an address that a job gave, and that has its own, waits by itself |
 //! | 410 | `Gone`: nobody is there any more |
 //! | 429, 502, 504 | `Throttled`, not before what `Retry-After` asks for, 24 hours at most |
 //! | all others, redirects among them | `Retryable`, not before what `Retry-After` asks for |

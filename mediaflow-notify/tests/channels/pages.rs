@@ -11,7 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use mediaflow_core::Notifier;
-use mediaflow_core::notify::{DeliveryContext, IntoNotifier as _, Message, RateLimit, Scope};
+use mediaflow_core::notify::{
+    Credentials, DeliveryContext, IntoNotifier as _, Message, RateLimit, Scope,
+};
 use mediaflow_core::testing::{Reply, WebhookReceiver};
 use mediaflow_notify::templates::Templates;
 use mediaflow_notify::{Email, Fcm, WebPush, Webhook, from_url};
@@ -208,12 +210,20 @@ async fn the_table_has_the_terms_of_every_channel() {
         let bot = told.get(&format!("{} bot", channel.feature));
         let threads =
             bot.map_or(threads, |bot| if bot.0.terms().threads { "by bot" } else { "no" });
+        let whose = |notifier: &Arc<dyn Notifier>| match notifier.terms().credentials {
+            Some(Credentials::Host) => "host",
+            _ => "address",
+        };
+        let of_bot = bot.map(|bot| format!(", by bot {}", whose(&bot.0)));
+        let credentials =
+            format!("{}{}", whose(&told[&channel.feature].0), of_bot.unwrap_or_default());
         let expected = [
             terms.rate.map_or("none".to_owned(), rate),
             scope.to_owned(),
             terms.places.map(|places| places.to_string()).unwrap_or_default(),
             hours.unwrap_or_default(),
             threads.to_owned(),
+            credentials,
         ];
         assert_eq!(cells[2..], expected, "{}", channel.name);
     }
