@@ -7,10 +7,49 @@
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
-//! It takes the place of another channel under its name, so that a host's rules and templates run as they are. An address is a
-//! path, and several can be told; an address that another channel would have, such as a mail address, is only written down:
-//! with [`all_to`](ChannelBuilder::all_to). A line holds `id`, `rule`, `step`, `to`, `audience`, `locale`, `title`, `lines`, and
-//! `events` as webhooks have their `data`. A file that can not be written is tried again as a server that is away.
+//! It takes the place of another channel under its name, so that a host's rules and templates run as they are.
+//!
+//! # Addresses
+//!
+//! A path, and several can be told. An address that another channel would have, such as a mail address, is only written down with
+//! [`all_to`](ChannelBuilder::all_to). There is no form as one line.
+//!
+//! # Messages
+//!
+//! What is told and to whom, with `events` as webhooks have their `data`. `rule` and `step` say what has made the message.
+//!
+//! ```json
+//! { "id": "0199c8f0-0000-7000-8000-000000000002", "rule": "", "step": 0, "to": "told.jsonl", "audience": null, "locale": null,
+//!   "title": "cat.jpg could not be processed",
+//!   "lines": ["the image ends too early", "Job: 0199c8f0-0000-7000-8000-000000000001", "Error: image.truncated",
+//!             "Where: source = cat.jpg", "Attempts: 1", "What to do: upload the whole file",
+//!             "Show details: https://app.example/media/7"],
+//!   "events": "..." }
+//! ```
+//!
+//! # Limits
+//!
+//! | what | at most |
+//! |---|---|
+//! | the message | no limit |
+//! | rate | none |
+//!
+//! # Answers
+//!
+//! | answer | outcome |
+//! |---|---|
+//! | written | arrived; what is in the file may not be on the disk yet |
+//! | not written | `Retryable` |
+//!
+//! A message that is sent twice is there twice, with the same `id`.
+//!
+//! # Secrets
+//!
+//! There are none but what addresses hold: they are written as they are.
+//!
+//! # Documentation
+//!
+//! Lines of JSON: [JSON Lines](https://jsonlines.org).
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

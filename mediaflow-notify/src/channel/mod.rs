@@ -34,7 +34,8 @@
 //! # Messages
 //!
 //! A message tells of an event that ends a job or batch, unless [`on`](ChannelBuilder::on) says otherwise. Its words are
-//! [templates](crate::templates), in plain text; the channel gives them its service's form and escapes them. The example on each page
+//! [templates](crate::templates), in plain text, for whom the message is for and in their locale if a rule knows it, else as the channel's
+//! builder says; the channel gives them its service's form and escapes them. The example on each page
 //! is what a failed job looks like to administrators, in the shipped English words, with a link that the host gave
 //! ([`TemplatesBuilder::link`](crate::templates::TemplatesBuilder::link)).
 //!
