@@ -111,8 +111,8 @@ impl Counted {
             }
         }
         // A beep is between two silences; the sound ends with one.
-        let lengths = silences.iter().map(|(start, end)| end - start);
-        let (before, behind) = (lengths.clone().next(), lengths.last());
+        let length = |silence: &(f64, f64)| silence.1 - silence.0;
+        let (before, behind) = (silences.first().map(length), silences.last().map(length));
         silences.pop();
         Self {
             frames,
