@@ -10,6 +10,7 @@ mod common;
 mod conformance;
 
 mod damage;
+mod generations;
 mod measure;
 mod metadata;
 mod missing;
