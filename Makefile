@@ -1,7 +1,7 @@
 # Two commands from a fresh clone: `make demo` and `make test`. Each installs what it needs and says so.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults bench-image bench-video bench-jobs bench-scale compare-ffmpeg fmt docs
+.PHONY: help setup demo test test-faults bench-image bench-video bench-jobs bench-scale bench-notify compare-ffmpeg fmt docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ bench-jobs: ## Measure the engines on SQLite and PostgreSQL beside bare River
 
 bench-scale: ## Measure the engines with a million ended jobs beside nearly empty ones
 	@scripts/bench-scale.sh $(ARGS)
+
+bench-notify: ## Measure signatures, webhooks and the outbox on SQLite and PostgreSQL
+	@scripts/bench-notify.sh $(ARGS)
 
 compare-ffmpeg: ## Convert clips of 80 kinds with mediaflow and with ffmpeg, and compare
 	@scripts/compare-ffmpeg.sh $(ARGS)

@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh build   a C toolchain for libjpeg-turbo and libwebp; GStreamer with its development files
 #   scripts/setup.sh test    the same, PostgreSQL, an independent media checker, an SMTP server, and the tools that `make test` runs
-#   scripts/setup.sh jobs    a C toolchain and PostgreSQL, for `make bench-jobs`, `bench-scale` and `test-faults`
+#   scripts/setup.sh jobs    a C toolchain and PostgreSQL, for `make bench-jobs`, `bench-scale`, `bench-notify` and `test-faults`
 #   scripts/setup.sh bench   a C toolchain and the programs that `make bench-image` compares with
 #   scripts/setup.sh video   as build, and ffmpeg, for `make bench-video` and `compare-ffmpeg`
 #

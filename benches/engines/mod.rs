@@ -9,6 +9,7 @@ pub(crate) mod machine;
 pub(crate) mod options;
 pub(crate) mod report;
 pub(crate) mod site;
+pub(crate) mod sql;
 pub(crate) mod step;
 
 use std::time::Duration;

@@ -43,6 +43,18 @@ impl Report {
         self.0.figure(&format!("{} {name}", site.name()), value, unit, goal, note);
     }
 
+    /// Prints a figure that has to do with no database, and keeps it.
+    pub(crate) fn of_process(
+        &mut self,
+        name: &str,
+        value: f64,
+        unit: &str,
+        goal: Goal,
+        note: &str,
+    ) {
+        self.0.figure(name, value, unit, goal, note);
+    }
+
     /// Prints which goals are missed.
     pub(crate) fn finish(&mut self) {
         self.0.finish();

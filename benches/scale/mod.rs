@@ -10,10 +10,9 @@ pub(crate) mod look;
 pub(crate) mod memory;
 pub(crate) mod prepare;
 pub(crate) mod retained;
-pub(crate) mod sql;
 pub(crate) mod statements;
 
-pub(crate) use engines::{Result, child, cpu, host, options, report, site, soon, step};
+pub(crate) use engines::{Result, child, cpu, host, options, report, site, soon, sql, step};
 
 use report::{Goal, Report, median, range};
 use site::Site;
