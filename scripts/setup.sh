@@ -160,6 +160,8 @@ case $group in
         need_gstreamer
         need postgresql recent_postgres
         need ffmpeg command_exists ffprobe
+        need libimage-exiftool-perl command_exists exiftool
+        need binutils command_exists strings
         need python3-aiosmtpd smtp_server
         need python3 command_exists python3
         need python3-venv venv_module

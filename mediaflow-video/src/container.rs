@@ -127,45 +127,69 @@ fn matroska_end(head: &[u8]) -> Option<u64> {
     }
 }
 
-/// How long a Matroska file says it is, in seconds; nothing if it does not, as a recording that was never finished.
-pub(crate) fn matroska_length(
-    reader: &mut (impl Read + Seek + ?Sized),
-) -> std::io::Result<Option<f64>> {
+/// What the first bytes of a Matroska file say of its length.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Told {
+    /// Seconds; nothing of a recording that was never finished.
+    pub(crate) length: Option<f64>,
+    /// Where its first packets begin, in seconds, if that is before all that can be told.
+    begin: Option<f64>,
+    /// Its segment says how large it is.
+    is_sized: bool,
+}
+
+impl Told {
+    /// The length, if nothing but a look at all packets could tell more: it is known, the file can not be cut without notice, and
+    /// its packets begin when time begins. Some writers count the length from there, and others from the first packet.
+    pub(crate) fn sure(&self) -> Option<f64> {
+        const NEAR: f64 = 0.05;
+        self.length.filter(|_| self.is_sized && self.begin.is_some_and(|begin| begin < NEAR))
+    }
+}
+
+/// What a Matroska file says of its length; nothing of any other.
+pub(crate) fn matroska_length(reader: &mut (impl Read + Seek + ?Sized)) -> std::io::Result<Told> {
     const HEAD: u64 = 256 << 10;
     reader.seek(SeekFrom::Start(0))?;
     let mut head = Vec::new();
     reader.take(4).read_to_end(&mut head)?;
     if head != b"\x1a\x45\xdf\xa3" {
-        return Ok(None);
+        return Ok(Told::default());
     }
     reader.take(HEAD).read_to_end(&mut head)?;
-    Ok(info_length(&head))
+    let mut told = Told { is_sized: matroska_end(&head).is_some(), ..Told::default() };
+    // What is not whole has told what it could.
+    let _cut = read_told(&head, &mut told);
+    Ok(told)
 }
 
-fn info_length(head: &[u8]) -> Option<f64> {
-    const EBML: u64 = 0x1a45_dfa3;
+fn read_told(head: &[u8], told: &mut Told) -> Option<()> {
     const SEGMENT: u64 = 0x1853_8067;
     const INFO: u64 = 0x1549_a966;
     const CLUSTER: u64 = 0x1f43_b675;
     const SCALE: u64 = 0x002a_d7b1;
     const DURATION: u64 = 0x4489;
+    const TIME: u64 = 0xe7;
     let (mut scale, mut length, mut at) = (1_000_000.0, None, 0_usize);
-    while let Some((id, id_length)) = number(head.get(at..)?, true) {
+    loop {
+        let (id, id_length) = number(head.get(at..)?, true)?;
         let (size, size_length) = number(head.get(at + id_length..)?, false)?;
         let body = at + id_length + size_length;
         let end = body.checked_add(usize::try_from(size).ok()?);
         let content = || head.get(body..end?);
+        let integer =
+            |bytes: &[u8]| bytes.iter().fold(0.0, |value, byte| value * 256.0 + f64::from(*byte));
         match id {
             // What is in these follows at once.
-            SEGMENT | INFO => {
+            SEGMENT | INFO | CLUSTER => {
                 at = body;
                 continue;
             }
-            CLUSTER => break,
-            SCALE => {
-                let bytes = content()?.iter();
-                scale = bytes.fold(0.0, |value, byte| value * 256.0 + f64::from(*byte));
+            TIME => {
+                told.begin = Some(integer(content()?) * scale / 1e9);
+                return Some(());
             }
+            SCALE => scale = integer(content()?),
             DURATION => {
                 length = match *content()? {
                     [a, b, c, d] => Some(f32::from_be_bytes([a, b, c, d]).into()),
@@ -173,17 +197,12 @@ fn info_length(head: &[u8]) -> Option<f64> {
                     _ => None,
                 };
             }
-            EBML => {}
-            _ if length.is_some() => break,
             _ => {}
         }
+        let seconds = length.map(|length: f64| length * scale / 1e9);
+        told.length = seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0);
         at = end?;
-        if at >= head.len() {
-            break;
-        }
     }
-    let seconds = length? * scale / 1e9;
-    (seconds.is_finite() && seconds > 0.0).then_some(seconds)
 }
 
 /// A number of EBML (RFC 8794, 4), with its length; an id keeps the marker of its length.
@@ -244,16 +263,26 @@ mod tests {
 
     #[test]
     fn matroska_says_how_long_it_is() {
+        let told = |bytes: &[u8]| matroska_length(&mut Cursor::new(bytes)).unwrap();
         let head = b"\x1a\x45\xdf\xa3\x82\x01\x02\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff";
         let info = b"\x15\x49\xa9\x66\x8e\x2a\xd7\xb1\x83\x0f\x42\x40\x44\x89\x84\x45\xbb\x80\0";
-        let whole = [&head[..], info, b"\x1f\x43\xb6\x75\xff"].concat();
-        assert_eq!(info_length(&whole), Some(6.0));
-        assert_eq!(info_length(&[&head[..], b"\x1f\x43\xb6\x75\xff"].concat()), None);
-        for at in 0..whole.len() {
+        let cluster = b"\x1f\x43\xb6\x75\xff\xe7\x81";
+        let live = [&head[..], info, cluster, &[10]].concat();
+        assert_eq!(told(&live), Told { length: Some(6.0), begin: Some(0.01), is_sized: false });
+        assert_eq!(told(&live).sure(), None);
+        assert_eq!(told(&[&head[..], cluster, &[0]].concat()).length, None);
+        let sized = |begin: u8| {
+            let mut bytes = [&live[..], &[0; 9]].concat();
+            (bytes[live.len() - 1], bytes[12], bytes[18]) = (begin, 0, 60);
+            bytes[13..18].fill(0);
+            told(&bytes).sure()
+        };
+        assert_eq!((sized(10), sized(200)), (Some(6.0), None));
+        for at in 0..live.len() {
             for value in [0, 1, 0x7f, 0xff] {
-                let mut bytes = whole.clone();
+                let mut bytes = live.clone();
                 bytes[at] = value;
-                let _survived = info_length(&bytes);
+                let _survived = told(&bytes);
             }
         }
     }

@@ -1,5 +1,33 @@
 //! The little of EXIF that matters here: the orientation, and what the `private` policy keeps.
 
+/// Who made a picture, and whose it is: in whatever letters EXIF has it, else in UTF-8.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Credit {
+    pub(crate) artist: Option<Vec<u8>>,
+    pub(crate) copyright: Option<Vec<u8>>,
+}
+
+impl Credit {
+    /// As texts, without those that say nothing.
+    pub(crate) fn of(artist: Option<String>, copyright: Option<String>) -> Self {
+        let bytes = |text: Option<String>| {
+            let text = text?;
+            let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+            (!text.is_empty()).then(|| text.as_bytes().to_vec())
+        };
+        Self { artist: bytes(artist), copyright: bytes(copyright) }
+    }
+
+    /// What is missing here is taken from there.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { artist: self.artist.or(other.artist), copyright: self.copyright.or(other.copyright) }
+    }
+
+    pub(crate) fn is_whole(&self) -> bool {
+        self.artist.is_some() && self.copyright.is_some()
+    }
+}
+
 const ORIENTATION: u16 = 0x0112;
 const ARTIST: u16 = 0x013B;
 const COPYRIGHT: u16 = 0x8298;
@@ -30,12 +58,21 @@ pub(crate) fn upright(tiff: &[u8]) -> Vec<u8> {
     block
 }
 
-/// A new block with only artist and copyright; `None` if neither stands in this one.
-pub(crate) fn essential(tiff: &[u8]) -> Option<Vec<u8>> {
-    let parsed = Tiff::new(tiff)?;
-    let kept: Vec<_> = [ARTIST, COPYRIGHT]
+/// What a block says of who made the picture.
+pub(crate) fn credit(tiff: &[u8]) -> Credit {
+    let text = |tag: u16| {
+        let text = Tiff::new(tiff)?.text(tag).filter(|text| !text.trim_ascii().is_empty())?;
+        Some(text.to_vec())
+    };
+    Credit { artist: text(ARTIST), copyright: text(COPYRIGHT) }
+}
+
+/// A new block with only artist and copyright; `None` if nothing is known of either.
+pub(crate) fn essential(credit: &Credit) -> Option<Vec<u8>> {
+    let known = [(ARTIST, &credit.artist), (COPYRIGHT, &credit.copyright)];
+    let kept: Vec<_> = known
         .into_iter()
-        .filter_map(|tag| parsed.text(tag).filter(|text| !text.is_empty()).map(|text| (tag, text)))
+        .filter_map(|(tag, text)| text.as_deref().map(|text| (tag, text)))
         .collect();
     if kept.is_empty() {
         return None;
@@ -56,6 +93,8 @@ pub(crate) fn essential(tiff: &[u8]) -> Option<Vec<u8>> {
             block.extend(text);
         } else {
             block.extend(u32::try_from(after + values.len()).ok()?.to_le_bytes());
+            // Values begin at even places.
+            text.resize(len.next_multiple_of(2), 0);
             values.extend(text);
         }
     }
@@ -137,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_private_policy_keeps_the_copyright_and_nothing_else() {
-        let kept = essential(&block()).unwrap();
+        let kept = essential(&credit(&block())).unwrap();
         let tiff = Tiff::new(&kept).unwrap();
         assert_eq!(tiff.text(COPYRIGHT), Some(&b"(c) Jane"[..]));
         assert!(!kept.windows(3).any(|w| w == b"SN1"));

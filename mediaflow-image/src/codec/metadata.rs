@@ -1,7 +1,8 @@
 use bytes::Bytes;
 use mediaflow_core::media::{Image, Metadata, MetadataPolicy};
 
-use super::exif::{essential, upright};
+use super::exif::{Credit, essential, upright};
+use super::{exif, xmp};
 
 /// What is written beside the pixels. The orientation in it is upright: the pixels were turned.
 pub(crate) fn kept(image: &Image, policy: MetadataPolicy) -> Metadata {
@@ -9,16 +10,30 @@ pub(crate) fn kept(image: &Image, policy: MetadataPolicy) -> Metadata {
     let mut kept = Metadata::default();
     match policy {
         MetadataPolicy::Private | MetadataPolicy::Copyright => {
-            kept.exif = metadata.exif.as_ref().and_then(|tiff| essential(tiff)).map(Bytes::from);
+            kept.exif = essential(&credit(metadata)).map(Bytes::from);
             kept.icc.clone_from(&metadata.icc);
         }
         MetadataPolicy::Keep => {
             kept.exif = metadata.exif.as_ref().map(|tiff| upright(tiff).into());
-            kept.xmp.clone_from(&metadata.xmp);
+            kept.xmp = metadata.xmp.as_ref().map(|packet| xmp::upright(packet).into());
             kept.icc.clone_from(&metadata.icc);
         }
         // One that is not known here keeps nothing.
         _ => {}
     }
     kept
+}
+
+/// Who made a picture, as EXIF has it, or else XMP.
+fn credit(metadata: &Metadata) -> Credit {
+    let in_exif = metadata.exif.as_ref().map(|tiff| exif::credit(tiff)).unwrap_or_default();
+    let in_xmp = metadata.xmp.as_ref().map(|packet| xmp::credit(packet)).unwrap_or_default();
+    in_exif.or(in_xmp)
+}
+
+/// Completes what is said of who made a picture, if neither EXIF nor XMP say it, by what a format has in a place of its own.
+pub(crate) fn credited(metadata: &mut Metadata, other: impl FnOnce() -> Credit) {
+    if metadata.xmp.is_none() && !credit(metadata).is_whole() {
+        metadata.xmp = xmp::packet(&other()).map(Bytes::from);
+    }
 }

@@ -5,11 +5,13 @@
 pub(crate) mod exif;
 mod fitting;
 mod header;
+pub(crate) mod iptc;
 mod metadata;
 mod read;
 mod reading;
 mod rows;
 mod walk;
+pub(crate) mod xmp;
 
 use std::fmt;
 
@@ -22,7 +24,7 @@ use mediaflow_core::{Error, Limits, Result, codes};
 pub(crate) use fitting::{check_side, fitting, too_large};
 pub(crate) use header::Header;
 pub use mediaflow_core::media::MetadataPolicy;
-pub(crate) use metadata::kept;
+pub(crate) use metadata::{credited, kept};
 pub(crate) use read::Cancellable;
 pub(crate) use reading::Reading;
 pub(crate) use rows::{Nothing, Rows, block, hand_on};

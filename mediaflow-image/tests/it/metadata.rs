@@ -117,6 +117,31 @@ async fn the_policy_decides_what_is_written() {
 }
 
 #[tokio::test]
+async fn what_only_xmp_says_is_kept_as_well_and_upright() {
+    const PACKET: &[u8] =
+        b"<x:xmpmeta tiff:Orientation='6'><dc:rights>(c) Jane</dc:rights>SN1</x:xmpmeta>";
+    let mut metadata = Metadata::default();
+    metadata.xmp = Some(Bytes::from_static(PACKET));
+    let photo = gradient(32, 32, 3).with_metadata(metadata);
+    let has = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).any(|w| w == text);
+    for policy in [MetadataPolicy::Private, MetadataPolicy::Copyright, MetadataPolicy::Keep] {
+        let files = [
+            run(Jpeg::quality(80).metadata(policy), photo.clone()).await,
+            run(Png::new().metadata(policy), photo.clone()).await,
+            run(Webp::quality(80).metadata(policy), photo.clone()).await,
+        ];
+        for written in files {
+            let written = written.unwrap().into_file().unwrap();
+            let (content, keep) = (bytes(&written), policy == MetadataPolicy::Keep);
+            let shown = format!("{} {policy:?}", written.format());
+            assert!(has(&content, b"(c) Jane"), "{shown}");
+            assert_eq!(has(&content, b"SN1"), keep, "{shown}");
+            assert_eq!(has(&content, b"tiff:Orientation='1'"), keep, "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_wide_colour_profile_becomes_srgb() {
     let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
     let mut metadata = Metadata::default();

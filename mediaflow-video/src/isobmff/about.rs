@@ -7,7 +7,7 @@ use super::boxes::{be16, be32, boxes, find};
 use crate::tags::{Tag, Tags};
 
 /// Names of what is said: in user data and the list of iTunes, and as keys.
-const NAMES: [(&[u8; 4], &str, Tag); 16] = [
+const NAMES: [(&[u8; 4], &str, Tag); 21] = [
     (b"\xa9nam", "title", Tag::Title),
     (b"titl", "displayname", Tag::Title),
     (b"\xa9ART", "artist", Tag::Artist),
@@ -24,6 +24,11 @@ const NAMES: [(&[u8; 4], &str, Tag); 16] = [
     (b"\xa9xyz", "location.ISO6709", Tag::Place),
     (b"\xa9mak", "make", Tag::Maker),
     (b"\xa9mod", "model", Tag::Model),
+    (b"\xa9des", "description", Tag::Description),
+    (b"\xa9day", "date", Tag::Date),
+    (b"perf", "performer", Tag::Artist),
+    (b"albm", "album", Tag::Album),
+    (b"gnre", "genre", Tag::Genre),
 ];
 
 /// Keys begin with this, or do not.
@@ -40,6 +45,8 @@ pub(crate) fn read(moov: &[u8]) -> Tags {
             read_meta(inner.body, &mut tags);
         } else if let (b"loci", Some(place)) = (&inner.kind, place(inner.body)) {
             tags.add(Tag::Place, &place);
+        } else if let (b"yrrc", Some(year)) = (&inner.kind, be16(inner.body, 4)) {
+            tags.add(Tag::Date, &year.to_string());
         } else if let Some(tag) = named(inner.kind)
             && let Some(text) = user_text(inner.kind, inner.body)
         {
@@ -59,7 +66,9 @@ fn user_text(kind: [u8; 4], body: &[u8]) -> Option<String> {
         let length = usize::from(be16(body, 0)?);
         return text(body.get(4..4 + length)?);
     }
-    text(body.get(6..)?)
+    let said = text(body.get(6..)?)?;
+    // A number may follow.
+    Some(said.split('\0').next()?.to_owned())
 }
 
 /// A place of 3GPP: a version, a language, a name, a role, and the two angles in parts of 65,536.
@@ -122,8 +131,8 @@ pub(super) fn write(tags: &Tags) -> Vec<u8> {
     let mut user = Vec::new();
     for (tag, said) in tags.iter() {
         let Some((name, ..)) = NAMES.iter().find(|(.., known)| *known == tag) else { continue };
-        if tag == Tag::Place {
-            // The list of iTunes has no place.
+        if matches!(tag, Tag::Place | Tag::Maker | Tag::Model) {
+            // The list of iTunes knows nothing of these.
             const UNDEFINED: [u8; 2] = [0x55, 0xc4];
             let length = u16::try_from(said.len()).unwrap_or(0).to_be_bytes();
             user.extend(wrap(**name, &[&length[..], &UNDEFINED, said.as_bytes()].concat()));
@@ -158,9 +167,9 @@ mod tests {
         let mut tags = Tags::default();
         for (tag, text) in [
             (Tag::Place, "+48.8577+002.2950/"),
+            (Tag::Model, "Phone 13"),
             (Tag::Title, "At home"),
             (Tag::Copyright, "© Jane"),
-            (Tag::Model, "Phone 13"),
         ] {
             tags.add(tag, text);
         }
@@ -190,9 +199,23 @@ mod tests {
         ];
         let titl = wrap(*b"titl", b"\0\0\0\0\x15\xc7Other\0");
         let cprt = wrap(*b"cprt", b"\0\0\0\0\x15\xc7\xfe\xff\0J\0o");
-        let moov =
-            [wrap(*b"meta", &meta.concat()), wrap(*b"udta", &[titl, cprt].concat())].concat();
-        let right = [(Tag::Maker, "Phones"), (Tag::Title, "T"), (Tag::Copyright, "Jo")];
+        let rest = [
+            wrap(*b"perf", b"\0\0\0\0\x15\xc7Joe\0"),
+            wrap(*b"albm", b"\0\0\0\0\x15\xc7Songs\0\x07"),
+            wrap(*b"gnre", b"\0\0\0\0\x15\xc7Folk\0"),
+            wrap(*b"yrrc", b"\0\0\0\0\x07\xe5"),
+        ];
+        let user = [titl, cprt, rest.concat()].concat();
+        let moov = [wrap(*b"meta", &meta.concat()), wrap(*b"udta", &user)].concat();
+        let right = [
+            (Tag::Maker, "Phones"),
+            (Tag::Title, "T"),
+            (Tag::Copyright, "Jo"),
+            (Tag::Artist, "Joe"),
+            (Tag::Album, "Songs"),
+            (Tag::Genre, "Folk"),
+            (Tag::Date, "2021"),
+        ];
         assert_eq!(said(&read(&moov)), right.map(|(tag, text)| (tag, text.to_owned())));
     }
 

@@ -29,6 +29,9 @@ use crate::tags::Tags;
 const MAX_INDEX: u64 = 64 << 20;
 /// Boxes at the top level that are looked at; a fragmented file of many hours has more, and needs no more checking.
 const MAX_BOXES: usize = 100_000;
+/// Packets of XMP that are looked at, and the name of such a box.
+const MAX_PACKETS: usize = 64;
+const XMP: [u8; 16] = *b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
 /// Samples of all tracks that are looked at to find where a cut file ends.
 const MAX_SAMPLES: u32 = 20_000_000;
 
@@ -43,6 +46,8 @@ pub(crate) struct Structure {
     index: u64,
     /// Boxes of the index that say something about the film, but nothing that it is decoded by: where they begin.
     about: Vec<u64>,
+    /// Packets of XMP beside the index: where their boxes begin in the file.
+    packets: Vec<u64>,
     /// Where the index says how long the film is, and in how many bytes.
     length: (u64, usize),
     /// What the index says of the film.
@@ -66,11 +71,13 @@ impl Structure {
     }
 
     /// What to put in place of bytes of the file, so that a demuxer sees these tracks only, without their edit lists, without
-    /// an end before their last sample is shown, and without what is said about the film: where, and which bytes.
+    /// an end before their last sample is shown, and without what is said about the film, of which some believe how pictures are
+    /// turned: where, and which bytes.
     pub(crate) fn hidden(&self, shown: impl Fn(usize) -> bool) -> Vec<(u64, Vec<u8>)> {
         const KIND: u64 = 4;
         let free = |at: u64| (self.index + at + KIND, b"free".to_vec());
         let mut hidden: Vec<_> = self.about.iter().copied().map(free).collect();
+        hidden.extend(self.packets.iter().map(|at| (at + KIND, b"free".to_vec())));
         for (number, track) in self.tracks.iter().enumerate() {
             if !shown(number) {
                 hidden.push(free(track.at));
@@ -148,6 +155,11 @@ pub(crate) fn inspect(reader: &mut (impl Read + Seek + ?Sized)) -> Result<Option
             }
             b"mdat" | b"moof" => {
                 structure.missing_bytes = structure.missing_bytes.saturating_add(missing);
+            }
+            b"uuid" if structure.packets.len() < MAX_PACKETS => {
+                let mut name = Vec::new();
+                reader.take(XMP.len() as u64).read_to_end(&mut name).map_err(error::io)?;
+                structure.packets.extend((name == XMP).then_some(at));
             }
             _ => {}
         }

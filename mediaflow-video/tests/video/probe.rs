@@ -94,3 +94,31 @@ async fn a_large_transport_stream_is_as_long_as_a_small_one() {
         assert!((found - right).abs() < 0.03, "{name}: {found}, not {right}");
     }
 }
+
+/// Of one that says how long it is, and reaches as far as it says, not all is read.
+#[tokio::test]
+async fn a_large_matroska_file_is_as_long_as_it_says() {
+    let bench = Bench::new();
+    let path = variant(&bench, "large.mkv", &["-c", "copy"]);
+    let right = bench.probe(&path).await.unwrap().duration.unwrap().as_secs_f64();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let find = |name: &[u8]| bytes.windows(name.len()).position(|window| window == name).unwrap();
+    let (length, segment) = (find(b"\x44\x89\x88") + 3, find(b"\x18\x53\x80\x67\x01") + 4);
+    // A little more, which would be seen if it were read.
+    let told = right + 0.2;
+    bytes[length..length + 8].copy_from_slice(&(told * 1000.0).to_be_bytes());
+    let void = (70_u64 << 20) | 1 << 56;
+    let size = u64::from_be_bytes(bytes[segment..segment + 8].try_into().unwrap());
+    let size = size + 9 + (void & !(1 << 56));
+    bytes[segment..segment + 8].copy_from_slice(&size.to_be_bytes());
+    bytes.extend([0xec]);
+    bytes.extend(void.to_be_bytes());
+    let file = std::fs::File::create(&path).unwrap();
+    std::io::Write::write_all(&mut &file, &bytes).unwrap();
+    file.set_len(bytes.len() as u64 + (void & !(1 << 56))).unwrap();
+    let found = bench.probe(&path).await.unwrap().duration.unwrap().as_secs_f64();
+    assert!((found - told).abs() < 0.001, "{found}, not {told}");
+    // Cut off, it is no longer.
+    file.set_len(60 << 20).unwrap();
+    assert_eq!(bench.probe(&path).await.unwrap_err().code(), "video.truncated");
+}

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use mediaflow_core::media::{Blob, Format, Image};
+use mediaflow_core::media::{Blob, Format, Image, Metadata};
 use mediaflow_core::{Result, RunContext};
 
 use super::lzw::unpack;
@@ -30,7 +30,17 @@ pub(super) fn decode(bytes: &Bytes, reading: &Reading<'_>) -> Result<Image> {
         reading.warn("there are stray bytes between its blocks");
     }
     let rows = Rows { frame: &frame, numbers: &numbers[..made] };
-    paint(&rows, part(bytes, colours), &outline, reading.cx)
+    let image = paint(&rows, part(bytes, colours), &outline, reading.cx)?;
+    Ok(image.with_metadata(metadata(bytes, &outline, reading)))
+}
+
+fn metadata(bytes: &Bytes, outline: &Outline, reading: &Reading<'_>) -> Metadata {
+    let mut metadata = Metadata::default();
+    let packet = outline.xmp.map(|(at, end)| part(bytes, Palette { at, bytes: end - at }));
+    let limits = reading.cx.limits();
+    let packet = packet.filter(|packet| limits.check_metadata(packet.len() as u64).is_ok());
+    metadata.xmp = packet.filter(|packet| !packet.is_empty()).map(|packet| bytes.slice_ref(packet));
+    metadata
 }
 
 /// Says what is missing, or refuses it.

@@ -9,6 +9,9 @@ const SHORT: u64 = 8;
 /// How many bytes between blocks are passed over.
 const STRAY: u64 = 1 << 16;
 
+/// What stands behind a packet of XMP: a one, all numbers downwards, and the end.
+const TRAILER: u64 = 258;
+
 /// The fewest bytes that a frame takes.
 const FRAME: u64 = 13;
 
@@ -25,6 +28,8 @@ pub(super) struct Outline {
     pub(super) stray: u64,
     /// Frames without a size, or without a pixel.
     pub(super) empty: u64,
+    /// Where the packet of XMP begins and ends.
+    pub(super) xmp: Option<(u64, u64)>,
 }
 
 /// Where colours stand.
@@ -76,7 +81,7 @@ pub(super) fn read(walk: &mut Walk, limits: &Limits) -> Result<Outline> {
     let [flags, _, _] = walk.array::<3>()?;
     let palette = palette(walk, flags)?;
     let (end, stray, empty) = (End::Whole, 0, 0);
-    let mut outline = Outline { header, palette, first: None, end, stray, empty };
+    let mut outline = Outline { header, palette, first: None, end, stray, empty, xmp: None };
     outline.end = match outline.blocks(walk, limits) {
         Ok(end) => end,
         // Where it ends is known: the frames before are there.
@@ -102,7 +107,7 @@ impl Outline {
                 0x3B => return Ok(End::Whole),
                 0 if self.stray < STRAY => self.stray += 1,
                 0x21 => {
-                    if let Err(error) = extension(walk, &mut control) {
+                    if let Err(error) = self.extension(walk, &mut control) {
                         // Words behind the last frame are none of the picture.
                         return if self.is_only_cut(&error) { Ok(ended) } else { Err(error) };
                     }
@@ -119,6 +124,37 @@ impl Outline {
                 _ if self.first.is_some() => return Ok(End::Unknown),
                 _ => return Err(walk.corrupt("a block of no known kind")),
             }
+        }
+    }
+
+    fn extension(&mut self, walk: &mut Walk, control: &mut Option<Option<u8>>) -> Result<()> {
+        match walk.u8()? {
+            0xF9 => {
+                let [len, flags] = walk.array::<2>()?;
+                // It belongs to a frame, also if it breaks off.
+                *control = Some(None);
+                if len == 4 {
+                    let [_, _, number] = walk.array::<3>()?;
+                    *control = Some((flags & 1 == 1).then_some(number));
+                } else {
+                    walk.skip(u64::from(len.saturating_sub(1)))?;
+                }
+                blocks(walk)
+            }
+            0xFF => {
+                let len = walk.u8()?;
+                if len == 0 {
+                    return Ok(());
+                }
+                let is_xmp = walk.bytes(usize::from(len))? == b"XMP DataXMP";
+                let start = walk.at();
+                blocks(walk)?;
+                // It is text, whose letters count as lengths, up to bytes that lead to the end from wherever one comes to them.
+                let end = walk.at().saturating_sub(TRAILER);
+                self.xmp = self.xmp.or((is_xmp && start < end).then_some((start, end)));
+                Ok(())
+            }
+            _ => blocks(walk),
         }
     }
 
@@ -167,21 +203,6 @@ impl Outline {
         )?;
         packed.map(drop)
     }
-}
-
-fn extension(walk: &mut Walk, control: &mut Option<Option<u8>>) -> Result<()> {
-    if walk.u8()? == 0xF9 {
-        let [len, flags] = walk.array::<2>()?;
-        // It belongs to a frame, also if it breaks off.
-        *control = Some(None);
-        if len == 4 {
-            let [_, _, number] = walk.array::<3>()?;
-            *control = Some((flags & 1 == 1).then_some(number));
-        } else {
-            walk.skip(u64::from(len.saturating_sub(1)))?;
-        }
-    }
-    blocks(walk)
 }
 
 fn palette(walk: &mut Walk, flags: u8) -> Result<Option<Palette>> {

@@ -9,7 +9,7 @@ use super::pure::read;
 use super::segment::SOS;
 #[cfg(feature = "turbo")]
 use super::turbo::read;
-use crate::codec::{Header, Reading};
+use crate::codec::{Header, Reading, credited, iptc};
 use crate::error::truncated;
 use crate::pixels::mul;
 
@@ -137,7 +137,7 @@ fn from_inks(mut pixels: Vec<u8>) -> Vec<u8> {
 
 fn metadata(bytes: &Bytes, outline: &Outline, reading: &Reading<'_>) -> Metadata {
     let mut metadata = Metadata::default();
-    let mut profile = Vec::new();
+    let (mut profile, mut resources) = (Vec::new(), Vec::new());
     for segment in &outline.segments {
         let data = &bytes[segment.content.clone()];
         match segment.marker {
@@ -153,9 +153,15 @@ fn metadata(bytes: &Bytes, outline: &Outline, reading: &Reading<'_>) -> Metadata
                     profile.push((*number, *count, part));
                 }
             }
+            // What is longer than a segment goes on in the next one.
+            0xED => {
+                let part = data.strip_prefix(b"Photoshop 3.0\0");
+                resources.extend_from_slice(part.unwrap_or_default());
+            }
             _ => {}
         }
     }
+    credited(&mut metadata, || iptc::in_resources(&resources));
     profile.sort_by_key(|(number, ..)| *number);
     let whole = profile.iter().zip(1..).all(|((number, count, _), expected)| {
         *number == expected && usize::from(*count) == profile.len()

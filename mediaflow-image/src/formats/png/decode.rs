@@ -4,7 +4,7 @@ use mediaflow_core::{Error, Result, codes};
 use png::{BitDepth, DecodingError, InterlaceInfo, Reader, Transformations};
 
 use super::outline::{Outline, read};
-use crate::codec::{Cancellable, Header, Reading, Rows, Walk, block};
+use crate::codec::{Cancellable, Header, Reading, Rows, Walk, block, credited};
 use crate::error::{corrupt, truncated};
 use crate::pixels::{Deep, Shape, fits};
 
@@ -33,8 +33,10 @@ fn outline(bytes: &Bytes, reading: &Reading<'_>) -> Result<Outline> {
 
 fn metadata(outline: &Outline, converted: bool) -> Metadata {
     let mut metadata = Metadata::default();
-    metadata.exif = outline.exif.clone().map(Bytes::from);
-    metadata.xmp = outline.xmp.clone().map(Bytes::from);
+    let texts = &outline.texts;
+    metadata.exif = outline.exif.clone().or_else(|| texts.exif.clone()).map(Bytes::from);
+    metadata.xmp = texts.xmp.clone().map(Bytes::from);
+    credited(&mut metadata, || texts.credit.clone());
     metadata.icc = outline.profile.clone().filter(|_| !converted).map(Bytes::from);
     metadata
 }

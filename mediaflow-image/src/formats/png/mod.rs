@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod outline;
 mod params;
+mod text;
 
 use bytes::Bytes;
 use mediaflow_core::media::{Format, Image, MediaInfo, Medium};

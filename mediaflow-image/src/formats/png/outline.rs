@@ -4,6 +4,7 @@ use flate2::Crc;
 use mediaflow_core::{Error, Limits, Result};
 
 use super::animation::Animation;
+use super::text::Texts;
 use crate::codec::{Header, Walk, exif};
 use crate::error::truncated;
 
@@ -29,7 +30,7 @@ pub(super) struct Outline {
     pub(super) profile: Option<Vec<u8>>,
     /// The TIFF block.
     pub(super) exif: Option<Vec<u8>>,
-    pub(super) xmp: Option<Vec<u8>>,
+    pub(super) texts: Texts,
     /// The chunks that make the picture, each from where to where.
     pub(super) picture: Vec<(u64, u64)>,
     /// Whether its decoder can not be given the file as it is.
@@ -101,7 +102,7 @@ impl Outline {
             header,
             profile: None,
             exif: None,
-            xmp: None,
+            texts: Texts::new(),
             picture: Vec::new(),
             mend: false,
             beside: false,
@@ -222,11 +223,7 @@ impl Outline {
                 }
                 self.exif = Some(data);
             }
-            b"iTXt" => {
-                // Not compressed, no language, no translated keyword.
-                let packet = data.strip_prefix(b"XML:com.adobe.xmp\0\0\0\0\0");
-                self.xmp = packet.map(<[u8]>::to_vec).or(self.xmp.take());
-            }
+            b"tEXt" | b"zTXt" | b"iTXt" => self.texts.add(chunk.kind, &data, limits),
             _ => {}
         }
         Ok(())

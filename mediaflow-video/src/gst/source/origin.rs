@@ -8,6 +8,7 @@ use mediaflow_core::Result;
 
 use super::overlay::Overlay;
 use super::place::Kind;
+use crate::container::Told;
 use crate::isobmff::timeline::Timeline;
 use crate::isobmff::{self, Structure, Track};
 use crate::mpegts::{self, Transport};
@@ -22,8 +23,8 @@ pub(crate) struct Origin {
     pub(crate) path: PathBuf,
     pub(crate) structure: Option<Arc<Structure>>,
     pub(crate) transport: Option<Arc<Transport>>,
-    /// How long its container says that it is, in seconds, where that is exact.
-    pub(crate) declared: Option<f64>,
+    /// How long its container says that it is, where that is exact.
+    pub(crate) told: Told,
 }
 
 /// One way to show a file to a demuxer.
@@ -56,9 +57,9 @@ impl Origin {
             Some(_) => None,
             None => mpegts::inspect(&mut file).map_err(error::io)?.map(Arc::new),
         };
-        let declared = container::matroska_length(&mut file).map_err(error::io)?;
+        let told = container::matroska_length(&mut file).map_err(error::io)?;
         let (path, structure) = (path.to_owned(), structure.map(Arc::new));
-        Ok(Self { path, structure, transport, declared })
+        Ok(Self { path, structure, transport, told })
     }
 
     /// The ways in which a stream of this kind may be found, the best first. A film in boxes is shown one track at a time, as

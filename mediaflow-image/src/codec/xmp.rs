@@ -1,0 +1,158 @@
+//! The little of XMP that matters here: the orientation, and who made a picture. A packet is looked through as text: what it is
+//! in other respects is for who wrote it.
+
+use super::exif::Credit;
+
+/// What a picture is turned by, in the words of TIFF.
+const ORIENTATION: &str = "tiff:Orientation";
+const ARTIST: &str = "dc:creator";
+const COPYRIGHT: &str = "dc:rights";
+
+/// Bytes of a name or a text that are looked at.
+const MAX_TEXT: usize = 4096;
+
+/// The packet with its orientation set to upright, for pixels that were turned. It stays as long as it was.
+pub(crate) fn upright(packet: &[u8]) -> Vec<u8> {
+    let mut upright = packet.to_vec();
+    let mut at = 0;
+    while let Some(found) = find(packet, ORIENTATION.as_bytes(), at) {
+        at = found + ORIENTATION.len();
+        // `="6"` or `>6<`.
+        let between = |byte: &u8| byte.is_ascii_whitespace() || b"=\"'>".contains(byte);
+        let rest = packet.get(at..).unwrap_or_default();
+        let value = at + rest.iter().take_while(|byte| between(byte)).count();
+        if let Some(digit) = upright.get_mut(value).filter(|digit| digit.is_ascii_digit()) {
+            *digit = b'1';
+        }
+    }
+    upright
+}
+
+/// Who made a picture, and whose it is.
+pub(crate) fn credit(packet: &[u8]) -> Credit {
+    let Ok(packet) = std::str::from_utf8(packet) else { return Credit::default() };
+    Credit::of(texts(packet, ARTIST), texts(packet, COPYRIGHT))
+}
+
+/// A packet that says this, and nothing else.
+pub(crate) fn packet(credit: &Credit) -> Option<Vec<u8>> {
+    let item = |name: &str, list: &str, language: &str, text: &Option<Vec<u8>>| {
+        text.as_ref().map_or(String::new(), |text| {
+            let text = escaped(&String::from_utf8_lossy(text));
+            format!("<{name}><rdf:{list}><rdf:li{language}>{text}</rdf:li></rdf:{list}></{name}>")
+        })
+    };
+    if *credit == Credit::default() {
+        return None;
+    }
+    let artist = item(ARTIST, "Seq", "", &credit.artist);
+    let copyright = item(COPYRIGHT, "Alt", " xml:lang=\"x-default\"", &credit.copyright);
+    let packet = format!(
+        "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\
+         <x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\
+         <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\
+         <rdf:Description rdf:about=\"\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\">\
+         {artist}{copyright}</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end=\"w\"?>"
+    );
+    Some(packet.into_bytes())
+}
+
+fn find(bytes: &[u8], text: &[u8], from: usize) -> Option<usize> {
+    let at = bytes.get(from..)?.windows(text.len()).position(|window| window == text)?;
+    Some(from + at)
+}
+
+/// The texts of a property, one behind the other: an attribute, an element, or the items of its list, of which of several
+/// languages the first.
+fn texts(packet: &str, name: &str) -> Option<String> {
+    if let Some((_, element)) = packet.split_once(&format!("<{name}")) {
+        let (_, rest) = element.split_once('>')?;
+        let (body, _) = rest.split_once(&format!("</{name}>"))?;
+        let is_choice = body.contains("<rdf:Alt");
+        let items = body.split("<rdf:li").skip(1);
+        let item = |item: &str| Some(item.split_once('>')?.1.split_once("</rdf:li>")?.0.to_owned());
+        let mut items: Vec<String> = items.filter_map(item).collect();
+        if is_choice {
+            items.truncate(1);
+        }
+        let text = if body.contains("<rdf:li") { items.join("; ") } else { body.to_owned() };
+        return plain(&text).filter(|_| !text.contains('<'));
+    }
+    let (_, value) = packet.split_once(&format!(" {name}="))?;
+    let quote = value.chars().next().filter(|quote| ['"', '\''].contains(quote))?;
+    plain(value.get(1..)?.split(quote).next()?)
+}
+
+/// A text of XML as people read it.
+fn plain(text: &str) -> Option<String> {
+    let mut plain = String::new();
+    let mut rest = text.trim();
+    while let Some((before, after)) = rest.split_once('&') {
+        plain.push_str(before);
+        let named = after.split_once(';').and_then(|(name, after)| Some((entity(name)?, after)));
+        let (letter, after) = named.unwrap_or(('&', after));
+        plain.push(letter);
+        rest = after;
+    }
+    plain.push_str(rest);
+    let mut ends = (0..=plain.len().min(MAX_TEXT)).rev();
+    plain.truncate(ends.find(|end| plain.is_char_boundary(*end)).unwrap_or(0));
+    Some(plain)
+}
+
+fn entity(name: &str) -> Option<char> {
+    match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let number = match number.strip_prefix(['x', 'X']) {
+                Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(number).filter(|letter| !letter.is_control())
+        }
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(packet: &str) -> (Option<String>, Option<String>) {
+        let Credit { artist, copyright } = credit(packet.as_bytes());
+        let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes).unwrap());
+        (text(artist), text(copyright))
+    }
+
+    #[test]
+    fn the_orientation_is_reset_wherever_it_stands() {
+        let packet = b"<a tiff:Orientation=\"6\"/><tiff:Orientation>\n 8</tiff:Orientation>";
+        let upright = String::from_utf8(upright(packet)).unwrap();
+        assert_eq!(upright, "<a tiff:Orientation=\"1\"/><tiff:Orientation>\n 1</tiff:Orientation>");
+    }
+
+    #[test]
+    fn who_made_it_is_read_from_lists_elements_and_attributes() {
+        let lists = "<dc:creator>\n<rdf:Seq><rdf:li>Jane &amp; Co</rdf:li> <rdf:li>Joe</rdf:li></rdf:Seq></dc:creator>\
+            <dc:rights><rdf:Alt><rdf:li xml:lang='x-default'>&#169; &#xC4;</rdf:li><rdf:li xml:lang='de'>D</rdf:li></rdf:Alt></dc:rights>";
+        assert_eq!(said(lists), (Some("Jane & Co; Joe".into()), Some("© Ä".into())));
+        assert_eq!(said("<a dc:rights='J' dc:creator=\"\"/>"), (None, Some("J".into())));
+        assert_eq!(said("<dc:creator>Jane</dc:creator>"), (Some("Jane".into()), None));
+        assert_eq!(said("<dc:creator><dc:rights>&"), (None, None));
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let known = Credit::of(Some("<Jane> & Co".to_owned()), Some("©".to_owned()));
+        assert_eq!(credit(&packet(&known).unwrap()), known);
+        assert_eq!(packet(&Credit::default()), None);
+    }
+}
