@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use measure::options::{self, Options};
 use measure::report::Report;
 use measure::site::Site;
-use measure::{Result, dead_host, fan_out, outbox, real, signer, webhooks};
+use measure::{Result, dead_host, digest, fan_out, outbox, real, signer, webhooks};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -40,7 +40,7 @@ async fn bench(options: Options) -> Result<()> {
         webhooks::measure(&told, options.rounds, &mut report).await?;
     }
     for kind in ["sqlite", "postgres"] {
-        if !options.wants_any(kind, &["outbox", "dead-host"]) {
+        if !options.wants_any(kind, &["outbox", "dead-host", "digest"]) {
             continue;
         }
         let site = if kind == "sqlite" { Site::sqlite()? } else { Site::postgres().await? };
@@ -49,6 +49,9 @@ async fn bench(options: Options) -> Result<()> {
         }
         if options.wants(kind, "dead-host") {
             dead_host::measure(&site, options.rounds, &mut report).await?;
+        }
+        if options.wants(kind, "digest") {
+            digest::measure(&site, &mut report).await?;
         }
     }
     report.finish();

@@ -1,6 +1,7 @@
 //! What `benches/notify.rs` is made of.
 
 pub(crate) mod dead_host;
+pub(crate) mod digest;
 #[path = "../engines/mod.rs"]
 mod engines;
 pub(crate) mod fan_out;
