@@ -36,7 +36,7 @@ async fn a_newer_schema_is_left_alone(database: Database) {
 
     let error = refused(database.queue()).await;
     assert_eq!((error.code(), error.kind()), ("queue.newer_schema", ErrorKind::Unsupported));
-    assert_eq!((error.fact("found"), error.fact("understood")), (Some("99"), Some("4")));
+    assert_eq!((error.fact("found"), error.fact("understood")), (Some("99"), Some("5")));
     assert!(error.to_string().contains("update this process"), "{error}");
     assert_eq!(database.tables().await, ["mediaflow_schema"]);
     assert_eq!(database.int("SELECT count(*) FROM mediaflow_schema").await, 1);

@@ -76,6 +76,10 @@ impl Walk {
     /// A row more than the page holds, if there are so many.
     pub(super) fn page(&self, columns: &str, join: &str, size: usize) -> Statement {
         let mut values = self.values.clone();
+        if let Some(sql) = self.whole(columns, join, values.len() + 1) {
+            values.push(Value::from(size as i64 + 1));
+            return (sql, values);
+        }
         values.extend([Value::from(self.budget(size)), Value::from(size as i64 + 1)]);
         let (budget, limit) = (format!("${}", values.len() - 1), values.len());
         let rest = if self.rest.is_empty() { "1 = 1" } else { &self.rest.join(" AND ") };
@@ -85,6 +89,21 @@ impl Walk {
             self.order
         );
         (sql, values)
+    }
+
+    /// The statement of a page of the whole table: no row has to be looked up by a key that was read before.
+    fn whole(&self, columns: &str, join: &str, limit: usize) -> Option<String> {
+        let [Way { from, key, when }] = &*self.ways else { return None };
+        let table = from.strip_suffix(" d")?;
+        let key = key.replace("d.", "j.");
+        if when != "1 = 1" || !self.rest.is_empty() || join != format!("{table} j ON {key}") {
+            return None;
+        }
+        let columns = columns.replace("k.key", &format!("{key} AS key"));
+        let (range, order) = (self.range.replace("{key}", &key), self.order);
+        Some(format!(
+            "SELECT {columns} FROM {table} j WHERE {range} ORDER BY {key} {order} LIMIT ${limit}"
+        ))
     }
 
     /// The last key that such a page examines; no row if it examines all there are. Nothing if it examines no other rows
