@@ -50,6 +50,15 @@ pub(super) async fn run(backing: Backing) {
         (world.look.count(waiting).await + 1 >= jobs).then_some(())
     })
     .await;
+    // Each of those that are answered below: the one that is polled waits as well.
+    for n in 1..jobs {
+        let key = known(&vendor, &format!("there-{n}")).key;
+        let stored = format!("mediaflow_waits WHERE key = '{key}'");
+        eventually("jobs that wait", LIMIT, async || {
+            (world.look.count(&stored).await == 1).then_some(())
+        })
+        .await;
+    }
     victim.kill();
     killed += 1;
 
