@@ -86,16 +86,11 @@ pub(crate) fn grab(
     elements.push(sink.clone().upcast());
     let elements: Vec<&gst::Element> = elements.iter().collect();
     super::chain(source.running.pipeline(), &elements)?;
-    for element in &elements {
-        element
-            .sync_state_with_parent()
-            .map_err(|e| error::pipeline("an element does not start").because(e))?;
-    }
     if let Some(first) = elements.first() {
         super::link(&source.video()?.pad, first, "sink")?;
     }
-    source.video()?.open();
     source.running.set_state(gst::State::Playing)?;
+    source.video()?.open();
     let timeline = Arc::clone(&source.video()?.timeline);
     let mut latest = None;
     let sample = source.running.wait("taking a frame", watch, |_| {

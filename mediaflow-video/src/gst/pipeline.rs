@@ -89,8 +89,13 @@ impl Running {
     }
 
     /// Asks for a state; a refusal is told with the cause that the bus has.
+    ///
+    /// The elements are asked as well, the last added first: a pipeline that waits for one of them on its way to a state only
+    /// notes what it is asked for, and what was added meanwhile would stay where it is.
     pub(crate) fn set_state(&mut self, state: gst::State) -> Result<()> {
-        if self.pipeline.set_state(state).is_ok() {
+        let pipeline = self.pipeline.set_state(state).is_ok();
+        let elements = || self.pipeline.children().iter().all(|e| e.sync_state_with_parent().is_ok());
+        if pipeline && elements() {
             return Ok(());
         }
         while let Some(message) = self.bus.pop() {
@@ -220,6 +225,22 @@ mod tests {
             Ok((turns > 8).then_some(()))
         });
         waited.unwrap();
+    }
+
+    #[test]
+    fn what_comes_while_others_are_on_their_way_is_started() {
+        let mut running = Running::new().unwrap();
+        let element = |name| super::super::make(name).unwrap();
+        // Nothing comes to this one: it is on its way for ever.
+        running.pipeline().add(&element("fakesink")).unwrap();
+        running.set_state(gst::State::Paused).unwrap();
+        let late = [element("audiotestsrc"), element("identity")];
+        super::super::chain(running.pipeline(), &[&late[0], &late[1]]).unwrap();
+
+        running.set_state(gst::State::Paused).unwrap();
+        for element in &late {
+            assert_eq!(element.state(gst::ClockTime::from_seconds(5)).1, gst::State::Paused);
+        }
     }
 
     #[test]
