@@ -16,7 +16,7 @@ impl Root {
     pub(super) fn make(root: &Path) -> Result<Self> {
         let wrong =
             |e| failed("the storage's folder can not be made", e).with("folder", root.display());
-        let new = root.ancestors().take_while(|folder| !folder.exists()).count();
+        let new = missing(root);
         fs::create_dir_all(root).map_err(wrong)?;
         let real = root.canonicalize().map_err(wrong)?;
         // A folder survives a loss of power if that in which it was made is flushed.
@@ -58,6 +58,13 @@ impl Root {
     }
 }
 
+/// How many folders have to be made for this one, itself included. Above the first part of a relative path there is the current
+/// folder, which is there, although the path of it is empty.
+fn missing(root: &Path) -> usize {
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    root.ancestors().take_while(is_missing).count()
+}
+
 /// Refuses what Windows takes for something else than a file of that name: devices, and endings that it cuts off.
 /// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>
 fn check_windows(key: &Key) -> Result<()> {
@@ -91,6 +98,14 @@ fn check_windows(key: &Key) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_current_folder_is_there() {
+        // Who may not read the folder above it can have a storage in it all the same.
+        assert_eq!(missing(Path::new("no-such-folder")), 1);
+        assert_eq!(missing(Path::new("no-such-folder/inner")), 2);
+        assert_eq!(missing(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/none")), 1);
+    }
 
     #[test]
     fn names_that_windows_takes_for_something_else_are_known() {
