@@ -82,6 +82,7 @@ impl Storage for FileStorage {
             let path = storage.root.path(&key)?;
             let found = open(&path).map_err(|e| e.with("key", &key))?;
             let (file, stat) = found.ok_or_else(|| not_found(&key))?;
+            storage.root.check(&file, &path, &key)?;
             read(file, path, &stat, options.part(&key, &stat)?, &scratch)
         })
         .await
