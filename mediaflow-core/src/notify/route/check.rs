@@ -1,9 +1,11 @@
+use std::ops::Bound;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{After, Route, Step};
 use crate::codes;
+use crate::event::Severity;
 use crate::spec::digest::digest;
 use crate::suggest::did_you_mean;
 use crate::{Error, Result};
@@ -26,7 +28,13 @@ impl Route {
         // Without the address, which can be guessed from a digest.
         let step = |step: &Step| json!([step.channel, step.fallback]);
         let kinds: Vec<_> = self.on.iter().map(|kind| kind.as_str()).collect();
-        let bounds = format!("{:?}", self.severity);
+        // What is stored hangs on no name of Rust's.
+        let bound = |bound: Bound<Severity>| match bound {
+            Bound::Unbounded => json!(null),
+            Bound::Included(severity) => json!([severity.as_str(), true]),
+            Bound::Excluded(severity) => json!([severity.as_str(), false]),
+        };
+        let bounds = [bound(self.severity.0), bound(self.severity.1)];
         let steps: Vec<_> = self.steps.iter().map(step).collect();
         let others: Vec<_> = self.escalations.iter().map(|other| step(&other.step)).collect();
         let audience = self.audience.as_ref().map(|audience| audience.as_str().to_owned());

@@ -90,7 +90,7 @@ pub enum GroupBy {
     Batch,
     /// What is of one tenant.
     Tenant,
-    /// What is of one owner.
+    /// What is of one owner, among those of the same tenant.
     Owner,
     /// What is of one kind.
     Kind,
@@ -105,7 +105,11 @@ impl GroupBy {
             Self::Job => job,
             Self::Batch => event.batch.map(|batch| batch.to_string()).or(job),
             Self::Tenant => event.tenant.clone(),
-            Self::Owner => event.owner.clone(),
+            // Two tenants may have owners of the same name.
+            Self::Owner => event.owner.as_ref().map(|owner| match &event.tenant {
+                Some(tenant) => format!("{tenant}\n{owner}"),
+                None => owner.clone(),
+            }),
             Self::Kind => Some(event.kind.as_str().to_owned()),
         };
         group.unwrap_or_default()

@@ -37,6 +37,40 @@ fn a_route_takes_what_fits_it() {
     assert_eq!([Audience::Owner, Audience::Admin, Audience::Ops].map(to), [true, true, false]);
 }
 
+/// It is stored with messages: whoever updates goes on with what waits.
+#[test]
+fn the_name_of_a_route_without_one_stays() {
+    let route =
+        Route::on([JobFailed]).severity(Severity::Error..).to("slack").escalate(after(3), "pager");
+    assert_eq!(route.rule(), "route-cc7bb06badfb0d2a");
+    let others = [
+        route.clone().severity(..),
+        route.clone().severity(..Severity::Error),
+        route.clone().tags(["a"]),
+    ];
+    assert!(others.iter().all(|other| other.rule() != route.rule()));
+    assert_eq!(route.clone().quiet(22, 7).rule(), route.rule());
+}
+
+#[test]
+fn owners_of_two_tenants_are_not_one() {
+    let of = |tenant: Option<&str>, owner: Option<&str>| {
+        GroupBy::Owner.of(&event(|event| {
+            (event.tenant, event.owner) = (tenant.map(Into::into), owner.map(Into::into));
+        }))
+    };
+    assert_eq!(of(Some("acme"), Some("ada")), of(Some("acme"), Some("ada")));
+    let groups = [
+        (Some("acme"), Some("ada")),
+        (Some("other"), Some("ada")),
+        (None, Some("ada")),
+        (None, None),
+    ];
+    let groups: std::collections::BTreeSet<_> =
+        groups.into_iter().map(|(tenant, owner)| of(tenant, owner)).collect();
+    assert_eq!(groups.len(), 4);
+}
+
 #[test]
 fn a_configuration_says_what_code_says() {
     let text = r#"{ "name": "team", "on": ["job.failed", "job.completed"], "severity": "warning", "audience": "admin",
