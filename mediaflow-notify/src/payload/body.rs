@@ -124,10 +124,18 @@ fn latest(message: &Message) -> Timestamp {
 
 /// The attributes of [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md), in their order.
 pub(crate) fn attributes(message: &Message, source: &str) -> Vec<(&'static str, String)> {
-    let event = message.event();
-    let kind = if message.events().len() == 1 { event.kind.as_str() } else { DIGEST };
-    let job = event.job.map(|job| job.to_string());
-    let subject = job.or_else(|| event.batch.map(|batch| batch.to_string()));
+    let (event, events) = (message.event(), message.events());
+    let kind = if events.len() == 1 { event.kind.as_str() } else { DIGEST };
+    let about = |event: &Event| {
+        let job = event.job.map(|job| job.to_string());
+        job.or_else(|| event.batch.map(|batch| batch.to_string()))
+    };
+    // What is said of all of it is true of each.
+    let subject =
+        about(event).filter(|subject| events.iter().all(|e| about(e).as_ref() == Some(subject)));
+    let tenant = event.tenant.clone();
+    let tenant = tenant.filter(|tenant| events.iter().all(|e| e.tenant.as_ref() == Some(tenant)));
+    let severity = events.iter().map(|event| event.severity).max().unwrap_or(event.severity);
     let mut attributes = vec![
         ("specversion", "1.0".to_owned()),
         ("id", message.id.to_string()),
@@ -137,10 +145,10 @@ pub(crate) fn attributes(message: &Message, source: &str) -> Vec<(&'static str, 
     attributes.extend(subject.map(|subject| ("subject", subject)));
     attributes.extend([
         ("time", latest(message).to_string()),
-        ("severity", event.severity.to_string()),
+        ("severity", severity.to_string()),
         ("audience", event.audience.to_string()),
     ]);
-    attributes.extend(event.tenant.clone().map(|tenant| ("tenant", tenant)));
+    attributes.extend(tenant.map(|tenant| ("tenant", tenant)));
     attributes
 }
 

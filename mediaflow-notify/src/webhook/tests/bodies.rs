@@ -1,5 +1,6 @@
 //! Bodies of Standard Webhooks, and what they leave out.
 
+use mediaflow_core::event::Severity;
 use mediaflow_core::report::{BatchReport, BatchSummary, JobState, OutputState};
 use mediaflow_core::{BatchId, Failure};
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
@@ -242,6 +243,21 @@ async fn cloud_events_have_their_attributes_in_the_body_or_in_headers() {
         (&body["type"], body["data"]["events"].as_array().unwrap().len()),
         (&"mediaflow.digest".into(), 2)
     );
+
+    // What is said of all is true of each.
+    let of = |tenant: &str, severity| {
+        let mut event = completed();
+        (event.tenant, event.severity) = (Some(tenant.to_owned()), severity);
+        event
+    };
+    let (first, second) = (of("acme", Severity::Info), of("acme", Severity::Error));
+    let same = Message::digest(first.id.into(), first.clone(), [second]);
+    let said = payload::attributes(&same, "urn:media");
+    assert!(said.contains(&("tenant", "acme".to_owned())), "{said:?}");
+    assert!(said.contains(&("severity", "error".to_owned())), "{said:?}");
+    let mixed = Message::digest(first.id.into(), first, [of("other", Severity::Info)]);
+    let said = payload::attributes(&mixed, "urn:media");
+    assert!(said.iter().all(|(name, _)| *name != "tenant"), "{said:?}");
 
     let mistake = Webhook::to("https://a.example").cloudinary("abcd").cloud_events("urn:media");
     assert_eq!(mistake.build().unwrap_err().code(), "webhook.dialect");
