@@ -95,12 +95,12 @@ pub(crate) async fn settle(process: &Process) -> Result<()> {
     Ok(())
 }
 
-/// Progress is no stored event: its last value is in the job's row. Unless a notifier of this process wants to tell of it.
+/// Progress is no stored event: its last value is in the job's row. Unless somebody is told of it from this process.
 fn is_kept(process: &Process, event: &Event) -> bool {
     if event.kind != EventKind::JobProgress {
         return true;
     }
     // A defect of the host's is for the router to meet, which is begun again.
-    let wanted = AssertUnwindSafe(|| !process.executor.configured(event).is_empty());
+    let wanted = AssertUnwindSafe(|| process.executor.tells(event));
     catch_unwind(wanted).unwrap_or(true)
 }

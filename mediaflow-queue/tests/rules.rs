@@ -17,6 +17,7 @@ use mediaflow_queue::{DeliveryFilter, DeliveryState, Queue};
 
 on_both! {
     what_was_handed_on_is_not_sent_again_by_itself
+    what_nobody_takes_the_place_of_can_be_sent_again
     a_digest_that_is_sent_again_takes_nothing_new
     a_digest_to_an_address_that_is_gone_is_handed_on
     a_route_that_changes_its_channel_leaves_the_open_digest_alone
@@ -97,6 +98,30 @@ async fn what_was_handed_on_is_not_sent_again_by_itself(database: Database) {
     assert_eq!(queue.redeliver(&DeliveryFilter::new().id(dead[0].id)).await.unwrap(), 1);
     host.hooks.told(2).await;
     assert_eq!(host.push.of("").len(), 1);
+    shut(media).await;
+}
+
+async fn what_nobody_takes_the_place_of_can_be_sent_again(database: Database) {
+    let host = Host::new(database);
+    host.push.next("away", [Act::Fail(NotifyError::Gone { reason: "410".into() })]);
+    host.hooks.always("a", rejected());
+    host.hooks.always("b", rejected());
+    let (media, queue) = host.start(on_created().to("hooks").fallback("push").at("away")).await;
+    host.tell(&media, "a").await;
+    host.push.told(1).await;
+    let given_up = async |dead: usize| {
+        let all = queue.deliveries(&in_state(DeliveryState::Dead)).await.unwrap();
+        all.len() == dead
+    };
+    host.until("the first two", async || given_up(2).await).await;
+    let job = host.tell(&media, "b").await;
+    host.until("the third", async || given_up(3).await).await;
+    let followed = "SELECT count(*) FROM mediaflow_messages WHERE next IS NOT NULL";
+    host.until("its end", async || host.database.int(followed).await == 0).await;
+    host.hooks.always("b", Act::Take);
+    assert_eq!(queue.redeliver(&in_state(DeliveryState::Dead).job(job)).await.unwrap(), 1);
+    host.until("it again", async || host.hooks.of("b").len() == 2).await;
+    assert_eq!(host.push.told(1).await.len(), 1, "nobody is there any more");
     shut(media).await;
 }
 
@@ -202,5 +227,33 @@ async fn nothing_is_acknowledged_without_a_name(database: Database) {
     let error = media.acknowledge(nothing).await.unwrap_err();
     assert_eq!(error.code(), "route.acknowledged");
     assert!(serde_json::from_str::<Acknowledged>(r#"{ "jbo": "x" }"#).is_err());
+    shut(media).await;
+}
+
+/// On SQLite there is one writer at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_that_are_given_up_at_once_neither_is_left_to_the_other() {
+    let host = Host::new(Database::postgres("given_up_at_once").await);
+    let Database::Postgres { pool, .. } = &host.database else { panic!("it is a server") };
+    let later = |after| NotifyError::Throttled { after: Some(after), reason: "429".into() };
+    host.hooks.next("x", [Act::Fail(later(5 * SECOND)), rejected()]);
+    host.hooks.always("y", Act::Fail(later(86_400 * SECOND)));
+    let (media, _queue) = host.start(on_created().to("hooks").fallback("push")).await;
+    let until = host.clock.now().plus(3600 * 24 * 3650 * SECOND);
+    let options = JobOptions::new().notify("hooks", "x").notify("hooks", "y").run_at(until);
+    media.submit(work("parked").with_options(options)).await.unwrap();
+    let waiting =
+        "SELECT count(*) FROM mediaflow_messages WHERE state = 'pending' AND attempts = 1";
+    host.database.until(waiting, 2).await;
+    // Another process gives one of them up at this moment, to which the other one still waits.
+    let mut other = pool.begin().await.unwrap();
+    let give_up =
+        "UPDATE mediaflow_messages SET state = 'dead', ended_at = 1, next = NULL, replaced = 1
+                   WHERE address = 'y'";
+    sqlx::query(give_up).execute(&mut *other).await.unwrap();
+    host.clock.advance(5 * SECOND);
+    host.database.until("SELECT count(*) FROM mediaflow_messages WHERE state = 'dead'", 1).await;
+    other.commit().await.unwrap();
+    host.push.told(1).await;
     shut(media).await;
 }

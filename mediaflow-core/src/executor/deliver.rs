@@ -49,6 +49,12 @@ impl Executor {
         &self.0.routes
     }
 
+    /// Whether somebody is told of this event from here: by a notifier that wants it, or by a rule.
+    #[must_use]
+    pub fn tells(&self, event: &Event) -> bool {
+        self.routes().iter().any(|route| route.takes(event)) || !self.configured(event).is_empty()
+    }
+
     /// The people of an audience, as [`Recipients::people`] finds them, or has found them a moment ago.
     ///
     /// # Errors

@@ -29,7 +29,8 @@ pub struct Terms {
     pub time_to_live: Option<Duration>,
     /// Whose credentials it sends with, and so whom it concerns that they are refused. Default: as the host's policy says.
     pub credentials: Option<Credentials>,
-    /// Whether what belongs to one job is one [thread](super::Message::thread), unless the host's recipients say otherwise.
+    /// Whether what belongs to one job is one [thread](super::Message::thread), unless the host's recipients say otherwise. A digest
+    /// of several jobs is in none.
     /// Default: no.
     pub threads: bool,
     /// How many messages to one address it takes in one request ([`Notifier::notify_all`](super::Notifier::notify_all)).

@@ -197,6 +197,12 @@ impl NewMessage {
         self.due = Some(due);
     }
 
+    /// What tells of several jobs is in the thread of none of them.
+    pub fn leave_thread(&mut self) {
+        self.thread = None;
+        self.next.iter_mut().for_each(|next| next.thread = None);
+    }
+
     /// What is sent if it tells of nothing but this event.
     #[must_use]
     pub fn of(&self, event: Event) -> Message {

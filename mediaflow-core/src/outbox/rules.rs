@@ -5,7 +5,9 @@ use super::DestinationKey;
 use super::message::{Collect, Escalates, NewMessage, NextStep, behind};
 use crate::event::{Audience, Event};
 use crate::executor::Executor;
-use crate::notify::{Address, After, MOST, Person, QuietHours, Recipient, Route, Step, Whom};
+use crate::notify::{
+    Address, After, GroupBy, MOST, Person, QuietHours, Recipient, Route, Step, Whom,
+};
 use crate::{MessageId, Result, Timestamp};
 
 /// The people of the audiences of an event's routes.
@@ -195,6 +197,9 @@ impl Teller<'_> {
         }
         if let Some(digest) = &self.route.digest {
             due = due.plus(digest.window);
+            if digest.by != GroupBy::Job {
+                message.leave_thread();
+            }
             message.collect = Some(Collect {
                 key: digest.by.of(self.event),
                 most: digest.most,

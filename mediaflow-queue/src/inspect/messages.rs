@@ -44,6 +44,8 @@ pub(super) async fn read(
     } else if let Some((sql, values)) = walk.boundary(size) {
         let last = process.db.row(AssertSqlSafe(sql), &values).await?;
         next = last.map(|row| row.int("key")).transpose()?;
+        // What the other way has found beyond it comes again with the next page.
+        items.retain(|item| next.is_none_or(|next| item.number >= next));
     }
     let more = next.is_some();
     Ok(Page::new(items, next.map(|next| Cursor::new(List::Messages, store, next)), more))
@@ -58,6 +60,12 @@ pub(super) fn walk(filter: &MessageFilter, after: Option<i64>) -> Walk {
     if let Some(job) = filter.job {
         let job = walk.bind(job);
         walk.way(from, "d.id", format!("d.job = {job}"));
+        // One that tells of several events has the job of the first.
+        let among = format!(
+            "d.id IN (SELECT m.message FROM mediaflow_events e JOIN mediaflow_message_events m ON m.event = e.id
+                      WHERE e.job = {job}) AND coalesce(d.job, '') <> {job}"
+        );
+        walk.way(from, "d.id", among);
     }
     if let Some((channel, origin)) = &filter.destination {
         let destination = walk.bind(to_text(&DestinationKey::new(channel, origin)));

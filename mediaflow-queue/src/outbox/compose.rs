@@ -173,6 +173,7 @@ impl Group<'_> {
         let first = row.map_or(Ok(None), |row| row.opt_time("first"))?;
         let over = first.filter(|_| begun >= i64::from(limit.attempts));
         if let Some(first) = over {
+            held.leave_thread();
             held.hold_until(self.collect.after(first.plus(limit.per)), now);
         }
         Ok((held, over.is_some()))
@@ -274,10 +275,11 @@ pub(super) async fn replace(process: &Process, tx: &mut Tx<'_, '_>, now: Timesta
         for row in &rows {
             after = row.int("id")?;
             match row.json::<Vec<NextStep>>("next") {
-                Ok(steps) => {
+                Ok(steps) if are_free(process, tx, row, &steps).await? => {
                     one(tx, row, steps, now).await?;
                     replaced += 1;
                 }
+                Ok(_) => {}
                 // A newer build has written it, and knows what it means.
                 Err(error) => {
                     tracing::warn!(%error, "what comes after a message is left to others");
@@ -291,15 +293,46 @@ pub(super) async fn replace(process: &Process, tx: &mut Tx<'_, '_>, now: Timesta
     Ok(replaced)
 }
 
+/// Keeps others from deciding at the same moment what becomes of the messages beside one: of two that are given up at once, each
+/// would be left to the other. False if somebody does just that: it is looked at again within a second.
+async fn are_free(
+    process: &Process,
+    tx: &mut Tx<'_, '_>,
+    row: &Row,
+    steps: &[NextStep],
+) -> Result<bool> {
+    let beside = steps.first().map(|step| &*step.beside).unwrap_or_default();
+    let lock = process.db.skip_locked();
+    if beside.is_empty() || lock.is_empty() {
+        return Ok(true);
+    }
+    let own = values![row.int("id")?, row.text("group_key")?, row.text("rule")?, row.int("step")?];
+    let mut named = own.to_vec();
+    named.extend(beside.iter().map(Value::from));
+    let recipients: Vec<_> = (own.len() + 1..=named.len()).map(|at| format!("${at}")).collect();
+    let find = format!(
+        "SELECT m.id FROM mediaflow_messages m WHERE m.id IN (
+           SELECT id FROM mediaflow_messages WHERE group_key = $2
+           UNION ALL SELECT o.message FROM mediaflow_message_events e
+             JOIN mediaflow_message_events o ON o.event = e.event WHERE e.message = $1)
+         AND m.rule = $3 AND m.step = $4 AND m.recipient IN ({})",
+        recipients.join(", ")
+    );
+    let all = tx.rows(AssertSqlSafe(find.clone()), &named).await?.len();
+    Ok(tx.rows(AssertSqlSafe(find + lock), &named).await?.len() == all)
+}
+
 /// Puts the first step that still has somebody, at all its addresses, in the place of a message.
 async fn one(tx: &mut Tx<'_, '_>, row: &Row, steps: Vec<NextStep>, now: Timestamp) -> Result<()> {
     let id = row.int("id")?;
-    let done = "UPDATE mediaflow_messages SET next = NULL, replaced = 1 WHERE id = $1";
-    tx.run(done, values![id]).await?;
     let gone = gone(tx, &steps).await?;
     let is_there =
         |step: &NextStep| !gone.contains(&(step.channel.clone(), step.recipient.clone()));
-    for (step, behind) in next_of(steps, is_there) {
+    let next = next_of(steps, is_there);
+    // In whose place nobody is told can be sent again.
+    let done = "UPDATE mediaflow_messages SET next = NULL, replaced = $2 WHERE id = $1";
+    tx.run(done, values![id, i64::from(!next.is_empty())]).await?;
+    for (step, behind) in next {
         tell(tx, row, step, &behind, now).await?;
     }
     Ok(())

@@ -9,6 +9,10 @@ const EVENT: &str = "d.id IN (SELECT id FROM mediaflow_messages WHERE group_key 
       UNION ALL SELECT id FROM mediaflow_messages WHERE event = $ AND events > 1
       UNION ALL SELECT message FROM mediaflow_message_events WHERE event = $)";
 
+/// Of one that tells of several events, the job of the first is in the message.
+const JOB: &str = "d.id IN (SELECT id FROM mediaflow_messages WHERE job = $
+      UNION ALL SELECT m.message FROM mediaflow_events e JOIN mediaflow_message_events m ON m.event = e.id WHERE e.job = $)";
+
 /// What has not ended, or has, has an index of its own: a condition has to say which one.
 const PENDING: &str =
     "d.id IN (SELECT id FROM mediaflow_messages WHERE state = 'pending') AND d.state = $";
@@ -133,7 +137,7 @@ impl DeliveryFilter {
             (state, self.state.map(|state| state.as_str().into())),
             ("d.channel = $", self.channel.as_ref().map(Value::from)),
             ("d.destination = d.channel || ' ' || $", origin.map(Value::from)),
-            ("d.job = $", self.job.map(Value::from)),
+            (JOB, self.job.map(Value::from)),
             ("d.kind = $", self.kind.map(|kind| kind.as_str().into())),
             ("d.created_at >= $", self.since.map(Value::from)),
             ("d.created_at < $", self.until.map(Value::from)),

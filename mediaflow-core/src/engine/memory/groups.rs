@@ -82,6 +82,7 @@ impl Groups {
         let first = begun.front().copied().filter(|_| begun.len() >= most);
         begun.push_back(now);
         if let Some(first) = first {
+            new.leave_thread();
             new.hold_until(collect.after(first.plus(limit.per)), now);
         }
     }

@@ -132,11 +132,15 @@ impl MemoryEngine {
         let outbox = Arc::clone(&self.0.outbox);
         let tables = outbox.lock();
         let rows = tables.messages.range(..before.unwrap_or(i64::MAX)).rev();
+        let about = |row: &Row| {
+            let mut jobs = row.message.events().iter().map(|event| event.job);
+            filter.job.is_none_or(|job| jobs.any(|of| of == Some(job)))
+        };
+        let rows = rows.filter(|(_, row)| about(row));
         let told = rows.map(|(number, row)| told(*number, row));
         let is_meant = |message: &MessageSummary| {
             let to = || (message.channel.clone(), message.origin.clone());
             filter.state.is_none_or(|state| message.state == state)
-                && filter.job.is_none_or(|job| message.job == Some(job))
                 && filter.destination.as_ref().is_none_or(|meant| *meant == to())
         };
         let mut items: Vec<_> = told.filter(is_meant).take(size + 1).collect();

@@ -37,10 +37,12 @@ use recipients::{
 };
 
 use routes::{
-    a_digest_is_handed_on_with_all_its_events, a_digest_tells_of_everything_once,
-    a_throttle_loses_nothing, an_address_that_its_channel_refuses_is_passed_over,
-    each_channel_is_told_by_itself, nobody_is_told_in_quiet_hours,
-    people_are_told_where_and_how_they_want_to_be, several_addresses_of_a_step_are_told_at_once,
+    a_digest_is_handed_on_with_all_its_events, a_digest_is_known_of_each_of_its_jobs,
+    a_digest_of_several_jobs_is_in_no_thread, a_digest_tells_of_everything_once,
+    a_route_tells_of_progress, a_throttle_loses_nothing,
+    an_address_that_its_channel_refuses_is_passed_over, each_channel_is_told_by_itself,
+    nobody_is_told_in_quiet_hours, people_are_told_where_and_how_they_want_to_be,
+    several_addresses_of_a_step_are_told_at_once,
     what_a_channel_can_not_deliver_goes_through_the_next,
     what_nobody_takes_care_of_is_told_to_others, who_takes_the_place_of_several_is_told_once,
 };
@@ -107,12 +109,15 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         a_batch_comes_with_as_many_reports_as_its_channel_wants
         a_batch_of_a_job_that_another_one_has_is_told
         each_channel_is_told_by_itself
+        a_route_tells_of_progress
         an_address_that_its_channel_refuses_is_passed_over
         who_takes_the_place_of_several_is_told_once
         several_addresses_of_a_step_are_told_at_once
         what_a_channel_can_not_deliver_goes_through_the_next
         people_are_told_where_and_how_they_want_to_be
         a_digest_tells_of_everything_once
+        a_digest_is_known_of_each_of_its_jobs
+        a_digest_of_several_jobs_is_in_no_thread
         a_digest_is_handed_on_with_all_its_events
         a_throttle_loses_nothing
         nobody_is_told_in_quiet_hours

@@ -3,10 +3,13 @@ use async_trait::async_trait;
 use super::{DAY, Host, Running, SECOND, broken, created, spec};
 use crate::engine::Engine;
 use crate::event::{Audience, EventKind};
-use crate::notify::{Acknowledged, NotifyError, Person, Recipients, Route, Whom, after};
-use crate::spec::JobOptions;
+use crate::inspect::{MessageFilter, Paging};
+use crate::notify::{
+    Acknowledged, GroupBy, NotifyError, Person, Recipients, Route, Terms, Whom, after,
+};
+use crate::spec::{JobOptions, Pipeline};
 use crate::testing::scripted::Told;
-use crate::testing::{Act, ScriptedNotifier, soon};
+use crate::testing::{Act, Behaviour, FakeWork, ScriptedNotifier, dot, soon};
 use crate::{Clock as _, JobId, Result};
 
 /// A notifier that wants nothing by itself.
@@ -27,6 +30,24 @@ impl Running {
         let job = self.media.submit(spec("parked").with_options(options)).await;
         job.expect("submit").id()
     }
+}
+
+/// Of progress nothing is kept unless somebody is told of it.
+pub(super) async fn a_route_tells_of_progress<E: Engine>(host: Host<E>) {
+    let (push, fake) = (silent("push"), host.fake.clone());
+    fake.script("fast", [Behaviour::Progress(vec![0.5])]);
+    fake.script("slow", [Behaviour::Block]);
+    let route = Route::on([EventKind::JobProgress]).to("push");
+    let start = |builder: crate::Builder| builder.notify(push.clone()).route(route);
+    let running = host.start_with(created(), start).await;
+    let two = Pipeline::from(dot())
+        .output("out/a.gif", |dot| dot.then(FakeWork::new("fast")).then(FakeWork::new("slow")));
+    let job = running.media.submit(two.build().expect("a pipeline")).await.expect("submit");
+    let told = push.told(1).await.remove(0);
+    assert_eq!((told.event.kind, told.event.job), (EventKind::JobProgress, Some(job.id())));
+    fake.release();
+    soon("end", job.done()).await.expect("success");
+    running.done().await;
 }
 
 /// Waits for so many messages at an address of a notifier, while time goes on.
@@ -237,6 +258,47 @@ pub(super) async fn a_digest_tells_of_everything_once<E: Engine>(host: Host<E>) 
         told.iter().filter(|told| told.message.events()[0].job == Some(late)).collect();
     assert_eq!((again.len(), again[0].message.id), (2, again[1].message.id));
     assert!(told.iter().skip(1).all(|told| told.message.events().len() == 1), "{told:?}");
+    running.done().await;
+}
+
+pub(super) async fn a_digest_is_known_of_each_of_its_jobs<E: Engine>(host: Host<E>) {
+    let route = on_created().to("hooks").digest(3600 * SECOND);
+    let running = host.start_with(created(), |builder| builder.route(route)).await;
+    let (first, second) = (running.tell("a").await, running.tell("a").await);
+    running.tell("b").await;
+    let inspect = running.media.inspect();
+    let paging = Paging::first(10);
+    let both = async {
+        loop {
+            let of = async |job| {
+                let told = inspect.messages(&MessageFilter::new().job(job), &paging).await;
+                told.expect("messages").items
+            };
+            let (one, other) = (of(first).await, of(second).await);
+            if one.len() == 1 && one == other {
+                return one[0].number;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let number = soon("one message of two jobs", both).await;
+    let history = inspect.job(second).await.expect("a job");
+    let told: Vec<_> = history.messages.iter().map(|told| told.message.number).collect();
+    assert_eq!(told, [number]);
+    running.done().await;
+}
+
+pub(super) async fn a_digest_of_several_jobs_is_in_no_thread<E: Engine>(host: Host<E>) {
+    let mut terms = Terms::default();
+    terms.threads = true;
+    let all = on_created().to("hooks").digest(30 * SECOND);
+    let each = all.clone().name("each").at("each").group_by(GroupBy::Job);
+    let start = |builder: crate::Builder| builder.route(all.clone().at("all")).route(each);
+    let running = host.start_with(created().under(terms), start).await;
+    let job = running.tell("").await;
+    let thread = |told: Vec<Told>| told[0].message.thread.clone().map(|thread| thread.key);
+    assert_eq!(thread(running.until("all", 1, SECOND).await), None);
+    assert_eq!(thread(running.until("each", 1, SECOND).await), Some(job.to_string()));
     running.done().await;
 }
 
