@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mediaflow_core::executor::DeliveryPolicy;
-use mediaflow_core::inspect::{EventFilter, JobFilter, MessageFilter, Paging};
+use mediaflow_core::inspect::{EventFilter, JobFilter, MessageFilter, MessageState, Paging};
+use mediaflow_core::notify::{Acknowledged, Route, after};
 use mediaflow_core::report::JobState;
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::MemoryStorage;
@@ -21,6 +22,8 @@ pub(crate) async fn everything(database: &Database, begun: impl FnOnce()) {
     let clock = ManualClock::new();
     let hooks = Hooks::new([EventKind::JobCreated, EventKind::JobCompleted]);
     hooks.next("dead", [Act::Fail(NotifyError::rejected("no"))]);
+    let push = Hooks::new([]).named("push");
+    push.always("dead", Act::Fail(NotifyError::rejected("no")));
     let schedule = vec![Duration::from_secs(5)];
     let policy = DeliveryPolicy { schedule, jitter: 0.0, ..DeliveryPolicy::default() };
     let queue = database.queue().retention(Duration::from_secs(3600));
@@ -31,6 +34,19 @@ pub(crate) async fn everything(database: &Database, begun: impl FnOnce()) {
             .clock(Arc::new(clock.clone()))
             .delivery(policy.clone())
             .notify(hooks.clone())
+            .notify(push.clone())
+            .route(ruled("digest").to("push").at("digest").digest(Duration::from_secs(30)))
+            .route(ruled("throttle").to("push").at("throttle").throttle(1, Duration::from_secs(30)))
+            .route(ruled("chain").to("push").at("dead").fallback("push").at("next"))
+            .route(
+                ruled("team")
+                    .to("push")
+                    .at("team")
+                    .escalate(after(2), "push")
+                    .at("many")
+                    .escalate(after(Duration::from_secs(30)), "push")
+                    .at("late"),
+            )
             .start()
     };
     let media = host(queue.clone()).await.unwrap();
@@ -47,10 +63,12 @@ pub(crate) async fn everything(database: &Database, begun: impl FnOnce()) {
     // More than one transaction writes.
     let large = media.eager((0..150).map(|number| work(&format!("large-{number}")))).await.unwrap();
     soon("large batch", large.done()).await.unwrap();
+    compose(database, &media, &clock).await;
     let later = JobOptions::new().run_at(clock.now().plus(Duration::from_secs(1_000_000)));
     let waits = media.submit(work("d").with_options(later)).await.unwrap();
     waits.cancel().await.unwrap();
-    database.until("SELECT count(*) FROM mediaflow_messages WHERE state = 'dead'", 1).await;
+    let lost = "SELECT count(*) FROM mediaflow_messages WHERE state = 'dead' AND channel = 'hooks'";
+    database.until(lost, 1).await;
     let gone =
         "state = 'sending', worker = 'gone', attempts = 1, group_key = 'gone', lease_until = 1";
     database.message("job.created", "lost", gone).await;
@@ -89,6 +107,25 @@ pub(crate) async fn everything(database: &Database, begun: impl FnOnce()) {
     database.until("SELECT count(*) FROM mediaflow_jobs", 0).await;
     shut(second).await;
     shut(media).await;
+}
+
+fn ruled(name: &str) -> Route {
+    Route::on([EventKind::JobCreated]).tags(["ruled"]).name(name)
+}
+
+/// Messages of several events, steps in the place of others, and others who are told.
+async fn compose(database: &Database, media: &Mediaflow, clock: &ManualClock) {
+    let tagged = JobOptions::new().tag("ruled");
+    for name in ["e", "f", "g"] {
+        let job = media.submit(work(name).with_options(tagged.clone())).await.unwrap();
+        soon("success", job.done()).await.unwrap();
+        database.until("SELECT count(*) FROM mediaflow_unrouted", 0).await;
+        media.acknowledge(Acknowledged::job(job.id())).await.unwrap();
+    }
+    media.acknowledge(Acknowledged::route("team")).await.unwrap();
+    clock.advance(Duration::from_secs(60));
+    let wait = "SELECT count(*) FROM mediaflow_messages WHERE channel = 'push' AND state IN ('pending', 'sending')";
+    database.until(wait, 0).await;
 }
 
 /// An empty table tells nothing of the plan for a full one: there are some thousand rows of each, as real ones are, and some
@@ -179,7 +216,12 @@ async fn look(media: &Mediaflow, job: JobId) {
     for filter in [EventFilter::new(), EventFilter::new().owner("ada")] {
         inspect.events(&filter, &page).await.unwrap();
     }
-    for filter in [MessageFilter::new(), MessageFilter::new().destination("hooks", "a")] {
+    let messages = [
+        MessageFilter::new(),
+        MessageFilter::new().destination("hooks", "a"),
+        MessageFilter::new().job(job).state(MessageState::Dead),
+    ];
+    for filter in messages {
         inspect.messages(&filter, &page).await.unwrap();
     }
     inspect.job(job).await.unwrap();
