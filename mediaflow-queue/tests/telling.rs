@@ -16,6 +16,9 @@ use mediaflow_core::{Clock as _, EventKind, SystemClock};
 
 const MESSAGES: usize = 1200;
 
+/// What the test itself asks for.
+const TOLD: &str = "SELECT count(*) FROM mediaflow_messages WHERE state = 'delivered'";
+
 /// The tables of the outbox.
 const TABLES: [&str; 4] =
     ["mediaflow_messages", "mediaflow_destinations", "mediaflow_told", "mediaflow_unrouted"];
@@ -36,15 +39,14 @@ async fn many_messages_share_their_statements() {
     executed::listen(move |statement, _| {
         // Each number of rows is a statement of its own.
         let words = statement.split_whitespace().take(12).collect::<Vec<_>>().join(" ");
-        if TABLES.iter().any(|table| statement.contains(table)) {
+        if statement != TOLD && TABLES.iter().any(|table| statement.contains(table)) {
             *heard.lock().unwrap().entry(words).or_default() += 1;
         }
     })
     .unwrap();
     let media =
         host().notify(ScriptedNotifier::new([EventKind::JobCreated])).start().await.unwrap();
-    let told = "SELECT count(*) FROM mediaflow_messages WHERE state = 'delivered'";
-    database.until(told, i64::try_from(MESSAGES).unwrap()).await;
+    database.until(TOLD, i64::try_from(MESSAGES).unwrap()).await;
     shut(media).await;
     let counts = counts.lock().unwrap();
     let all: usize = counts.values().sum();

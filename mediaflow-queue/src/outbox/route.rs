@@ -114,7 +114,7 @@ async fn drop_left(outbox: &Outbox, marks: &[String]) -> Result<()> {
     let fleet = names(&process.db.rows(sql, values![millis(GONE)]).await?)?;
     let drop = format!(
         "DELETE FROM mediaflow_unrouted WHERE seq IN (
-             SELECT seq FROM mediaflow_unrouted WHERE route = $1 AND seq <= $2 ORDER BY seq LIMIT {DROPPED}{})",
+             SELECT seq FROM mediaflow_unrouted WHERE route >= $1 AND route <= $1 AND seq <= $2 ORDER BY route, seq LIMIT {DROPPED}{})",
         process.db.skip_locked()
     );
     for mark in marks {
@@ -136,7 +136,7 @@ async fn too_old(outbox: &Outbox, mark: &str) -> Result<i64> {
     let worth = worth.fold(process.executor.delivery().time_to_live, Duration::max);
     let find = format!(
         "SELECT u.seq, u.route_at, e.at FROM mediaflow_unrouted u JOIN mediaflow_events e ON e.seq = u.seq
-         WHERE u.route = $1 ORDER BY u.seq LIMIT {DROPPED}"
+         WHERE u.route >= $1 AND u.route <= $1 ORDER BY u.route, u.seq LIMIT {DROPPED}"
     );
     let (now, mut upto) = (process.now(), i64::MIN);
     for row in process.db.rows(AssertSqlSafe(find), values![mark]).await? {
@@ -226,9 +226,11 @@ async fn read(process: &Process, mark: &str, at: Timestamp, most: usize) -> Resu
         JOIN mediaflow_events e ON e.seq = u.seq
         LEFT JOIN mediaflow_jobs j ON j.id = e.job
         LEFT JOIN mediaflow_batches b ON e.job IS NULL AND b.id = e.batch
-        WHERE u.route = $1 AND u.route_at <= $2 ORDER BY u.seq LIMIT $3";
+        WHERE u.route >= $1 AND u.route <= $1 AND u.route_at <= $2 ORDER BY u.route, u.seq LIMIT $3";
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     // By a plan that knows no values: one that knows the mark would read all events that have it, however many, and sort them.
+    // The order has the mark in front, which is no single one by these words: it is that of the index, which begins at the mark, and
+    // not in front of all events that have another.
     let rows = process.db.looked(find, values![mark, at, most]).await?;
     let found = |row: &Row| {
         let event = Unrouted::new(row.int("seq")?, event(row));

@@ -9,6 +9,7 @@ mod everything;
 mod executed;
 mod postgres;
 mod sqlite;
+mod unrouted;
 
 use tokio::sync::Mutex;
 

@@ -14,11 +14,13 @@ use crate::{GROWING, ONE, SHORT};
 /// What is in front of each line of the log that our connections have caused.
 const OURS: &str = "[mediaflow] ";
 
-async fn explaining() -> PrivatePostgres {
+/// A server that explains everything; with `analyze`, how many rows each node had.
+pub(crate) async fn explaining(analyze: &str) -> PrivatePostgres {
     let server = PrivatePostgres::builder()
         .set("session_preload_libraries", "auto_explain")
         .set("auto_explain.log_min_duration", "0")
         .set("auto_explain.log_format", "json")
+        .set("auto_explain.log_analyze", analyze)
         .set("auto_explain.log_nested_statements", "on")
         .set("auto_explain.log_timing", "off")
         .set("log_line_prefix", "[%a] ")
@@ -26,12 +28,12 @@ async fn explaining() -> PrivatePostgres {
     server.start().await.unwrap()
 }
 
-fn length(log: &Path) -> u64 {
+pub(crate) fn length(log: &Path) -> u64 {
     std::fs::metadata(log).unwrap().len()
 }
 
 /// What our connections have executed since the log had this length: statements and their plans, each pair once.
-fn explained(log: &Path, since: u64) -> BTreeMap<(String, String), Value> {
+pub(crate) fn explained(log: &Path, since: u64) -> BTreeMap<(String, String), Value> {
     let log = std::fs::read(log).unwrap();
     let log = String::from_utf8_lossy(&log[usize::try_from(since).unwrap()..]);
     let mut found = BTreeMap::new();
@@ -94,7 +96,7 @@ fn whole(node: &Value, ends: bool, found: &mut Vec<String>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_statement_reads_a_whole_table_that_grows_on_postgres() {
     let _alone = ONE.lock().await;
-    let server = explaining().await;
+    let server = explaining("off").await;
     let log = server.folder().join("log");
     let database = Database::postgres_at(server.database("plans").await.unwrap()).await;
     let mut since = 0;

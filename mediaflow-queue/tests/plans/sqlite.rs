@@ -7,6 +7,7 @@ use sqlx::Row as _;
 use crate::database::Database;
 use crate::everything::everything;
 use crate::executed;
+use crate::unrouted::READS;
 use crate::{GROWING, ONE, SHORT};
 
 /// Reads as much as there is that waits.
@@ -28,12 +29,17 @@ impl Executed {
     }
 }
 
-/// The steps of a plan that read the whole of a table that grows.
-async fn whole(database: &Database, sql: &str) -> Vec<String> {
+/// The steps of a plan.
+async fn steps(database: &Database, sql: &str) -> Vec<String> {
     let Database::Sqlite { pool, .. } = database else { panic!("it is a file") };
     let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
     let steps = sqlx::query(plan).fetch_all(pool).await.unwrap();
-    let steps = steps.iter().map(|step| step.get::<String, _>("detail"));
+    steps.iter().map(|step| step.get::<String, _>("detail")).collect()
+}
+
+/// The steps of a plan that read the whole of a table that grows.
+async fn whole(database: &Database, sql: &str) -> Vec<String> {
+    let steps = steps(database, sql).await.into_iter();
     let words = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     let grows = |name: &str| {
         let of = |table: &str| [format!("{table} {name} "), format!("{table} AS {name} ")];
@@ -78,4 +84,14 @@ async fn no_statement_reads_a_whole_table_that_grows() {
     }
     assert!(seen > 80, "{seen} statements");
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    let unrouted = statements.different.iter().find(|sql| sql.starts_with(READS)).unwrap();
+    let steps = steps(&database, unrouted).await;
+    assert_eq!(
+        &steps[..2],
+        [
+            "SEARCH u USING INDEX mediaflow_unrouted_route (route>? AND route<?)",
+            "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"
+        ]
+    );
+    assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
 }
