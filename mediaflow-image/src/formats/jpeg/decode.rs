@@ -2,6 +2,9 @@ use bytes::Bytes;
 use mediaflow_core::media::{Image, Metadata};
 use mediaflow_core::{Error, Result, RunContext, codes};
 
+use super::frame::Read;
+#[cfg(feature = "turbo")]
+use super::halves;
 use super::mend::{self, Mended};
 use super::outline::{self, Outline};
 #[cfg(not(feature = "turbo"))]
@@ -12,9 +15,6 @@ use super::turbo::read;
 use crate::codec::{Header, Reading, credited, iptc};
 use crate::error::truncated;
 use crate::pixels::mul;
-
-/// Width, height, channels (4 are inks, 255 is none) and pixels.
-type Read = (u32, u32, u8, Vec<u8>);
 
 pub(super) fn decode(
     bytes: &Bytes,
@@ -53,6 +53,14 @@ fn pixels(
     let cx = reading.cx;
     let ended = mend::is_ended(bytes, outline);
     let given = mend::mended(bytes, outline, ended);
+    #[cfg(feature = "turbo")]
+    if ended
+        && given.is_none()
+        && let Some(read) = halves::read(bytes, outline, header, eighths, reading)
+    {
+        return Ok(read);
+    }
+    cx.check()?;
     let whole = given.as_deref().unwrap_or(bytes);
     let error = match read(whole, header, eighths, reading) {
         Ok(pixels) if ended => return Ok(pixels),

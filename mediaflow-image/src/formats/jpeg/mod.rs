@@ -6,6 +6,8 @@ mod decode;
 mod encode;
 mod entropy;
 mod frame;
+#[cfg(feature = "turbo")]
+mod halves;
 mod mend;
 mod outline;
 mod params;
@@ -13,6 +15,8 @@ mod probe;
 #[cfg(not(feature = "turbo"))]
 mod pure;
 mod segment;
+#[cfg(feature = "turbo")]
+mod skip;
 #[cfg(feature = "turbo")]
 mod turbo;
 
@@ -70,6 +74,11 @@ impl Codec for JpegCodec {
 
     fn memory(&self, bytes: u64, _pixels: u64) -> u64 {
         library::memory(bytes)
+    }
+
+    #[cfg(feature = "turbo")]
+    fn memory_in_parts(&self, info: &MediaInfo, eighths: u32, bytes: u64) -> u64 {
+        halves::memory(info, eighths, bytes)
     }
 
     fn word(&self) -> Option<Word> {
