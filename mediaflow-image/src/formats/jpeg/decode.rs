@@ -2,6 +2,7 @@ use bytes::Bytes;
 use mediaflow_core::media::{Image, Metadata};
 use mediaflow_core::{Error, Result, RunContext, codes};
 
+use super::frame::Read;
 #[cfg(feature = "turbo")]
 use super::halves;
 use super::mend::{self, Mended};
@@ -14,9 +15,6 @@ use super::turbo::read;
 use crate::codec::{Header, Reading, credited, iptc};
 use crate::error::truncated;
 use crate::pixels::mul;
-
-/// Width, height, channels (4 are inks, 255 is none) and pixels.
-pub(super) type Read = (u32, u32, u8, Vec<u8>);
 
 pub(super) fn decode(
     bytes: &Bytes,
