@@ -94,7 +94,8 @@ impl Running {
     /// notes what it is asked for, and what was added meanwhile would stay where it is.
     pub(crate) fn set_state(&mut self, state: gst::State) -> Result<()> {
         let pipeline = self.pipeline.set_state(state).is_ok();
-        let elements = || self.pipeline.children().iter().all(|e| e.sync_state_with_parent().is_ok());
+        let elements =
+            || self.pipeline.children().iter().all(|e| e.sync_state_with_parent().is_ok());
         if pipeline && elements() {
             return Ok(());
         }
