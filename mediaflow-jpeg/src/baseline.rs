@@ -3,7 +3,7 @@ use crate::blind::{self, Sink, ended};
 use crate::failure::{Damage, Failure, Unsupported};
 use crate::feed::{Data, Feed, LANES};
 use crate::header::{EOI, Jpeg};
-use crate::lanes::{Lane, Machine};
+use crate::lanes::{Lane, Machine, Part, Piece};
 use crate::planes::{Means, Planes};
 
 /// Above so many bytes of data, tables that hold more are worth the time that it takes to make them.
@@ -12,16 +12,16 @@ const LARGE: usize = 100_000;
 /// Decodes a picture whose coefficients are all in one scan.
 pub(crate) fn decode(jpeg: &Jpeg<'_>, control: &Control<'_>) -> Result<Planes, Failure> {
     let data = Data::find(jpeg.bytes, jpeg.data)?;
-    let mut means = Means::new(&jpeg.frame);
+    let mut means = Means::new(&jpeg.frame, control.coarse);
     for index in 0..jpeg.components() {
         means.step(index, &jpeg.frame, &jpeg.tables)?;
     }
-    let mut machine = machine(jpeg, data.end - jpeg.data)?;
+    let mut machine = machine(jpeg, &means, data.end - jpeg.data)?;
     let (across, down) = jpeg.frame.units();
     let units = across as usize * down as usize;
     let unit = machine.unit();
     let every = jpeg.tables.restart as usize;
-    let mut sink = |first: usize, found: &[i16], lack: [i16; 3]| {
+    let mut sink = |first: usize, found: Piece<'_>, lack: [i16; 3]| {
         means.place(&jpeg.frame, first / unit, found, lack);
     };
     let mut more = data.intervals.len();
@@ -43,7 +43,7 @@ pub(crate) fn decode(jpeg: &Jpeg<'_>, control: &Control<'_>) -> Result<Planes, F
     Ok(means.planes(&jpeg.frame))
 }
 
-fn machine(jpeg: &Jpeg<'_>, len: usize) -> Result<Machine, Unsupported> {
+fn machine(jpeg: &Jpeg<'_>, means: &Means, len: usize) -> Result<Machine, Unsupported> {
     let mut pairs = Vec::new();
     let mut parts = Vec::new();
     for &(index, dc, ac) in &jpeg.scan.parts {
@@ -52,7 +52,8 @@ fn machine(jpeg: &Jpeg<'_>, len: usize) -> Result<Machine, Unsupported> {
             pairs.len() - 1
         });
         let part = jpeg.frame.components[index];
-        parts.extend((0..part.across * part.down).map(|_| (index, pair)));
+        let block = Part { component: index, pair, corner: means.has_corners(index) };
+        parts.extend((0..part.across * part.down).map(|_| block));
     }
     let codes = |(dc, ac): &(usize, usize)| {
         Some((jpeg.tables.dc[*dc].as_ref()?, jpeg.tables.ac[*ac].as_ref()?))
@@ -79,7 +80,8 @@ fn intervals(
             let Some((index, part)) = waiting.next() else { break };
             let first = index * every;
             let feed = Feed::new(&bytes[..part.end], part.clone(), number);
-            let lane = machine.lane(feed, number, unit * every.min(units - first));
+            let blocks = unit * every.min(units - first);
+            let lane = machine.lane(feed, number, (blocks, blocks));
             *place = Some((first * unit, lane));
         }
         let mut going: Vec<_> = lanes.iter_mut().flatten().map(|(_, lane)| lane).collect();
@@ -93,7 +95,7 @@ fn intervals(
                 && lane.steps() == 0
             {
                 ended(lane, (*first, 0, of))?;
-                sink(*first, &lane.found.means, [0; 3]);
+                sink(*first, machine.piece(&lane.found, 0, lane.found.means.len()), [0; 3]);
                 *place = None;
             }
         }

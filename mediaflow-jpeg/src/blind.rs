@@ -6,14 +6,14 @@
 use crate::Control;
 use crate::failure::{Damage, Failure, Unsupported};
 use crate::feed::{Feed, LANES};
-use crate::lanes::{Lane, Machine};
+use crate::lanes::{Lane, Machine, Piece};
 
 /// Data that is shorter is read as one stream, and such of which a place does not fit into 32 bits.
 const SHORTEST: usize = 1 << 16;
 const LONGEST: usize = 1 << 28;
 
-/// Takes means: the block of the scan with which they begin, and what is to be added to those of each component.
-pub(crate) type Sink<'a> = dyn FnMut(usize, &[i16], [i16; 3]) + 'a;
+/// Takes what was read: the block of the scan with which it begins, and what is to be added to the means of each component.
+pub(crate) type Sink<'a> = dyn FnMut(usize, Piece<'_>, [i16; 3]) + 'a;
 
 /// Reads data without restarts, of so many blocks.
 pub(crate) fn read(
@@ -46,7 +46,7 @@ pub(crate) fn read(
         if next.found.means.len() > next.most {
             break;
         }
-        sink(first, &lane.found.means[from..mine], lack);
+        sink(first, machine.piece(&lane.found, from, mine), lack);
         let known = before(machine, &lane.found.means, mine);
         let guessed = before(machine, &next.found.means, theirs);
         for (lack, (known, guessed)) in lack.iter_mut().zip(known.into_iter().zip(guessed)) {
@@ -56,7 +56,7 @@ pub(crate) fn read(
     }
     machine.go_on(&mut lane);
     finish(machine, &mut lane, control, (first, from, blocks))?;
-    sink(first, &lane.found.means[from..], lack);
+    sink(first, machine.piece(&lane.found, from, lane.found.means.len()), lack);
     Ok(())
 }
 
@@ -69,9 +69,11 @@ fn begun<'a>(machine: &mut Machine, data: &'a [u8], blocks: usize) -> Vec<Lane<'
         // Not between a byte and the zero that belongs to it.
         *place += usize::from(data.get(*place - 1) == Some(&0xFF));
     }
+    // Where there is more detail there are fewer blocks.
+    let room = blocks / count + if count > 1 { blocks / 16 } else { 0 };
     let lane = |(number, ends): (usize, &[usize])| {
         let feed = Feed::new(data, ends[0]..ends[1], number);
-        let mut lane = machine.lane(feed, number, blocks);
+        let mut lane = machine.lane(feed, number, (blocks, room));
         lane.blind = number > 0;
         lane.found.trail = lane.blind.then(Vec::new);
         lane
@@ -123,8 +125,8 @@ fn meet(
 fn before(machine: &Machine, means: &[i16], block: usize) -> [i16; 3] {
     let mut last = [0; 3];
     let unit = means.get(block.saturating_sub(machine.unit())..block).unwrap_or_default();
-    for (mean, (component, _)) in unit.iter().zip(&machine.parts) {
-        last[*component] = *mean;
+    for (mean, part) in unit.iter().zip(&machine.parts) {
+        last[part.component] = *mean;
     }
     last
 }

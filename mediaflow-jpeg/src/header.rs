@@ -68,8 +68,8 @@ pub(crate) struct Scan {
 /// What segments define for the scans behind them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
-    /// The steps of means.
-    pub(crate) quant: [Option<u16>; 4],
+    /// The steps of coefficients, in the order in which they are coded.
+    pub(crate) quant: [Option<[u16; 64]>; 4],
     pub(crate) dc: [Option<Codes>; 4],
     pub(crate) ac: [Option<Codes>; 4],
     /// Units between two restarts; 0 for none.
@@ -137,13 +137,13 @@ impl<'a> Jpeg<'a> {
         self.frame.components.iter().map(|part| (part.across, part.down)).collect()
     }
 
-    /// Bytes that [`Jpeg::eighth`] takes beside the file at most, with its planes: six for each block, and its tables.
+    /// Bytes that [`Jpeg::eighth`] takes beside the file at most, with its planes: twelve for each block, and its tables.
     #[must_use]
     pub fn memory(&self) -> u64 {
         let (across, down) = self.frame.units();
         let blocks: u32 = self.frame.components.iter().map(|part| part.across * part.down).sum();
         let in_all = u64::from(across) * u64::from(down) * u64::from(blocks);
-        in_all * 6 + (1 << 20)
+        in_all * 12 + (1 << 20)
     }
 
     /// A scan that is not progressive has all components and all of them.
@@ -281,13 +281,12 @@ impl Tables {
             let wide = kind >> 4 == 1;
             let (steps, rest) =
                 rest.split_at_checked(if wide { 128 } else { 64 }).ok_or(Unsupported::Tables)?;
-            let step = match *steps {
-                [high, low, ..] if wide => u16::from_be_bytes([high, low]),
-                [step, ..] => u16::from(step),
-                [] => 0,
-            };
+            let mut table = [0; 64];
+            for (step, bytes) in table.iter_mut().zip(steps.chunks_exact(steps.len() / 64)) {
+                *step = bytes.iter().fold(0, |step, byte| step << 8 | u16::from(*byte));
+            }
             let place = self.quant.get_mut(usize::from(kind & 15));
-            *place.filter(|_| *kind < 0x20).ok_or(Unsupported::Tables)? = Some(step);
+            *place.filter(|_| *kind < 0x20).ok_or(Unsupported::Tables)? = Some(table);
             content = rest;
         }
         Ok(())

@@ -1,6 +1,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "bits of a window, which is small")]
 
 use crate::codes::Codes;
+use crate::corners::{Corner, Corners};
 use crate::differences::{Differences, LONGEST};
 use crate::feed::{Feed, LANES, WINDOW, WINDOWS};
 use crate::skips::{END, FEW, MANY, NUMBER, PASSED, STEP, Skips};
@@ -17,11 +18,22 @@ const BEYOND: u32 = 128;
 #[derive(Debug)]
 pub(crate) struct Machine {
     pub(crate) skips: Skips,
-    /// By blocks of a unit: the component, and the codes of its means.
-    pub(crate) parts: Vec<(usize, usize)>,
+    /// The blocks of a unit.
+    pub(crate) parts: Vec<Part>,
     differences: Vec<Differences>,
+    corners: Vec<Corners>,
     windows: Vec<u8>,
     lists: Vec<u32>,
+}
+
+/// A block of a unit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) component: usize,
+    /// An index of the pairs of codes.
+    pub(crate) pair: usize,
+    /// Whether its corner is wanted.
+    pub(crate) corner: bool,
 }
 
 /// One stream of codes.
@@ -46,11 +58,20 @@ pub(crate) struct Lane<'a> {
 pub(crate) struct Found {
     /// The means of blocks as they come, each component from zero.
     pub(crate) means: Vec<i16>,
+    /// The corners of those of which they are wanted.
+    pub(crate) corners: Vec<Corner>,
     last: [i16; 3],
     /// How many blocks of a unit are there.
     phase: usize,
     /// In how many bits behind its beginning each of its units begins, if that is noted.
     pub(crate) trail: Option<Vec<u32>>,
+}
+
+/// Means of whole units, one block after the other, and corners of those blocks of which they are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece<'a> {
+    pub(crate) means: &'a [i16],
+    pub(crate) corners: &'a [Corner],
 }
 
 /// Where a lane stands: in the windows, in its block, and in its list.
@@ -66,13 +87,14 @@ struct Cursor {
 pub(crate) const TRAIL: usize = 1 << 13;
 
 impl Machine {
-    /// For units of these blocks: of each the component, and an index of the pairs of codes.
-    pub(crate) fn new(pairs: &[(&Codes, &Codes)], parts: Vec<(usize, usize)>, large: bool) -> Self {
-        let blocks: Vec<_> = parts.iter().map(|(_, pair)| *pair).collect();
+    /// For units of these blocks, and their codes.
+    pub(crate) fn new(pairs: &[(&Codes, &Codes)], parts: Vec<Part>, large: bool) -> Self {
+        let blocks: Vec<_> = parts.iter().map(|part| part.pair).collect();
         let skips = Skips::new(pairs, &blocks, if large { MANY } else { FEW });
         let differences = pairs.iter().map(|(dc, _)| Differences::new(dc)).collect();
+        let corners = pairs.iter().map(|(_, ac)| Corners::new(ac)).collect();
         let (windows, lists) = (vec![0; WINDOWS], vec![0; LISTS]);
-        Self { skips, parts, differences, windows, lists }
+        Self { skips, parts, differences, corners, windows, lists }
     }
 
     /// Blocks of a unit.
@@ -80,11 +102,35 @@ impl Machine {
         self.parts.len()
     }
 
-    /// Sets a lane up.
-    pub(crate) fn lane<'a>(&mut self, feed: Feed<'a>, number: usize, most: usize) -> Lane<'a> {
+    /// Corners that are wanted of a unit.
+    pub(crate) fn corners(&self) -> usize {
+        self.parts.iter().filter(|part| part.corner).count()
+    }
+
+    /// What a lane has read, from one block on up to another one, both at the beginning of a unit.
+    pub(crate) fn piece<'f>(&self, found: &'f Found, from: usize, to: usize) -> Piece<'f> {
+        let (unit, corners) = (self.unit(), self.corners());
+        let of_corners = from / unit * corners..to / unit * corners;
+        Piece {
+            means: found.means.get(from..to).unwrap_or_default(),
+            corners: found.corners.get(of_corners).unwrap_or_default(),
+        }
+    }
+
+    /// Sets a lane up that ends after so many blocks, with room for these.
+    pub(crate) fn lane<'a>(
+        &mut self,
+        feed: Feed<'a>,
+        number: usize,
+        (most, room): (usize, usize),
+    ) -> Lane<'a> {
         let cursor = Cursor { bit: feed.first(), state: self.skips.begin(), ..Cursor::default() };
         let begin = cursor.bit;
-        let found = Found::default();
+        let found = Found {
+            means: Vec::with_capacity(room),
+            corners: Vec::with_capacity(room / self.unit() * self.corners()),
+            ..Found::default()
+        };
         let mut lane =
             Lane { feed, number, cursor, begin, blind: false, failed: false, found, most };
         lane.fill(&mut self.windows);
@@ -139,7 +185,7 @@ impl Machine {
         let ends = self.lists.get(first..lane.cursor.list as usize).unwrap_or_default();
         let Lane { feed, begin, found, .. } = lane;
         for end in ends {
-            let (component, pair) = self.parts[found.phase];
+            let Part { component, pair, corner } = self.parts[found.phase];
             if found.phase == 0
                 && let Some(trail) = &mut found.trail
                 && trail.len() < TRAIL
@@ -147,7 +193,11 @@ impl Machine {
                 trail.push(feed.bits_before(*begin) as u32);
             }
             let difference = self.differences[pair].first(eight(&self.windows, *begin));
-            let difference = difference.map_or(0, |(difference, _)| difference);
+            let (difference, length) = difference.unwrap_or_default();
+            if corner {
+                let bits_at = |bit| eight(&self.windows, bit);
+                found.corners.push(self.corners[pair].read(*begin + length, bits_at));
+            }
             let mean = found.last[component].wrapping_add(difference);
             found.last[component] = mean;
             found.means.push(mean);
@@ -276,12 +326,13 @@ impl Lane<'_> {
         self.cursor = Cursor { bit, state: machine.skips.begin(), ..Cursor::default() };
         (self.begin, self.failed) = (bit, false);
         self.found.means.clear();
+        self.found.corners.clear();
         (self.found.last, self.found.phase) = ([0; 3], 0);
         self.found.trail = self.found.trail.take().map(|_| Vec::new());
     }
 
     fn fill(&mut self, windows: &mut [u8]) {
-        let left = self.feed.last() - self.begin;
+        let left = self.feed.last().saturating_sub(self.begin);
         if self.feed.is_at_stop() || left as usize > 4 * WINDOW {
             return;
         }

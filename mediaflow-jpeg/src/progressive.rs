@@ -11,7 +11,7 @@ const UNIT: u32 = 270;
 
 /// Decodes a picture in many scans, of which those are read that hold means.
 pub(crate) fn decode(jpeg: &Jpeg<'_>, control: &Control<'_>) -> Result<Planes, Failure> {
-    let mut means = Means::new(&jpeg.frame);
+    let mut means = Means::new(&jpeg.frame, true);
     let mut given = vec![[None; 64]; jpeg.components()];
     let (mut tables, mut scan, mut at) = (jpeg.tables.clone(), jpeg.scan.clone(), jpeg.data);
     let mut windows = vec![0; WINDOWS];

@@ -80,7 +80,8 @@ pub(super) fn while_working(plan: &ImagePlan, work: &Work) -> u64 {
             let (width, height) = size(work);
             let made = u64::from(width) * u64::from(height);
             let codec = formats::of(&info.format);
-            let decoder = codec.map_or(0, |codec| codec.memory(bytes(work), made));
+            let eighths = eighths(info, work);
+            let decoder = codec.map_or(0, |codec| codec.memory(bytes(work), made, eighths));
             let decoder = work.pass.map_or(decoder, |source| pass::memory(plan, source));
             decoder.saturating_add(info.bytes).saturating_add(info.decoder_bytes)
         }

@@ -4,7 +4,7 @@ use jpeg_encoder::SamplingFactor;
 use mediaflow_jpeg::{Coding, Jpeg};
 use turbojpeg::Subsamp;
 
-use crate::support::{Made, eighth, our_planes, turbo_planes, turbo_verdict, with_restarts};
+use crate::support::{Made, coarse, our_planes, turbo_planes, turbo_verdict, with_restarts};
 
 fn mutated(file: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut mutant = file.to_vec();
@@ -53,7 +53,7 @@ fn mutants() {
         for round in 0..count {
             let mutant = mutated(file, &mut random);
             all += 1;
-            let Ok(planes) = eighth(&mutant) else { continue };
+            let Ok(planes) = coarse(&mutant) else { continue };
             taken += 1;
             // What its other scans say is not looked at.
             if Jpeg::parse(&mutant).unwrap().coding() == Coding::Progressive {

@@ -17,6 +17,11 @@ pub(crate) fn eighth(bytes: &[u8]) -> Result<Planes, Failure> {
     Jpeg::parse(bytes)?.eighth(&Control::new(1 << 30))
 }
 
+/// From means alone.
+pub(crate) fn coarse(bytes: &[u8]) -> Result<Planes, Failure> {
+    Jpeg::parse(bytes)?.eighth(&Control::new(1 << 30).coarse())
+}
+
 /// Something like a photo: slopes, edges, and noise where it is rough.
 pub(crate) fn picture(width: usize, height: usize, channels: usize, seed: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed);
