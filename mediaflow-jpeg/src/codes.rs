@@ -64,3 +64,28 @@ impl Codes {
         table
     }
 }
+
+/// Codes with a table of the short ones.
+#[derive(Debug)]
+pub(crate) struct Shorts {
+    table: Vec<(u8, u8)>,
+    codes: Codes,
+}
+
+/// The bits that are looked up: most codes are shorter.
+const SHORT: u32 = 9;
+
+impl Shorts {
+    pub(crate) fn new(codes: &Codes) -> Self {
+        Self { table: codes.table(SHORT), codes: codes.clone() }
+    }
+
+    /// The symbol that these bits begin with, and the length of its code; nothing if they are none.
+    #[inline]
+    pub(crate) fn first(&self, bits: u64) -> Option<(u8, u32)> {
+        match self.table.get((bits >> (64 - SHORT)) as usize) {
+            Some(&(symbol, length @ 1..)) => Some((symbol, u32::from(length))),
+            _ => self.codes.symbol(u32::try_from(bits >> 48).unwrap_or(0)),
+        }
+    }
+}

@@ -87,7 +87,7 @@ impl Corners {
 }
 
 /// The first bits as a value, so many of them, at least one: those that begin with a zero are negative.
-fn value(bits: u64, size: u32) -> i16 {
+pub(crate) fn value(bits: u64, size: u32) -> i16 {
     let value = (bits >> (64 - size)) as i32;
     if bits >> 63 == 1 { value as i16 } else { (value - (1 << size) + 1) as i16 }
 }

@@ -37,6 +37,7 @@ mod header;
 mod lanes;
 mod planes;
 mod progressive;
+mod scans;
 mod skips;
 
 pub use failure::{Damage, Failure, Unsupported};

@@ -134,6 +134,12 @@ impl Means {
         (means, *stride)
     }
 
+    /// The corners of a component, if they are wanted, and how many are in a row.
+    pub(crate) fn corners_of(&mut self, index: usize) -> (&mut [Corner], usize) {
+        let OfComponent { corners, stride, .. } = &mut self.components[index];
+        (corners, *stride)
+    }
+
     /// Puts what was read of whole units where it belongs, from this unit on, and adds to each mean what its component lacks.
     pub(crate) fn place(&mut self, frame: &Frame, first: usize, piece: Piece<'_>, lack: [i16; 3]) {
         let across = frame.units().0 as usize;
