@@ -3,11 +3,14 @@ use crate::blind::{self, Sink, ended};
 use crate::failure::{Damage, Failure, Unsupported};
 use crate::feed::{Data, Feed, LANES};
 use crate::header::{EOI, Jpeg};
-use crate::lanes::{Lane, Machine, Part, Piece};
+use crate::lanes::{Machine, Part, Piece};
 use crate::planes::{Means, Planes};
 
 /// Above so many bytes of data, tables that hold more are worth the time that it takes to make them.
 const LARGE: usize = 100_000;
+
+/// So many short rounds are made between two looks at whether to stop.
+const ROUNDS: u32 = 16;
 
 /// Decodes a picture whose coefficients are all in one scan.
 pub(crate) fn decode(jpeg: &Jpeg<'_>, control: &Control<'_>) -> Result<Planes, Failure> {
@@ -73,30 +76,36 @@ fn intervals(
 ) -> Result<(), Failure> {
     let unit = machine.unit();
     let of = units * unit;
-    let mut waiting = (0..units.div_ceil(every)).zip(&data.intervals);
-    let mut lanes: [Option<(usize, Lane<'_>)>; LANES] = [const { None }; LANES];
-    loop {
-        for (number, place) in lanes.iter_mut().enumerate().filter(|(_, place)| place.is_none()) {
-            let Some((index, part)) = waiting.next() else { break };
-            let first = index * every;
-            let feed = Feed::new(&bytes[..part.end], part.clone(), number);
-            let blocks = unit * every.min(units - first);
-            let lane = machine.lane(feed, number, (blocks, blocks));
-            *place = Some((first * unit, lane));
+    let mut waiting = (0..units).step_by(every).zip(&data.intervals).map(|(first, part)| {
+        let feed = |number| Feed::new(&bytes[..part.end], part.clone(), number);
+        (first * unit, feed, unit * every.min(units - first))
+    });
+    // Where each lane begins, and the lane.
+    let (mut begins, mut lanes) = (Vec::new(), Vec::new());
+    for (number, (first, feed, blocks)) in waiting.by_ref().take(LANES).enumerate() {
+        begins.push(first);
+        lanes.push(machine.lane(feed(number), number, (blocks, blocks)));
+    }
+    let mut rounds = 0_u32;
+    while !lanes.is_empty() {
+        if rounds.is_multiple_of(ROUNDS) {
+            control.check()?;
         }
-        let mut going: Vec<_> = lanes.iter_mut().flatten().map(|(_, lane)| lane).collect();
-        if going.is_empty() {
-            break;
-        }
-        control.check()?;
-        machine.round(&mut going);
-        for place in &mut lanes {
-            if let Some((first, lane)) = place
-                && lane.steps() == 0
-            {
-                ended(lane, (*first, 0, of))?;
-                sink(*first, machine.piece(&lane.found, 0, lane.found.means.len()), [0; 3]);
-                *place = None;
+        rounds = rounds.wrapping_add(1);
+        machine.round(&mut lanes);
+        for index in (0..lanes.len()).rev() {
+            if lanes[index].steps() > 0 {
+                continue;
+            }
+            let (begin, lane) = (&mut begins[index], &mut lanes[index]);
+            ended(lane, (*begin, 0, of))?;
+            sink(*begin, machine.piece(&lane.found, 0, lane.found.means.len()), [0; 3]);
+            if let Some((first, feed, blocks)) = waiting.next() {
+                *begin = first;
+                machine.reuse(lane, feed(lane.number), blocks);
+            } else {
+                begins.swap_remove(index);
+                lanes.swap_remove(index);
             }
         }
     }

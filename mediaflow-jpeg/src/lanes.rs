@@ -1,5 +1,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "bits of a window, which is small")]
 
+use std::borrow::BorrowMut;
+
 use crate::codes::Codes;
 use crate::corners::{Corner, Corners};
 use crate::differences::{Differences, LONGEST};
@@ -40,7 +42,7 @@ pub(crate) struct Part {
 #[derive(Debug)]
 pub(crate) struct Lane<'a> {
     pub(crate) feed: Feed<'a>,
-    number: usize,
+    pub(crate) number: usize,
     cursor: Cursor,
     /// Where the block begins that is being read.
     begin: u32,
@@ -124,47 +126,66 @@ impl Machine {
         number: usize,
         (most, room): (usize, usize),
     ) -> Lane<'a> {
-        let cursor = Cursor { bit: feed.first(), state: self.skips.begin(), ..Cursor::default() };
-        let begin = cursor.bit;
         let found = Found {
             means: Vec::with_capacity(room),
             corners: Vec::with_capacity(room / self.unit() * self.corners()),
             ..Found::default()
         };
+        let (cursor, begin) = (Cursor::default(), 0);
         let mut lane =
             Lane { feed, number, cursor, begin, blind: false, failed: false, found, most };
-        lane.fill(&mut self.windows);
+        self.set(&mut lane);
         lane
     }
 
+    /// Sets a lane to the beginning of other data, of so many blocks.
+    pub(crate) fn reuse<'a>(&mut self, lane: &mut Lane<'a>, feed: Feed<'a>, most: usize) {
+        (lane.feed, lane.most) = (feed, most);
+        lane.found.clear();
+        self.set(lane);
+    }
+
+    fn set(&mut self, lane: &mut Lane<'_>) {
+        let bit = lane.feed.first();
+        lane.cursor = Cursor { bit, state: self.skips.begin(), ..Cursor::default() };
+        lane.begin = bit;
+        lane.fill(&mut self.windows);
+    }
+
     /// Lets lanes go on until one of them can not. Gives whether any has.
-    pub(crate) fn round(&mut self, lanes: &mut [&mut Lane<'_>]) -> bool {
-        let steps = lanes.iter().map(|lane| lane.steps()).min().unwrap_or(0);
+    pub(crate) fn round<'a, L: BorrowMut<Lane<'a>>>(&mut self, lanes: &mut [L]) -> bool {
+        let steps = lanes.iter().map(|lane| lane.borrow().steps()).min().unwrap_or(0);
         if steps == 0 {
             return false;
         }
         let (few, count) = (self.skips.bits == FEW, lanes.len());
         match (count, few) {
-            (1, true) => self.run::<1, FEW>(lanes, steps),
-            (2, true) => self.run::<2, FEW>(lanes, steps),
-            (3, true) => self.run::<3, FEW>(lanes, steps),
-            (4, true) => self.run::<4, FEW>(lanes, steps),
-            (1, false) => self.run::<1, MANY>(lanes, steps),
-            (2, false) => self.run::<2, MANY>(lanes, steps),
-            (3, false) => self.run::<3, MANY>(lanes, steps),
-            (4, false) => self.run::<4, MANY>(lanes, steps),
+            (1, true) => self.run::<_, 1, FEW>(lanes, steps),
+            (2, true) => self.run::<_, 2, FEW>(lanes, steps),
+            (3, true) => self.run::<_, 3, FEW>(lanes, steps),
+            (4, true) => self.run::<_, 4, FEW>(lanes, steps),
+            (1, false) => self.run::<_, 1, MANY>(lanes, steps),
+            (2, false) => self.run::<_, 2, MANY>(lanes, steps),
+            (3, false) => self.run::<_, 3, MANY>(lanes, steps),
+            (4, false) => self.run::<_, 4, MANY>(lanes, steps),
             _ => return false,
         }
         for lane in lanes {
+            let lane = lane.borrow_mut();
             self.collect(lane);
             lane.fill(&mut self.windows);
         }
         true
     }
 
-    fn run<const K: usize, const BITS: u32>(&mut self, lanes: &mut [&mut Lane<'_>], steps: u32) {
+    fn run<'a, L: BorrowMut<Lane<'a>>, const K: usize, const BITS: u32>(
+        &mut self,
+        lanes: &mut [L],
+        steps: u32,
+    ) {
         let mut cursors = [Cursor::default(); K];
         for (cursor, lane) in cursors.iter_mut().zip(lanes.iter()) {
+            let lane = lane.borrow();
             *cursor = Cursor { list: (lane.number * LIST) as u32, ..lane.cursor };
         }
         let (Some(table), Some(windows), Some(lists)) =
@@ -174,6 +195,7 @@ impl Machine {
         };
         let failed = passed::<K, BITS>(&mut cursors, &self.skips, table, windows, lists, steps);
         for (index, (lane, cursor)) in lanes.iter_mut().zip(cursors).enumerate() {
+            let lane = lane.borrow_mut();
             lane.cursor = cursor;
             lane.failed |= failed == Some(index);
         }
@@ -285,6 +307,15 @@ pub(crate) fn eight(windows: &[u8], bit: u32) -> u64 {
     u64::from_be_bytes(bytes.unwrap_or_default()) << (bit & 7)
 }
 
+impl Found {
+    fn clear(&mut self) {
+        self.means.clear();
+        self.corners.clear();
+        (self.last, self.phase) = ([0; 3], 0);
+        self.trail = self.trail.take().map(|_| Vec::new());
+    }
+}
+
 impl Lane<'_> {
     /// How many steps it can make without a look at where it stands.
     pub(crate) fn steps(&self) -> u32 {
@@ -325,10 +356,7 @@ impl Lane<'_> {
         let bit = self.cursor.bit + 1;
         self.cursor = Cursor { bit, state: machine.skips.begin(), ..Cursor::default() };
         (self.begin, self.failed) = (bit, false);
-        self.found.means.clear();
-        self.found.corners.clear();
-        (self.found.last, self.found.phase) = ([0; 3], 0);
-        self.found.trail = self.found.trail.take().map(|_| Vec::new());
+        self.found.clear();
     }
 
     fn fill(&mut self, windows: &mut [u8]) {
