@@ -9,33 +9,36 @@ use crate::planes::{Plane, Planes};
 /// Bits of the weights between two samples.
 const BITS: u32 = 6;
 
-/// Pixels of planes: grey, or red, green and blue.
-pub(crate) fn pixels(planes: &Planes) -> Vec<u8> {
-    let (width, height) = (planes.width() as usize, planes.height());
-    let channels = usize::from(planes.channels());
-    let mut pixels = vec![0; width * height as usize * channels];
-    let mut rows = vec![vec![0; width]; channels];
-    let mut mixed = Vec::new();
-    for (y, to) in (0..height).zip(pixels.chunks_exact_mut((width * channels).max(1))) {
-        for (plane, row) in planes.planes().iter().zip(&mut rows) {
-            upsampled(plane, y, &mut mixed, row);
-        }
-        match &*rows {
-            [luma, blue, red] if !planes.rgb => {
-                let parts = luma.iter().zip(blue).zip(red);
-                for (to, ((y, cb), cr)) in to.as_chunks_mut::<3>().0.iter_mut().zip(parts) {
-                    *to = rgb(*y, *cb, *cr);
+impl Planes {
+    /// Grey, or red, green and blue of each pixel, row by row.
+    #[must_use]
+    pub fn to_pixels(&self) -> Vec<u8> {
+        let (width, height) = (self.width() as usize, self.height());
+        let channels = usize::from(self.channels());
+        let mut pixels = vec![0; width * height as usize * channels];
+        let mut rows = vec![vec![0; width]; channels];
+        let mut mixed = Vec::new();
+        for (y, to) in (0..height).zip(pixels.chunks_exact_mut((width * channels).max(1))) {
+            for (plane, row) in self.planes().iter().zip(&mut rows) {
+                upsampled(plane, y, &mut mixed, row);
+            }
+            match &*rows {
+                [luma, blue, red] if !self.rgb => {
+                    let parts = luma.iter().zip(blue).zip(red);
+                    for (to, ((y, cb), cr)) in to.as_chunks_mut::<3>().0.iter_mut().zip(parts) {
+                        *to = rgb(*y, *cb, *cr);
+                    }
+                }
+                rows => {
+                    for (channel, row) in rows.iter().enumerate() {
+                        let places = to.iter_mut().skip(channel).step_by(channels);
+                        places.zip(row).for_each(|(to, from)| *to = *from);
+                    }
                 }
             }
-            rows => {
-                for (channel, row) in rows.iter().enumerate() {
-                    let places = to.iter_mut().skip(channel).step_by(channels);
-                    places.zip(row).for_each(|(to, from)| *to = *from);
-                }
-            }
         }
+        pixels
     }
-    pixels
 }
 
 /// One row of pixels of a component. Between its samples values are mixed, as if each were the colour at the middle of what it

@@ -1,4 +1,3 @@
-use crate::color;
 use crate::corners::{Corner, PLACES};
 use crate::failure::Unsupported;
 use crate::header::{Component, Frame, Tables};
@@ -47,12 +46,6 @@ impl Planes {
     #[must_use]
     pub fn planes(&self) -> &[Plane] {
         &self.planes
-    }
-
-    /// Grey, or red, green and blue of each pixel, row by row.
-    #[must_use]
-    pub fn to_pixels(&self) -> Vec<u8> {
-        color::pixels(self)
     }
 }
 
