@@ -4,7 +4,9 @@ use jpeg_encoder::SamplingFactor;
 use mediaflow_jpeg::{Coding, Jpeg};
 use turbojpeg::Subsamp;
 
-use crate::support::{Made, coarse, our_planes, turbo_planes, turbo_verdict, with_restarts};
+use crate::support::{
+    Made, coarse, is_harmless, our_planes, turbo_planes, turbo_verdict, with_restarts,
+};
 
 fn mutated(file: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut mutant = file.to_vec();
@@ -60,7 +62,10 @@ fn mutants() {
                 continue;
             }
             let what = format!("file {index}, mutant {round}");
-            assert_eq!(turbo_verdict(&mutant), Ok(()), "{what}");
+            match turbo_verdict(&mutant) {
+                Err(said) if is_harmless(&said) => continue,
+                verdict => assert_eq!(verdict, Ok(()), "{what}"),
+            }
             let (ours, theirs) = (our_planes(&planes).concat(), turbo_planes(&mutant).concat());
             // What is far out of range, libjpeg takes modulo 1024, and here it is cut off.
             let differs = |(ours, theirs): (&u8, &u8)| ours != theirs && !matches!(ours, 0 | 255);
