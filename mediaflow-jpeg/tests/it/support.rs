@@ -115,6 +115,23 @@ pub(crate) fn turbo_planes(bytes: &[u8]) -> Vec<Vec<u8>> {
     planes
 }
 
+/// The pixels that libjpeg-turbo gives.
+pub(crate) fn turbo_pixels(bytes: &[u8]) -> Vec<u8> {
+    let mut decoder = Decompressor::new().unwrap();
+    let header = decoder.read_header(bytes).unwrap();
+    decoder.set_scaling_factor(EIGHTH).unwrap();
+    let (width, height) = (EIGHTH.scale(header.width), EIGHTH.scale(header.height));
+    let (channels, format) = match header.subsamp {
+        Subsamp::Gray => (1, PixelFormat::GRAY),
+        _ => (3, PixelFormat::RGB),
+    };
+    let mut pixels = vec![0; width * height * channels];
+    let pitch = width * channels;
+    let image = Image { pixels: &mut pixels[..], width, pitch, height, format };
+    decoder.decompress(bytes, image).unwrap();
+    pixels
+}
+
 pub(crate) fn our_planes(planes: &Planes) -> Vec<Vec<u8>> {
     let rows = |plane: &mediaflow_jpeg::Plane| {
         (0..plane.height()).flat_map(|y| plane.row(y)).copied().collect()
