@@ -14,33 +14,29 @@ const ROUNDS: u32 = 16;
 
 /// Decodes a picture whose coefficients are all in one scan.
 pub(crate) fn decode(jpeg: &Jpeg<'_>, control: &Control<'_>) -> Result<Planes, Failure> {
-    let data = Data::find(jpeg.bytes, jpeg.data)?;
+    let (across, down) = jpeg.frame.units();
+    let units = across as usize * down as usize;
+    let every = if jpeg.tables.restart == 0 { units } else { jpeg.tables.restart as usize };
+    let count = units.div_ceil(every);
+    let data = Data::find(jpeg.bytes, jpeg.data, count)?;
     let mut means = Means::new(&jpeg.frame, control.coarse);
     for index in 0..jpeg.components() {
         means.step(index, &jpeg.frame, &jpeg.tables)?;
     }
     let mut machine = machine(jpeg, &means, data.end - jpeg.data)?;
-    let (across, down) = jpeg.frame.units();
-    let units = across as usize * down as usize;
     let unit = machine.unit();
-    let every = jpeg.tables.restart as usize;
     let mut sink = |first: usize, found: Piece<'_>, lack: [i16; 3]| {
         means.place(&jpeg.frame, first / unit, found, lack);
     };
-    let mut more = data.intervals.len();
-    if every == 0 {
-        let whole = data.intervals[0].clone();
-        blind::read(&mut machine, &jpeg.bytes[whole], units * unit, control, &mut sink)?;
-        more -= 1;
-    } else {
-        let count = units.div_ceil(every);
-        if !data.in_order {
-            return Err(Damage::Restarts.into());
-        }
+    if let (0, [whole, ..]) = (jpeg.tables.restart, &*data.intervals) {
+        let whole = &jpeg.bytes[whole.clone()];
+        blind::read(&mut machine, whole, units * unit, control, &mut sink)?;
+    } else if data.in_order {
         intervals(&mut machine, jpeg.bytes, &data, (every, units), control, &mut sink)?;
-        more = more.saturating_sub(count);
+    } else {
+        return Err(Damage::Restarts.into());
     }
-    if more > 0 || data.marker != EOI {
+    if data.count > count || data.marker != EOI {
         return Err(Unsupported::Stray.into());
     }
     Ok(means.planes(&jpeg.frame))

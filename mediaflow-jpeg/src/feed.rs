@@ -101,8 +101,10 @@ fn bits(bytes: usize) -> u32 {
 /// The data of a scan.
 #[derive(Debug)]
 pub(crate) struct Data {
-    /// Between its restarts.
+    /// Between its restarts, of the first ones of these.
     pub(crate) intervals: Vec<Range<usize>>,
+    /// How many there are of them.
+    pub(crate) count: usize,
     /// The numbers of the restarts follow one another.
     pub(crate) in_order: bool,
     /// The marker behind it, and where that begins.
@@ -111,35 +113,36 @@ pub(crate) struct Data {
 }
 
 impl Data {
-    /// Looks for the end of the data that begins here.
-    pub(crate) fn find(bytes: &[u8], begin: usize) -> Result<Self, Failure> {
-        let (mut intervals, mut in_order) = (Vec::new(), true);
+    /// Looks for the end of the data that begins here, of which so many intervals are wanted: a file can have millions.
+    pub(crate) fn find(bytes: &[u8], begin: usize, most: usize) -> Result<Self, Failure> {
+        let intervals = Vec::new();
+        let mut data = Self { intervals, count: 0, in_order: true, marker: 0, end: begin };
         let (mut first, mut at) = (begin, begin);
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
             at += memchr(0xFF, rest).ok_or(Damage::Cut)?;
-            match *bytes.get(at + 1).ok_or(Damage::Cut)? {
-                0 => at += 2,
-                number @ 0xD0..=0xD7 => {
-                    in_order &= usize::from(number & 7) == intervals.len() & 7;
-                    intervals.push(first..at);
+            // Before a marker more of the same fill up; elsewhere nobody writes them.
+            let fill = bytes[at..].iter().take_while(|byte| **byte == 0xFF).count();
+            match *bytes.get(at + fill).ok_or(Damage::Cut)? {
+                0 if fill == 1 => at += 2,
+                number @ 0xD0..=0xD7 if fill == 1 => {
+                    data.in_order &= usize::from(number & 7) == data.count & 7;
+                    data.take(first..at, most);
                     (first, at) = (at + 2, at + 2);
                 }
-                0xFF => {
-                    // Before a marker it fills up; elsewhere nobody writes it.
-                    let fill = bytes[at..].iter().take_while(|byte| **byte == 0xFF).count();
-                    let marker = *bytes.get(at + fill).ok_or(Damage::Cut)?;
-                    if matches!(marker, 0 | 0xD0..=0xD7) {
-                        return Err(Unsupported::Stray.into());
-                    }
-                    intervals.push(first..at);
-                    return Ok(Self { intervals, in_order, marker, end: at });
-                }
+                0 | 0xD0..=0xD7 => return Err(Unsupported::Stray.into()),
                 marker => {
-                    intervals.push(first..at);
-                    return Ok(Self { intervals, in_order, marker, end: at });
+                    data.take(first..at, most);
+                    return Ok(Self { marker, end: at, ..data });
                 }
             }
+        }
+    }
+
+    fn take(&mut self, interval: Range<usize>, most: usize) {
+        self.count += 1;
+        if self.intervals.len() < most {
+            self.intervals.push(interval);
         }
     }
 }

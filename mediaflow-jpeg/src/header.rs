@@ -137,13 +137,15 @@ impl<'a> Jpeg<'a> {
         self.frame.components.iter().map(|part| (part.across, part.down)).collect()
     }
 
-    /// Bytes that [`Jpeg::eighth`] takes beside the file at most, with its planes: twelve for each block, and its tables.
+    /// Bytes that [`Jpeg::eighth`] takes beside the file at most, with its planes: twenty for each block, sixteen for each interval
+    /// between restarts, and its tables.
     #[must_use]
     pub fn memory(&self) -> u64 {
         let (across, down) = self.frame.units();
         let blocks: u32 = self.frame.components.iter().map(|part| part.across * part.down).sum();
         let in_all = u64::from(across) * u64::from(down) * u64::from(blocks);
-        in_all * 12 + (1 << 20)
+        let intervals = in_all.checked_div(u64::from(self.tables.restart)).unwrap_or(0);
+        in_all * 20 + intervals * 16 + (1 << 20)
     }
 
     /// A scan that is not progressive has all components and all of them.

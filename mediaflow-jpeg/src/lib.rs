@@ -2,7 +2,8 @@
 //!
 //! Four fifths of the time that a thumbnail takes go into reading coefficients that nobody looks at. At an eighth of the size a
 //! block of 8 x 8 pixels becomes one, and of its 64 coefficients only the first counts, their mean: the others are passed over,
-//! several at a look into a table. Of a progressive file only the scans that hold means are read.
+//! several at a look into a table. Of a progressive file only the scans that are needed are read. Of colours that are sampled at
+//! half the size three coefficients more are taken, so that they are as fine as luma.
 //!
 //! ```
 //! # fn shown(file: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
@@ -68,7 +69,7 @@ impl<'a> Control<'a> {
     }
 
     /// Colours that are sampled more coarsely than luma, as those of most photos are, come from means alone as well: a mean of them
-    /// stands for 16 x 16 pixels. That is a tenth faster, and seen where small things differ in colour. Without it they are as
+    /// stands for 16 x 16 pixels. That is a fifth faster, and seen where small things differ in colour. Without it they are as
     /// fine as luma.
     #[must_use]
     pub fn coarse(self) -> Self {

@@ -17,8 +17,12 @@ pub(crate) fn decode(jpeg: &Jpeg<'_>, control: &Control<'_>) -> Result<Planes, F
     loop {
         control.check()?;
         progress(&scan, &mut given)?;
-        let data = Data::find(jpeg.bytes, at)?;
+        if tables.restart != jpeg.tables.restart {
+            return Err(Unsupported::Scans.into());
+        }
         let area = Area::new(jpeg, &scan);
+        let most = area.units.div_ceil(area.every(&tables));
+        let data = Data::find(jpeg.bytes, at, most)?;
         area.check(&data, tables.restart)?;
         read(jpeg, area, (&scan, &tables), &data, &mut means, &mut windows, control)?;
         at = data.end;

@@ -50,7 +50,7 @@ impl Area {
     /// Whether there are as many restarts as should be.
     pub(crate) fn check(&self, data: &Data, restart: u32) -> Result<(), Failure> {
         let every = if restart == 0 { self.units } else { restart as usize };
-        let count = data.intervals.len();
+        let count = data.count;
         if count < self.units.div_ceil(every) {
             let blocks = (count * every * self.blocks.len()) as u64;
             return Err(Damage::Ended { blocks, of: self.of() }.into());

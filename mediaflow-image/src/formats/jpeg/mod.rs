@@ -1,5 +1,5 @@
 //! JPEG. It is decoded by the transform of the file itself at the smallest scale that will do: at an eighth by a decoder of our
-//! own, which reads nothing but the means of blocks, at other scales by one of everything.
+//! own, which reads the means of blocks and little else, at other scales by one of everything.
 //!
 //! Uses: codec, error, pixels, word.
 
