@@ -204,7 +204,8 @@ impl Reader<'_> {
     fn damage(&self, unit: usize, feed: &Feed<'_>, bit: u32, found: Damage) -> Failure {
         let (blocks, of) = ((unit * self.area.blocks.len()) as u64, self.area.of());
         match found {
-            Damage::Code { .. } if bit <= feed.last() => Damage::Code { blocks, of }.into(),
+            // A code that the end has cut is none either.
+            Damage::Code { .. } if bit + 32 <= feed.last() => Damage::Code { blocks, of }.into(),
             _ => Damage::Ended { blocks, of }.into(),
         }
     }
