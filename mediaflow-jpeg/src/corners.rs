@@ -50,9 +50,10 @@ impl Corners {
     /// are made without a look at where they lead: that is quicker than to guess. More bits, for long codes, are had by their place.
     #[inline]
     pub(crate) fn read(&self, bit: u32, bits_at: impl Fn(u32) -> u64) -> Corner {
+        let Some(table) = self.table.first_chunk::<{ 1 << BITS }>() else { return [0; 3] };
         let (mut bits, mut at, mut found, mut long) = (bits_at(bit), 0_u32, 0_u64, 0);
         for _ in 0..4 {
-            let entry = self.table.get((bits >> (64 - BITS)) as usize).copied().unwrap_or(LONG);
+            let entry = table[(bits >> (64 - BITS)) as usize];
             at += (entry >> 8) & 127;
             let slope = (SLOPES >> (4 * at.min(7))) & 3;
             found |= u64::from(entry >> 16) << (16 * slope);

@@ -213,6 +213,13 @@ impl Shape {
         changed: impl Fn(T) -> T,
     ) {
         let Self { wide, len, across, stride } = *self;
+        if len == 1 {
+            // One of each unit: they follow one another.
+            let items = items.chunks_exact(unit).map(|items| items[begin]);
+            let to = to.get_mut(first..).unwrap_or_default();
+            to.iter_mut().zip(items).for_each(|(to, item)| *to = changed(item));
+            return;
+        }
         let (mut row, mut column) = (first / across, first % across);
         for items in items.chunks_exact(unit) {
             let corner = row * (len / wide) * stride + column * wide;
