@@ -5,7 +5,7 @@ use mediaflow_core::plan::Demand;
 use mediaflow_core::{Reader as _, Result, RunContext, testing};
 use mediaflow_image::{Chroma, ImageReader, Jpeg};
 
-use crate::support::{bytes, decode, file, noise, photo, psnr, run, sample};
+use crate::support::{bytes, decode, file, noise, photo, psnr, run};
 
 async fn eighth_in(file: &MediaFile, cx: &RunContext) -> Result<Image> {
     ImageReader::new().decode(file, Demand::NONE, cx).await?.into_image()
@@ -74,7 +74,11 @@ async fn what_is_no_code_and_restarts_out_of_order_are_errors_at_an_eighth() {
     let mut ones = bytes(&photo("fig.jpg"));
     let middle = ones.len() / 2;
     ones.splice(middle..middle + 30, [0xFF, 0].repeat(15));
-    let mut renumbered = bytes(&sample("restarts.jpg"));
+    let (mut renumbered, picture) = (Vec::new(), noise(256, 192, 3));
+    let mut encoder = jpeg_encoder::Encoder::new(&mut renumbered, 80);
+    encoder.set_restart_interval(8);
+    encoder.encode(picture.pixels(), 256, 192, jpeg_encoder::ColorType::Rgb).unwrap();
+    assert!(eighth(&file("restarts.jpg", renumbered.clone())).await.is_ok());
     let second = renumbered.windows(2).position(|pair| pair == [0xFF, 0xD1]).unwrap();
     renumbered[second + 1] = 0xD5;
     for damaged in [ones, renumbered] {
