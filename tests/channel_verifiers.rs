@@ -59,6 +59,13 @@ async fn amazons_services_take_topics_and_mails() {
         // The second is the same message once more.
         assert!(send(&sns, &message).await.unwrap().provider_id.is_some());
     }
+    // Several in one request, of which one is the first message once more.
+    let more: Vec<_> = (0..3).map(|_| started()).chain([message.clone()]).collect();
+    let cx = DeliveryContext::first(SystemClock::default().now());
+    let together: Vec<_> = more.iter().map(|message| (message, &cx)).collect();
+    for result in sns.notify_all(&together).await {
+        assert!(result.unwrap().provider_id.is_some());
+    }
     send(&ses("media@app.example"), &message).await.unwrap();
     let error = send(&ses("stranger@elsewhere.example"), &message).await.unwrap_err();
     assert!(
@@ -69,14 +76,21 @@ async fn amazons_services_take_topics_and_mails() {
     let gone = gone.endpoint(endpoint).allow_private(host).into_notifier().unwrap();
     let error = send(&gone, &message).await.unwrap_err();
     assert!(matches!(error, NotifyError::Gone { .. }), "{error:?}");
+    for result in gone.notify_all(&together).await {
+        assert!(matches!(result, Err(NotifyError::Gone { .. })), "{result:?}");
+    }
 
     let mut input = moto.stdin.take().unwrap();
     input.write_all(b"\n").unwrap();
     let seen = line();
     let notes = seen["notes"].as_array().unwrap();
-    assert_eq!(notes.len(), 1, "a message that is published twice arrives once: {notes:?}");
+    assert_eq!(notes.len(), 4, "a message that is published twice arrives once: {notes:?}");
+    let ids: Vec<_> = notes.iter().map(|note| note["MessageDeduplicationId"].clone()).collect();
+    let sent = std::iter::once(&message).chain(&more[..3]);
+    let sent: Vec<_> = sent.map(|message| json!(message.id.to_string())).collect();
+    assert_eq!(ids, sent, "in their order");
     let note = &notes[0]["note"];
-    assert_eq!(notes[0]["group"], JOB);
+    assert_eq!(notes[0]["MessageGroupId"], JOB);
     assert_eq!(note["Subject"], "Ktzchen.jpg is being processed", "a subject is ASCII");
     assert_eq!(note["MessageAttributes"]["type"]["Value"], "job.started");
     let body: Value = serde_json::from_str(note["Message"].as_str().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! What we sign is accepted by verifiers that other people wrote: `standardwebhooks`, `cloudinary`, `cloudevents` and
+//! What we sign is accepted by verifiers that other people wrote: `standardwebhooks`, `svix`, `cloudinary`, `cloudevents` and
 //! Tencent's SDK for Python.
 
 #![cfg(all(feature = "webhook", feature = "testing"))]
@@ -27,13 +27,15 @@ const NEXT_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const STRANGER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[tokio::test]
-async fn standardwebhooks_accepts_ours_and_nothing_else() {
+async fn standardwebhooks_and_svix_accept_ours_and_nothing_else() {
     let request = captured(|hook| hook.sign(SECRET).also_sign(NEXT_SECRET)).await;
-    for secret in [SECRET, NEXT_SECRET] {
-        assert!(accepts("standard.py", secret, "", &request, &request.body));
+    for script in ["standard.py", "svix_webhook.py"] {
+        for secret in [SECRET, NEXT_SECRET] {
+            assert!(accepts(script, secret, "", &request, &request.body), "{script}");
+        }
+        assert!(!accepts(script, STRANGER, "", &request, &request.body), "{script}");
+        assert!(!accepts(script, SECRET, "", &request, &tampered(&request.body)), "{script}");
     }
-    assert!(!accepts("standard.py", STRANGER, "", &request, &request.body));
-    assert!(!accepts("standard.py", SECRET, "", &request, &tampered(&request.body)));
 }
 
 #[tokio::test]

@@ -45,6 +45,8 @@ pub(crate) async fn measure(site: &Site, report: &mut Report) -> Result<()> {
     let place = site.fresh().await?;
     submitted(&place).await?;
     let database = Database::open(place.clone()).await?;
+    // A large batch is let go a part at a time.
+    database.until("SELECT count(*) FROM mediaflow_unrouted", EVENTS as i64).await?;
     let told = database.texts("SELECT id FROM mediaflow_events WHERE kind = 'job.created'").await?;
     let told: BTreeSet<String> = told.into_iter().collect();
     let sink = Sink::start(1, Manner::Answers(1))?;

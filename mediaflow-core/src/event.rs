@@ -11,7 +11,7 @@ use crate::report::{BatchSummary, OutputReport, Report};
 use crate::spec::digest::{digest, sorted};
 use crate::spec::{JobOptions, NotifyTarget};
 use crate::wire::wire_enum;
-use crate::{Failure, Timestamp};
+use crate::{Error, Failure, Timestamp};
 
 /// Something that happened. It is stored before it is sent, and keeps its id through every attempt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -215,11 +215,16 @@ pub enum EventData {
     Other(Value),
 }
 
+/// How many characters of a reason are kept.
+const REASON: usize = 2000;
+
 /// What is lost, or held back, at one destination.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct DeliveryFailure {
-    /// The notifier.
+    /// The notifier. Empty if it was not found out who is to be told: the host's
+    /// [`Recipients`](crate::notify::Recipients) have failed until the event was too old, and only those that are configured are
+    /// told of it.
     pub channel: String,
     /// The destination as far as it is no secret: `https://host:443`; empty for a notifier's own.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -251,6 +256,12 @@ impl DeliveryFailure {
             dead: 0,
             waiting: 0,
         }
+    }
+
+    /// The recipients of this event could not be looked up.
+    pub(crate) fn of_recipients(event: EventId, error: &Error) -> Self {
+        let reason: String = error.to_string().chars().take(REASON).collect();
+        Self { dead: 1, ..Self::new("", event, reason) }
     }
 
     /// The event that tells of it, about the job whose event is not told.

@@ -110,6 +110,12 @@ impl CostClass {
 }
 
 impl Estimate {
+    /// Work of this class with this peak memory in bytes.
+    #[must_use]
+    pub const fn of(class: CostClass, bytes: u64) -> Self {
+        Self { bytes, class }
+    }
+
     /// Work on one core with this peak memory in bytes.
     #[must_use]
     pub const fn cpu(bytes: u64) -> Self {
@@ -240,5 +246,25 @@ impl fmt::Display for Explanation {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_after_the_other_is_the_larger_memory_and_the_heavier_class() {
+        let own: CostClass = "gpu".parse().unwrap();
+        let (small, large) = (Estimate::cpu(1), Estimate::cpu(9));
+        for (one, next, together) in [
+            (small, large, large),
+            (Estimate::remote(), Estimate::remote(), Estimate::remote()),
+            (Estimate::remote(), small, small),
+            (large, Estimate::video(1), Estimate::video(9)),
+            (Estimate::video(1), Estimate::of(own, 2), Estimate::of(own, 2)),
+        ] {
+            assert_eq!((one.then(next), next.then(one)), (together, together), "{one:?} {next:?}");
+        }
     }
 }

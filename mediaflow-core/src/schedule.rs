@@ -158,8 +158,7 @@ impl Schedule {
             missed += 1;
             // Nobody counts the seconds of a year.
             if missed >= Self::COUNTED {
-                latest = self.cron.next(now)?;
-                break latest;
+                break self.cron.next(now)?;
             }
             latest = next;
         };
@@ -279,5 +278,8 @@ mod tests {
         let long = Schedule::new("often", "* * * * * *".parse().unwrap(), copy()).unwrap();
         let run = long.take(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z")).unwrap();
         assert_eq!((run.missed, run.next), (1_000, at("2027-01-01T00:00:01Z")));
+        // The next time is one of its own.
+        let next = long.take(run.next, run.next).unwrap();
+        assert_ne!(run.spec.options.idempotency_key, next.spec.options.idempotency_key);
     }
 }

@@ -38,6 +38,8 @@ pub mod aws;
 pub mod channel;
 #[cfg(feature = "courier")]
 pub mod courier;
+#[cfg(any(feature = "ses", feature = "sns", feature = "web-push", feature = "webhook"))]
+mod digest;
 #[cfg(feature = "discord")]
 pub mod discord;
 #[cfg(feature = "email")]

@@ -37,6 +37,7 @@ for _ in sys.stdin:
         # `moto` adds the header's recipients to those of the request.
         to = {parseaddr(address)[1] for address in sent.destinations}
         mails.append({"to": sorted(to), "subject": mail["subject"], "type": mail.get_content_type()})
-    notes = [{"group": m["Attributes"].get("MessageGroupId"), "note": json.loads(m["Body"])} for m in told]
+    names = ("MessageGroupId", "MessageDeduplicationId")
+    notes = [{**{name: m["Attributes"].get(name) for name in names}, "note": json.loads(m["Body"])} for m in told]
     print(json.dumps({"notes": notes, "mails": mails}), flush=True)
 server.stop()

@@ -16,9 +16,8 @@ impl Executor {
     /// at those that the job gave. [`Recipients`] has the last word.
     #[must_use]
     pub fn configured(&self, event: &Event) -> Vec<Recipient> {
-        let routed =
-            |name: &str| self.0.routes.iter().any(|route| route.channels().any(|of| of == name));
-        let own = self.0.notifiers.iter().filter(|notifier| !routed(notifier.name()));
+        let own = self.0.notifiers.iter();
+        let own = own.filter(|notifier| !self.0.routed.contains(notifier.name()));
         let wanting = own.filter(|notifier| notifier.wants(event));
         wanting
             .flat_map(|notifier| {
@@ -91,5 +90,31 @@ impl Executor {
         tokio::time::timeout(self.0.delivery.timeout, notifier.notify(message, cx))
             .await
             .unwrap_or_else(|_| Err(NotifyError::ambiguous("no answer in time")))
+    }
+
+    /// One attempt to send several messages to one address through a channel that takes such together. Gives what came of each,
+    /// in their order. It takes as long as that of a single one, at most.
+    pub async fn deliver_all(
+        &self,
+        channel: &str,
+        messages: &[(&Message, &DeliveryContext)],
+    ) -> Vec<Result<Receipt, NotifyError>> {
+        if let [(message, cx)] = messages {
+            return vec![self.deliver(channel, message, cx).await];
+        }
+        let Ok(notifier) = self.notifier(channel) else {
+            let error = NotifyError::retryable("this process has no such notifier");
+            return vec![Err(error); messages.len()];
+        };
+        if self.0.dry_run {
+            tracing::info!(channel, messages = messages.len(), "not sent: this is a dry run");
+            return vec![Ok(Receipt::default()); messages.len()];
+        }
+        let sent = tokio::time::timeout(self.0.delivery.timeout, notifier.notify_all(messages));
+        let late = |_| vec![Err(NotifyError::ambiguous("no answer in time")); messages.len()];
+        let mut results = sent.await.unwrap_or_else(late);
+        let unsaid = || Err(NotifyError::ambiguous("the notifier does not say what came of it"));
+        results.resize_with(messages.len(), unsaid);
+        results
     }
 }

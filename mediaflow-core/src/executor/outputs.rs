@@ -12,6 +12,7 @@ use crate::codes;
 use crate::media::{Blob, Format, Media, MediaFile, MediaInfo, Medium};
 use crate::plan::Estimate;
 use crate::planner::PlannedOutput;
+use crate::registry::Registry;
 use crate::report::{OutputReport, OutputState};
 use crate::spec::{Key, Location, Place, Precondition, PutOptions};
 use crate::storage::Ticket;
@@ -104,7 +105,8 @@ impl Execution<'_> {
         location: &Location,
         file: &MediaFile,
     ) -> Result<(OutputReport, StagedOutput)> {
-        report.warnings.extend(misnamed(&location.key, Some(file.format())));
+        let registry = &self.resources.registry;
+        report.warnings.extend(misnamed(registry, &location.key, Some(file.format())));
         let (put, precondition) = (&planned.put, planned.precondition.clone());
         let staged = self.stage(&report, file.blob(), put, precondition).await?;
         Ok((report, staged))
@@ -185,7 +187,8 @@ impl Execution<'_> {
 }
 
 /// What is to be said of a key whose ending is not that of its content.
-pub(super) fn misnamed(key: &Key, format: Option<&Format>) -> Option<String> {
+pub(super) fn misnamed(registry: &Registry, key: &Key, format: Option<&Format>) -> Option<String> {
     let (named, format) = (key.extension(), format?);
-    (!format.is_named(named)).then(|| format!("the name says {named}, the content is {format}"))
+    let fits = registry.is_named(format, named);
+    (!fits).then(|| format!("the name says {named}, the content is {format}"))
 }

@@ -156,6 +156,8 @@ impl DeliveryPolicy {
         let slower = |rate: &RateLimit| rate.per / rate.attempts.max(1);
         policy.rate = self.rate.into_iter().chain(terms.rate).max_by_key(slower);
         policy.concurrency = self.concurrency.min(terms.places.unwrap_or(usize::MAX)).max(1);
+        // What goes in one request has its places at the same time.
+        policy.concurrency = policy.concurrency.max(terms.batch);
         policy.time_to_live = terms.time_to_live.unwrap_or(self.time_to_live);
         policy.credentials = terms.credentials.unwrap_or(self.credentials);
         policy

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub(crate) struct Resources {
     pub(crate) notifiers: Vec<Arc<dyn Notifier>>,
     pub(crate) recipients: Arc<dyn Recipients>,
     pub(crate) routes: Vec<Route>,
+    /// The channels that routes name: they tell nothing by themselves.
+    pub(crate) routed: BTreeSet<String>,
     pub(crate) people: PeopleCache,
     pub(crate) dry_run: bool,
     pub(crate) limits: Limits,

@@ -118,10 +118,11 @@ impl Execution<'_> {
             return Ok(None);
         }
         let mut report = hit;
-        report
-            .warnings
-            .retain(|told| misnamed(&there.key, report.format.as_ref()).as_ref() != Some(told));
-        report.warnings.extend(misnamed(&here.key, report.format.as_ref()));
+        let registry = &self.resources.registry;
+        let told = |key| misnamed(registry, key, report.format.as_ref());
+        let (before, now) = (told(&there.key), told(&here.key));
+        report.warnings.retain(|warning| Some(warning) != before.as_ref());
+        report.warnings.extend(now);
         (report.output, report.content_key) = (place.to_owned(), key.to_owned());
         report.reused = true;
         let wanted = self.resources.storages.put_options(&here, &output.put);

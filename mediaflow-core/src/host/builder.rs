@@ -270,12 +270,14 @@ impl Builder {
         let http = crate::http::GuardedClient::builder()
             .source_rate(self.limits.source_rate)
             .redirects(self.redirects);
+        let routed = routes.iter().flat_map(Route::channels).map(str::to_owned).collect();
         let executor = Executor(Arc::new(Resources {
             registry: self.registry,
             storages: self.storages,
             notifiers: self.notifiers,
             recipients: self.recipients,
             routes,
+            routed,
             people: PeopleCache::default(),
             dry_run: self.dry_run,
             limits: self.limits,

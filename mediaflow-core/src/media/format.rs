@@ -85,8 +85,8 @@ impl Format {
         }
     }
 
-    /// Whether the ending of a name, without the dot, may stand for this format: none may, and so may one that is known for no
-    /// format.
+    /// Whether the ending of a name, without the dot, may stand for this format: none may, and so may one that is not known here
+    /// for another format. An engine knows more of them: those of its readers and encoders.
     #[must_use]
     pub fn is_named(&self, extension: &str) -> bool {
         let extension = extension.to_ascii_lowercase();

@@ -74,6 +74,20 @@ pub trait Notifier: fmt::Debug + Send + Sync + 'static {
     /// What to do next: see [`NotifyError`].
     async fn notify(&self, message: &Message, cx: &DeliveryContext)
     -> Result<Receipt, NotifyError>;
+
+    /// Makes one attempt at several messages to one address, as many as [`Terms::batch`] says at most, in as few requests as
+    /// their bytes allow. Gives what came of each, in their order: some may arrive, and others not. It has the time of one
+    /// attempt. Default: one after the other.
+    async fn notify_all(
+        &self,
+        messages: &[(&Message, &DeliveryContext)],
+    ) -> Vec<Result<Receipt, NotifyError>> {
+        let mut results = Vec::with_capacity(messages.len());
+        for (message, cx) in messages {
+            results.push(self.notify(message, cx).await);
+        }
+        results
+    }
 }
 
 /// What the engine's builder takes: a [`Notifier`], or a builder of one whose settings are checked here.

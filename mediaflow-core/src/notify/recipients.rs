@@ -8,7 +8,10 @@ use crate::event::Event;
 
 /// Finds who is told of an event: by notifiers' own rules ([`find`](Self::find)), and by [routes](super::Route) to an audience
 /// ([`people`](Self::people)). Asked once for each event, outside of any transaction, so that it may look people up
-/// in a database or ask another service; it is asked again later if it fails, or has not answered within five seconds. It
+/// in a database or ask another service; it is asked again later if it fails, or has not answered within five seconds. If it
+/// goes on failing until the event is too old to be told
+/// ([`DeliveryPolicy::time_to_live`](crate::executor::DeliveryPolicy::time_to_live)), those that are configured are told, and
+/// `delivery.failed` tells of that, once until somebody is found again; news of deliveries themselves do not wait for it. It
 /// is asked of several events at the same time, and of a job's progress only if a notifier wants it.
 ///
 /// ```

@@ -32,6 +32,10 @@ pub struct Terms {
     /// Whether what belongs to one job is one [thread](super::Message::thread), unless the host's recipients say otherwise.
     /// Default: no.
     pub threads: bool,
+    /// How many messages to one address it takes in one request ([`Notifier::notify_all`](super::Notifier::notify_all)).
+    /// What waits for the same address then goes together; a place for as many is there at least. How many bytes these may
+    /// have is the notifier's to know, as of single ones. Default 1.
+    pub batch: usize,
     /// How many reports of single jobs it wants to have with an event of a batch, which itself has counts only. Default
     /// 0.
     pub reports: usize,
@@ -47,6 +51,7 @@ impl Default for Terms {
             time_to_live: None,
             credentials: None,
             threads: false,
+            batch: 1,
             reports: 0,
         }
     }

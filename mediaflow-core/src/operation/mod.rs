@@ -94,6 +94,12 @@ pub trait Operation: Serialize + DeserializeOwned + fmt::Debug + Send + Sync + '
         None
     }
 
+    /// The formats that it may write, whatever its parameters are: no other format is written under an ending of theirs. Needed
+    /// for a format that neither core nor a reader knows. Default: none.
+    fn formats() -> Vec<Format> {
+        Vec::new()
+    }
+
     /// What the result will be, given what the inputs are: as many as [`Operation::arity`] allows. Default: the same as the
     /// first.
     ///

@@ -65,10 +65,11 @@ pub trait Run: Operation {
         CostClass::Image
     }
 
-    /// What it will cost. Default: room for each input and one copy of it.
+    /// What it will cost, above what the inputs take. Default: room for each input and one copy of it, in its
+    /// [class](Run::class).
     fn estimate(&self, inputs: &[MediaInfo]) -> Estimate {
         let bytes = inputs.iter().map(|input| input.decoded_bytes().saturating_mul(2));
-        Estimate::cpu(bytes.fold(0, u64::saturating_add))
+        Estimate::of(Self::class(), bytes.fold(0, u64::saturating_add))
     }
 }
 

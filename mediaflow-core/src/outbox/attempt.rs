@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +95,8 @@ pub struct Attempted {
     pub result: Result<Receipt, NotifyError>,
     /// What the receiver answered, as far as it is kept: 1,000 bytes of an answer to what arrived, 20,000 of another.
     pub answer: Option<Answer>,
+    /// Another message of the same request has failed in the same way: where it goes has failed once.
+    pub repeats: bool,
 }
 
 /// How many characters of a reason are kept: notifiers write them, and repeat what they were told.
@@ -146,56 +149,117 @@ impl Claimed {
     }
 }
 
-/// Makes one attempt. It takes as long as the policy allows, at most, and a notifier that panics is one that failed.
-pub(super) async fn send(executor: Executor, clock: Arc<dyn Clock>, claimed: Claimed) -> Attempted {
-    let at = clock.now();
-    let began = Instant::now();
-    let sending = AssertUnwindSafe(attempt(&executor, at, &claimed));
-    let (result, answer) = sending
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| (Err(NotifyError::retryable("the notifier panicked")), None));
-    Attempted { claimed, at, took: began.elapsed(), result, answer }
+/// What goes in one request each: several messages to one address, where their channel takes `most` of such. Which of them is
+/// to blame for a failure is found out when they go by themselves: after the first one they do.
+pub(super) fn requests(claimed: Vec<Claimed>, most: impl Fn(&str) -> usize) -> Vec<Vec<Claimed>> {
+    let mut requests: Vec<Vec<Claimed>> = Vec::with_capacity(claimed.len());
+    let mut open: HashMap<(DestinationKey, String), usize> = HashMap::new();
+    for claimed in claimed {
+        let most = most(&claimed.destination.channel);
+        if most < 2 || claimed.probe || claimed.failures > 0 || claimed.message.is_err() {
+            requests.push(vec![claimed]);
+            continue;
+        }
+        let next = requests.len();
+        let place = open.entry((claimed.destination.clone(), claimed.recipient.clone()));
+        let place = place.or_insert(next);
+        match requests.get_mut(*place).filter(|request| request.len() < most) {
+            Some(request) => request.push(claimed),
+            None => {
+                *place = next;
+                requests.push(vec![claimed]);
+            }
+        }
+    }
+    requests
 }
 
-async fn attempt(
-    executor: &Executor,
-    at: Timestamp,
-    claimed: &Claimed,
-) -> (Result<Receipt, NotifyError>, Option<Answer>) {
-    let message = match &claimed.message {
-        Ok(message) => message,
-        Err(unsendable) => {
-            return (Err(NotifyError::retryable(unsendable.reason.clone())), None);
+/// A message is over, unless it was taken away meanwhile and claimed again: then the later attempt is under way.
+pub(super) fn let_go(held: &mut HashMap<i64, u32>, sent: &Attempted) -> bool {
+    let latest = held.get(&sent.claimed.id) == Some(&sent.claimed.attempt);
+    if latest {
+        held.remove(&sent.claimed.id);
+    }
+    latest
+}
+
+/// What came of one attempt at one message, and what its receiver answered.
+type Came = (Result<Receipt, NotifyError>, Option<Answer>);
+
+/// Makes one attempt at what goes in one request. It takes as long as the policy allows, at most, and a notifier that panics is
+/// one that failed.
+pub(super) async fn send(
+    executor: Executor,
+    clock: Arc<dyn Clock>,
+    request: Vec<Claimed>,
+) -> Vec<Attempted> {
+    let at = clock.now();
+    let began = Instant::now();
+    let sending = AssertUnwindSafe(attempt(&executor, at, &request)).catch_unwind().await;
+    let panicked =
+        |_| vec![(Err(NotifyError::retryable("the notifier panicked")), None); request.len()];
+    let came = sending.unwrap_or_else(panicked);
+    let took = began.elapsed();
+    let mut failed = Vec::new();
+    let attempted = request.into_iter().zip(came).map(|(claimed, (result, answer))| {
+        let how = result.as_ref().err().map(std::mem::discriminant);
+        let repeats = how.is_some_and(|how| failed.contains(&how));
+        failed.extend(how);
+        Attempted { claimed, at, took, result, answer, repeats }
+    });
+    attempted.collect()
+}
+
+async fn attempt(executor: &Executor, at: Timestamp, request: &[Claimed]) -> Vec<Came> {
+    let mut contexts = Vec::with_capacity(request.len());
+    for claimed in request {
+        match &claimed.message {
+            Ok(message) => {
+                contexts.push((&**message, DeliveryContext::attempt(claimed.attempt, at)));
+            }
+            // It is alone in its request.
+            Err(unsendable) => {
+                return vec![(Err(NotifyError::retryable(unsendable.reason.clone())), None)];
+            }
         }
+    }
+    let (Some(first), Some((message, _))) = (request.first(), contexts.first()) else {
+        return Vec::new();
     };
-    let own = || executor.notifier(&claimed.destination.channel).ok()?.own_address();
+    let channel = &*first.destination.channel;
+    let own = || executor.notifier(channel).ok()?.own_address();
     let address = message.address.clone().or_else(own);
-    let cx = DeliveryContext::attempt(claimed.attempt, at);
     let span = tracing::info_span!(
         "deliver",
-        channel = %claimed.destination.channel,
+        channel,
         message = %message.id,
         kind = %message.event().kind,
-        attempt = claimed.attempt
+        attempt = first.attempt,
+        messages = request.len()
     );
     let sent = async {
-        let result = executor.deliver(&claimed.destination.channel, message, &cx).await;
-        // Reasons go into logs and events; receivers repeat what they were asked, and notifiers what they were told.
-        let result = result.map_err(|error| match &address {
-            Some(address) => error.because(|reason| address.redact(reason).into_owned()),
-            None => error,
-        });
-        match &result {
-            Ok(receipt) => tracing::debug!(status = receipt.status, "delivered"),
-            Err(error) => tracing::warn!(%error, "a delivery failed"),
+        let messages: Vec<_> = contexts.iter().map(|(message, cx)| (*message, cx)).collect();
+        let mut results = executor.deliver_all(channel, &messages).await;
+        for (result, (message, _)) in results.iter_mut().zip(&messages) {
+            // Reasons go into logs and events; receivers repeat what they were asked, and notifiers what they were told.
+            if let (Err(error), Some(address)) = (&mut *result, &address) {
+                *error = error.clone().because(|reason| address.redact(reason).into_owned());
+            }
+            let id = message.id;
+            match result {
+                Ok(receipt) => tracing::debug!(%id, status = receipt.status, "delivered"),
+                Err(error) => tracing::warn!(%id, %error, "a delivery failed"),
+            }
         }
-        result
+        results
     };
-    let result = sent.instrument(span).await;
-    let kept = if result.is_ok() { ARRIVED } else { FAILED };
-    let answer = cx.answer().map(|answer| answer.without(address.as_ref()).cut(kept));
-    (result, answer)
+    let results = sent.instrument(span).await;
+    let came = results.into_iter().zip(&contexts).map(|(result, (_, cx))| {
+        let kept = if result.is_ok() { ARRIVED } else { FAILED };
+        let answer = cx.answer().map(|answer| answer.without(address.as_ref()).cut(kept));
+        (result, answer)
+    });
+    came.collect()
 }
 
 impl Attempted {
@@ -244,5 +308,33 @@ impl Attempted {
     #[must_use]
     pub fn provider_id(&self) -> Option<&str> {
         self.result.as_ref().ok()?.provider_id.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, EventData};
+
+    fn claimed(id: i64, to: &str) -> Claimed {
+        let event = Event::new(EventKind::JobFailed, Timestamp::from_millis(0), EventData::None);
+        let message = Message::of(event).to(Some(Address::at("a", to)));
+        let key = DestinationKey::new(if to == "alone" { "other" } else { "hooks" }, "a");
+        Claimed::new(id, key, to, Ok(message))
+    }
+
+    #[test]
+    fn what_goes_to_one_address_goes_together() {
+        let mut all: Vec<_> = (0..7).map(|id| claimed(id, "a/1")).collect();
+        (all[1].failures, all[2].probe) = (1, true);
+        all.extend([claimed(7, "a/2"), claimed(8, "alone"), claimed(9, "alone")]);
+        let made = requests(all, |channel| if channel == "hooks" { 3 } else { 1 });
+        let ids = |request: &Vec<Claimed>| request.iter().map(|of| of.id).collect::<Vec<_>>();
+        let made: Vec<_> = made.iter().map(ids).collect();
+        let alone = |id: i64| vec![id];
+        assert_eq!(
+            made,
+            [vec![0, 3, 4], alone(1), alone(2), vec![5, 6], alone(7), alone(8), alone(9)]
+        );
     }
 }

@@ -186,7 +186,7 @@ impl DestinationState {
             }
             Err(NotifyError::Auth { .. }) => {
                 let fresh = !std::mem::replace(&mut self.paused, true);
-                self.failed(claimed.probe, fresh, policy, now);
+                self.failed(attempted, fresh, policy, now);
                 fails = true;
                 if policy.credentials == Credentials::Host {
                     concerns = Concerns::All;
@@ -202,16 +202,16 @@ impl DestinationState {
                 if alone || after.is_some() {
                     self.probed(claimed.probe);
                 } else {
-                    self.failed(claimed.probe, false, policy, now);
+                    self.failed(attempted, false, policy, now);
                     (fails, concerns) = (true, Concerns::All);
                 }
             }
             Err(NotifyError::Gone { .. }) => {
-                self.failed(claimed.probe, false, policy, now);
+                self.failed(attempted, false, policy, now);
                 fails = true;
             }
             Err(NotifyError::Retryable { .. } | NotifyError::Ambiguous { .. }) => {
-                self.failed(claimed.probe, false, policy, now);
+                self.failed(attempted, false, policy, now);
                 (fails, concerns) = (true, Concerns::All);
             }
         }
@@ -286,8 +286,19 @@ impl DestinationState {
         }
     }
 
-    /// Counts a failure, and opens the breaker or keeps it open. What was under way when it opened says nothing new.
-    fn failed(&mut self, probe: bool, refused: bool, policy: &DeliveryPolicy, now: Timestamp) {
+    /// Counts a failure, and opens the breaker or keeps it open. What was under way when it opened says nothing new, and neither
+    /// do several messages of one request.
+    fn failed(
+        &mut self,
+        attempted: &Attempted,
+        refused: bool,
+        policy: &DeliveryPolicy,
+        now: Timestamp,
+    ) {
+        if attempted.repeats {
+            return;
+        }
+        let probe = attempted.claimed.probe;
         let was_open = self.failures >= policy.breaker_after.max(1);
         self.failures = self.failures.saturating_add(1);
         self.ramp = self.ramp.min(1);

@@ -8,10 +8,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::attempt::send;
+use super::attempt::{let_go, requests, send};
 use super::pace::Pace;
-use super::queues::{Policies, Queues};
-use super::router::{Group, Routing, route};
+use super::queues::{Policies, Queues, limit};
+use super::router::{Group, Routing, Unfound, route};
 use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Exchange, OutboxStore, Routed};
 use crate::executor::Executor;
 use crate::shutdown::Shutdown;
@@ -52,7 +52,10 @@ pub struct Dispatcher {
     channels: Vec<String>,
     policies: Policies,
     queues: Queues,
-    sending: JoinSet<Attempted>,
+    /// How many messages a channel takes in one request, of those that take several.
+    batches: HashMap<String, usize>,
+    /// One task for each request.
+    sending: JoinSet<Vec<Attempted>>,
     /// What has been sent and is not written down yet.
     done: Vec<Attempted>,
     /// Messages of both, each with its latest attempt.
@@ -61,6 +64,7 @@ pub struct Dispatcher {
     left_out: HashSet<i64>,
     /// Events that are being routed, one group after the other so that they stay in order.
     routing: Option<AbortOnDropHandle<Group>>,
+    unfound: Unfound,
     /// What was routed and is not written down yet.
     routed: Vec<Routed>,
     /// There may be more events than were read last.
@@ -76,6 +80,7 @@ pub struct Dispatcher {
     /// An exchange was refused for what was in it: until all of that is through, one thing is written at a time.
     refused: Option<Refused>,
     exchanged_at: Instant,
+    patient_until: Instant,
     pace: Pace,
 }
 
@@ -98,6 +103,11 @@ impl Dispatcher {
             Some((channel.clone(), (executor.delivery().under(&terms), terms.reports)))
         };
         let policies: HashMap<_, _> = channels.iter().filter_map(policy).collect();
+        let batch = |channel: &String| {
+            let batch = executor.notifier(channel).ok()?.terms().batch;
+            (batch > 1).then(|| (channel.clone(), batch))
+        };
+        let batches = channels.iter().filter_map(batch).collect();
         Self {
             clock: store.clock(),
             store,
@@ -105,11 +115,13 @@ impl Dispatcher {
             channels,
             policies,
             queues: Queues::default(),
+            batches,
             sending: JoinSet::new(),
             done: Vec::new(),
             held: HashMap::new(),
             left_out: HashSet::new(),
             routing: None,
+            unfound: Unfound::default(),
             routed: Vec::new(),
             more_events: false,
             leaving: CancellationToken::new(),
@@ -118,6 +130,7 @@ impl Dispatcher {
             unsure: false,
             refused: None,
             exchanged_at: Instant::now(),
+            patient_until: Instant::now(),
             pace: Pace::new(),
         }
     }
@@ -160,7 +173,8 @@ impl Dispatcher {
             if draining && claims.is_empty() && self.is_idle() {
                 return;
             }
-            let more = !self.routed.is_empty() || self.are_urgent(&claims);
+            let more = !self.routed.is_empty() || self.are_urgent(&claims, self.is_patient());
+            let soon = !more && self.are_urgent(&claims, false);
             let waits = !(self.done.is_empty() && claims.is_empty());
             if self.route_at.is_some_and(|at| at <= now) {
                 self.route_at = None;
@@ -177,6 +191,7 @@ impl Dispatcher {
                 () = store.changed().notified() => self.pace.told(store.have_messages_changed()),
                 () = sleep_until(self.pace.next()) => {}
                 () = sleep_until(self.exchanged_at + COLLECT), if waits => {}
+                () = sleep_until(self.patient_until), if soon => {}
                 () = clock.sleep_until(next.unwrap_or_default()), if next.is_some() => {}
             }
         }
@@ -231,7 +246,8 @@ impl Dispatcher {
                     sleep(LAST_LOOK).await;
                 };
                 let (executor, clock) = (self.executor.clone(), Arc::clone(&self.clock));
-                let routing = tokio::spawn(route(executor, clock, events, stop));
+                let unfound = Arc::clone(&self.unfound);
+                let routing = tokio::spawn(route(executor, clock, events, unfound, stop));
                 self.routing = Some(AbortOnDropHandle::new(routing));
             }
         }
@@ -244,9 +260,9 @@ impl Dispatcher {
         let now = self.clock.now();
         let failed = self.failed();
         let mut claims = self.claims(&failed, now);
-        limit(&mut claims);
+        limit(&mut claims, TOGETHER);
         self.choose_at_once(&failed);
-        let urgent = !self.routed.is_empty() || self.are_urgent(&claims);
+        let urgent = !self.routed.is_empty() || self.are_urgent(&claims, self.is_patient());
         let nothing = self.done.is_empty() && claims.is_empty();
         if !urgent && (nothing || self.exchanged_at.elapsed() < COLLECT) {
             return Ok(());
@@ -263,6 +279,7 @@ impl Dispatcher {
             exchanged => exchanged?,
         };
         self.unsure = false;
+        self.patient_until = Instant::now() + self.exchanged_at.elapsed().min(COLLECT);
         let ended = !done.is_empty();
         for sent in self.done.drain(done) {
             let_go(&mut self.held, &sent);
@@ -281,15 +298,17 @@ impl Dispatcher {
             self.pace.soon();
         }
         self.learn(failed.into_iter().chain(exchanged.changed), ended);
+        let mut begun = Vec::new();
         for (request, claimed) in claims.iter().zip(exchanged.claimed) {
             if let Some((policy, _)) = self.policies.get(&request.key.channel)
                 && self.queues.claimed(request, claimed.len(), policy, now)
             {
                 self.pace.soon();
             }
-            claimed.into_iter().for_each(|claimed| self.begin(claimed));
+            begun.extend(claimed);
         }
-        exchanged.begun.into_iter().for_each(|claimed| self.begin(claimed));
+        begun.extend(exchanged.begun);
+        self.begin(begun);
         Ok(())
     }
 
@@ -307,8 +326,14 @@ impl Dispatcher {
     }
 
     /// Whether something of this is claimed at once. What a few places have become free for waits a moment for others.
-    fn are_urgent(&self, claims: &[ClaimRequest]) -> bool {
-        claims.iter().any(|request| self.queues.is_urgent(request, &self.policies))
+    fn are_urgent(&self, claims: &[ClaimRequest], patient: bool) -> bool {
+        claims.iter().any(|request| self.queues.is_urgent(request, &self.policies, patient))
+    }
+
+    /// Whether what is under way may be waited for: as long as the last exchange took, so that it is not the exchanges that take
+    /// the time where messages are sent faster than they are written down.
+    fn is_patient(&self) -> bool {
+        Instant::now() < self.patient_until
     }
 
     /// What one exchange writes: everything, or a single thing while the store is not known to take all of it.
@@ -407,19 +432,23 @@ impl Dispatcher {
         }
     }
 
-    fn begin(&mut self, claimed: Claimed) {
-        self.left_out.remove(&claimed.id);
-        self.held.insert(claimed.id, claimed.attempt);
-        self.queues.begun(&claimed.destination);
-        self.sending.spawn(send(self.executor.clone(), Arc::clone(&self.clock), claimed));
+    fn begin(&mut self, claimed: Vec<Claimed>) {
+        for claimed in &claimed {
+            self.left_out.remove(&claimed.id);
+            self.held.insert(claimed.id, claimed.attempt);
+            self.queues.begun(&claimed.destination);
+        }
+        for request in requests(claimed, |of| self.batches.get(of).copied().unwrap_or(1)) {
+            self.sending.spawn(send(self.executor.clone(), Arc::clone(&self.clock), request));
+        }
     }
 
     /// Takes what has been sent, and whatever else has been by now.
-    fn collect(&mut self, sent: Option<Attempted>) {
+    fn collect(&mut self, sent: Option<Vec<Attempted>>) {
         let mut next = sent;
         while let Some(sent) = next {
-            self.queues.over(&sent.claimed.destination);
-            self.done.push(sent);
+            sent.iter().for_each(|sent| self.queues.over(&sent.claimed.destination));
+            self.done.extend(sent);
             next = self.sending.try_join_next().and_then(std::result::Result::ok);
         }
     }
@@ -465,23 +494,4 @@ async fn next_routed(routing: &mut Option<AbortOnDropHandle<Group>>) -> Group {
         tracing::error!(%error, "events could not be routed; trying again");
         Group::default()
     })
-}
-
-/// No more messages than one transaction claims.
-fn limit(claims: &mut Vec<ClaimRequest>) {
-    let mut left = TOGETHER;
-    claims.retain_mut(|request| {
-        request.messages = request.messages.min(left);
-        left -= request.messages;
-        request.messages > 0
-    });
-}
-
-/// A message is over, unless it was taken away meanwhile and claimed again: then the later attempt is under way.
-fn let_go(held: &mut HashMap<i64, u32>, sent: &Attempted) -> bool {
-    let latest = held.get(&sent.claimed.id) == Some(&sent.claimed.attempt);
-    if latest {
-        held.remove(&sent.claimed.id);
-    }
-    latest
 }

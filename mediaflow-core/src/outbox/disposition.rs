@@ -120,7 +120,14 @@ mod tests {
         let key = DestinationKey::new("hooks", "a");
         let mut claimed = Claimed::new(1, key, recipient, Ok(message));
         change(&mut claimed);
-        Attempted { claimed, at: NOW, took: Duration::ZERO, result: Err(error), answer: None }
+        Attempted {
+            claimed,
+            at: NOW,
+            took: Duration::ZERO,
+            result: Err(error),
+            answer: None,
+            repeats: false,
+        }
     }
 
     fn policy() -> DeliveryPolicy {

@@ -87,7 +87,8 @@ pub enum Escalates {
     },
 }
 
-/// A step that takes the place of a message which was given up.
+/// A step that takes the place of a message which was given up. Of several addresses, all that have the same
+/// [`step`](Self::step) are told at once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NextStep {
@@ -108,6 +109,10 @@ pub struct NextStep {
     pub worth: u64,
     /// When it is held back.
     pub quiet: Option<QuietHours>,
+    /// The other recipients who are told by the step whose place it takes: it does that only when nothing reaches any of
+    /// them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
 }
 
 /// An address as text. What is read is not understood before its channel does.
@@ -125,6 +130,39 @@ mod revealed {
     ) -> Result<Option<Address>, D::Error> {
         Ok(Option::<String>::deserialize(from)?.map(Address::opaque))
     }
+}
+
+/// What is told first of what takes a message's place: one step at all its addresses that `reaches` somebody. Behind it is what
+/// takes the place of each of these.
+#[must_use]
+pub fn next_of(
+    steps: Vec<NextStep>,
+    mut reaches: impl FnMut(&NextStep) -> bool,
+) -> Vec<(NextStep, Vec<NextStep>)> {
+    let mut steps = steps.into_iter().peekable();
+    let mut first: Vec<NextStep> = Vec::new();
+    while let Some(next) = steps.peek() {
+        if first.first().is_some_and(|first| first.step != next.step) {
+            break;
+        }
+        first.extend(steps.next().filter(&mut reaches));
+    }
+    let rest: Vec<_> = steps.collect();
+    let recipients: Vec<_> = first.iter().map(|step| step.recipient.clone()).collect();
+    let with = |step: NextStep| {
+        let behind = behind(&rest, &recipients, &step.recipient);
+        (step, behind)
+    };
+    first.into_iter().map(with).collect()
+}
+
+/// What takes the place of a message to one of these recipients, when nothing reaches the others either.
+pub(super) fn behind(steps: &[NextStep], recipients: &[String], own: &str) -> Vec<NextStep> {
+    let others = recipients.iter().filter(|recipient| *recipient != own);
+    let others: Vec<_> = others.cloned().collect();
+    let mut steps = steps.to_vec();
+    steps.iter_mut().for_each(|step| step.beside.clone_from(&others));
+    steps
 }
 
 impl NextStep {
@@ -177,5 +215,44 @@ impl NewMessage {
         failure.destination.clone_from(&self.destination.name);
         failure.dead = 1;
         Some(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: u32, recipient: &str) -> NextStep {
+        let (channel, destination) = ("push".to_owned(), "o".to_owned());
+        let (address, thread, quiet, beside) = (None, None, None, Vec::new());
+        let recipient = recipient.to_owned();
+        NextStep { step, channel, destination, recipient, address, thread, worth: 5, quiet, beside }
+    }
+
+    #[test]
+    fn all_addresses_of_a_step_are_told_at_once() {
+        let steps = || vec![step(1, "a"), step(1, "b"), step(1, "c"), step(2, "d")];
+        let told = |gone: &[&str]| {
+            let next = next_of(steps(), |step| !gone.contains(&&*step.recipient));
+            let named = |(step, behind): (NextStep, Vec<NextStep>)| {
+                let beside = behind.first().map(|next| next.beside.join(" "));
+                (step.recipient, behind.len(), beside.unwrap_or_default())
+            };
+            next.into_iter().map(named).collect::<Vec<_>>()
+        };
+        let of = |name: &str, beside: &str| (name.to_owned(), 1, beside.to_owned());
+        assert_eq!(told(&[]), [of("a", "b c"), of("b", "a c"), of("c", "a b")]);
+        assert_eq!(told(&["a", "c"]), [of("b", "")]);
+        assert_eq!(told(&["a", "b", "c"]), [("d".to_owned(), 0, String::new())]);
+        assert!(told(&["a", "b", "c", "d"]).is_empty());
+    }
+
+    /// As it was stored before a step could have several addresses at once.
+    #[test]
+    fn a_step_of_an_earlier_version_is_read() {
+        let stored = r#"{"step":1,"channel":"push","destination":"o","recipient":"a","address":null,"thread":null,"worth":5,"quiet":null}"#;
+        let read: NextStep = serde_json::from_str(stored).unwrap();
+        assert_eq!(read, step(1, "a"));
+        assert_eq!(serde_json::to_string(&read).unwrap(), stored);
     }
 }

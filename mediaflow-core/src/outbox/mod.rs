@@ -37,7 +37,7 @@ pub use destination::{DestinationState, Effects, Failed};
 pub use dispatcher::Dispatcher;
 pub use disposition::Disposition;
 pub use key::DestinationKey;
-pub use message::{Collect, Escalates, NewMessage, NextStep};
+pub use message::{Collect, Escalates, NewMessage, NextStep, next_of};
 pub use queues::{ClaimRequest, Waiting};
 pub use rate::Rate;
 pub use router::{LONGEST_ROUTING, Routed, Routing, Unrouted};

@@ -137,11 +137,18 @@ impl Queues {
         fits
     }
 
-    /// Whether there are places for at least half as many messages as a destination has places for, or as many as it takes.
-    pub(super) fn is_urgent(&self, request: &ClaimRequest, policies: &Policies) -> bool {
+    /// Whether there are places for at least half as many messages as a destination has places for, or for all of them while
+    /// that is waited for.
+    pub(super) fn is_urgent(
+        &self,
+        request: &ClaimRequest,
+        policies: &Policies,
+        waits_for_all: bool,
+    ) -> bool {
         let Some((policy, _)) = policies.get(&request.key.channel) else { return true };
         let places = request.state.places(policy).min(policy.channel_concurrency.max(1));
-        request.probe || policy.rate.is_some() || request.messages * 2 >= places
+        let free = request.messages * if waits_for_all { 1 } else { 2 };
+        request.probe || policy.rate.is_some() || free >= places
     }
 
     /// How many messages that were made a moment ago can be sent at once: none if something waits before them, or
@@ -224,6 +231,16 @@ impl Queues {
     }
 }
 
+/// No more messages than one transaction claims.
+pub(super) fn limit(claims: &mut Vec<ClaimRequest>, most: usize) {
+    let mut left = most;
+    claims.retain_mut(|request| {
+        request.messages = request.messages.min(left);
+        left -= request.messages;
+        request.messages > 0
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -273,18 +290,19 @@ mod tests {
         let policies = policies(|policy| policy.concurrency = 4);
         let mut queues = Queues::default();
         queues.look(vec![waiting("a", 0, NOW)]);
-        let urgent = |queues: &Queues| {
+        let urgent = |queues: &Queues, all| {
             let ready = queues.ready(&policies, NOW);
-            ready.iter().map(|request| queues.is_urgent(request, &policies)).collect::<Vec<_>>()
+            let urgent = ready.iter().map(|request| queues.is_urgent(request, &policies, all));
+            urgent.collect::<Vec<_>>()
         };
-        for expected in [[true], [true], [true], [false]] {
-            assert_eq!(urgent(&queues), expected);
+        for (half, all) in [(true, true), (true, false), (true, false), (false, false)] {
+            assert_eq!((urgent(&queues, false), urgent(&queues, true)), (vec![half], vec![all]));
             queues.begun(&key("a"));
         }
-        assert!(urgent(&queues).is_empty());
+        assert!(urgent(&queues, false).is_empty());
         queues.look(vec![waiting("a", 5, NOW)]);
         queues.over(&key("a"));
-        assert_eq!(urgent(&queues), [true], "a probe");
+        assert_eq!(urgent(&queues, true), [true], "a probe");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
@@ -10,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::message::NewMessage;
 use super::rules;
 use crate::codes;
-use crate::event::{Event, EventKind};
+use crate::event::{DeliveryFailure, Event, EventKind};
 use crate::executor::Executor;
 use crate::{Clock, Error, Result, Timestamp};
 
@@ -42,6 +43,8 @@ pub struct Routed {
     pub event: Option<Arc<Event>>,
     /// What follows.
     pub routing: Routing,
+    /// What is to be told of the look-up of its recipients: it has failed for good.
+    pub failure: Option<Box<DeliveryFailure>>,
 }
 
 /// What follows for an event.
@@ -80,16 +83,21 @@ pub(super) struct Group {
     pub(super) rest: bool,
 }
 
+/// Whether it was told that recipients can not be found, and none were since: it is told once.
+pub(super) type Unfound = Arc<AtomicBool>;
+
 /// Routes events. No transaction is open meanwhile. One whose recipients are found slowly, or never, holds up the others for
 /// [`LONGEST_ROUTING`] at most; what is still looked for when `stop` ends is left as it is.
 pub(super) async fn route(
     executor: Executor,
     clock: Arc<dyn Clock>,
     events: Vec<Unrouted>,
+    unfound: Unfound,
     stop: impl Future<Output = ()>,
 ) -> Group {
     let all = events.len();
-    let routed = in_order(events, |unrouted| one(&executor, &*clock, unrouted), stop).await;
+    let each = |unrouted| one(&executor, &*clock, unrouted, &unfound);
+    let routed = in_order(events, each, stop).await;
     Group { rest: routed.len() < all, routed }
 }
 
@@ -128,32 +136,44 @@ async fn in_order<T, R, F: Future<Output = R>>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-async fn one(executor: &Executor, clock: &dyn Clock, unrouted: Unrouted) -> Routed {
+async fn one(
+    executor: &Executor,
+    clock: &dyn Clock,
+    unrouted: Unrouted,
+    unfound: &Unfound,
+) -> Routed {
     let Unrouted { seq, event } = unrouted;
     match event {
         Ok(event) => {
             let event = Arc::new(event);
             // What notifiers say of themselves is the host's code, too.
-            let routing = AssertUnwindSafe(route_of(executor, clock, &event)).catch_unwind().await;
-            let routing = routing.unwrap_or_else(|_| panicked(executor, clock.now(), &event));
-            Routed { seq, event: Some(event), routing }
+            let routing = route_of(executor, clock, &event, unfound);
+            let routing = AssertUnwindSafe(routing).catch_unwind().await;
+            let (routing, failure) =
+                routing.unwrap_or_else(|_| (panicked(executor, clock.now(), &event), None));
+            Routed { seq, event: Some(event), routing, failure }
         }
         Err(error) => {
             tracing::debug!(seq, %error, "an event can not be read here: it is left to a newer process");
-            Routed { seq, event: None, routing: Routing::Unknown }
+            Routed { seq, event: None, routing: Routing::Unknown, failure: None }
         }
     }
 }
 
-async fn route_of(executor: &Executor, clock: &dyn Clock, event: &Event) -> Routing {
+async fn route_of(
+    executor: &Executor,
+    clock: &dyn Clock,
+    event: &Event,
+    unfound: &Unfound,
+) -> (Routing, Option<Box<DeliveryFailure>>) {
     if event.is_foreign() {
-        return Routing::Unknown;
+        return (Routing::Unknown, None);
     }
     let now = clock.now();
     let configured = executor.configured(event);
     let routes: Vec<_> = executor.routes().iter().filter(|route| route.takes(event)).collect();
     if configured.is_empty() && routes.is_empty() && event.kind == EventKind::JobProgress {
-        return Routing::Messages(Vec::new());
+        return (Routing::Messages(Vec::new()), None);
     }
     let find = async {
         let recipients = executor.recipients().find(event, configured.clone()).await?;
@@ -166,14 +186,25 @@ async fn route_of(executor: &Executor, clock: &dyn Clock, event: &Event) -> Rout
     };
     let now = clock.now();
     let waited = now.since(event.time);
+    // News of what could not be told are of no use later.
+    let waits = waited < executor.delivery().time_to_live && !event.kind.is_of_delivery();
+    let mut failure = None;
     let ((recipients, people), from) = match found {
-        Ok(found) => (found, event.time),
-        Err(error) if waited < executor.delivery().time_to_live => {
+        Ok(found) => {
+            if !event.kind.is_of_delivery() {
+                unfound.store(false, Ordering::Relaxed);
+            }
+            (found, event.time)
+        }
+        Err(error) if waits => {
             tracing::warn!(event = %event.id, %error, "recipients could not be found; trying again");
-            return later(now, waited);
+            return (later(now, waited), None);
         }
         Err(error) => {
             tracing::error!(event = %event.id, %error, "recipients could not be found: those that are configured are told");
+            if !event.kind.is_of_delivery() && !unfound.swap(true, Ordering::Relaxed) {
+                failure = Some(Box::new(DeliveryFailure::of_recipients(event.id, &error)));
+            }
             ((configured, rules::People::new()), now)
         }
     };
@@ -190,7 +221,7 @@ async fn route_of(executor: &Executor, clock: &dyn Clock, event: &Event) -> Rout
         }
         !old
     });
-    Routing::Messages(messages)
+    (Routing::Messages(messages), failure)
 }
 
 /// A notifier has panicked while it was asked what it wants: the event waits, and others go on. In the end it is told to

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::DestinationKey;
-use super::message::{Collect, Escalates, NewMessage, NextStep};
+use super::message::{Collect, Escalates, NewMessage, NextStep, behind};
 use crate::event::{Audience, Event};
 use crate::executor::Executor;
 use crate::notify::{Address, After, MOST, Person, QuietHours, Recipient, Route, Step, Whom};
@@ -125,9 +125,10 @@ impl Teller<'_> {
         };
         let next = places.flatten().filter(|(_, place)| place.refused.is_none());
         let next: Vec<_> = next.map(|(step, place)| self.next(step, place)).collect();
+        let recipients: Vec<_> = firsts.iter().map(|(_, place)| place.recipient()).collect();
         for (step, place) in firsts {
             let mut message = self.message(place, step);
-            message.next.clone_from(&next);
+            message.next = behind(&next, &recipients, &message.recipient);
             self.settle(&mut message);
             messages.push(message);
         }
@@ -170,15 +171,17 @@ impl Teller<'_> {
     }
 
     fn next(&self, step: u32, place: Place) -> NextStep {
+        let recipient = place.recipient();
         NextStep {
             step,
             channel: place.destination.channel,
             destination: place.destination.name,
-            recipient: place.address.as_ref().map(Address::digest).unwrap_or_default(),
+            recipient,
             address: place.address,
             thread: place.thread,
             worth: u64::try_from(place.worth.as_millis()).unwrap_or(u64::MAX),
             quiet: self.quiet.clone(),
+            beside: Vec::new(),
         }
     }
 
@@ -273,10 +276,15 @@ impl Place {
         })
     }
 
+    /// Who is told: a digest of the address, empty for the notifier's own.
+    fn recipient(&self) -> String {
+        self.address.as_ref().map(Address::digest).unwrap_or_default()
+    }
+
     fn message(self, event: &Event, rule: String, step: u32, from: Timestamp) -> NewMessage {
         NewMessage {
             id: event.id.into(),
-            recipient: self.address.as_ref().map(Address::digest).unwrap_or_default(),
+            recipient: self.recipient(),
             rule,
             step,
             group: event.id.to_string(),

@@ -70,11 +70,22 @@ impl Registry {
         }
         for (place, output) in &pipeline.outputs {
             if let Some(format) = written.get(output.from.as_str()) {
-                check_extension(place, format)
+                check_extension(place, format, |ending| self.is_named(format, ending))
                     .map_err(|e| e.with("step", &output.from).with("output", place))?;
             }
         }
         Ok(())
+    }
+
+    /// Whether the ending of a name, without the dot, may stand for a format: that of another format may not, be it one of
+    /// core's or one that is only read or written here.
+    pub(crate) fn is_named(&self, format: &Format, ending: &str) -> bool {
+        let ending = ending.to_ascii_lowercase();
+        let has_it = |known: &Format| known.name() == ending || known.extension() == ending;
+        let read = self.formats().any(|(_, spec)| has_it(&spec.format));
+        let written = || self.operations.values().flat_map(|known| (known.formats)());
+        format.is_named(&ending)
+            && (has_it(format) || !(read || written().any(|known| has_it(&known))))
     }
 
     /// Whether somebody here does this on this medium.

@@ -54,6 +54,7 @@ struct OperationEntry {
     parse: fn(Value) -> Result<AnyOperation>,
     upgrade: fn(u32, Value) -> Result<Value>,
     schema: fn() -> Option<Schema>,
+    formats: fn() -> Vec<Format>,
     /// Of one that runs by itself.
     class: Option<CostClass>,
 }
@@ -64,7 +65,7 @@ impl OperationEntry {
         class: Option<CostClass>,
     ) -> Self {
         let (kind, version, upgrade, schema) = (O::KIND, O::VERSION, O::upgrade, O::schema);
-        Self { kind, version, parse, upgrade, schema, class }
+        Self { kind, version, parse, upgrade, schema, formats: O::formats, class }
     }
 }
 

@@ -53,7 +53,7 @@ impl PipelineBuilder {
             self.note(Error::from(mistake.0.clone()).with("output", &place));
         }
         if let Node::Step { writes: Some(format), op, .. } = &*chain.end
-            && let Err(mistake) = check_extension(&place, format)
+            && let Err(mistake) = check_extension(&place, format, |ending| format.is_named(ending))
         {
             self.note(mistake.with("op", op).with("output", &place));
         }

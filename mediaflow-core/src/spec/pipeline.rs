@@ -302,15 +302,20 @@ impl OutputSpec {
     }
 }
 
-/// Refuses a place whose ending is that of another format than what is written there.
+/// Refuses a place whose ending is that of another format than what is written there. `is_named` says whether an ending may
+/// stand for the format, as far as formats are known.
 ///
 /// # Errors
 /// `spec.extension`.
-pub(crate) fn check_extension(place: &str, format: &Format) -> Result<()> {
+pub(crate) fn check_extension(
+    place: &str,
+    format: &Format,
+    is_named: impl FnOnce(&str) -> bool,
+) -> Result<()> {
     let Ok(location) = place.parse::<Place>().and_then(|place| place.file("name", 1)) else {
         return Ok(());
     };
-    if format.is_named(location.key.extension()) {
+    if is_named(location.key.extension()) {
         return Ok(());
     }
     Err(Error::input(

@@ -40,6 +40,8 @@ pub struct Told {
     pub attempt: u32,
     /// When it began.
     pub at: Timestamp,
+    /// How many messages went in the same request.
+    pub together: usize,
 }
 
 /// The notifier `hooks`, which does what a test says, address by address. An address is an origin and, after a slash,
@@ -118,6 +120,40 @@ impl ScriptedNotifier {
         self.told.borrow().iter().filter(|told| told.to == to).cloned().collect()
     }
 
+    async fn one(
+        &self,
+        message: &Message,
+        cx: &DeliveryContext,
+        together: usize,
+    ) -> Result<Receipt, NotifyError> {
+        let to = message.address.as_ref().map(|to| to.reveal().to_owned()).unwrap_or_default();
+        let act = {
+            let mut script = self.script();
+            let next = script.next.get_mut(&to).and_then(VecDeque::pop_front);
+            next.or_else(|| script.always.get(&to).cloned()).unwrap_or(Act::Take)
+        };
+        let told = Told {
+            to,
+            message: message.clone(),
+            event: message.event().clone(),
+            attempt: cx.attempt,
+            at: cx.now,
+            together,
+        };
+        self.told.send_modify(|all| all.push(told));
+        match act {
+            Act::Take => Ok(Receipt::new()),
+            Act::Name(name) => Ok(Receipt::new().named(name)),
+            Act::Fail(error) => Err(error),
+            Act::Answer(status, body, error) => {
+                cx.answered(status, &body);
+                error.map_or(Ok(Receipt::with_status(status)), Err)
+            }
+            Act::Hang => std::future::pending().await,
+            Act::Panic => panic!("the notifier panics on demand"),
+        }
+    }
+
     fn script(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,30 +189,17 @@ impl Notifier for ScriptedNotifier {
         message: &Message,
         cx: &DeliveryContext,
     ) -> Result<Receipt, NotifyError> {
-        let to = message.address.as_ref().map(|to| to.reveal().to_owned()).unwrap_or_default();
-        let act = {
-            let mut script = self.script();
-            let next = script.next.get_mut(&to).and_then(VecDeque::pop_front);
-            next.or_else(|| script.always.get(&to).cloned()).unwrap_or(Act::Take)
-        };
-        let told = Told {
-            to,
-            message: message.clone(),
-            event: message.event().clone(),
-            attempt: cx.attempt,
-            at: cx.now,
-        };
-        self.told.send_modify(|all| all.push(told));
-        match act {
-            Act::Take => Ok(Receipt::new()),
-            Act::Name(name) => Ok(Receipt::new().named(name)),
-            Act::Fail(error) => Err(error),
-            Act::Answer(status, body, error) => {
-                cx.answered(status, &body);
-                error.map_or(Ok(Receipt::with_status(status)), Err)
-            }
-            Act::Hang => std::future::pending().await,
-            Act::Panic => panic!("the notifier panics on demand"),
+        self.one(message, cx, 1).await
+    }
+
+    async fn notify_all(
+        &self,
+        messages: &[(&Message, &DeliveryContext)],
+    ) -> Vec<Result<Receipt, NotifyError>> {
+        let mut results = Vec::new();
+        for (message, cx) in messages {
+            results.push(self.one(message, cx, messages.len()).await);
         }
+        results
     }
 }

@@ -12,6 +12,7 @@ pub(crate) fn fitting(
     let first = encode(quality)?;
     let Some(max) = max_bytes.filter(|max| first.len() as u64 > *max) else { return Ok(first) };
     let mut smallest = first.len();
+    drop(first);
     let mut best = None;
     let (mut low, mut high) = (1, quality.saturating_sub(1));
     while low <= high {

@@ -95,6 +95,12 @@ pub(crate) trait Codec: fmt::Debug + Send + Sync {
         ""
     }
 
+    /// Bytes that it takes beside all that where it decodes parts of a picture at the same time, at so many eighths of its size and
+    /// for so many bytes of pixels. Default: it does not.
+    fn memory_in_parts(&self, _info: &MediaInfo, _eighths: u32, _bytes: u64) -> u64 {
+        0
+    }
+
     /// The word that writes it.
     fn word(&self) -> Option<Word> {
         None

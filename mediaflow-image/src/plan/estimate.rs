@@ -7,7 +7,7 @@ use super::work::{ImagePlan, What, Work};
 use crate::formats;
 use crate::word::Extent;
 
-/// Peak memory, by walking through the works as one thread runs them.
+/// Peak memory, by walking through the works as one thread runs them, with another one beside it.
 pub(super) fn estimate(plan: &ImagePlan) -> Estimate {
     let last_use = |index: usize| {
         let in_works = plan.works.iter().rposition(|work| work.from.contains(&index));
@@ -19,9 +19,8 @@ pub(super) fn estimate(plan: &ImagePlan) -> Estimate {
     };
     let (mut held, mut peak) = (0, 0);
     for (now, work) in plan.works.iter().enumerate() {
-        let made = made(plan, now);
-        peak = peak.max(held + made + while_working(plan, work));
-        held += made;
+        peak = peak.max(held + needs(plan, now) + beside(plan, now));
+        held += made(plan, now);
         for index in work.from.iter().copied().chain([now]) {
             if last_use(index).is_none_or(|last| last == now) {
                 held = held.saturating_sub(result(&plan.works[index]));
@@ -29,6 +28,22 @@ pub(super) fn estimate(plan: &ImagePlan) -> Estimate {
         }
     }
     Estimate::cpu(peak)
+}
+
+/// What a work holds while it runs.
+pub(super) fn needs(plan: &ImagePlan, index: usize) -> u64 {
+    made(plan, index).saturating_add(while_working(plan, &plan.works[index]))
+}
+
+/// The most that a work holds which can run at the same time as this one, because what it takes is there before. Sources can wait:
+/// a second one takes as much as the first.
+fn beside(plan: &ImagePlan, now: usize) -> u64 {
+    let later = (now + 1..plan.works.len()).filter(|other| {
+        let Work { what, from, pass, .. } = &plan.works[*other];
+        let source = pass.is_some() || matches!(what, What::Source { .. });
+        !source && from.iter().all(|from| *from < now)
+    });
+    later.map(|other| needs(plan, other)).max().unwrap_or(0)
 }
 
 /// Bytes of what there is more of once a work has ended: with a pass all of its results.
@@ -72,7 +87,7 @@ pub(super) fn result(work: &Work) -> u64 {
 }
 
 /// What is needed beside inputs and result.
-pub(super) fn while_working(plan: &ImagePlan, work: &Work) -> u64 {
+fn while_working(plan: &ImagePlan, work: &Work) -> u64 {
     let from = work.from.first().map(|index| &plan.works[*index]);
     match &work.what {
         // The file itself, and what it makes its decoder hold.
@@ -81,7 +96,10 @@ pub(super) fn while_working(plan: &ImagePlan, work: &Work) -> u64 {
             let made = u64::from(width) * u64::from(height);
             let codec = formats::of(&info.format);
             let eighths = eighths(info, work);
-            let decoder = codec.map_or(0, |codec| codec.memory(bytes(work), made, eighths));
+            let decoder = codec.map_or(0, |codec| {
+                let parts = codec.memory_in_parts(info, eighths, bytes(work));
+                codec.memory(bytes(work), made, eighths).saturating_add(parts)
+            });
             let decoder = work.pass.map_or(decoder, |source| pass::memory(plan, source));
             decoder.saturating_add(info.bytes).saturating_add(info.decoder_bytes)
         }
@@ -116,6 +134,7 @@ fn extent(work: &Work) -> Extent {
     Extent { width: width.into(), height: height.into(), channels: channels.into() }
 }
 
-fn pixels(work: &Work) -> u64 {
+/// Of its result.
+pub(super) fn pixels(work: &Work) -> u64 {
     u64::from(work.size.0) * u64::from(work.size.1)
 }

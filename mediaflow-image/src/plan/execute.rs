@@ -1,5 +1,6 @@
 //! Runs the works of a plan, side by side where places are free.
 
+use std::cmp::Reverse;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use mediaflow_core::media::Media;
@@ -23,8 +24,10 @@ pub(super) fn execute(plan: ImagePlan, inputs: Inputs, cx: &RunContext) -> Resul
 struct Run {
     plan: ImagePlan,
     inputs: Inputs,
-    /// What one thread would need: bytes.
+    /// What is asked for: bytes.
     allowed: u64,
+    /// How much there is to do from each work to the last that hangs on it: pixels.
+    left: Vec<u64>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -61,8 +64,8 @@ impl Run {
             running: 0,
             ended: 0,
         };
-        let allowed = estimate(&plan).bytes;
-        Self { plan, inputs, allowed, state: Mutex::new(state), changed: Condvar::new() }
+        let (allowed, left) = (estimate(&plan).bytes, left(&plan));
+        Self { plan, inputs, allowed, left, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// Does works until none is left, and waits for those that others do.
@@ -110,7 +113,8 @@ impl Run {
         Ok(vec![(index, Ok(make(work, taken, &self.inputs, cx)?))])
     }
 
-    /// The first work that can begin: all that it takes from is there, and memory is, unless nothing else runs.
+    /// A work that can begin: all that it takes from is there, and memory is, unless nothing else runs. Beside others it is the one
+    /// behind which most is left to do: the largest encoder is not begun when all others have ended.
     fn next(&self, state: &State) -> Option<usize> {
         let is_there = |index: &usize| {
             matches!(state.slots[*index], Slot::Made(_) | Slot::Failed(..) | Slot::Spent)
@@ -119,16 +123,16 @@ impl Run {
             matches!(state.slots[*index], Slot::Waiting)
                 && self.plan.works[*index].from.iter().all(is_there)
         };
-        let fits = |index: &usize| {
-            state.running == 0 || state.held.saturating_add(self.needs(*index)) <= self.allowed
-        };
-        (0..self.plan.works.len()).find(|index| ready(index) && fits(index))
+        let mut ready = (0..self.plan.works.len()).filter(ready);
+        if state.running == 0 {
+            return ready.next();
+        }
+        let fits = |index: &usize| state.held.saturating_add(self.needs(*index)) <= self.allowed;
+        ready.filter(fits).max_by_key(|index| (self.left[*index], Reverse(*index)))
     }
 
-    /// What a work holds while it runs.
     fn needs(&self, index: usize) -> u64 {
-        let work = &self.plan.works[index];
-        estimate::made(&self.plan, index).saturating_add(estimate::while_working(&self.plan, work))
+        estimate::needs(&self.plan, index)
     }
 
     fn begin(&self, state: &mut State, index: usize) -> Result<Vec<Picture>> {
@@ -256,6 +260,18 @@ impl Drop for Begun<'_> {
         let lost = || Err(Error::internal(codes::OP_PANICKED, "the work panicked"));
         self.run.end(self.index, self.made.take().unwrap_or_else(lost));
     }
+}
+
+/// How many pixels there are on the longest way from each work to its end.
+fn left(plan: &ImagePlan) -> Vec<u64> {
+    let mut left: Vec<u64> = plan.works.iter().map(estimate::pixels).collect();
+    for index in (0..plan.works.len()).rev() {
+        for from in &plan.works[index].from {
+            let way = estimate::pixels(&plan.works[*from]).saturating_add(left[index]);
+            left[*from] = left[*from].max(way);
+        }
+    }
+    left
 }
 
 /// How often the result of each work is taken.

@@ -1,11 +1,14 @@
 use mediaflow_core::Reader as _;
 use mediaflow_core::media::{Blob, Format, MediaFile, Scratch};
-use mediaflow_core::{CancellationToken, CpuPool, ErrorKind, Limits, RunContext, testing};
-use mediaflow_image::{ImageReader, Jpeg};
+use mediaflow_core::ops::Resize;
+use mediaflow_core::{
+    AnyOperation, CancellationToken, CpuPool, ErrorKind, Limits, RunContext, testing,
+};
+use mediaflow_image::{ImageReader, Jpeg, Png};
 
 use crate::files::gif;
 use crate::support::{
-    as_jpeg, as_png, as_webp, bytes, decode, decode_in, file, gradient, photo, probe, run,
+    Branches, as_jpeg, as_png, as_webp, bytes, decode, decode_in, file, gradient, photo, probe, run,
 };
 
 fn limited(limits: Limits) -> RunContext {
@@ -156,6 +159,27 @@ async fn a_progressive_jpeg_has_a_budget_of_memory_and_scans() {
         .into_file()
         .unwrap();
     assert_eq!(decode_in(&progressive, &few).await.unwrap_err().code(), "limit.scans");
+}
+
+#[tokio::test]
+async fn the_estimate_counts_coefficients_and_the_file() {
+    let estimate = async |file: MediaFile| {
+        let small = vec![AnyOperation::new(Resize::width(40)), AnyOperation::new(Png::new())];
+        Branches::of(file).chain("small", small).run().await.unwrap().explanation.estimate.bytes
+    };
+    let photo = gradient(1024, 768, 3);
+    let encoded = async |how: Jpeg| run(how, photo.clone()).await.unwrap().into_file().unwrap();
+    let whole = encoded(Jpeg::quality(85)).await;
+    let progressive = encoded(Jpeg::quality(85).progressive()).await;
+    let (usual, more) = (estimate(whole.clone()).await, estimate(progressive.clone()).await);
+    // Two bytes for each sample of 4:2:0.
+    let coefficients = 1024 * 768 * 3;
+    let longer = whole.blob().len().abs_diff(progressive.blob().len());
+    assert!(more.abs_diff(usual + coefficients) <= longer, "{more} bytes, and {usual} without");
+    // What follows the end of a file is read with it.
+    let tail = 400_000;
+    let long = file("long.jpg", [bytes(&whole), vec![0; tail]].concat());
+    assert_eq!(estimate(long).await, usual + tail as u64);
 }
 
 #[tokio::test]

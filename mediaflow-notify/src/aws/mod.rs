@@ -3,7 +3,7 @@
 //! Requests are signed here, by [Signature Version 4](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html):
 //! two requests need a hundred lines, where the vendor's SDK brings several hundred thousand and an HTTP client without our guard.
 //!
-//! Uses: channel, email, payload.
+//! Uses: channel, digest, email, payload.
 
 mod credentials;
 #[cfg(feature = "ses")]

@@ -1,10 +1,10 @@
 //! Signature Version 4, for a POST without a query.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use mediaflow_core::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::credentials::Keys;
+use crate::digest::{hex, mac};
 
 pub(super) struct Request<'a> {
     pub(super) url: &'a str,
@@ -62,17 +62,6 @@ fn basic(now: Timestamp) -> String {
     let text = now.to_string();
     let seconds = text.split('.').next().unwrap_or_default();
     format!("{}Z", seconds.replace(['-', ':'], ""))
-}
-
-fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    // A key of any length is taken.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -48,6 +48,9 @@ use crate::payload::{self, percent_encoded};
 ///   "MessageDeduplicationId": "0199c8f0-0000-7000-8000-000000000002" }
 /// ```
 ///
+/// Several messages are the entries of one `PublishBatch`: the same fields, below `PublishBatchRequestEntries.member.1`, with the
+/// number of the message as `Id`.
+///
 /// # Limits
 ///
 /// | what | at most |
@@ -56,7 +59,7 @@ use crate::payload::{self, percent_encoded};
 /// | message | 254 KiB: Amazon takes 256 with the attributes. What is longer is shortened as for [webhooks](crate::webhook#bodies) |
 /// | reports of single jobs with a batch | 100 |
 /// | rate | 300 in a second to each region |
-/// | batch | one message in a request; `PublishBatch` is not used |
+/// | batch | what waits for the same topic: 10 messages in a request, of 256 KiB together, by `PublishBatch`. Each has its own answer |
 ///
 /// # Answers
 ///
@@ -71,6 +74,9 @@ use crate::payload::{self, percent_encoded};
 /// | `InvalidParameter`, `InvalidParameterValue`, `ParameterValueInvalid`, `ValidationError` | `Rejected` |
 /// | `InternalError`, `InternalFailure`, `ServiceUnavailable` | `Retryable` |
 /// | all others | as on [every channel](crate::channel#answers) |
+///
+/// Of several messages in one request, Amazon tells of each that it has failed, by the same names. One whose result is missing is
+/// sent again.
 ///
 /// On a FIFO topic, a message that is published twice within five minutes arrives once; on others, it arrives twice. What becomes of it
 /// at the subscribers is Amazon's business: SNS repeats, by the policy of each subscription.
@@ -91,8 +97,17 @@ pub struct Sns {
     endpoint: Option<Endpoint>,
 }
 
-/// The bytes that the body of a request may have, the attributes among them.
+/// The bytes that the body of a message may have, without its attributes.
 const BYTES: usize = (256 << 10) - 2048;
+
+/// The bytes that all messages of a request may have, the attributes among them.
+const TOGETHER: usize = 256 << 10;
+
+/// How many messages a request may have.
+const ENTRIES: usize = 10;
+
+/// How forms are written.
+const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
 impl Sns {
     /// To this topic by its ARN, unless a job names another.
@@ -125,6 +140,7 @@ impl Channel for Sns {
         let mut terms = Terms::default();
         terms.rate = Some(RateLimit::new(300, Duration::from_secs(1)));
         terms.reports = 100;
+        terms.batch = ENTRIES;
         terms.credentials = Some(Credentials::Host);
         terms
     }
@@ -146,12 +162,142 @@ impl Channel for Sns {
         let Some(region) = region(topic) else {
             return Err(NotifyError::rejected("the address is no topic"));
         };
-        let form = form(topic, sending)?;
+        let mut pairs = action("Publish", topic);
+        pairs.extend(fields(topic, sending)?);
         let url = self.url(region);
-        let content = "application/x-www-form-urlencoded; charset=utf-8";
         let to = ("sns", region, url.as_str());
-        let answer = post(sending, &self.credentials, to, content, form.into_bytes()).await?;
+        let answer = post(sending, &self.credentials, to, FORM, encoded(pairs)).await?;
         receipt(&answer, sending.denied())
+    }
+
+    async fn send_all(&self, sendings: &[Sending<'_>]) -> Vec<Result<Receipt, NotifyError>> {
+        let unsent = || Err(NotifyError::retryable("an earlier request has failed"));
+        let mut results = vec![unsent(); sendings.len()];
+        let mut entries = Vec::with_capacity(sendings.len());
+        for (place, sending) in sendings.iter().enumerate() {
+            match fields(sending.to(), sending) {
+                Ok(fields) => entries.push(Entry { place, sending, fields }),
+                Err(error) => set(&mut results, place, Err(error)),
+            }
+        }
+        for entries in fitting(&entries) {
+            let failed = match entries {
+                // As any other message.
+                [Entry { place, sending, .. }] => {
+                    let result = self.send(sending).await;
+                    let failed = result.is_err();
+                    set(&mut results, *place, result);
+                    failed
+                }
+                _ => self.publish(entries, &mut results).await,
+            };
+            // There is time for one attempt: who does not answer is not asked again within it.
+            if failed {
+                break;
+            }
+        }
+        results
+    }
+}
+
+/// A message of a request that has several.
+struct Entry<'a> {
+    place: usize,
+    sending: &'a Sending<'a>,
+    fields: Fields,
+}
+
+/// Names with their values.
+type Fields = Vec<(String, String)>;
+
+impl Entry<'_> {
+    /// What Amazon counts, and no less: names and values as they are.
+    fn bytes(&self) -> usize {
+        self.fields.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+}
+
+fn set(
+    results: &mut [Result<Receipt, NotifyError>],
+    place: usize,
+    result: Result<Receipt, NotifyError>,
+) {
+    if let Some(slot) = results.get_mut(place) {
+        *slot = result;
+    }
+}
+
+/// As many entries in each request as it may have, and bytes.
+fn fitting<'e, 's>(mut entries: &'e [Entry<'s>]) -> Vec<&'e [Entry<'s>]> {
+    let mut requests = Vec::new();
+    while !entries.is_empty() {
+        let mut bytes = 0;
+        let fits = entries.iter().take(ENTRIES).take_while(|entry| {
+            bytes += entry.bytes();
+            bytes <= TOGETHER
+        });
+        let (request, rest) = entries.split_at(fits.count().max(1));
+        requests.push(request);
+        entries = rest;
+    }
+    requests
+}
+
+impl Sns {
+    /// Publishes several messages at once. Says whether the request has failed as a whole.
+    async fn publish(
+        &self,
+        entries: &[Entry<'_>],
+        results: &mut [Result<Receipt, NotifyError>],
+    ) -> bool {
+        let Some(Entry { sending, .. }) = entries.first() else { return false };
+        let topic = sending.to();
+        let asked = async {
+            let Some(region) = region(topic) else {
+                return Err(NotifyError::rejected("the address is no topic"));
+            };
+            let mut pairs = action("PublishBatch", topic);
+            for (number, entry) in (1..).zip(entries) {
+                let member = format!("PublishBatchRequestEntries.member.{number}");
+                pairs.push((format!("{member}.Id"), number.to_string()));
+                let fields = entry.fields.iter();
+                pairs.extend(
+                    fields.map(|(name, value)| (format!("{member}.{name}"), value.clone())),
+                );
+            }
+            let url = self.url(region);
+            let to = ("sns", region, url.as_str());
+            let answer = post(sending, &self.credentials, to, FORM, encoded(pairs)).await?;
+            receipt(&answer, sending.denied()).map(|_| answer)
+        };
+        let answer = match asked.await {
+            Ok(answer) => answer,
+            Err(error) => {
+                for entry in entries {
+                    set(results, entry.place, Err(error.clone()));
+                }
+                return true;
+            }
+        };
+        let said = String::from_utf8_lossy(&answer.response.body);
+        let members: Vec<_> = said.split("<member>").skip(1).collect();
+        for (number, entry) in (1..).zip(entries) {
+            let id = number.to_string();
+            let of = members.iter().find(|member| within(member, "Id") == Some(id.as_str()));
+            let member = of.map_or("", |member| {
+                member.split_once("</member>").map_or(*member, |(member, _)| member)
+            });
+            let result = one(&answer, member, entry.sending.denied());
+            // What Amazon is to blame for it answers a single message with 500.
+            let status = match within(member, "SenderFault") {
+                Some("false") => 500,
+                Some(_) => 400,
+                None => answer.response.status,
+            };
+            entry.sending.context().answered(status, member.as_bytes());
+            set(results, entry.place, result);
+        }
+        false
     }
 }
 
@@ -166,19 +312,26 @@ fn region(arn: &str) -> Option<&str> {
         .then_some(region)
 }
 
-fn form(topic: &str, sending: &Sending<'_>) -> Result<String, NotifyError> {
+/// What is asked of which topic.
+fn action(action: &str, topic: &str) -> Fields {
+    let pairs = [("Action", action), ("Version", "2010-03-31"), ("TopicArn", topic)];
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+fn encoded(pairs: Fields) -> Vec<u8> {
+    let pair = |(name, value): (String, String)| format!("{name}={}", percent_encoded(&value));
+    pairs.into_iter().map(pair).collect::<Vec<_>>().join("&").into_bytes()
+}
+
+/// A message as the fields of a form.
+fn fields(topic: &str, sending: &Sending<'_>) -> Result<Fields, NotifyError> {
     let message = sending.message();
     let event = message.event();
     let body = payload::standard(message, BYTES)?;
     let Ok(body) = String::from_utf8(body) else {
         return Err(NotifyError::rejected("the body is no text"));
     };
-    let mut pairs = vec![
-        ("Action".to_owned(), "Publish".to_owned()),
-        ("Version".to_owned(), "2010-03-31".to_owned()),
-        ("TopicArn".to_owned(), topic.to_owned()),
-        ("Message".to_owned(), body),
-    ];
+    let mut pairs = vec![("Message".to_owned(), body)];
     // A subject is ASCII, and begins with no blank.
     let title = sending.notice().title;
     let subject: String =
@@ -206,27 +359,48 @@ fn form(topic: &str, sending: &Sending<'_>) -> Result<String, NotifyError> {
         pairs.push(("MessageGroupId".to_owned(), group.unwrap_or_else(|| "mediaflow".to_owned())));
         pairs.push(("MessageDeduplicationId".to_owned(), message.id.to_string()));
     }
-    let pair = |(name, value): (String, String)| format!("{name}={}", percent_encoded(&value));
-    Ok(pairs.into_iter().map(pair).collect::<Vec<_>>().join("&"))
+    Ok(pairs)
+}
+
+/// What stands in a field of an answer.
+fn within<'t>(said: &'t str, tag: &str) -> Option<&'t str> {
+    let (_, rest) = said.split_once(&format!("<{tag}>"))?;
+    Some(rest.split_once('<')?.0)
+}
+
+/// What became of one message of several.
+fn one(answer: &Answered, member: &str, denied: Outcome) -> Result<Receipt, NotifyError> {
+    if let Some(id) = within(member, "MessageId") {
+        return Ok(Receipt::with_status(answer.response.status).named(id));
+    }
+    match within(member, "Code") {
+        Some(code) => failed(answer, code, member, denied),
+        None => Err(NotifyError::ambiguous("the receiver does not say what became of it")),
+    }
 }
 
 fn receipt(answer: &Answered, denied: Outcome) -> Result<Receipt, NotifyError> {
     let said = String::from_utf8_lossy(&answer.response.body);
-    let within = |tag: &str| {
-        let (_, rest) = said.split_once(&format!("<{tag}>"))?;
-        Some(rest.split_once('<')?.0.to_owned())
-    };
     let status = answer.response.status;
     if (200..300).contains(&status) {
         let receipt = Receipt::with_status(status);
-        return Ok(named(receipt, within("MessageId")));
+        return Ok(named(receipt, within(&said, "MessageId")));
     }
-    let code = within("Code").unwrap_or_default();
+    failed(answer, within(&said, "Code").unwrap_or_default(), &said, denied)
+}
+
+/// What it means that something has failed for this reason.
+fn failed(
+    answer: &Answered,
+    code: &str,
+    said: &str,
+    denied: Outcome,
+) -> Result<Receipt, NotifyError> {
     // What is too long is told as any other wrong parameter.
     if code == "InvalidParameter" && said.contains("too long") {
-        return answer.by_word(&[("InvalidParameter", Outcome::TooLarge)], &code);
+        return answer.by_word(&[("InvalidParameter", Outcome::TooLarge)], code);
     }
     // The credentials are good, and not for this topic.
     let denied = [("AuthorizationError", denied), ("AuthorizationErrorException", denied)];
-    answer.by_word(&[&denied[..], WORDS].concat(), word(&code))
+    answer.by_word(&[&denied[..], WORDS].concat(), word(code))
 }

@@ -43,8 +43,8 @@
 //!
 //! What is too long is cut, and ends with `…`; what does not fit then is left out. A message that is too large without all that can be
 //! left out is `TooLarge`, and is not tried again. Rates count attempts, from all processes together; the
-//! outbox keeps them, as well as places and times ([`Terms`]). Each message is one request: no channel sends several messages in
-//! one, and several events in one message are a list of their titles.
+//! outbox keeps them, as well as places and times ([`Terms`]). Each message is one request, but where the page of a channel says how
+//! many go in one ([`Terms::batch`]); several events in one message are a list of their titles.
 //!
 //! # Answers
 //!
@@ -120,6 +120,16 @@ pub trait Channel: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// What to do next.
     async fn send(&self, sending: &Sending<'_>) -> Result<Receipt, NotifyError>;
+
+    /// Makes one attempt at several messages to one address, as many as [`Terms::batch`] says at most. Gives what came of
+    /// each, in their order. Default: one after the other.
+    async fn send_all(&self, sendings: &[Sending<'_>]) -> Vec<Result<Receipt, NotifyError>> {
+        let mut results = Vec::with_capacity(sendings.len());
+        for sending in sendings {
+            results.push(self.send(sending).await);
+        }
+        results
+    }
 }
 
 /// A URL to post to, and its origin, as far as the guard can see from it.

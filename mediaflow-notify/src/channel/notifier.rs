@@ -52,6 +52,16 @@ impl<C: Channel> ChannelNotifier<C> {
         on.map_or(event.kind.is_terminal(), |kinds| kinds.contains(&event.kind))
     }
 
+    fn sending<'a>(
+        &'a self,
+        message: &'a Message,
+        cx: &'a DeliveryContext,
+        to: &'a Address,
+    ) -> Sending<'a> {
+        let Self { settings, client, .. } = self;
+        Sending { message, cx, to, settings, client, tokens: self.channel.tokens() }
+    }
+
     /// What this very channel could not deliver, it can not deliver either.
     fn is_about_itself(&self, event: &Event) -> bool {
         match &event.data {
@@ -98,9 +108,24 @@ impl<C: Channel> Notifier for ChannelNotifier<C> {
                 "the job names no address, and the channel has none of its own",
             ));
         };
-        let Self { settings, client, .. } = self;
-        let tokens = self.channel.tokens();
-        self.channel.send(&Sending { message, cx, to, settings, client, tokens }).await
+        self.channel.send(&self.sending(message, cx, to)).await
+    }
+
+    async fn notify_all(
+        &self,
+        messages: &[(&Message, &DeliveryContext)],
+    ) -> Vec<Result<Receipt, NotifyError>> {
+        let own = self.own.as_ref();
+        let first = messages.first().and_then(|(message, _)| message.address.as_ref().or(own));
+        let same =
+            |(message, _): &(&Message, &DeliveryContext)| message.address.as_ref().or(own) == first;
+        let Some(to) = first.filter(|_| messages.iter().all(same)) else {
+            let error = NotifyError::rejected("messages of one request have one address");
+            return vec![Err(error); messages.len()];
+        };
+        let sendings: Vec<_> =
+            messages.iter().map(|(message, cx)| self.sending(message, cx, to)).collect();
+        self.channel.send_all(&sendings).await
     }
 }
 

@@ -93,7 +93,7 @@ pub(super) const ALL: &[Shipped] = &[
     ),
     (
         "delivery.failed",
-        "Notifications through {{ data.delivery.channel }} do not arrive",
+        "{% if data.delivery.channel %}Notifications through {{ data.delivery.channel }} do not arrive{% else %}It was not found out who is to be told{% endif %}",
         "{{ data.delivery.reason }}",
         &[
             ("Destination", "{{ data.delivery.destination }}"),

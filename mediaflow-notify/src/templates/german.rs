@@ -38,7 +38,7 @@ pub(super) const ALL: &[Shipped] = &[
     (
         "step.failed",
         "{{ name }}: {{ data.steps | join(', ') }} fehlgeschlagen",
-        "{{ data.failure.message }}",
+        "{% set said = data.failure.code | in_german %}{% if said %}{{ said }}.{% endif %}",
         &[
             ("Auftrag", "{{ data.job }}"),
             ("Fehler", "{{ data.failure.code }}"),
@@ -60,22 +60,29 @@ pub(super) const ALL: &[Shipped] = &[
     (
         "job.completed",
         "{{ name }} ist fertig{% if data.report.state == 'partial' %}, aber nicht vollst\u{e4}ndig{% endif %}",
-        "{% if data.report.state == 'partial' %}{% for output in data.report.outputs if output.failure %}{{ output.output }}: {{ output.failure.message }}\n\n{% endfor %}{% endif %}{% for warning in data.report.warnings %}{{ warning }}\n\n{% endfor %}",
-        &[(
-            "Dateien",
-            "{% for output in data.report.outputs if output.state == 'published' %}{{ output.output }} ({% if output.width %}{{ output.width }} x {{ output.height }}, {% endif %}{{ output.bytes | size }}){% if not loop.last %}, {% endif %}{% endfor %}",
-        )],
+        "{% if data.report.state == 'partial' %}{% for output in data.report.outputs if output.failure %}{{ output.output }}: {{ output.failure.code | in_german or output.failure.code }}\n\n{% endfor %}{% endif %}",
+        &[
+            (
+                "Dateien",
+                "{% for output in data.report.outputs if output.state == 'published' %}{{ output.output }} ({% if output.width %}{{ output.width }} x {{ output.height }}, {% endif %}{{ output.bytes | size }}){% if not loop.last %}, {% endif %}{% endfor %}",
+            ),
+            // Each is a sentence, and English.
+            (
+                "Hinweise",
+                "{% if data.report.warnings %}{{ data.report.warnings | length }}{% endif %}",
+            ),
+        ],
     ),
     (
         "job.failed",
         "{{ name }} konnte nicht verarbeitet werden",
-        "{{ data.report.failure.message }}",
+        "{% set said = data.report.failure.code | in_german %}{% if said %}{{ said }}.{% endif %}",
         FAILED,
     ),
     (
         "job.failed.owner",
         "{{ name }} konnte nicht verarbeitet werden",
-        "{% if data.report.failure.kind == 'input' %}Mit der Datei stimmt etwas nicht: {{ data.report.failure.message }}.\n\nBitte pr\u{fc}fen Sie, ob sie sich auf Ihrem Ger\u{e4}t \u{f6}ffnen l\u{e4}sst, und laden Sie sie noch einmal hoch.{% else %}Bei uns ist etwas schiefgegangen. Die Zust\u{e4}ndigen wissen Bescheid, und Ihre Datei ist noch da.{% endif %}",
+        "{% if data.report.failure.kind == 'input' %}{% set said = data.report.failure.code | in_german %}Mit der Datei stimmt etwas nicht{% if said %}: {{ said }}{% endif %}.\n\nBitte pr\u{fc}fen Sie, ob sie sich auf Ihrem Ger\u{e4}t \u{f6}ffnen l\u{e4}sst, und laden Sie sie noch einmal hoch.{% else %}Bei uns ist etwas schiefgegangen. Die Zust\u{e4}ndigen wissen Bescheid, und Ihre Datei ist noch da.{% endif %}",
         &[],
     ),
     ("job.cancelled", "{{ name }} wurde abgebrochen", "", &[("Auftrag", "{{ data.job }}")]),
@@ -93,7 +100,7 @@ pub(super) const ALL: &[Shipped] = &[
     ),
     (
         "delivery.failed",
-        "Nachrichten \u{fc}ber {{ data.delivery.channel }} kommen nicht an",
+        "{% if data.delivery.channel %}Nachrichten \u{fc}ber {{ data.delivery.channel }} kommen nicht an{% else %}Es war nicht herauszufinden, wer benachrichtigt wird{% endif %}",
         "{{ data.delivery.reason }}",
         &[
             ("Ziel", "{{ data.delivery.destination }}"),

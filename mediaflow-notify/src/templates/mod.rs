@@ -32,6 +32,10 @@
 //! The templates `digest` (several events in one message), `more` (those that are not listed), `link` (the words of the
 //! link) and `event` (whatever has no other) are no events.
 //!
+//! What a failure says of itself is English. Other words than English ones have a sentence of their own for the common codes of
+//! errors, and for others none: the code stands there. What comes with it from elsewhere (facts, advice, reasons of receivers) is
+//! shown as it is.
+//!
 //! Where a locale lacks a template, that of its language is taken, then the English one: `de-AT`, `de`, `en`.
 //!
 //! Uses: payload.
@@ -39,6 +43,7 @@
 mod builder;
 mod english;
 mod german;
+mod german_failures;
 mod notice;
 mod render;
 mod shipped;

@@ -76,6 +76,8 @@ pub(super) fn environment() -> Environment<'static> {
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.add_filter("size", |bytes: u64| size(bytes));
     environment.add_filter("time", |seconds: f64| clock(seconds));
+    let in_german = |code: Option<String>| super::german_failures::words(code.as_deref());
+    environment.add_filter("in_german", in_german);
     environment
 }
 

@@ -4,9 +4,9 @@ use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{ECDH_P256, PrivateKey, UnparsedPublicKey, agree};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use mediaflow_core::{Error, Result, codes};
-use sha2::Sha256;
+
+use crate::digest::mac;
 
 /// The keys of a browser's subscription.
 pub(super) struct Receiver {
@@ -49,13 +49,6 @@ impl Receiver {
         let size = 4096_u32.to_be_bytes();
         Ok([&salt[..], &size, &[65], own.as_ref(), &record].concat())
     }
-}
-
-fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
-    // A key of any length is taken.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
-    mac.update(text);
-    mac.finalize().into_bytes().to_vec()
 }
 
 #[cfg(test)]

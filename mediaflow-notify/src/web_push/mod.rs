@@ -79,7 +79,7 @@
 //! [RFC 8292](https://www.rfc-editor.org/rfc/rfc8292); for pages, the
 //! [Push API](https://developer.mozilla.org/en-US/docs/Web/API/Push_API) of the web.
 //!
-//! Uses: channel, payload.
+//! Uses: channel, digest, payload.
 
 mod encrypt;
 mod vapid;

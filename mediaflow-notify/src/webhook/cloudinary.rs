@@ -15,7 +15,8 @@ use mediaflow_core::{Error, Event, EventKind, Failure, NotifyError, Result, Time
 use serde_json::{Map, Value, json};
 use sha2::Digest as _;
 
-use super::dialect::{hex, only, whole_seconds};
+use super::dialect::{only, whole_seconds};
+use crate::digest::hex;
 use crate::payload::{PublicUrls, encode, fullest, in_order, shortened, too_large};
 
 /// The header with the moment of the attempt, in seconds since 1970.

@@ -49,6 +49,17 @@ pub(super) fn fitted(
         .ok_or_else(|| too_large(limit))
 }
 
+/// Whether a vendor tells of such things that knows outputs and the ends of jobs, and no batches.
+pub(super) fn is_of_job(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::OutputReady
+            | EventKind::JobCompleted
+            | EventKind::JobFailed
+            | EventKind::JobCancelled
+    )
+}
+
 /// The event of a message, if the vendor has a word for it.
 pub(super) fn only<'a>(
     message: &'a Message,
@@ -93,8 +104,4 @@ pub(super) fn millis(length: Duration) -> u64 {
 
 pub(super) fn whole_seconds(time: Timestamp) -> String {
     Timestamp::from_millis(time.seconds() * 1000).to_string().replace(".000Z", "Z")
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

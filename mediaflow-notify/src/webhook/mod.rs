@@ -111,7 +111,7 @@
 //! [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md),
 //! [notifications of Cloudinary](https://cloudinary.com/documentation/notifications); of Zencoder and Tencent, what their modules say. For receivers in Rust: [`standard::Verifier`].
 //!
-//! Uses: answer, payload.
+//! Uses: answer, digest, payload.
 
 pub mod cloudinary;
 mod dialect;

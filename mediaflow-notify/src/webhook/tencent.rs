@@ -32,7 +32,10 @@ use mediaflow_core::{
 };
 use serde_json::{Map, Value, json};
 
-use super::dialect::{Cut, bits_per_second, fitted, hex, only, place, said_of, whole_seconds};
+use super::dialect::{
+    Cut, bits_per_second, fitted, is_of_job, only, place, said_of, whole_seconds,
+};
+use crate::digest::hex;
 use crate::payload::PublicUrls;
 
 /// How long a notification is valid.
@@ -77,17 +80,6 @@ impl fmt::Debug for Signer {
     }
 }
 
-/// Whether Tencent tells of such things at all.
-pub(super) fn has_word_for(kind: EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::OutputReady
-            | EventKind::JobCompleted
-            | EventKind::JobFailed
-            | EventKind::JobCancelled
-    )
-}
-
 /// The body of the notification, and its `Sign`. What does not fit is left out, and a field of ours says so: `mediaflow`,
 /// with `truncated`, and in `more` the id of the job to ask about.
 pub(super) fn payload(
@@ -97,7 +89,7 @@ pub(super) fn payload(
     now: Timestamp,
     limit: usize,
 ) -> Result<(Vec<u8>, String), NotifyError> {
-    let event = only(message, "Tencent", has_word_for)?;
+    let event = only(message, "Tencent", is_of_job)?;
     let t = now.plus(VALID).seconds();
     let sign = signer.sign(t);
     let body = fitted(limit, |cut| {

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use mediaflow_core::notify::Message;
 use mediaflow_core::{Event, EventKind, NotifyError, Timestamp};
 
+use super::dialect::is_of_job;
 use super::{cloudinary, tencent, zencoder};
 use crate::payload::PublicUrls;
 
@@ -36,8 +37,7 @@ impl Vendor {
     pub(super) fn has_word_for(&self, kind: EventKind) -> bool {
         match self {
             Self::Cloudinary(_) => cloudinary::has_word_for(kind),
-            Self::Zencoder(_) => zencoder::has_word_for(kind),
-            Self::Tencent(_) => tencent::has_word_for(kind),
+            Self::Zencoder(_) | Self::Tencent(_) => is_of_job(kind),
         }
     }
 

@@ -27,7 +27,9 @@ use mediaflow_core::report::{OutputReport, OutputState, Report};
 use mediaflow_core::{Error, ErrorKind, Event, EventKind, Failure, NotifyError, Result, codes};
 use serde_json::{Map, Value, json};
 
-use super::dialect::{Cut, bits_per_second, fitted, millis, only, place, said_of, whole_seconds};
+use super::dialect::{
+    Cut, bits_per_second, fitted, is_of_job, millis, only, place, said_of, whole_seconds,
+};
 use crate::payload::PublicUrls;
 
 /// The header with the secret, by custom.
@@ -91,17 +93,6 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Whether Zencoder tells of such things at all.
-pub(super) fn has_word_for(kind: EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::OutputReady
-            | EventKind::JobCompleted
-            | EventKind::JobFailed
-            | EventKind::JobCancelled
-    )
-}
-
 /// The body of the notification. What does not fit is left out, and a field of ours says so: `mediaflow`, with
 /// `truncated`, and in `more` the id of the job to ask about.
 pub(super) fn payload(
@@ -109,7 +100,7 @@ pub(super) fn payload(
     urls: &PublicUrls,
     limit: usize,
 ) -> Result<Vec<u8>, NotifyError> {
-    let event = only(message, "Zencoder", has_word_for)?;
+    let event = only(message, "Zencoder", is_of_job)?;
     let state = match event.kind {
         EventKind::OutputReady => "processing",
         EventKind::JobFailed => "failed",

@@ -14,6 +14,7 @@ mod mail;
 mod pages;
 mod peers;
 mod push;
+mod together;
 mod words;
 
 #[path = "../../../tests/verifiers/mod.rs"]

@@ -1,4 +1,5 @@
-//! What other people's programs send in our place: `apprise` for the same one-line URLs, and the libraries of Slack and Courier.
+//! What other people's programs send in our place: `apprise` for the same one-line URLs, and the libraries of Slack and Courier;
+//! and whether requests are what Google describes.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -9,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mediaflow_core::Notifier;
 use mediaflow_core::notify::{DeliveryContext, IntoNotifier as _, Message, Thread};
 use mediaflow_core::testing::{Received, Reply, WebhookReceiver};
-use mediaflow_notify::{Courier, Fcm, Pushover, Slack, Telegram, WebPush, from_url};
+use mediaflow_notify::{Courier, Fcm, GoogleChat, Pushover, Slack, Telegram, WebPush, from_url};
 use serde_json::{Value, json};
 
 use crate::common::{NOW, completed, failed, json_of, text_of, words};
@@ -250,6 +251,39 @@ async fn slacks_library_takes_our_messages_and_sends_the_same() {
         });
         run("slack_message.py", asked.to_string()).await;
         same(&ours, &receiver.next().await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn googles_description_of_its_services_knows_all_that_is_asked() {
+    let mut receiver = WebhookReceiver::start().await.unwrap();
+    let (account, _) = account(&receiver);
+    let push = Fcm::service_account(&account).to("device-1").endpoint(receiver.url(""));
+    let push = push.allow_private(&receiver.address()).into_notifier().unwrap();
+    // The token of a webhook is no parameter of the API.
+    let chat = GoogleChat::webhook(receiver.url("/v1/spaces/AAA/messages?key=k"));
+    let chat = chat.templates(&words()).allow_private(&receiver.address()).into_notifier().unwrap();
+    let token = Reply::status(200).body(r#"{"access_token":"ya29","expires_in":3600}"#);
+    receiver.answer([token]);
+
+    for (channel, api) in [(&push, "fcm"), (&chat, "chat")] {
+        let mut reply = Message::of(failed("cat.jpg"));
+        reply.thread = Some(Thread::new("job").after(Some("1.1".to_owned())));
+        for message in [reply, long(), Message::of(completed("cat.jpg"))] {
+            let answer = if api == "fcm" { "{}" } else { r#"{"name":"spaces/AAA/messages/1"}"# };
+            receiver.answer([Reply::status(200).body(answer)]);
+            send(channel, message).await;
+            let mut sent = receiver.next().await.unwrap();
+            if sent.path == "/token" {
+                sent = receiver.next().await.unwrap();
+            }
+            let (path, query) = sent.path.split_once('?').unwrap_or((&sent.path, ""));
+            let request = json!({
+                "api": api, "version": "v1", "method": sent.method, "path": path, "query": form(query),
+                "body": json_of(&sent),
+            });
+            run("google_schema.py", request.to_string()).await;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Templates of hosts.
 
-use mediaflow_core::event::Audience;
+use mediaflow_core::event::{Audience, EventData};
 use mediaflow_core::notify::Message;
 use mediaflow_notify::templates::{Template, Templates, TemplatesBuilder};
 
@@ -22,6 +22,30 @@ fn the_nearest_template_is_taken() {
     assert_eq!(title(&words, "fr", None), "cat.jpg: image.truncated");
     assert_eq!(title(&words, "en", Some(Audience::Owner)), "cat.jpg could not be processed");
     assert_eq!(title(&words, "de", None), "cat.jpg konnte nicht verarbeitet werden");
+}
+
+#[test]
+fn a_failure_is_told_in_one_language() {
+    let said = |code: &str, locale: &str, audience| {
+        let mut event = failed("cat.jpg");
+        let EventData::Job(report) = &mut event.data else { panic!("{event:?}") };
+        report.failure.as_mut().unwrap().code = code.to_owned();
+        words().notice(&Message::of(event), locale, Some(audience)).text.join(" ")
+    };
+    let english = "the image ends too early";
+    for audience in [Audience::Owner, Audience::Admin] {
+        assert!(said("image.truncated", "en", audience).contains(english));
+        let german = said("image.truncated", "de-AT", audience);
+        assert!(german.contains("Die Datei ist nicht vollst\u{e4}ndig."), "{german}");
+        assert!(!german.contains(english), "{german}");
+        // What has no words of its own is told by its code, among the facts.
+        assert!(!said("acme.odd", "de", audience).contains(english));
+    }
+    assert_eq!(said("acme.odd", "de", Audience::Admin), "");
+    assert!(
+        said("acme.odd", "de", Audience::Owner)
+            .starts_with("Mit der Datei stimmt etwas nicht. Bitte")
+    );
 }
 
 #[test]

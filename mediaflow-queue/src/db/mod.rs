@@ -40,6 +40,6 @@ pub(crate) use river::{
     failed as river_failed, missing, queue_of,
 };
 pub(crate) use river_insert::{NewTask, insert_given, next_number};
-pub(crate) use row::{Row, Value, places, to_json, together, values};
+pub(crate) use row::{Row, Value, in_parts, places, to_json, together, values};
 pub use tx::HostTransaction;
 pub(crate) use tx::{Transaction, Tx};

@@ -166,15 +166,29 @@ pub(crate) fn places(rows: usize, columns: usize) -> String {
 const TOGETHER: usize = 64;
 const BYTES: usize = 4 << 20;
 
+/// Cuts what is written or asked for together into as few numbers as [`together`], whatever bytes it has.
+pub(crate) fn in_parts<T>(mut all: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let (part, rest) = all.split_at(number(all.len())?);
+        all = rest;
+        Some(part)
+    })
+}
+
+/// How many of so many go together.
+fn number(left: usize) -> Option<usize> {
+    match left {
+        0 => None,
+        left @ ..=16 => Some(left),
+        left => Some((1 << left.ilog2()).min(TOGETHER)),
+    }
+}
+
 /// Cuts rows of so many columns into what one statement writes each. Each number of rows is a statement of its own, which
 /// every connection prepares once and keeps, so few numbers are used: any up to 16, 32, and 64.
 pub(crate) fn together(mut rows: &[Value], columns: usize) -> impl Iterator<Item = &[Value]> {
     std::iter::from_fn(move || {
-        let mut most = match rows.len() / columns {
-            0 => return None,
-            left @ ..=16 => left,
-            left => (1 << left.ilog2()).min(TOGETHER),
-        };
+        let mut most = number(rows.len() / columns)?;
         while most > 1 && rows[..most * columns].iter().map(Value::bytes).sum::<usize>() > BYTES {
             most /= 2;
         }

@@ -1,14 +1,17 @@
 //! Messages of several events, steps that take the place of others, and what tells somebody else.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use mediaflow_core::notify::Acknowledged;
-use mediaflow_core::outbox::{Collect, DestinationKey, Escalates, Exchanged, NewMessage, NextStep};
+use mediaflow_core::outbox::{
+    Collect, DestinationKey, Escalates, Exchanged, NewMessage, NextStep, next_of,
+};
 use mediaflow_core::{Error, Event, MessageId, Result, Timestamp, codes};
 use sqlx::AssertSqlSafe;
 
 use super::handle::to_text;
-use crate::db::{Row, Tx, Value, places, through_conflicts, values};
+use crate::db::{Row, Tx, Value, places, through_conflicts, together, values};
 use crate::process::Process;
 
 /// A new message, with its event.
@@ -261,7 +264,7 @@ const GROUPS: usize = 10;
 /// Puts the next steps in the place of messages that were given up. Gives how many there were.
 pub(super) async fn replace(process: &Process, tx: &mut Tx<'_, '_>, now: Timestamp) -> Result<u64> {
     let find = format!(
-        "SELECT id, rule, recipient, group_key, event, events, kind, job, audience, locale, next
+        "SELECT id, rule, step, recipient, group_key, event, events, kind, job, audience, locale, next
          FROM mediaflow_messages WHERE state = 'dead' AND next IS NOT NULL AND id > $1 ORDER BY id LIMIT {REPLACED}{}",
         process.db.skip_locked()
     );
@@ -288,23 +291,48 @@ pub(super) async fn replace(process: &Process, tx: &mut Tx<'_, '_>, now: Timesta
     Ok(replaced)
 }
 
-/// Puts the first step that still has somebody in the place of a message, for the events of which that one is not told by
-/// another message of the rule.
+/// Puts the first step that still has somebody, at all its addresses, in the place of a message.
 async fn one(tx: &mut Tx<'_, '_>, row: &Row, steps: Vec<NextStep>, now: Timestamp) -> Result<()> {
     let id = row.int("id")?;
     let done = "UPDATE mediaflow_messages SET next = NULL, replaced = 1 WHERE id = $1";
     tx.run(done, values![id]).await?;
-    let mut steps = steps.into_iter();
-    let step = loop {
-        let Some(step) = steps.next() else { return Ok(()) };
-        if !is_gone(tx, &step.channel, &step.recipient).await? {
-            break step;
+    let gone = gone(tx, &steps).await?;
+    let is_there =
+        |step: &NextStep| !gone.contains(&(step.channel.clone(), step.recipient.clone()));
+    for (step, behind) in next_of(steps, is_there) {
+        tell(tx, row, step, &behind, now).await?;
+    }
+    Ok(())
+}
+
+/// Which of these addresses nobody is at any more.
+async fn gone(tx: &mut Tx<'_, '_>, steps: &[NextStep]) -> Result<BTreeSet<(String, String)>> {
+    let of = |step: &NextStep| [Value::from(&step.channel), Value::from(&step.recipient)];
+    let names: Vec<_> = steps.iter().flat_map(of).collect();
+    let mut gone = BTreeSet::new();
+    for names in names.chunks(2 * TOGETHER) {
+        let find = format!(
+            "SELECT channel, recipient FROM mediaflow_gone WHERE recipient <> '' AND (channel, recipient) IN (VALUES {})",
+            places(names.len() / 2, 2)
+        );
+        for row in tx.rows(AssertSqlSafe(find), names).await? {
+            gone.insert((row.text("channel")?, row.text("recipient")?));
         }
-    };
+    }
+    Ok(gone)
+}
+
+/// Tells one address of a step what a message has not told, for the events of which it is not told yet, and nobody beside it.
+async fn tell(
+    tx: &mut Tx<'_, '_>,
+    row: &Row,
+    step: NextStep,
+    behind: &[NextStep],
+    now: Timestamp,
+) -> Result<()> {
     let events = events_for(tx, row, &step).await?;
     let Some(first) = events.first() else { return Ok(()) };
     let (due, expires_at) = step.times(now);
-    let rest: Vec<_> = steps.collect();
     let insert = "INSERT INTO mediaflow_messages
            (uid, rule, step, recipient, group_key, channel, destination, address, thread, event, events, kind, job, state,
             due, expires_at, created_at, audience, locale, next)
@@ -329,7 +357,7 @@ async fn one(tx: &mut Tx<'_, '_>, row: &Row, steps: Vec<NextStep>, now: Timestam
         now,
         row.opt_text("audience")?,
         row.opt_text("locale")?,
-        next(&rest)?
+        next(behind)?
     ];
     let Some(new) = tx.row(insert, values).await? else { return Ok(()) };
     for events in events.chunks(TOGETHER) {
@@ -346,7 +374,8 @@ async fn one(tx: &mut Tx<'_, '_>, row: &Row, steps: Vec<NextStep>, now: Timestam
     Ok(())
 }
 
-/// The events of a message of which a recipient is not told yet by a step of its rule, in their order.
+/// The events of a message of which a recipient is not told yet by a step of its rule, in their order; nor is any of those told
+/// who are beside the message's own recipient.
 async fn events_for(tx: &mut Tx<'_, '_>, row: &Row, step: &NextStep) -> Result<Vec<String>> {
     let mut events = vec![row.text("event")?];
     if row.int("events")? > 1 {
@@ -355,19 +384,39 @@ async fn events_for(tx: &mut Tx<'_, '_>, row: &Row, step: &NextStep) -> Result<V
         let rows = tx.rows(find, values![row.int("id")?]).await?;
         events = rows.iter().map(|row| row.text("event")).collect::<Result<_>>()?;
     }
-    let told = "SELECT 1 AS one FROM mediaflow_messages m WHERE m.group_key = $1 AND m.rule = $2 AND m.recipient = $3 AND m.step = $4
-        UNION ALL
-        SELECT 1 AS one FROM mediaflow_message_events e JOIN mediaflow_messages m ON m.id = e.message
-        WHERE e.event = $1 AND m.rule = $2 AND m.recipient = $3 AND m.step = $4 LIMIT 1";
-    let rule = row.text("rule")?;
-    let mut left = Vec::with_capacity(events.len());
-    for event in events {
-        let values = values![&event, &rule, &step.recipient, step.step];
-        if tx.row(told, values).await?.is_none() {
-            left.push(event);
+    let (rule, own) = (row.text("rule")?, row.int("step")?);
+    let all: Vec<_> = events.iter().map(Value::from).collect();
+    let mut told = BTreeSet::new();
+    for events in together(&all, 1) {
+        let of = places(1, events.len());
+        let mut values = events.to_vec();
+        let mut place = |value: Value| {
+            values.push(value);
+            format!("${}", values.len())
+        };
+        let (rule, next) = (place(Value::from(&rule)), place(step.step.into()));
+        let recipient = place(Value::from(&step.recipient));
+        let mut by = format!("m.step = {next} AND m.recipient = {recipient}");
+        if !step.beside.is_empty() {
+            let own = place(own.into());
+            let beside: Vec<_> = step.beside.iter().map(|one| place(Value::from(one))).collect();
+            let beside = beside.join(", ");
+            by = format!(
+                "({by} OR m.step = {own} AND m.recipient IN ({beside}) AND m.state <> 'dead')"
+            );
+        }
+        let find = format!(
+            "SELECT m.group_key AS event FROM mediaflow_messages m WHERE m.group_key IN {of} AND m.rule = {rule} AND {by}
+             UNION ALL
+             SELECT e.event FROM mediaflow_message_events e JOIN mediaflow_messages m ON m.id = e.message
+             WHERE e.event IN {of} AND m.rule = {rule} AND {by}"
+        );
+        for row in tx.rows(AssertSqlSafe(find), &values).await? {
+            told.insert(row.text("event")?);
         }
     }
-    Ok(left)
+    events.retain(|event| !told.contains(event));
+    Ok(events)
 }
 
 /// Stops what tells somebody else. Gives the number.

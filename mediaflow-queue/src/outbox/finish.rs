@@ -10,7 +10,7 @@ use sqlx::AssertSqlSafe;
 use super::destination::Locked;
 use super::handle::{Outbox, to_text};
 use super::told::Told;
-use crate::db::{Tx, places, values};
+use crate::db::{Tx, in_parts, places, together, values};
 use crate::process::Process;
 
 /// What was written down.
@@ -41,14 +41,18 @@ pub(super) async fn finish(
     }
     // In one order, so that two processes never wait for each other.
     dispositions.sort_by_key(|(attempted, _)| attempted.claimed.id);
-    let mut ours = Vec::with_capacity(dispositions.len());
-    for dispositions in dispositions.chunks(TOGETHER) {
+    let mut ours = BTreeMap::new();
+    for dispositions in in_parts(&dispositions) {
         ours.extend(write(&outbox.process, tx, dispositions, now).await?);
     }
-    dispositions.retain(|(attempted, _)| ours.contains(&attempted.claimed.id));
+    dispositions.retain(|(attempted, _)| ours.contains_key(&attempted.claimed.id));
     log(tx, &dispositions).await?;
     let mut written = Written::default();
-    let recipients = dispositions.iter().map(|(attempted, _)| &attempted.claimed);
+    // What arrives where nothing was told of has no part in it.
+    let concerned = dispositions.iter().filter(|(attempted, disposition)| {
+        *disposition != Disposition::Delivered || ours.get(&attempted.claimed.id) == Some(&true)
+    });
+    let recipients = concerned.map(|(attempted, _)| &attempted.claimed);
     let recipients = recipients.map(|of| (to_text(&of.destination), &*of.recipient)).collect();
     let mut told = Told::read(&outbox.process, tx, &recipients).await?;
     let mut by_destination: BTreeMap<&DestinationKey, Vec<(&Attempted, Disposition)>> =
@@ -80,19 +84,17 @@ pub(super) async fn finish(
     Ok(written)
 }
 
-/// How many rows one statement writes. Each number of rows is a statement of its own, which the database prepares once.
-const TOGETHER: usize = 16;
-
 /// Columns of an outcome.
 const OUTCOME: usize = 12;
 
-/// Writes messages, if it is still this process that sends them. Gives their numbers.
+/// Writes messages, if it is still this process that sends them. Gives their numbers, each with whether it was told of its
+/// recipient that something was lost.
 async fn write(
     process: &Process,
     tx: &mut Tx<'_, '_>,
     dispositions: &[(&Attempted, Disposition)],
     now: Timestamp,
-) -> Result<Vec<i64>> {
+) -> Result<BTreeMap<i64, bool>> {
     let mut rows = Vec::with_capacity(dispositions.len() * OUTCOME);
     for (attempted, disposition) in dispositions {
         let (state, due, failures) = match disposition {
@@ -122,15 +124,18 @@ async fn write(
          failures = column5, ended_at = column6, sent_at = column7, took = column8, status = column9, error = column10,
          answer = column11, provider_id = column12
          FROM (VALUES {}) AS outcome
-         WHERE id = column1 AND state = 'sending' AND worker = ${} AND attempts = column2 RETURNING id",
+         WHERE id = column1 AND state = 'sending' AND worker = ${} AND attempts = column2
+         RETURNING id, (SELECT count(*) FROM mediaflow_told t
+            WHERE t.destination = mediaflow_messages.destination AND t.recipient = mediaflow_messages.recipient) AS told",
         places(dispositions.len(), OUTCOME),
         rows.len()
     );
     let ours = tx.rows(AssertSqlSafe(update), &rows).await?;
-    let ours = ours.iter().map(|row| row.int("id")).collect::<Result<Vec<_>>>()?;
+    let ours = ours.iter().map(|row| Ok((row.int("id")?, row.int("told")? > 0)));
+    let ours = ours.collect::<Result<BTreeMap<_, _>>>()?;
     if process.executor.delivery().ordered {
         for (attempted, disposition) in
-            dispositions.iter().filter(|(sent, _)| ours.contains(&sent.claimed.id))
+            dispositions.iter().filter(|(sent, _)| ours.contains_key(&sent.claimed.id))
         {
             behind(tx, attempted, *disposition).await?;
         }
@@ -174,7 +179,7 @@ async fn log(tx: &mut Tx<'_, '_>, dispositions: &[(&Attempted, Disposition)]) ->
             attempted.answer.as_ref().map(|answer| answer.body.clone())
         ]);
     }
-    for rows in rows.chunks(LOG * TOGETHER) {
+    for rows in together(&rows, LOG) {
         let insert = format!(
             "INSERT INTO mediaflow_attempts (message, attempt, at, took, outcome, status, error, body) VALUES {}",
             places(rows.len() / LOG, LOG)

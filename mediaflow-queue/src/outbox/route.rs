@@ -22,7 +22,7 @@ use super::destination::Locked;
 use super::handle::{MARGIN, Outbox, to_text};
 use super::mark::Mark;
 use super::told::Told;
-use crate::db::{Row, Tx, Value, distinct, places, values};
+use crate::db::{Row, Tx, Value, distinct, in_parts, places, values};
 use crate::process::Process;
 
 /// How long the right to route lasts, and how often it is asked for.
@@ -271,7 +271,7 @@ pub(super) async fn store(
     let own = outbox.process.executor.channels();
     let own: Vec<_> = own.map(str::to_owned).collect();
     let (mut messages, mut done) = (Vec::new(), Vec::new());
-    for group in routed.chunks(TOGETHER) {
+    for group in in_parts(routed) {
         for (seq, text) in pending(&outbox.process, tx, group).await? {
             let Some(routed) = group.iter().find(|routed| routed.seq == seq) else { continue };
             let mut mark = Mark::read(&text);
@@ -284,6 +284,8 @@ pub(super) async fn store(
                 Routing::Unknown => mark = mark.left_by(&outbox.reader),
                 Routing::Messages(new) => {
                     let Some(event) = &routed.event else { continue };
+                    let failure = routed.failure.as_ref();
+                    told.extend(failure.map(|failure| failure.clone().into_event(event.job, now)));
                     let new =
                         new.iter().filter(|new| !mark.channels.contains(&new.destination.channel));
                     messages.extend(new.map(|new| (new, event)));
@@ -301,21 +303,18 @@ pub(super) async fn store(
             }
         }
     }
-    for done in done.chunks(TOGETHER) {
+    for done in in_parts(&done) {
         let names: Vec<_> = done.iter().copied().map(Value::from).collect();
         let delete =
             format!("DELETE FROM mediaflow_unrouted WHERE seq IN {}", places(1, done.len()));
         tx.run(AssertSqlSafe(delete), &names).await?;
     }
     let messages = compose::take(&outbox.process, tx, messages, now, &mut exchanged).await?;
-    for messages in messages.chunks(TOGETHER) {
+    for messages in in_parts(&messages) {
         add(outbox, tx, messages, locked, now, &mut exchanged, told).await?;
     }
     Ok(exchanged)
 }
-
-/// How many rows one statement writes. Each number of rows is a statement of its own, which the database prepares once.
-const TOGETHER: usize = 16;
 
 /// Events that are still to be routed, with their marks; nobody else routes them until the end of the transaction.
 async fn pending(

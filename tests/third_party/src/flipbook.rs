@@ -7,7 +7,7 @@ use mediaflow::media::{
     Format, Frame, FrameReader, FrameSource, Frames, Image, Layout, Loops, Media, MediaFile,
     MediaInfo, Medium, Stop,
 };
-use mediaflow::plan::Demand;
+use mediaflow::plan::{CostClass, Demand, Estimate};
 use mediaflow::prelude::*;
 use mediaflow::spi::RunContext;
 use mediaflow::spi::reader::{FormatSpec, Reader};
@@ -182,6 +182,10 @@ impl Operation for Flipbook {
         Some(Format::named(FLIP))
     }
 
+    fn formats() -> Vec<Format> {
+        vec![Format::named(FLIP)]
+    }
+
     fn describe(&self, inputs: &[MediaInfo]) -> mediaflow::Result<MediaInfo> {
         Ok(inputs[0].clone().with_format(Format::named(FLIP)))
     }
@@ -190,6 +194,13 @@ impl Operation for Flipbook {
 #[async_trait]
 impl Run for Flipbook {
     const TAKES: Takes = Takes::Frames;
+
+    /// The whole file is there twice, for a moment, and a frame.
+    fn estimate(&self, inputs: &[MediaInfo]) -> Estimate {
+        let (frame, frames) = (inputs[0].decoded_bytes(), inputs[0].frames.max(1));
+        let file = (inputs[0].pixels() * 3 + 4) * frames;
+        Estimate::of(CostClass::Image, frame + 2 * file)
+    }
 
     async fn run(&self, inputs: Inputs, cx: &OpContext) -> mediaflow::Result<Outputs> {
         let frames = Arc::new(inputs.into_first()?.into_frames()?);

@@ -7,7 +7,7 @@ use acme_media::{
     Backwards, FLIP, FlipReader, Flipbook, RAWF, RawfReader, Thin, Tiles, flip, rawf,
 };
 use mediaflow::media::{Depth, Facts, Format, Image, Layout, Media, MediaFile, MediaInfo, Medium};
-use mediaflow::plan::Demand;
+use mediaflow::plan::{CostClass, Demand};
 use mediaflow::prelude::*;
 use mediaflow::report::JobState;
 use mediaflow::spi::reader::Reader as _;
@@ -216,4 +216,92 @@ async fn each_of_many_sources_is_decoded_as_small_as_it_is_wanted() {
     assert_eq!(report.facts["sizes"].to_string(), "[[128,96],[128,96],[80,60]]");
     assert_eq!(report.decodes, 3);
     media.shutdown(Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_encoder_says_what_it_costs() {
+    let public = MemoryStorage::new();
+    let media = engine(&public).await;
+    let book = |count| {
+        Pipeline::from(Source::bytes(animation(count)))
+            .output("public/book.flip", |clip| clip.then(Flipbook {}))
+            .build()
+            .unwrap()
+    };
+    let (short, long) = (media.plan(book(2)).await.unwrap(), media.plan(book(12)).await.unwrap());
+    let more = long.estimate().bytes - short.estimate().bytes;
+    assert_eq!(more, 2 * 10 * (4 * 2 * 3 + 4), "{long}");
+    assert_eq!(long.estimate().class, CostClass::Image);
+
+    // One that does not say how much still is of its class.
+    let hours = Pipeline::from(testing::dot())
+        .output("public/x.png", |dot| dot.then(Hours {}).png())
+        .build()
+        .unwrap();
+    let media = Mediaflow::builder().storage("public", "memory:").with(|registry| {
+        registry.operation::<Hours>();
+    });
+    let media = media.with(image::operations).start().await.unwrap();
+    let plan = media.plan(hours).await.unwrap();
+    assert_eq!(plan.estimate().class, CostClass::Video, "{plan}");
+}
+
+/// Takes as long as a film.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hours {}
+
+impl Operation for Hours {
+    const KIND: &'static str = "acme.hours";
+}
+
+#[async_trait]
+impl Run for Hours {
+    async fn run(&self, inputs: Inputs, _cx: &OpContext) -> mediaflow::Result<Outputs> {
+        Ok(Outputs::one(inputs.into_first()?))
+    }
+
+    fn class() -> CostClass {
+        CostClass::Video
+    }
+}
+
+#[tokio::test]
+async fn no_other_format_is_written_under_the_ending_of_one_of_somebody_else() {
+    let public = MemoryStorage::new();
+    let picture = rawf(&Image::new(2, 2, 3, vec![7; 12]).unwrap());
+    let jpeg = |place: &str| {
+        let picture = Pipeline::from(Source::bytes(picture.clone()));
+        picture.output(place, |picture| picture.jpeg(80)).build().unwrap()
+    };
+    let media = engine(&public).await;
+    for place in ["public/a.rawf", "public/a.FLIP"] {
+        let error = media.submit(jpeg(place)).await.unwrap_err();
+        assert_eq!((error.code(), error.fact("output")), ("spec.extension", Some(place)));
+        assert!(error.to_string().contains(".jpg"), "{error}");
+    }
+    // An ending that nobody knows may stand for anything.
+    media.submit(jpeg("public/a.bin")).await.unwrap().done().await.unwrap();
+    let book = Pipeline::from(Source::bytes(animation(1)))
+        .output("public/book.flip", |clip| clip.then(Flipbook {}))
+        .build()
+        .unwrap();
+    media.submit(book).await.unwrap().done().await.unwrap();
+    // What nobody writes is what it is: that is told.
+    let copy = Pipeline::from(Source::bytes(picture.clone()))
+        .output("public/copy.flip", |picture| picture)
+        .build()
+        .unwrap();
+    let report = media.submit(copy).await.unwrap().done().await.unwrap();
+    let told = &report.outputs[0].warnings;
+    assert!(told.iter().any(|w| w == "the name says flip, the content is rawf"), "{told:?}");
+    media.shutdown(Duration::from_secs(5)).await.unwrap();
+
+    // Of an encoder without a reader as well.
+    let media = Mediaflow::builder().storage_with("public", public.clone()).with(|registry| {
+        registry.operation::<Flipbook>().reader(RawfReader);
+    });
+    let media = media.with(image::operations).start().await.unwrap();
+    let error = media.submit(jpeg("public/a.flip")).await.unwrap_err();
+    assert_eq!(error.code(), "spec.extension", "{error}");
 }

@@ -2,8 +2,8 @@ use super::groups::Group;
 use super::messages::{Row, Tables};
 use crate::event::Event;
 use crate::notify::{Acknowledged, Thread};
-use crate::outbox::{Collect, Escalates, NewMessage};
-use crate::{MessageId, Timestamp};
+use crate::outbox::{Collect, Escalates, NewMessage, next_of};
+use crate::{EventId, MessageId, Timestamp};
 
 impl Tables {
     /// Finds out whether a message tells of its event by itself, and when.
@@ -31,20 +31,23 @@ impl Tables {
         open.map(|row| row.message.push(event.clone())).is_some()
     }
 
-    /// Puts the next step in the place of a message that was given up, if there is one.
+    /// Puts the next step, at all its addresses, in the place of a message that was given up, for the events of which nobody
+    /// else is told by the same step.
     pub(super) fn replace(&mut self, mut given_up: Row, now: Timestamp) {
-        let mut next = std::mem::take(&mut given_up.next).into_iter();
-        while let Some(step) = next.next() {
-            if self.is_gone(&step.channel, &step.recipient) {
-                continue;
-            }
+        let steps = std::mem::take(&mut given_up.next);
+        let beside = steps.first().map(|step| step.beside.clone()).unwrap_or_default();
+        let mut told = given_up.message.clone();
+        if !told.keep(|event| !self.reaches(&given_up, &beside, event.id)) {
+            return;
+        }
+        for (step, next) in next_of(steps, |step| !self.is_gone(&step.channel, &step.recipient)) {
             let (due, expires_at) = step.times(now);
-            let mut message = given_up.message;
+            let mut message = told.clone();
             // Several may have the same one in their place.
             let to = (message.rule.clone(), step.step, step.recipient.clone(), step.key());
             let groups = &mut self.groups;
             if !message.keep(|event| groups.replaces(&to, event.id, now)) {
-                return;
+                continue;
             }
             (message.id, message.step) = (MessageId::new(), step.step);
             message.thread = step.thread.as_ref().map(Thread::new);
@@ -61,11 +64,33 @@ impl Tables {
                 sending: false,
                 escalates: false,
                 acknowledged: false,
-                next: next.collect(),
+                next,
             };
             let id = self.number();
             self.messages.insert(id, row);
-            return;
+        }
+    }
+
+    /// Whether one of these recipients was or may be told of an event by the step of a message.
+    fn reaches(&self, of: &Row, beside: &[String], event: EventId) -> bool {
+        let (rule, step) = (&of.message.rule, of.message.step);
+        let waits = |row: &Row| {
+            row.message.step == step
+                && row.message.rule == *rule
+                && beside.contains(&row.recipient)
+                && row.message.events().iter().any(|of| of.id == event)
+        };
+        beside.iter().any(|recipient| self.groups.has_arrived(rule, step, recipient, event))
+            || !beside.is_empty() && self.messages.values().any(waits)
+    }
+
+    /// Remembers what others need to know: a message has arrived in whose place nobody else is told.
+    pub(super) fn arrived(&mut self, row: &Row, now: Timestamp) {
+        if row.next.iter().any(|next| !next.beside.is_empty()) {
+            for event in row.message.events() {
+                let (rule, step) = (row.message.rule.clone(), row.message.step);
+                self.groups.arrived(rule, step, row.recipient.clone(), event.id, now);
+            }
         }
     }
 

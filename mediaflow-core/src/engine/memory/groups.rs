@@ -18,6 +18,8 @@ pub(super) struct Groups {
     counted: HashMap<(String, u32), (Timestamp, u32)>,
     /// Events that took the place of others, by when.
     replaced: HashMap<(Told, EventId), Timestamp>,
+    /// Events that have arrived at one of several addresses, by rule, step and recipient, and when.
+    arrived: HashMap<(String, u32, String, EventId), Timestamp>,
 }
 
 /// What becomes of an event's message, beside others.
@@ -89,12 +91,37 @@ impl Groups {
         self.replaced.insert((to.clone(), event), now).is_none()
     }
 
+    /// An event has arrived.
+    pub(super) fn arrived(
+        &mut self,
+        rule: String,
+        step: u32,
+        recipient: String,
+        event: EventId,
+        now: Timestamp,
+    ) {
+        self.arrived.insert((rule, step, recipient, event), now);
+    }
+
+    /// Whether an event has arrived at a recipient by this step of a rule.
+    pub(super) fn has_arrived(
+        &self,
+        rule: &str,
+        step: u32,
+        recipient: &str,
+        event: EventId,
+    ) -> bool {
+        let key = (rule.to_owned(), step, recipient.to_owned(), event);
+        self.arrived.contains_key(&key)
+    }
+
     /// Forgets what has no effect any more.
     pub(super) fn tidy(&mut self, now: Timestamp, is_open: impl Fn(i64) -> bool) {
         self.open.retain(|_, id| is_open(*id));
         self.begun.retain(|_, begun| begun.back().is_some_and(|at| now.since(*at) < LONGEST));
         self.counted.retain(|_, (since, _)| now.since(*since) < LONGEST);
         self.replaced.retain(|_, at| now.since(*at) < LONGEST);
+        self.arrived.retain(|_, at| now.since(*at) < LONGEST);
     }
 }
 

@@ -147,6 +147,8 @@ impl Tables {
                 let thread = row.message.thread.as_ref().map(|thread| thread.key.clone());
                 if disposition == Disposition::Dead {
                     self.replace(row, now);
+                } else {
+                    self.arrived(&row, now);
                 }
                 if let (Some(thread), Some(id)) = (thread, attempted.provider_id()) {
                     let recipient = claimed.recipient.clone();
@@ -225,6 +227,8 @@ impl Tables {
             }
         };
         let Some((event, _)) = self.unrouted.remove(&routed.seq) else { return };
+        let failure = routed.failure.as_ref();
+        events.extend(failure.map(|failure| failure.clone().into_event(event.job, now)));
         let mut told = HashSet::new();
         for new in messages {
             // A job may name the same address twice.

@@ -56,6 +56,7 @@ impl Host {
             notifiers: Vec::new(),
             recipients: Arc::new(crate::notify::Configured),
             routes: Vec::new(),
+            routed: Default::default(),
             people: crate::notify::PeopleCache::default(),
             dry_run: false,
             limits: Limits::default(),

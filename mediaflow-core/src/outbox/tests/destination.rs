@@ -15,6 +15,7 @@ struct World {
     now: Timestamp,
     /// What the receiver answers from now on.
     status: Option<u16>,
+    repeats: bool,
     told: BTreeSet<String>,
 }
 
@@ -26,6 +27,7 @@ impl World {
             state: DestinationState::default(),
             now: NOW,
             status: None,
+            repeats: false,
             told: BTreeSet::new(),
         }
     }
@@ -37,7 +39,8 @@ impl World {
         let mut claimed = Claimed::new(1, key, recipient, Ok(message));
         claimed.probe = probe;
         let answer = self.status.map(|status| Answer { status, body: String::new() });
-        let attempted = Attempted { claimed, at: self.now, took: Duration::ZERO, result, answer };
+        let (at, took, repeats) = (self.now, Duration::ZERO, self.repeats);
+        let attempted = Attempted { claimed, at, took, result, answer, repeats };
         let disposition = Disposition::of(&attempted, &self.policy, self.now);
         self.state.take_up([(&attempted, disposition)], &mut self.told, &self.policy, self.now)
     }
@@ -49,6 +52,19 @@ impl World {
 
 fn broken() -> Result<Receipt, NotifyError> {
     Err(NotifyError::retryable("broken"))
+}
+
+#[test]
+fn a_request_of_several_messages_fails_once() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        for place in 0..10 {
+            world.repeats = place > 0;
+            world.hear(broken(), true, false);
+        }
+    }
+    assert_eq!(world.state.failures, 3);
+    assert!(world.state.is_ready(&world.policy, world.now));
 }
 
 #[test]

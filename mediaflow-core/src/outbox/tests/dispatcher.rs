@@ -122,6 +122,7 @@ fn executor(hooks: ScriptedNotifier, delivery: DeliveryPolicy, clock: ManualCloc
         notifiers: vec![Arc::new(hooks)],
         recipients: Arc::new(Configured),
         routes: Vec::new(),
+        routed: Default::default(),
         people: crate::notify::PeopleCache::default(),
         dry_run: false,
         limits: Limits::default(),

@@ -153,9 +153,18 @@ pub(super) fn each(
 /// Makes what was created in a folder, or moved into it, survive a loss of power.
 #[cfg(unix)]
 pub(super) fn flush(folder: &Path) -> Result<()> {
+    #[cfg(test)]
+    flushed().push(folder.to_owned());
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|e| failed("the folder can not be flushed", e))
+}
+
+/// The folders that were flushed in this process, for tests: nothing else shows it.
+#[cfg(all(test, unix))]
+pub(super) fn flushed() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
+    static FLUSHED: std::sync::Mutex<Vec<PathBuf>> = std::sync::Mutex::new(Vec::new());
+    FLUSHED.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// A folder can not be opened as a file here, and its entries are journalled by the file system.

@@ -4,6 +4,7 @@ mod composition;
 mod pace;
 mod recipients;
 mod routes;
+mod together;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,16 +33,20 @@ use recipients::{
     a_directory_that_does_not_answer_holds_up_nobody_else,
     a_notifier_that_panics_over_an_event_is_asked_again,
     a_recipient_that_its_channel_refuses_is_told_of, a_thread_goes_on,
-    recipients_are_found_and_found_again,
+    recipients_are_found_and_found_again, recipients_that_are_never_found_are_told_of_once,
 };
 
 use routes::{
     a_digest_is_handed_on_with_all_its_events, a_digest_tells_of_everything_once,
     a_throttle_loses_nothing, an_address_that_its_channel_refuses_is_passed_over,
     each_channel_is_told_by_itself, nobody_is_told_in_quiet_hours,
-    people_are_told_where_and_how_they_want_to_be,
+    people_are_told_where_and_how_they_want_to_be, several_addresses_of_a_step_are_told_at_once,
     what_a_channel_can_not_deliver_goes_through_the_next,
     what_nobody_takes_care_of_is_told_to_others, who_takes_the_place_of_several_is_told_once,
+};
+
+use together::{
+    a_request_that_fails_as_a_whole_fails_once, what_is_for_one_address_goes_in_one_request,
 };
 
 use super::scripted::Told;
@@ -89,10 +94,13 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         a_failure_is_written_down_without_haste
         a_time_to_live_ends_what_waits
         recipients_are_found_and_found_again
+        recipients_that_are_never_found_are_told_of_once
         a_recipient_that_its_channel_refuses_is_told_of
         a_directory_that_does_not_answer_holds_up_nobody_else
         a_notifier_that_panics_over_an_event_is_asked_again
         terms_of_a_channel_are_kept
+        what_is_for_one_address_goes_in_one_request
+        a_request_that_fails_as_a_whole_fails_once
         a_thread_goes_on
         a_batch_is_told_in_numbers
         a_large_batch_is_told_in_few_words
@@ -101,6 +109,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         each_channel_is_told_by_itself
         an_address_that_its_channel_refuses_is_passed_over
         who_takes_the_place_of_several_is_told_once
+        several_addresses_of_a_step_are_told_at_once
         what_a_channel_can_not_deliver_goes_through_the_next
         people_are_told_where_and_how_they_want_to_be
         a_digest_tells_of_everything_once

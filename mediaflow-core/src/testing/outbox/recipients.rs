@@ -1,4 +1,5 @@
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 
@@ -37,6 +38,46 @@ pub(super) async fn recipients_are_found_and_found_again<E: Engine>(host: Host<E
     let told = running.until("looked/up", 1, 5 * SECOND).await;
     running.hooks.told(2).await;
     assert_eq!(running.hooks.of("a")[0].event.id, told[0].event.id);
+    running.done().await;
+}
+
+/// Finds nobody, of whatever, until it is told to.
+#[derive(Clone, Debug, Default)]
+struct Away(Arc<AtomicBool>);
+
+#[async_trait]
+impl Recipients for Away {
+    async fn find(&self, _event: &Event, found: Vec<Recipient>) -> Result<Vec<Recipient>> {
+        if self.0.load(Ordering::Relaxed) {
+            return Ok(found);
+        }
+        Err(Error::transient("directory.away", "the directory is away"))
+    }
+}
+
+pub(super) async fn recipients_that_are_never_found_are_told_of_once<E: Engine>(mut host: Host<E>) {
+    host.policy.time_to_live = 300 * SECOND;
+    let away = Away::default();
+    let directory = away.clone();
+    let running = host.start_with(created(), |builder| builder.recipients(directory)).await;
+    let first = running.tell("a").await;
+    running.tell("b").await;
+    let told = running.until("a", 1, 5 * SECOND).await.remove(0);
+    assert!(told.at.since(told.event.time) >= 300 * SECOND, "the configured ones are told late");
+    running.until("b", 1, 5 * SECOND).await;
+    let failure = running.failures(1).await.remove(0);
+    assert_eq!((&*failure.channel, failure.dead), ("", 1));
+    assert!(failure.reason.contains("the directory is away"), "{failure:?}");
+    let of = running.ops.told(1).await.remove(0);
+    assert!(of.event.job == Some(first) || running.hooks.of("b").len() == 1, "{of:?}");
+    // They are found again, and lost again.
+    away.0.store(true, Ordering::Relaxed);
+    running.tell("c").await;
+    running.until("c", 1, SECOND).await;
+    away.0.store(false, Ordering::Relaxed);
+    running.tell("d").await;
+    running.until("d", 1, 5 * SECOND).await;
+    assert_eq!(running.failures(2).await.len(), 2);
     running.done().await;
 }
 

@@ -79,6 +79,44 @@ pub(super) async fn who_takes_the_place_of_several_is_told_once<E: Engine>(host:
     running.done().await;
 }
 
+pub(super) async fn several_addresses_of_a_step_are_told_at_once<E: Engine>(host: Host<E>) {
+    let (push, pager) = (silent("push"), silent("pager"));
+    let route = on_created().to("hooks").fallback("push").fallback("pager");
+    let start =
+        |builder: crate::Builder| builder.notify(push.clone()).notify(pager.clone()).route(route);
+    let running = host.start_with(created(), start).await;
+    running.hooks.always("dead", rejected());
+    running.hooks.always("fine/1", rejected());
+    push.always("none", rejected());
+    push.always("neither", rejected());
+    let tell = async |hooks: &[&str], pushes: &[&str]| {
+        let options = JobOptions::new().run_at(running.clock.now().plus(3650 * DAY));
+        let options = hooks.iter().fold(options, |options, to| options.notify("hooks", *to));
+        let options = pushes.iter().fold(options, |options, to| options.notify("push", *to));
+        let job = running.media.submit(spec("parked").with_options(options)).await;
+        job.expect("submit").id()
+    };
+    // One of several arrives: nobody else is told.
+    tell(&["fine/1", "fine/2"], &["both"]).await;
+    running.until("fine/2", 1, SECOND).await;
+    // A fallback with several addresses, of which both arrive, one, or none.
+    tell(&["dead"], &["a", "b"]).await;
+    until(&running, &push, "a", 1).await;
+    until(&running, &push, "b", 1).await;
+    tell(&["dead"], &["none", "c"]).await;
+    until(&running, &push, "c", 1).await;
+    until(&running, &push, "none", 1).await;
+    let last = tell(&["dead"], &["none", "neither"]).await;
+    let paged = until(&running, &pager, "", 1).await;
+    assert_eq!(paged[0].event.job, Some(last));
+    // Nothing comes behind.
+    tell(&["dead"], &["none", "neither"]).await;
+    let paged = until(&running, &pager, "", 2).await;
+    assert_eq!(paged.len(), 2, "{paged:?}");
+    assert_eq!((push.of("both").len(), running.hooks.of("fine/1").len()), (0, 1));
+    running.done().await;
+}
+
 pub(super) async fn an_address_that_its_channel_refuses_is_passed_over<E: Engine>(host: Host<E>) {
     let push = silent("push");
     let route = on_created().to("hooks").at("refused/secret-7").fallback("push");

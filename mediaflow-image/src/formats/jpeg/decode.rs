@@ -2,6 +2,8 @@ use bytes::Bytes;
 use mediaflow_core::media::{Image, Metadata};
 use mediaflow_core::{Error, Result, RunContext, codes};
 
+#[cfg(feature = "turbo")]
+use super::halves;
 use super::mend::{self, Mended};
 use super::outline::{self, Outline};
 use super::segment::SOS;
@@ -11,7 +13,7 @@ use crate::error::truncated;
 use crate::pixels::mul;
 
 /// Width, height, channels (4 are inks, 255 is none) and pixels.
-type Read = (u32, u32, u8, Vec<u8>);
+pub(super) type Read = (u32, u32, u8, Vec<u8>);
 
 pub(super) fn decode(
     bytes: &Bytes,
@@ -50,6 +52,14 @@ fn pixels(
     let cx = reading.cx;
     let ended = mend::is_ended(bytes, outline);
     let given = mend::mended(bytes, outline, ended);
+    #[cfg(feature = "turbo")]
+    if ended
+        && given.is_none()
+        && let Some(read) = halves::read(bytes, outline, header, eighths, reading)
+    {
+        return Ok(read);
+    }
+    cx.check()?;
     let whole = given.as_deref().unwrap_or(bytes);
     let error = match read(whole, header, eighths, reading) {
         Ok(pixels) if ended => return Ok(pixels),

@@ -86,14 +86,15 @@ struct Block {
 
 /// Huffman codes, by the next 16 bits: the symbol and the length, which is zero for no code.
 #[derive(Clone)]
-struct Codes {
+pub(super) struct Codes {
     symbols: std::sync::Arc<[(u8, u8)]>,
     /// The code of symbol 0: no difference, or the end of the block.
     nothing: (u16, u8),
 }
 
 impl Codes {
-    fn of(tables: &Tables, kind: u8) -> Option<Self> {
+    /// Those of this class and number; `None` if there is none for nothing.
+    pub(super) fn of(tables: &Tables, kind: u8) -> Option<Self> {
         let (_, lengths, symbols) = tables.huffman.iter().find(|(known, ..)| *known == kind)?;
         let mut table = vec![(0, 0); 1 << 16];
         let (mut code, mut symbols, mut nothing) = (0_u32, symbols.iter(), None);
@@ -110,6 +111,32 @@ impl Codes {
             code <<= 1;
         }
         Some(Self { symbols: table.into(), nothing: nothing? })
+    }
+
+    /// What these 16 bits begin with: the symbol, and its length, which is zero for no code.
+    #[cfg(feature = "turbo")]
+    #[inline]
+    pub(super) fn symbol(&self, next: usize) -> (u8, u8) {
+        self.symbols.get(next).copied().unwrap_or((0, 0))
+    }
+
+    /// The code of a symbol, and its length.
+    #[cfg(feature = "turbo")]
+    pub(super) fn code(&self, wanted: u8) -> Option<(u16, u8)> {
+        let mut at = 0;
+        loop {
+            let (symbol, length) = *self.symbols.get(at).filter(|(_, length)| *length > 0)?;
+            if symbol == wanted {
+                return Some((u16::try_from(at >> (16 - length)).ok()?, length));
+            }
+            at += 1 << (16 - length);
+        }
+    }
+
+    /// Whether both are one table.
+    #[cfg(feature = "turbo")]
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.symbols == other.symbols
     }
 }
 
@@ -221,7 +248,7 @@ impl Bits<'_> {
 
 /// Writes bits, the highest first, kept apart from markers.
 #[derive(Default)]
-struct Writer {
+pub(super) struct Writer {
     bytes: Vec<u8>,
     held: u32,
     count: u8,
@@ -229,7 +256,7 @@ struct Writer {
 
 impl Writer {
     #[expect(clippy::cast_possible_truncation, reason = "eight bits of what is held")]
-    fn put(&mut self, value: u16, bits: u8) {
+    pub(super) fn put(&mut self, value: u16, bits: u8) {
         self.held = self.held << bits | u32::from(value);
         self.count += bits;
         while self.count >= 8 {
@@ -241,6 +268,31 @@ impl Writer {
             }
         }
         self.held &= (1 << self.count) - 1;
+    }
+
+    /// How many bits there are of the last byte.
+    #[cfg(feature = "turbo")]
+    pub(super) fn phase(&self) -> u8 {
+        self.count
+    }
+
+    /// Puts it before the rest of some data, from this byte and bit on: it ends with as many bits.
+    #[cfg(feature = "turbo")]
+    pub(super) fn joined(
+        mut self,
+        data: &[u8],
+        (at, bit): (usize, u8),
+        to: &mut Vec<u8>,
+    ) -> Option<()> {
+        let mut next = at;
+        if bit > 0 {
+            let byte = *data.get(at)?;
+            self.put(u16::from(byte & 0xFF >> bit), 8 - bit);
+            next += if byte == 0xFF { 2 } else { 1 };
+        }
+        to.extend_from_slice(&self.bytes);
+        to.extend_from_slice(data.get(next..)?);
+        Some(())
     }
 
     /// The first bits of these bytes.

@@ -8,6 +8,8 @@ mod eighth;
 mod encode;
 mod entropy;
 mod frame;
+#[cfg(feature = "turbo")]
+mod halves;
 mod mend;
 mod outline;
 mod params;
@@ -15,6 +17,8 @@ mod probe;
 #[cfg(not(feature = "turbo"))]
 mod pure;
 mod segment;
+#[cfg(feature = "turbo")]
+mod skip;
 #[cfg(feature = "turbo")]
 mod turbo;
 
@@ -80,6 +84,11 @@ impl Codec for JpegCodec {
 
     fn tells(&self, eighths: u32) -> &'static str {
         if eighths == 1 { " by the means of its blocks" } else { "" }
+    }
+
+    #[cfg(feature = "turbo")]
+    fn memory_in_parts(&self, info: &MediaInfo, eighths: u32, bytes: u64) -> u64 {
+        halves::memory(info, eighths, bytes)
     }
 
     fn word(&self) -> Option<Word> {

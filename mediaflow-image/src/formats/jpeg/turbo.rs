@@ -21,13 +21,49 @@ pub(super) fn read(
     eighths: u32,
     reading: &Reading<'_>,
 ) -> Result<(u32, u32, u8, Vec<u8>)> {
-    let cx = reading.cx;
     let failed = |error| error_of(error, header);
-    let mut decoder = Decompressor::new().map_err(failed)?;
-    decoder.set_scan_limit(cx.limits().scans).map_err(failed)?;
-    let seen = decoder.read_header(bytes).map_err(failed)?;
+    let scans = reading.cx.limits().scans;
+    let (decoded, told) = decoded(bytes, eighths, scans, 0).map_err(failed)?;
+    match told {
+        Some(error) if harmless(&error) => reading.warn(format_args!("its decoder warns: {error}")),
+        Some(error) => return Err(failed(error)),
+        None => {}
+    }
+    let (width, height, channels, pixels) = decoded;
+    let side = |side: usize| {
+        u32::try_from(side).map_err(|_| corrupt(&header.format, "the size is absurd"))
+    };
+    Ok((side(width)?, side(height)?, channels, pixels))
+}
+
+/// Decodes a part of a picture that is a file of its own, with room for so many rows above it, which count. `None` if there is
+/// anything to tell.
+pub(super) fn part(
+    bytes: &[u8],
+    eighths: u32,
+    scans: u32,
+    above: u32,
+) -> Option<(u32, u32, u8, Vec<u8>)> {
+    let (decoded, told) = decoded(bytes, eighths, scans, above as usize).ok()?;
+    let (width, height, channels, pixels) = decoded;
+    let side = |side: usize| u32::try_from(side).ok().filter(|_| told.is_none());
+    Some((side(width)?, side(height)?, channels, pixels))
+}
+
+/// What the library gives, below so many empty rows, and what it says at the end.
+type Told = ((usize, usize, u8, Vec<u8>), Option<turbojpeg::Error>);
+
+fn decoded(
+    bytes: &[u8],
+    eighths: u32,
+    scans: u32,
+    above: usize,
+) -> std::result::Result<Told, turbojpeg::Error> {
+    let mut decoder = Decompressor::new()?;
+    decoder.set_scan_limit(scans)?;
+    let seen = decoder.read_header(bytes)?;
     let factor = ScalingFactor::new(eighths as usize, 8);
-    decoder.set_scaling_factor(factor).map_err(failed)?;
+    decoder.set_scaling_factor(factor)?;
     let (format, channels) = match seen.colorspace {
         Colorspace::Gray => (PixelFormat::GRAY, 1_u8),
         Colorspace::CMYK | Colorspace::YCCK => (PixelFormat::CMYK, 4),
@@ -35,19 +71,11 @@ pub(super) fn read(
     };
     let (width, height) = (factor.scale(seen.width), factor.scale(seen.height));
     let pitch = width * usize::from(channels);
-    let mut pixels = vec![0; pitch * height];
-    match decoder.decompress(
-        bytes,
-        turbojpeg::Image { pixels: &mut pixels[..], width, pitch, height, format },
-    ) {
-        Ok(()) => {}
-        Err(error) if harmless(&error) => reading.warn(format_args!("its decoder warns: {error}")),
-        Err(error) => return Err(failed(error)),
-    }
-    let side = |side: usize| {
-        u32::try_from(side).map_err(|_| corrupt(&header.format, "the size is absurd"))
-    };
-    Ok((side(width)?, side(height)?, channels, pixels))
+    let mut pixels = vec![0; pitch * (above + height)];
+    let image =
+        turbojpeg::Image { pixels: &mut pixels[pitch * above..], width, pitch, height, format };
+    let told = decoder.decompress(bytes, image).err();
+    Ok(((width, above + height, channels, pixels), told))
 }
 
 pub(super) fn write(image: &Image, how: &Jpeg, quality: u8, cx: &RunContext) -> Result<Vec<u8>> {
