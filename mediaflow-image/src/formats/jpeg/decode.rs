@@ -7,13 +7,10 @@ use super::halves;
 use super::mend::{self, Mended};
 use super::outline::{self, Outline};
 use super::segment::SOS;
-use super::{eighth, library};
+use super::{Read, eighth, library};
 use crate::codec::{Header, Reading, credited, iptc};
 use crate::error::truncated;
 use crate::pixels::mul;
-
-/// Width, height, channels (4 are inks, 255 is none) and pixels.
-pub(super) type Read = (u32, u32, u8, Vec<u8>);
 
 pub(super) fn decode(
     bytes: &Bytes,

@@ -1,6 +1,7 @@
 use mediaflow_core::Result;
 use mediaflow_jpeg::{Control, Damage, Failure, Jpeg};
 
+use super::Read;
 use crate::codec::{Header, Reading};
 use crate::error::{corrupt, truncated};
 
@@ -9,16 +10,12 @@ pub(super) fn memory(bytes: u64) -> u64 {
     3 * bytes + (1 << 19)
 }
 
-/// Decodes a whole file at an eighth of its size: width, height, channels and pixels. `None` if it is one for a decoder of
+/// Decodes a whole file at an eighth of its size. `None` if it is one for a decoder of
 /// everything.
 ///
 /// # Errors
 /// `image.truncated`, `image.corrupt`, and what [`RunContext::check`](mediaflow_core::RunContext::check) gives.
-pub(super) fn read(
-    bytes: &[u8],
-    header: &Header,
-    reading: &Reading<'_>,
-) -> Result<Option<(u32, u32, u8, Vec<u8>)>> {
+pub(super) fn read(bytes: &[u8], header: &Header, reading: &Reading<'_>) -> Result<Option<Read>> {
     let stop = || reading.cx.check().is_err();
     let control = Control::new(reading.cx.limits().image_bytes).stopped_by(&stop);
     match Jpeg::parse(bytes).map_err(Failure::from).and_then(|jpeg| jpeg.eighth(&control)) {

@@ -3,7 +3,7 @@ use std::sync::{Arc, mpsc};
 use mediaflow_core::RunContext;
 use mediaflow_core::media::MediaInfo;
 
-use super::decode::Read;
+use super::Read;
 use super::entropy::{Codes, Writer};
 use super::frame::{Frame, Tables};
 use super::outline::Outline;
