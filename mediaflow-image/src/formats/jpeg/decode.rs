@@ -2,12 +2,13 @@ use bytes::Bytes;
 use mediaflow_core::media::{Image, Metadata};
 use mediaflow_core::{Error, Result, RunContext, codes};
 
+use super::frame::Read;
 #[cfg(feature = "turbo")]
 use super::halves;
 use super::mend::{self, Mended};
 use super::outline::{self, Outline};
 use super::segment::SOS;
-use super::{Read, eighth, library};
+use super::{eighth, library};
 use crate::codec::{Header, Reading, credited, iptc};
 use crate::error::truncated;
 use crate::pixels::mul;

@@ -1,7 +1,7 @@
 use mediaflow_core::Result;
 use mediaflow_jpeg::{Control, Damage, Failure, Jpeg};
 
-use super::Read;
+use super::frame::Read;
 use crate::codec::{Header, Reading};
 use crate::error::{corrupt, truncated};
 
@@ -10,8 +10,7 @@ pub(super) fn memory(bytes: u64) -> u64 {
     3 * bytes + (1 << 19)
 }
 
-/// Decodes a whole file at an eighth of its size. `None` if it is one for a decoder of
-/// everything.
+/// Decodes a whole file at an eighth of its size. `None` if it is one for a decoder of everything.
 ///
 /// # Errors
 /// `image.truncated`, `image.corrupt`, and what [`RunContext::check`](mediaflow_core::RunContext::check) gives.

@@ -3,9 +3,8 @@ use std::sync::{Arc, mpsc};
 use mediaflow_core::RunContext;
 use mediaflow_core::media::MediaInfo;
 
-use super::Read;
 use super::entropy::{Codes, Writer};
-use super::frame::{Frame, Tables};
+use super::frame::{Frame, Read, Tables};
 use super::outline::Outline;
 use super::segment::{DRI, EOI};
 use super::skip::{Bits, Block, skips};

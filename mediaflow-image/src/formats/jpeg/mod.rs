@@ -39,9 +39,6 @@ use turbo as library;
 use crate::codec::{Codec, Header, PICTURES, Reading, Walk, encoded};
 use crate::word::{Compile, Encoder, View, Word};
 
-/// What a decoder gives: width, height, channels (4 are inks, 255 is none) and pixels.
-type Read = (u32, u32, u8, Vec<u8>);
-
 #[derive(Debug)]
 pub(super) struct JpegCodec;
 
