@@ -86,8 +86,14 @@ pub(crate) trait Codec: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Bytes that decoding takes beside the file and the pixels, for so many bytes of pixels, and so many pixels.
-    fn memory(&self, bytes: u64, pixels: u64) -> u64;
+    /// Bytes that decoding takes beside the file and the pixels, for so many bytes of pixels, and so many pixels, at so many
+    /// eighths of the size.
+    fn memory(&self, bytes: u64, pixels: u64, eighths: u32) -> u64;
+
+    /// What a decode at so many eighths of the size has of its own, for people, with a blank before it. Default: nothing.
+    fn tells(&self, _eighths: u32) -> &'static str {
+        ""
+    }
 
     /// Bytes that it takes beside all that where it decodes parts of a picture at the same time, at so many eighths of its size and
     /// for so many bytes of pixels. Default: it does not.

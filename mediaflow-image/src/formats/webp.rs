@@ -116,7 +116,7 @@ impl Codec for WebpCodec {
     }
 
     /// Planes of a lossy file, or the pixels of a lossless one with alpha.
-    fn memory(&self, _bytes: u64, pixels: u64) -> u64 {
+    fn memory(&self, _bytes: u64, pixels: u64, _eighths: u32) -> u64 {
         4 * pixels
     }
 

@@ -95,9 +95,10 @@ fn while_working(plan: &ImagePlan, work: &Work) -> u64 {
             let (width, height) = size(work);
             let made = u64::from(width) * u64::from(height);
             let codec = formats::of(&info.format);
+            let eighths = eighths(info, work);
             let decoder = codec.map_or(0, |codec| {
-                let parts = codec.memory_in_parts(info, eighths(info, work), bytes(work));
-                codec.memory(bytes(work), made).saturating_add(parts)
+                let parts = codec.memory_in_parts(info, eighths, bytes(work));
+                codec.memory(bytes(work), made, eighths).saturating_add(parts)
             });
             let decoder = work.pass.map_or(decoder, |source| pass::memory(plan, source));
             decoder.saturating_add(info.bytes).saturating_add(info.decoder_bytes)

@@ -34,7 +34,8 @@ fn stage_text(plan: &ImagePlan, work: &Work) -> (&'static str, String) {
     match &work.what {
         What::Source { name, info } if is_file(info) => {
             let (width, height) = info.stored_size();
-            let scale = match estimate::eighths(info, work) {
+            let eighths = estimate::eighths(info, work);
+            let scale = match eighths {
                 1 => "1/8",
                 2 => "1/4",
                 4 => "1/2",
@@ -44,14 +45,17 @@ fn stage_text(plan: &ImagePlan, work: &Work) -> (&'static str, String) {
                 OnDamage::Accept => ", as far as it goes if it is damaged",
                 _ => "",
             };
-            let streams = formats::of(&info.format).is_some_and(|codec| codec.by_rows(info));
+            let codec = formats::of(&info.format);
+            let streams = codec.is_some_and(|codec| codec.by_rows(info));
+            let tells = codec.map_or("", |codec| codec.tells(eighths));
             let rows = match work.pass {
                 Some(_) => ", by rows",
                 None if streams => ", as a whole",
                 None => "",
             };
             let format = &info.format;
-            ("decode", format!("`{name}`, {format} of {width}x{height}, at {scale}{rows}{damage}"))
+            let of = format!("`{name}`, {format} of {width}x{height}");
+            ("decode", format!("{of}, at {scale}{tells}{rows}{damage}"))
         }
         What::Source { name, .. } => ("take", format!("`{name}`, already decoded")),
         What::Resample { kernel, linear, .. } => {

@@ -8,6 +8,7 @@ mod cases;
 mod colours;
 mod conformance;
 mod damage;
+mod eighth;
 mod files;
 mod metadata;
 mod operations;

@@ -35,7 +35,7 @@ impl Codec for GifCodec {
     }
 
     /// The numbers of the colours, and their packed form, beside the canvas.
-    fn memory(&self, _bytes: u64, pixels: u64) -> u64 {
+    fn memory(&self, _bytes: u64, pixels: u64, _eighths: u32) -> u64 {
         2 * pixels
     }
 }

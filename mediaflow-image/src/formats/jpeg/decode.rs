@@ -7,11 +7,8 @@ use super::frame::Read;
 use super::halves;
 use super::mend::{self, Mended};
 use super::outline::{self, Outline};
-#[cfg(not(feature = "turbo"))]
-use super::pure::read;
 use super::segment::SOS;
-#[cfg(feature = "turbo")]
-use super::turbo::read;
+use super::{eighth, library};
 use crate::codec::{Header, Reading, credited, iptc};
 use crate::error::truncated;
 use crate::pixels::mul;
@@ -83,6 +80,16 @@ fn pixels(
     }
     drop(given);
     accepted(bytes, outline, header, eighths, reading)?.ok_or(error)
+}
+
+/// Width, height, channels and pixels, by whichever decoder is the fastest of those that take the file.
+fn read(bytes: &[u8], header: &Header, eighths: u32, reading: &Reading<'_>) -> Result<Read> {
+    if eighths == 1
+        && let Some(read) = eighth::read(bytes, header, reading)?
+    {
+        return Ok(read);
+    }
+    library::read(bytes, header, eighths, reading)
 }
 
 /// What can be read of a damaged picture, if there is anything of it.

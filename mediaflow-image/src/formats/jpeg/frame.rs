@@ -5,7 +5,7 @@ use super::segment::{DHT, DQT, DRI, Segment};
 use crate::codec::Header;
 use crate::error::{corrupt, unsupported};
 
-/// What a decoder makes of it: width, height, channels (4 are inks, 255 is none) and pixels.
+/// What a decoder gives: width, height, channels (4 are inks, 255 is none) and pixels.
 pub(super) type Read = (u32, u32, u8, Vec<u8>);
 
 /// What is said of the picture before its scans.

@@ -1,8 +1,10 @@
-//! JPEG. It is decoded by the transform of the file itself at the smallest scale that will do.
+//! JPEG. It is decoded by the transform of the file itself at the smallest scale that will do: at an eighth by a decoder of our
+//! own, which reads the means of blocks and little else, at other scales by one of everything.
 //!
 //! Uses: codec, error, pixels, word.
 
 mod decode;
+mod eighth;
 mod encode;
 mod entropy;
 mod frame;
@@ -72,8 +74,16 @@ impl Codec for JpegCodec {
         library::AVERAGES
     }
 
-    fn memory(&self, bytes: u64, _pixels: u64) -> u64 {
-        library::memory(bytes)
+    fn memory(&self, bytes: u64, _pixels: u64, eighths: u32) -> u64 {
+        match eighths {
+            // What it does not take, another one does.
+            1 => eighth::memory(bytes).max(library::memory(bytes)),
+            _ => library::memory(bytes),
+        }
+    }
+
+    fn tells(&self, eighths: u32) -> &'static str {
+        if eighths == 1 { " by the means of its blocks" } else { "" }
     }
 
     #[cfg(feature = "turbo")]

@@ -61,7 +61,7 @@ impl Codec for PngCodec {
     }
 
     /// A few rows.
-    fn memory(&self, _bytes: u64, _pixels: u64) -> u64 {
+    fn memory(&self, _bytes: u64, _pixels: u64, _eighths: u32) -> u64 {
         0
     }
 

@@ -1,0 +1,105 @@
+//! JPEG at an eighth of its size, as thumbnails and the verification of results take it: by a decoder of its own, in every build.
+
+use mediaflow_core::media::{Image, MediaFile, OnDamage};
+use mediaflow_core::plan::Demand;
+use mediaflow_core::{Reader as _, Result, RunContext, testing};
+use mediaflow_image::{Chroma, ImageReader, Jpeg};
+
+use crate::support::{bytes, decode, file, noise, photo, psnr, run};
+
+async fn eighth_in(file: &MediaFile, cx: &RunContext) -> Result<Image> {
+    ImageReader::new().decode(file, Demand::NONE, cx).await?.into_image()
+}
+
+async fn eighth(file: &MediaFile) -> Result<Image> {
+    eighth_in(file, &testing::context()).await
+}
+
+/// The mean of each eight by eight pixels.
+fn means(image: &Image) -> Image {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let (channels, pixels) = (usize::from(image.channels()), image.pixels());
+    let mut small = Vec::new();
+    for (y, x) in (0..height).step_by(8).flat_map(|y| (0..width).step_by(8).map(move |x| (y, x))) {
+        for channel in 0..channels {
+            let (mut sum, mut count) = (0, 0);
+            for (y, x) in
+                (y..height.min(y + 8)).flat_map(|y| (x..width.min(x + 8)).map(move |x| (y, x)))
+            {
+                sum += usize::from(pixels[(y * width + x) * channels + channel]);
+                count += 1;
+            }
+            small.push(u8::try_from((sum + count / 2) / count).unwrap());
+        }
+    }
+    let (width, height) = (image.width().div_ceil(8), image.height().div_ceil(8));
+    Image::new(width, height, image.channels(), small).unwrap()
+}
+
+#[tokio::test]
+async fn an_eighth_shows_the_means_of_blocks() {
+    let names = ["dandelions.jpg", "fig.jpg", "mountains.jpg", "spaniels.jpg"];
+    let mut files: Vec<_> = names.into_iter().map(photo).collect();
+    let picture = decode(&photo("fig.jpg")).await.unwrap();
+    for chroma in [Chroma::Quarter, Chroma::Half, Chroma::Full] {
+        for how in
+            [Jpeg::quality(90).chroma(chroma), Jpeg::quality(90).chroma(chroma).progressive()]
+        {
+            files.push(run(how, picture.clone()).await.unwrap().into_file().unwrap());
+        }
+    }
+    for file in files {
+        let (small, whole) = (eighth(&file).await.unwrap(), decode(&file).await.unwrap());
+        let wanted = means(&whole);
+        assert_eq!((small.width(), small.height()), (wanted.width(), wanted.height()));
+        let alike = psnr(&small, &wanted);
+        assert!(alike > 38.0, "{}: {alike} dB", file.name());
+    }
+}
+
+#[tokio::test]
+async fn an_end_marker_behind_the_cut_deceives_nobody_at_an_eighth() {
+    for name in ["fig.jpg", "spaniels.jpg"] {
+        let all = bytes(&photo(name));
+        for percent in [30, 66, 99] {
+            let forged = [&all[..all.len() * percent / 100], &[0xFF, 0xD9]].concat();
+            let error = eighth(&file("forged.jpg", forged)).await.unwrap_err();
+            assert_eq!(error.code(), "image.truncated", "{name} at {percent} %");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_code_and_restarts_out_of_order_are_errors_at_an_eighth() {
+    let mut ones = bytes(&photo("fig.jpg"));
+    let middle = ones.len() / 2;
+    ones.splice(middle..middle + 30, [0xFF, 0].repeat(15));
+    let (mut renumbered, picture) = (Vec::new(), noise(256, 192, 3));
+    let mut encoder = jpeg_encoder::Encoder::new(&mut renumbered, 80);
+    encoder.set_restart_interval(8);
+    encoder.encode(picture.pixels(), 256, 192, jpeg_encoder::ColorType::Rgb).unwrap();
+    assert!(eighth(&file("restarts.jpg", renumbered.clone())).await.is_ok());
+    let second = renumbered.windows(2).position(|pair| pair == [0xFF, 0xD1]).unwrap();
+    renumbered[second + 1] = 0xD5;
+    for damaged in [ones, renumbered] {
+        let error = eighth(&file("damaged.jpg", damaged)).await.unwrap_err();
+        assert_eq!(error.code(), "image.corrupt");
+    }
+}
+
+#[tokio::test]
+async fn of_a_damaged_picture_what_is_there_is_accepted_at_an_eighth() {
+    let whole = run(Jpeg::quality(80), noise(800, 640, 3)).await.unwrap().into_file().unwrap();
+    let (all, wanted) = (bytes(&whole), eighth(&whole).await.unwrap());
+    let forged = [&all[..all.len() / 2], &[0xFF, 0xD9]].concat();
+    for damaged in [all[..all.len() / 2].to_vec(), forged] {
+        let damaged = file("cut.jpg", damaged);
+        assert_eq!(eighth(&damaged).await.unwrap_err().code(), "image.truncated");
+        let cx = testing::context();
+        let shown = eighth_in(&damaged.with_on_damage(OnDamage::Accept), &cx).await.unwrap();
+        let warnings = cx.take_warnings();
+        assert!(warnings.iter().any(|warning| warning.contains("% of the rows are missing")));
+        let rows = wanted.pixels().len() * 2 / 5;
+        assert!(shown.pixels()[..rows] == wanted.pixels()[..rows]);
+    }
+}

@@ -1,0 +1,8 @@
+//! Compared with libjpeg-turbo.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+mod damage;
+mod header;
+mod mutants;
+mod planes;
+mod support;
