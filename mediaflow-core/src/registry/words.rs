@@ -1,0 +1,29 @@
+use super::Registry;
+use crate::ops;
+
+impl Registry {
+    /// Makes the [vocabulary](crate::ops) known: a line for each word.
+    pub(super) fn enter_words(&mut self) {
+        self.word::<ops::AutoOrient>()
+            .word::<ops::Blur>()
+            .word::<ops::Brightness>()
+            .word::<ops::Contrast>()
+            .word::<ops::Crop>()
+            .word::<ops::Extend>()
+            .word::<ops::Flatten>()
+            .word::<ops::Flip>()
+            .word::<ops::Flop>()
+            .word::<ops::Fps>()
+            .word::<ops::Gamma>()
+            .word::<ops::Grayscale>()
+            .word::<ops::Negate>()
+            .word::<ops::Poster>()
+            .word::<ops::Resize>()
+            .word::<ops::Rotate>()
+            .word::<ops::Saturation>()
+            .word::<ops::Sepia>()
+            .word::<ops::Sharpen>()
+            .word::<ops::Trim>()
+            .word::<ops::Watermark>();
+    }
+}
