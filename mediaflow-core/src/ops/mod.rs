@@ -97,7 +97,9 @@ mod rotate;
 mod saturation;
 mod sepia;
 mod sharpen;
+mod tint;
 mod trim;
+mod vibrance;
 mod watermark;
 
 pub use auto_orient::AutoOrient;
@@ -119,10 +121,13 @@ pub use rotate::Rotate;
 pub use saturation::Saturation;
 pub use sepia::Sepia;
 pub use sharpen::Sharpen;
+pub use tint::Tint;
 pub use trim::Trim;
+pub use vibrance::Vibrance;
 pub use watermark::Watermark;
 
 use crate::codes;
+use crate::color::Color;
 use crate::media::{MediaInfo, Medium};
 use crate::{Error, Result};
 
@@ -157,4 +162,24 @@ pub fn check_range(name: &'static str, value: f64, low: f64, high: f64) -> Resul
     }
     Err(Error::input(codes::OP_RANGE, format!("`{name}` lies between {low} and {high}"))
         .with(name, value))
+}
+
+/// The picture of the first input, in colours: a grey one is given some.
+fn coloured(inputs: &[MediaInfo]) -> Result<MediaInfo> {
+    let info = picture(inputs)?;
+    let channels = match info.channels {
+        channels @ 1..=2 => channels + 2,
+        channels => channels,
+    };
+    Ok(info.with_channels(channels))
+}
+
+/// A colour through which nothing shows, or the error that says so.
+fn check_opaque(name: &'static str, color: Color) -> Result<()> {
+    if color.is_opaque() {
+        return Ok(());
+    }
+    Err(Error::input(codes::OP_COLOR, format!("`{name}` is an opaque colour"))
+        .with(name, color)
+        .help("leave its alpha out: `#ffcc00`"))
 }

@@ -23,7 +23,9 @@ impl Registry {
             .word::<ops::Saturation>()
             .word::<ops::Sepia>()
             .word::<ops::Sharpen>()
+            .word::<ops::Tint>()
             .word::<ops::Trim>()
+            .word::<ops::Vibrance>()
             .word::<ops::Watermark>();
     }
 }

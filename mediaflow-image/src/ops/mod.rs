@@ -20,6 +20,8 @@ mod rotate;
 mod saturation;
 mod sepia;
 mod sharpen;
+mod tint;
+mod vibrance;
 mod watermark;
 
 use mediaflow_core::ops;
@@ -45,5 +47,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Saturation>(),
     Word::of::<ops::Sepia>(),
     Word::of::<ops::Sharpen>(),
+    Word::of::<ops::Tint>(),
+    Word::of::<ops::Vibrance>(),
     Word::of::<ops::Watermark>(),
 ];

@@ -19,3 +19,4 @@ mod stopping;
 mod support;
 mod tones;
 mod tree;
+mod words;
