@@ -16,6 +16,7 @@ impl Registry {
             .word::<ops::Fps>()
             .word::<ops::Gamma>()
             .word::<ops::Grayscale>()
+            .word::<ops::Hue>()
             .word::<ops::Negate>()
             .word::<ops::Poster>()
             .word::<ops::Resize>()

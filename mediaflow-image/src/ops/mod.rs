@@ -14,6 +14,7 @@ mod flip;
 mod flop;
 mod gamma;
 mod grayscale;
+mod hue;
 mod negate;
 mod resize;
 mod rotate;
@@ -41,6 +42,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Flop>(),
     Word::of::<ops::Gamma>(),
     Word::of::<ops::Grayscale>(),
+    Word::of::<ops::Hue>(),
     Word::of::<ops::Negate>(),
     Word::of::<ops::Resize>(),
     Word::of::<ops::Rotate>(),

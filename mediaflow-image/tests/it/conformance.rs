@@ -2,7 +2,7 @@ use mediaflow_core::Color;
 use mediaflow_core::geometry::Fit;
 use mediaflow_core::ops::{
     AutoOrient, Blur, Brightness, Contrast, Crop, Extend, Flatten, Flip, Flop, Gamma, Grayscale,
-    Negate, Resize, Rotate, Saturation, Sepia, Sharpen, Tint, Vibrance, Watermark,
+    Hue, Negate, Resize, Rotate, Saturation, Sepia, Sharpen, Tint, Vibrance, Watermark,
 };
 use mediaflow_core::{Inputs, testing};
 use mediaflow_image::{ImageBackend, ImageReader};
@@ -46,6 +46,7 @@ async fn every_operation_passes_the_suite() {
     testing::exercise_word(Sharpen::default(), picture(), &backend).await;
     testing::exercise_word(Vibrance::by(0.4), picture(), &backend).await;
     testing::exercise_word(Tint::with(Color::rgb(32, 64, 192)), picture(), &backend).await;
+    testing::exercise_word(Hue::by(120.0), picture(), &backend).await;
     testing::exercise_word(Crop::new(1, 2, 30, 20), picture(), &backend).await;
     testing::exercise_word(Flatten::on(Color::WHITE), picture(), &backend).await;
     testing::exercise_word(Flip::default(), picture(), &backend).await;
