@@ -9,6 +9,7 @@ impl Registry {
             .word::<ops::Brightness>()
             .word::<ops::Contrast>()
             .word::<ops::Crop>()
+            .word::<ops::Duotone>()
             .word::<ops::Extend>()
             .word::<ops::Flatten>()
             .word::<ops::Flip>()

@@ -8,6 +8,7 @@ mod blur;
 mod brightness;
 mod contrast;
 mod crop;
+mod duotone;
 mod extend;
 mod flatten;
 mod flip;
@@ -36,6 +37,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Brightness>(),
     Word::of::<ops::Contrast>(),
     Word::of::<ops::Crop>(),
+    Word::of::<ops::Duotone>(),
     Word::of::<ops::Extend>(),
     Word::of::<ops::Flatten>(),
     Word::of::<ops::Flip>(),

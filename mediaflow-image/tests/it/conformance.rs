@@ -1,8 +1,8 @@
 use mediaflow_core::Color;
 use mediaflow_core::geometry::Fit;
 use mediaflow_core::ops::{
-    AutoOrient, Blur, Brightness, Contrast, Crop, Extend, Flatten, Flip, Flop, Gamma, Grayscale,
-    Hue, Negate, Resize, Rotate, Saturation, Sepia, Sharpen, Tint, Vibrance, Watermark,
+    AutoOrient, Blur, Brightness, Contrast, Crop, Duotone, Extend, Flatten, Flip, Flop, Gamma,
+    Grayscale, Hue, Negate, Resize, Rotate, Saturation, Sepia, Sharpen, Tint, Vibrance, Watermark,
 };
 use mediaflow_core::{Inputs, testing};
 use mediaflow_image::{ImageBackend, ImageReader};
@@ -47,6 +47,12 @@ async fn every_operation_passes_the_suite() {
     testing::exercise_word(Vibrance::by(0.4), picture(), &backend).await;
     testing::exercise_word(Tint::with(Color::rgb(32, 64, 192)), picture(), &backend).await;
     testing::exercise_word(Hue::by(120.0), picture(), &backend).await;
+    testing::exercise_word(
+        Duotone::new(Color::BLACK, Color::rgb(255, 204, 0)),
+        picture(),
+        &backend,
+    )
+    .await;
     testing::exercise_word(Crop::new(1, 2, 30, 20), picture(), &backend).await;
     testing::exercise_word(Flatten::on(Color::WHITE), picture(), &backend).await;
     testing::exercise_word(Flip::default(), picture(), &backend).await;
