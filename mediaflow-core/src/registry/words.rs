@@ -20,6 +20,7 @@ impl Registry {
             .word::<ops::Hue>()
             .word::<ops::Negate>()
             .word::<ops::Poster>()
+            .word::<ops::Posterize>()
             .word::<ops::Resize>()
             .word::<ops::Rotate>()
             .word::<ops::Saturation>()

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mediaflow_core::media::{Image, Scratch};
 use mediaflow_core::ops::{
-    Blur, Brightness, Duotone, Extend, Flatten, Grayscale, Resize, Rotate, Saturation, Sepia,
-    Sharpen, Tint, Watermark,
+    Blur, Brightness, Duotone, Extend, Flatten, Grayscale, Posterize, Resize, Rotate, Saturation,
+    Sepia, Sharpen, Tint, Watermark,
 };
 use mediaflow_core::{
     AnyOperation, CancellationToken, Clock, Color, CpuPool, ErrorKind, Inputs, RunContext,
@@ -86,6 +86,7 @@ async fn every_kernel_looks_band_by_band() {
             AnyOperation::new(Extend::all(2).background(Color::rgb(1, 2, 3))),
             AnyOperation::new(Tint::with(Color::rgb(32, 64, 192))),
             AnyOperation::new(Duotone::new(Color::BLACK, Color::rgb(255, 204, 0))),
+            AnyOperation::new(Posterize::to(4)),
             AnyOperation::new(Rotate::by(90.0)),
             AnyOperation::new(Rotate::by(33.0)),
             AnyOperation::new(Sepia::default()),

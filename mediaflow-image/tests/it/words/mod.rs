@@ -2,6 +2,7 @@
 
 mod duotone;
 mod hue;
+mod posterize;
 mod tint;
 mod vibrance;
 
