@@ -26,6 +26,7 @@ impl Registry {
             .word::<ops::Saturation>()
             .word::<ops::Sepia>()
             .word::<ops::Sharpen>()
+            .word::<ops::Threshold>()
             .word::<ops::Tint>()
             .word::<ops::Trim>()
             .word::<ops::Vibrance>()

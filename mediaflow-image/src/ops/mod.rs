@@ -23,6 +23,7 @@ mod rotate;
 mod saturation;
 mod sepia;
 mod sharpen;
+mod threshold;
 mod tint;
 mod vibrance;
 mod watermark;
@@ -53,6 +54,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Saturation>(),
     Word::of::<ops::Sepia>(),
     Word::of::<ops::Sharpen>(),
+    Word::of::<ops::Threshold>(),
     Word::of::<ops::Tint>(),
     Word::of::<ops::Vibrance>(),
     Word::of::<ops::Watermark>(),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mediaflow_core::media::{Image, Scratch};
 use mediaflow_core::ops::{
     Blur, Brightness, Duotone, Extend, Flatten, Grayscale, Posterize, Resize, Rotate, Saturation,
-    Sepia, Sharpen, Tint, Watermark,
+    Sepia, Sharpen, Threshold, Tint, Watermark,
 };
 use mediaflow_core::{
     AnyOperation, CancellationToken, Clock, Color, CpuPool, ErrorKind, Inputs, RunContext,
@@ -87,6 +87,7 @@ async fn every_kernel_looks_band_by_band() {
             AnyOperation::new(Tint::with(Color::rgb(32, 64, 192))),
             AnyOperation::new(Duotone::new(Color::BLACK, Color::rgb(255, 204, 0))),
             AnyOperation::new(Posterize::to(4)),
+            AnyOperation::new(Threshold::default()),
             AnyOperation::new(Rotate::by(90.0)),
             AnyOperation::new(Rotate::by(33.0)),
             AnyOperation::new(Sepia::default()),

@@ -3,6 +3,7 @@
 mod duotone;
 mod hue;
 mod posterize;
+mod threshold;
 mod tint;
 mod vibrance;
 
