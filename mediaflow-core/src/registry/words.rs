@@ -19,6 +19,7 @@ impl Registry {
             .word::<ops::Grayscale>()
             .word::<ops::Hue>()
             .word::<ops::Negate>()
+            .word::<ops::Normalize>()
             .word::<ops::Poster>()
             .word::<ops::Posterize>()
             .word::<ops::Resize>()

@@ -17,6 +17,7 @@ mod gamma;
 mod grayscale;
 mod hue;
 mod negate;
+mod normalize;
 mod posterize;
 mod resize;
 mod rotate;
@@ -48,6 +49,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Grayscale>(),
     Word::of::<ops::Hue>(),
     Word::of::<ops::Negate>(),
+    Word::of::<ops::Normalize>(),
     Word::of::<ops::Posterize>(),
     Word::of::<ops::Resize>(),
     Word::of::<ops::Rotate>(),

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mediaflow_core::media::{Image, Scratch};
 use mediaflow_core::ops::{
-    Blur, Brightness, Duotone, Extend, Flatten, Grayscale, Posterize, Resize, Rotate, Saturation,
-    Sepia, Sharpen, Threshold, Tint, Watermark,
+    Blur, Brightness, Duotone, Extend, Flatten, Grayscale, Normalize, Posterize, Resize, Rotate,
+    Saturation, Sepia, Sharpen, Threshold, Tint, Watermark,
 };
 use mediaflow_core::{
     AnyOperation, CancellationToken, Clock, Color, CpuPool, ErrorKind, Inputs, RunContext,
@@ -88,6 +88,7 @@ async fn every_kernel_looks_band_by_band() {
             AnyOperation::new(Duotone::new(Color::BLACK, Color::rgb(255, 204, 0))),
             AnyOperation::new(Posterize::to(4)),
             AnyOperation::new(Threshold::default()),
+            AnyOperation::new(Normalize::default()),
             AnyOperation::new(Rotate::by(90.0)),
             AnyOperation::new(Rotate::by(33.0)),
             AnyOperation::new(Sepia::default()),

@@ -2,6 +2,7 @@
 
 mod duotone;
 mod hue;
+mod normalize;
 mod posterize;
 mod threshold;
 mod tint;
