@@ -4,6 +4,7 @@ mod duotone;
 mod hue;
 mod normalize;
 mod posterize;
+mod sharpen;
 mod threshold;
 mod tint;
 mod vibrance;
