@@ -18,6 +18,7 @@ impl Registry {
             .word::<ops::Gamma>()
             .word::<ops::Grayscale>()
             .word::<ops::Hue>()
+            .word::<ops::Median>()
             .word::<ops::Negate>()
             .word::<ops::Normalize>()
             .word::<ops::Poster>()

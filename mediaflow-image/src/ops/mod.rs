@@ -16,6 +16,7 @@ mod flop;
 mod gamma;
 mod grayscale;
 mod hue;
+mod median;
 mod negate;
 mod normalize;
 mod posterize;
@@ -48,6 +49,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Gamma>(),
     Word::of::<ops::Grayscale>(),
     Word::of::<ops::Hue>(),
+    Word::of::<ops::Median>(),
     Word::of::<ops::Negate>(),
     Word::of::<ops::Normalize>(),
     Word::of::<ops::Posterize>(),

@@ -2,6 +2,7 @@
 
 mod duotone;
 mod hue;
+mod median;
 mod normalize;
 mod posterize;
 mod sharpen;
