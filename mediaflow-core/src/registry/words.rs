@@ -21,6 +21,7 @@ impl Registry {
             .word::<ops::Median>()
             .word::<ops::Negate>()
             .word::<ops::Normalize>()
+            .word::<ops::Pixelate>()
             .word::<ops::Poster>()
             .word::<ops::Posterize>()
             .word::<ops::Resize>()

@@ -19,6 +19,7 @@ mod hue;
 mod median;
 mod negate;
 mod normalize;
+mod pixelate;
 mod posterize;
 mod resize;
 mod rotate;
@@ -52,6 +53,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Median>(),
     Word::of::<ops::Negate>(),
     Word::of::<ops::Normalize>(),
+    Word::of::<ops::Pixelate>(),
     Word::of::<ops::Posterize>(),
     Word::of::<ops::Resize>(),
     Word::of::<ops::Rotate>(),

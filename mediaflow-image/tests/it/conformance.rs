@@ -2,8 +2,8 @@ use mediaflow_core::Color;
 use mediaflow_core::geometry::Fit;
 use mediaflow_core::ops::{
     AutoOrient, Blur, Brightness, Contrast, Crop, Duotone, Extend, Flatten, Flip, Flop, Gamma,
-    Grayscale, Hue, Median, Negate, Normalize, Posterize, Resize, Rotate, Saturation, Sepia,
-    Sharpen, Threshold, Tint, Vibrance, Watermark,
+    Grayscale, Hue, Median, Negate, Normalize, Pixelate, Posterize, Resize, Rotate, Saturation,
+    Sepia, Sharpen, Threshold, Tint, Vibrance, Watermark,
 };
 use mediaflow_core::{Inputs, testing};
 use mediaflow_image::{ImageBackend, ImageReader};
@@ -58,6 +58,8 @@ async fn every_operation_passes_the_suite() {
     testing::exercise_word(Threshold::default(), picture(), &backend).await;
     testing::exercise_word(Normalize::default(), picture(), &backend).await;
     testing::exercise_word(Median::of(5), picture(), &backend).await;
+    testing::exercise_word(Pixelate::by(7).within(Crop::new(5, 6, 20, 20)), picture(), &backend)
+        .await;
     testing::exercise_word(Crop::new(1, 2, 30, 20), picture(), &backend).await;
     testing::exercise_word(Flatten::on(Color::WHITE), picture(), &backend).await;
     testing::exercise_word(Flip::default(), picture(), &backend).await;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mediaflow_core::media::{Image, Scratch};
 use mediaflow_core::ops::{
-    Blur, Brightness, Duotone, Extend, Flatten, Grayscale, Median, Normalize, Posterize, Resize,
-    Rotate, Saturation, Sepia, Sharpen, Threshold, Tint, Watermark,
+    Blur, Brightness, Duotone, Extend, Flatten, Grayscale, Median, Normalize, Pixelate, Posterize,
+    Resize, Rotate, Saturation, Sepia, Sharpen, Threshold, Tint, Watermark,
 };
 use mediaflow_core::{
     AnyOperation, CancellationToken, Clock, Color, CpuPool, ErrorKind, Inputs, RunContext,
@@ -90,6 +90,7 @@ async fn every_kernel_looks_band_by_band() {
             AnyOperation::new(Threshold::default()),
             AnyOperation::new(Normalize::default()),
             AnyOperation::new(Median::of(3)),
+            AnyOperation::new(Pixelate::by(8)),
             AnyOperation::new(Rotate::by(90.0)),
             AnyOperation::new(Rotate::by(33.0)),
             AnyOperation::new(Sepia::default()),

@@ -4,6 +4,7 @@ mod duotone;
 mod hue;
 mod median;
 mod normalize;
+mod pixelate;
 mod posterize;
 mod sharpen;
 mod threshold;
