@@ -107,6 +107,7 @@ mod threshold;
 mod tint;
 mod trim;
 mod vibrance;
+mod vignette;
 mod watermark;
 
 pub use auto_orient::AutoOrient;
@@ -138,6 +139,7 @@ pub use threshold::Threshold;
 pub use tint::Tint;
 pub use trim::Trim;
 pub use vibrance::Vibrance;
+pub use vignette::Vignette;
 pub use watermark::Watermark;
 
 use crate::codes;

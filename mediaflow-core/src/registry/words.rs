@@ -33,6 +33,7 @@ impl Registry {
             .word::<ops::Tint>()
             .word::<ops::Trim>()
             .word::<ops::Vibrance>()
+            .word::<ops::Vignette>()
             .word::<ops::Watermark>();
     }
 }

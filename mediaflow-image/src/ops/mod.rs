@@ -29,6 +29,7 @@ mod sharpen;
 mod threshold;
 mod tint;
 mod vibrance;
+mod vignette;
 mod watermark;
 
 use mediaflow_core::ops;
@@ -63,5 +64,6 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Threshold>(),
     Word::of::<ops::Tint>(),
     Word::of::<ops::Vibrance>(),
+    Word::of::<ops::Vignette>(),
     Word::of::<ops::Watermark>(),
 ];

@@ -10,6 +10,7 @@ mod sharpen;
 mod threshold;
 mod tint;
 mod vibrance;
+mod vignette;
 
 use mediaflow_core::media::Image;
 use mediaflow_core::{AnyOperation, Inputs, Operation};
