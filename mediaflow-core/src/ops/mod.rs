@@ -109,6 +109,7 @@ mod trim;
 mod vibrance;
 mod vignette;
 mod watermark;
+mod white_balance;
 
 pub use auto_orient::AutoOrient;
 pub use blur::Blur;
@@ -141,6 +142,7 @@ pub use trim::Trim;
 pub use vibrance::Vibrance;
 pub use vignette::Vignette;
 pub use watermark::Watermark;
+pub use white_balance::WhiteBalance;
 
 use crate::codes;
 use crate::color::Color;

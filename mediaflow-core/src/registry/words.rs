@@ -34,6 +34,7 @@ impl Registry {
             .word::<ops::Trim>()
             .word::<ops::Vibrance>()
             .word::<ops::Vignette>()
-            .word::<ops::Watermark>();
+            .word::<ops::Watermark>()
+            .word::<ops::WhiteBalance>();
     }
 }

@@ -31,6 +31,7 @@ mod tint;
 mod vibrance;
 mod vignette;
 mod watermark;
+mod white_balance;
 
 use mediaflow_core::ops;
 
@@ -66,4 +67,5 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Vibrance>(),
     Word::of::<ops::Vignette>(),
     Word::of::<ops::Watermark>(),
+    Word::of::<ops::WhiteBalance>(),
 ];

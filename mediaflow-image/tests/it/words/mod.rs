@@ -11,6 +11,7 @@ mod threshold;
 mod tint;
 mod vibrance;
 mod vignette;
+mod white_balance;
 
 use mediaflow_core::media::Image;
 use mediaflow_core::{AnyOperation, Inputs, Operation};
