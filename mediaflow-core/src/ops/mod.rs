@@ -81,6 +81,7 @@ macro_rules! amount {
 mod auto_orient;
 mod blur;
 mod brightness;
+mod clahe;
 mod contrast;
 mod crop;
 mod duotone;
@@ -114,6 +115,7 @@ mod white_balance;
 pub use auto_orient::AutoOrient;
 pub use blur::Blur;
 pub use brightness::Brightness;
+pub use clahe::Clahe;
 pub use contrast::Contrast;
 pub use crop::Crop;
 pub use duotone::Duotone;

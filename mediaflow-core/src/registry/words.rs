@@ -7,6 +7,7 @@ impl Registry {
         self.word::<ops::AutoOrient>()
             .word::<ops::Blur>()
             .word::<ops::Brightness>()
+            .word::<ops::Clahe>()
             .word::<ops::Contrast>()
             .word::<ops::Crop>()
             .word::<ops::Duotone>()

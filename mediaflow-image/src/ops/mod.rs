@@ -6,6 +6,7 @@
 mod auto_orient;
 mod blur;
 mod brightness;
+mod clahe;
 mod contrast;
 mod crop;
 mod duotone;
@@ -42,6 +43,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::AutoOrient>(),
     Word::of::<ops::Blur>(),
     Word::of::<ops::Brightness>(),
+    Word::of::<ops::Clahe>(),
     Word::of::<ops::Contrast>(),
     Word::of::<ops::Crop>(),
     Word::of::<ops::Duotone>(),

@@ -19,7 +19,7 @@ pub(crate) fn luma_histogram(image: &Image, cx: &RunContext) -> Result<Box<[u64;
 }
 
 /// Of a pixel with any number of channels.
-fn luma_and_alpha(pixel: &[u8]) -> (u8, u8) {
+pub(crate) fn luma_and_alpha(pixel: &[u8]) -> (u8, u8) {
     match *pixel {
         [luma] => (luma, 255),
         [luma, alpha] => (luma, alpha),
