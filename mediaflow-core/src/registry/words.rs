@@ -25,6 +25,7 @@ impl Registry {
             .word::<ops::Pixelate>()
             .word::<ops::Poster>()
             .word::<ops::Posterize>()
+            .word::<ops::Radius>()
             .word::<ops::Resize>()
             .word::<ops::Rotate>()
             .word::<ops::Saturation>()

@@ -22,6 +22,7 @@ mod negate;
 mod normalize;
 mod pixelate;
 mod posterize;
+mod radius;
 mod resize;
 mod rotate;
 mod saturation;
@@ -59,6 +60,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Normalize>(),
     Word::of::<ops::Pixelate>(),
     Word::of::<ops::Posterize>(),
+    Word::of::<ops::Radius>(),
     Word::of::<ops::Resize>(),
     Word::of::<ops::Rotate>(),
     Word::of::<ops::Saturation>(),

@@ -7,6 +7,7 @@ mod median;
 mod normalize;
 mod pixelate;
 mod posterize;
+mod radius;
 mod sharpen;
 mod threshold;
 mod tint;
