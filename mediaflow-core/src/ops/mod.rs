@@ -80,6 +80,7 @@ macro_rules! amount {
 
 mod auto_orient;
 mod blur;
+mod border;
 mod brightness;
 mod clahe;
 mod contrast;
@@ -115,6 +116,7 @@ mod white_balance;
 
 pub use auto_orient::AutoOrient;
 pub use blur::Blur;
+pub use border::Border;
 pub use brightness::Brightness;
 pub use clahe::Clahe;
 pub use contrast::Contrast;

@@ -6,6 +6,7 @@ impl Registry {
     pub(super) fn enter_words(&mut self) {
         self.word::<ops::AutoOrient>()
             .word::<ops::Blur>()
+            .word::<ops::Border>()
             .word::<ops::Brightness>()
             .word::<ops::Clahe>()
             .word::<ops::Contrast>()

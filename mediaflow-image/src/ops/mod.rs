@@ -5,6 +5,7 @@
 
 mod auto_orient;
 mod blur;
+mod border;
 mod brightness;
 mod clahe;
 mod contrast;
@@ -43,6 +44,7 @@ use crate::word::Word;
 pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::AutoOrient>(),
     Word::of::<ops::Blur>(),
+    Word::of::<ops::Border>(),
     Word::of::<ops::Brightness>(),
     Word::of::<ops::Clahe>(),
     Word::of::<ops::Contrast>(),

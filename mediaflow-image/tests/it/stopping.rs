@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mediaflow_core::media::{Image, Scratch};
 use mediaflow_core::ops::{
-    Blur, Brightness, Clahe, Duotone, Extend, Flatten, Grayscale, Median, Normalize, Pixelate,
-    Posterize, Radius, Resize, Rotate, Saturation, Sepia, Sharpen, Threshold, Tint, Vignette,
-    Watermark,
+    Blur, Border, Brightness, Clahe, Duotone, Extend, Flatten, Grayscale, Median, Normalize,
+    Pixelate, Posterize, Radius, Resize, Rotate, Saturation, Sepia, Sharpen, Threshold, Tint,
+    Vignette, Watermark,
 };
 use mediaflow_core::{
     AnyOperation, CancellationToken, Clock, Color, CpuPool, ErrorKind, Inputs, RunContext,
@@ -95,6 +95,7 @@ async fn every_kernel_looks_band_by_band() {
             AnyOperation::new(Vignette::default()),
             AnyOperation::new(Clahe::default()),
             AnyOperation::new(Radius::by(30.0)),
+            AnyOperation::new(Border::new(3, Color::rgb(1, 2, 3))),
             AnyOperation::new(Rotate::by(90.0)),
             AnyOperation::new(Rotate::by(33.0)),
             AnyOperation::new(Sepia::default()),

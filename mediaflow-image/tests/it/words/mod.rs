@@ -1,5 +1,6 @@
 //! What each operation makes of pixels, against its definition, computed in the plainest way, and against other programs.
 
+mod border;
 mod clahe;
 mod duotone;
 mod hue;
