@@ -31,6 +31,7 @@ impl Registry {
             .word::<ops::Rotate>()
             .word::<ops::Saturation>()
             .word::<ops::Sepia>()
+            .word::<ops::Shadow>()
             .word::<ops::Sharpen>()
             .word::<ops::Threshold>()
             .word::<ops::Tint>()

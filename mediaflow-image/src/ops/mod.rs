@@ -28,6 +28,7 @@ mod resize;
 mod rotate;
 mod saturation;
 mod sepia;
+mod shadow;
 mod sharpen;
 mod threshold;
 mod tint;
@@ -67,6 +68,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Rotate>(),
     Word::of::<ops::Saturation>(),
     Word::of::<ops::Sepia>(),
+    Word::of::<ops::Shadow>(),
     Word::of::<ops::Sharpen>(),
     Word::of::<ops::Threshold>(),
     Word::of::<ops::Tint>(),

@@ -3,7 +3,7 @@ use mediaflow_core::geometry::Fit;
 use mediaflow_core::ops::{
     AutoOrient, Blur, Border, Brightness, Clahe, Contrast, Crop, Duotone, Extend, Flatten, Flip,
     Flop, Gamma, Grayscale, Hue, Median, Negate, Normalize, Pixelate, Posterize, Radius, Resize,
-    Rotate, Saturation, Sepia, Sharpen, Threshold, Tint, Vibrance, Vignette, Watermark,
+    Rotate, Saturation, Sepia, Shadow, Sharpen, Threshold, Tint, Vibrance, Vignette, Watermark,
     WhiteBalance,
 };
 use mediaflow_core::{Inputs, testing};
@@ -66,6 +66,7 @@ async fn every_operation_passes_the_suite() {
     testing::exercise_word(Clahe::default(), picture(), &backend).await;
     testing::exercise_word(Radius::by(8.0), picture(), &backend).await;
     testing::exercise_word(Border::new(3, Color::BLACK), picture(), &backend).await;
+    testing::exercise_word(Shadow::new(2, -3, 2.0), picture(), &backend).await;
     testing::exercise_word(Crop::new(1, 2, 30, 20), picture(), &backend).await;
     testing::exercise_word(Flatten::on(Color::WHITE), picture(), &backend).await;
     testing::exercise_word(Flip::default(), picture(), &backend).await;

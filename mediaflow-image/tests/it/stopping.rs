@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mediaflow_core::media::{Image, Scratch};
 use mediaflow_core::ops::{
     Blur, Border, Brightness, Clahe, Duotone, Extend, Flatten, Grayscale, Median, Normalize,
-    Pixelate, Posterize, Radius, Resize, Rotate, Saturation, Sepia, Sharpen, Threshold, Tint,
-    Vignette, Watermark,
+    Pixelate, Posterize, Radius, Resize, Rotate, Saturation, Sepia, Shadow, Sharpen, Threshold,
+    Tint, Vignette, Watermark,
 };
 use mediaflow_core::{
     AnyOperation, CancellationToken, Clock, Color, CpuPool, ErrorKind, Inputs, RunContext,
@@ -96,6 +96,7 @@ async fn every_kernel_looks_band_by_band() {
             AnyOperation::new(Clahe::default()),
             AnyOperation::new(Radius::by(30.0)),
             AnyOperation::new(Border::new(3, Color::rgb(1, 2, 3))),
+            AnyOperation::new(Shadow::new(2, 3, 0.5)),
             AnyOperation::new(Rotate::by(90.0)),
             AnyOperation::new(Rotate::by(33.0)),
             AnyOperation::new(Sepia::default()),

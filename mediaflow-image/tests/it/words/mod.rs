@@ -9,6 +9,7 @@ mod normalize;
 mod pixelate;
 mod posterize;
 mod radius;
+mod shadow;
 mod sharpen;
 mod threshold;
 mod tint;
