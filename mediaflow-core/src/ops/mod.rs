@@ -123,7 +123,7 @@ pub use clahe::Clahe;
 pub use contrast::Contrast;
 pub use crop::Crop;
 pub use duotone::Duotone;
-pub use extend::Extend;
+pub use extend::{Extend, ExtendMode};
 pub use flatten::Flatten;
 pub use flip::Flip;
 pub use flop::Flop;

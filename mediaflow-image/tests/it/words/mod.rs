@@ -3,6 +3,7 @@
 mod border;
 mod clahe;
 mod duotone;
+mod extend;
 mod hue;
 mod median;
 mod normalize;
