@@ -149,7 +149,7 @@ pub use tint::Tint;
 pub use trim::Trim;
 pub use vibrance::Vibrance;
 pub use vignette::Vignette;
-pub use watermark::Watermark;
+pub use watermark::{Blend, Watermark};
 pub use white_balance::WhiteBalance;
 
 use crate::codes;

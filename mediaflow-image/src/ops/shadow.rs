@@ -2,7 +2,7 @@ use mediaflow_core::media::Image;
 use mediaflow_core::ops::Shadow;
 use mediaflow_core::{Result, RunContext};
 
-use crate::pixels::{bands, gaussian, gaussian_memory, overlay, pixel, to_byte};
+use crate::pixels::{Upon, bands, gaussian, gaussian_memory, overlay, pixel, to_byte};
 use crate::word::{Compile, Extent, View, Whole, one};
 
 impl Compile for Shadow {
@@ -46,7 +46,7 @@ impl Whole for Shadow {
         drop(outline);
         let metadata = image.metadata().clone();
         let ground = Image::new(size.0, size.1, channels, pixels)?.with_metadata(metadata);
-        overlay(ground, &image, at, 255, cx)
+        overlay(ground, &image, at, Upon::PLAIN, cx)
     }
 }
 

@@ -16,6 +16,7 @@ mod threshold;
 mod tint;
 mod vibrance;
 mod vignette;
+mod watermark;
 mod white_balance;
 
 use mediaflow_core::media::Image;
