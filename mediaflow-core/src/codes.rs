@@ -164,6 +164,7 @@ codes! {
     NOTIFY_UNKNOWN = "notify.unknown", "there is no notifier of this name";
 
     OP_BACKGROUND = "op.background", "a ground to flatten on must be opaque";
+    OP_COLOR = "op.color", "a colour in which nothing shows through is needed";
     OP_CROP = "op.crop", "the rectangle leaves the picture";
     OP_DESCRIBE = "op.describe", "an operation does not say what it makes";
     OP_EMPTY_CUT = "op.empty_cut", "the cut begins after the end";

@@ -9,14 +9,16 @@ use crate::plan::Demand;
 use crate::spec::Chain;
 use crate::{Error, Result, codes};
 
-/// `extend`: adds a border of one colour.
+/// `extend`: adds a border of one colour, or of what the picture has at its edges.
 ///
 /// ```
 /// use mediaflow_core::Color;
-/// use mediaflow_core::ops::Extend;
+/// use mediaflow_core::ops::{Extend, ExtendMode};
 ///
 /// let framed = Extend::all(20).background(Color::WHITE);
 /// assert_eq!(framed.size((600, 400)), (640, 440));
+/// let mirrored: Extend = serde_json::from_str(r#"{"left": 8, "mode": "mirror"}"#).unwrap();
+/// assert_eq!(mirrored, Extend::new(0, 0, 0, 8).mode(ExtendMode::Mirror));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -34,9 +36,35 @@ pub struct Extend {
     /// Pixels that are added on the left.
     #[serde(default)]
     pub left: u32,
-    /// The colour. Default transparent.
+    /// The colour of a border of one colour. Default transparent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub background: Option<Color>,
+    /// What the border shows. Default `background`.
+    #[serde(default, skip_serializing_if = "ExtendMode::is_background")]
+    pub mode: ExtendMode,
+}
+
+/// What a border shows: the words of sharp's `extendWith`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ExtendMode {
+    /// One colour. The default.
+    #[default]
+    Background,
+    /// The outermost pixels, again and again.
+    Copy,
+    /// The picture again, from its other edge on.
+    Repeat,
+    /// The picture as in a mirror, from its edge on.
+    Mirror,
+}
+
+impl ExtendMode {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+    fn is_background(&self) -> bool {
+        *self == Self::Background
+    }
 }
 
 /// More than any picture has on a side.
@@ -46,7 +74,7 @@ impl Extend {
     /// By so many pixels on each side, in the order of CSS.
     #[must_use]
     pub fn new(top: u32, right: u32, bottom: u32, left: u32) -> Self {
-        Self { top, right, bottom, left, background: None }
+        Self { top, right, bottom, left, background: None, mode: ExtendMode::Background }
     }
 
     /// By so many pixels on all sides.
@@ -62,7 +90,14 @@ impl Extend {
         self
     }
 
-    /// The colour of the border.
+    /// Of what the picture has at its edges.
+    #[must_use]
+    pub fn mode(mut self, mode: ExtendMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The colour of a border of one colour.
     #[must_use]
     pub fn ground(&self) -> Color {
         self.background.unwrap_or(Color::TRANSPARENT)
@@ -87,6 +122,11 @@ impl Operation for Extend {
     const MEDIA: &'static [Medium] = STILLS;
 
     fn validate(&self) -> Result<()> {
+        if let (Some(background), false) = (self.background, self.mode.is_background()) {
+            return Err(Error::input(codes::OP_RANGE, "a border of the picture has no colour")
+                .with("background", background)
+                .help("leave out `background` or `mode`"));
+        }
         let sides = [
             ("top", self.top),
             ("right", self.right),
@@ -107,7 +147,7 @@ impl Operation for Extend {
         let (width, height) = self.size((info.width, info.height));
         let bare = (width, height) == (info.width, info.height) || info.channels == 0;
         let info = info.with_size(width, height);
-        if bare {
+        if bare || !self.mode.is_background() {
             return Ok(info);
         }
         let ground = self.ground();
@@ -117,8 +157,9 @@ impl Operation for Extend {
         Ok(info.with_channels(colours + u8::from(alpha)))
     }
 
+    /// Of a border of the picture all of it: it is measured in its pixels.
     fn demand(&self, wanted: Demand, _inputs: &[MediaInfo]) -> Vec<Demand> {
-        vec![wanted]
+        vec![if self.mode.is_background() { wanted } else { Demand::FULL }]
     }
 
     fn schema() -> Option<Schema> {

@@ -80,9 +80,12 @@ macro_rules! amount {
 
 mod auto_orient;
 mod blur;
+mod border;
 mod brightness;
+mod clahe;
 mod contrast;
 mod crop;
+mod duotone;
 mod extend;
 mod flatten;
 mod flip;
@@ -90,39 +93,67 @@ mod flop;
 mod fps;
 mod gamma;
 mod grayscale;
+mod hue;
+mod median;
 mod negate;
+mod normalize;
+mod pixelate;
 mod poster;
+mod posterize;
+mod radius;
 mod resize;
 mod rotate;
 mod saturation;
 mod sepia;
+mod shadow;
 mod sharpen;
+mod threshold;
+mod tint;
 mod trim;
+mod vibrance;
+mod vignette;
 mod watermark;
+mod white_balance;
 
 pub use auto_orient::AutoOrient;
 pub use blur::Blur;
+pub use border::Border;
 pub use brightness::Brightness;
+pub use clahe::Clahe;
 pub use contrast::Contrast;
 pub use crop::Crop;
-pub use extend::Extend;
+pub use duotone::Duotone;
+pub use extend::{Extend, ExtendMode};
 pub use flatten::Flatten;
 pub use flip::Flip;
 pub use flop::Flop;
 pub use fps::Fps;
 pub use gamma::Gamma;
 pub use grayscale::Grayscale;
+pub use hue::Hue;
+pub use median::Median;
 pub use negate::Negate;
+pub use normalize::Normalize;
+pub use pixelate::Pixelate;
 pub use poster::{Position, Poster};
+pub use posterize::Posterize;
+pub use radius::Radius;
 pub use resize::{Kernel, Resize};
 pub use rotate::Rotate;
 pub use saturation::Saturation;
 pub use sepia::Sepia;
+pub use shadow::Shadow;
 pub use sharpen::Sharpen;
+pub use threshold::Threshold;
+pub use tint::Tint;
 pub use trim::Trim;
-pub use watermark::Watermark;
+pub use vibrance::Vibrance;
+pub use vignette::Vignette;
+pub use watermark::{Blend, Watermark};
+pub use white_balance::WhiteBalance;
 
 use crate::codes;
+use crate::color::Color;
 use crate::media::{MediaInfo, Medium};
 use crate::{Error, Result};
 
@@ -157,4 +188,24 @@ pub fn check_range(name: &'static str, value: f64, low: f64, high: f64) -> Resul
     }
     Err(Error::input(codes::OP_RANGE, format!("`{name}` lies between {low} and {high}"))
         .with(name, value))
+}
+
+/// The picture of the first input, in colours: a grey one is given some.
+fn coloured(inputs: &[MediaInfo]) -> Result<MediaInfo> {
+    let info = picture(inputs)?;
+    let channels = match info.channels {
+        channels @ 1..=2 => channels + 2,
+        channels => channels,
+    };
+    Ok(info.with_channels(channels))
+}
+
+/// A colour through which nothing shows, or the error that says so.
+fn check_opaque(name: &'static str, color: Color) -> Result<()> {
+    if color.is_opaque() {
+        return Ok(());
+    }
+    Err(Error::input(codes::OP_COLOR, format!("`{name}` is an opaque colour"))
+        .with(name, color)
+        .help("leave its alpha out: `#ffcc00`"))
 }

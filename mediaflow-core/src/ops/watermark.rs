@@ -10,6 +10,13 @@ use crate::plan::Demand;
 use crate::spec::{Chain, Source};
 
 /// `watermark`: lays the second input over the first.
+///
+/// ```
+/// use mediaflow_core::ops::{Blend, Watermark};
+///
+/// let print: Watermark = serde_json::from_str(r#"{"blend": "multiply", "tile": true}"#).unwrap();
+/// assert_eq!(print, Watermark::new().blend(Blend::Multiply).tiled());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -29,11 +36,55 @@ pub struct Watermark {
     /// All over the picture instead of once. Default false.
     #[serde(default)]
     pub tile: bool,
+    /// How its colours are mixed with those below. Default `normal`.
+    #[serde(default, skip_serializing_if = "Blend::is_normal")]
+    pub blend: Blend,
+}
+
+/// How the colours of two pictures are mixed: the separable modes of <https://www.w3.org/TR/compositing-1/#blending>, on sRGB
+/// numbers. Where the lower picture is transparent, the upper one shows as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Blend {
+    /// The upper one hides the lower. The default.
+    #[default]
+    Normal,
+    /// Both as filters of light, one after the other: never brighter.
+    Multiply,
+    /// Both as projected onto one another: never darker.
+    Screen,
+    /// `hard_light` with the pictures exchanged.
+    Overlay,
+    /// The darker of both.
+    Darken,
+    /// The brighter of both.
+    Lighten,
+    /// The lower one brighter by the upper.
+    ColorDodge,
+    /// The lower one darker by the upper.
+    ColorBurn,
+    /// `multiply` where the upper one is dark, `screen` where it is bright.
+    HardLight,
+    /// A soft `hard_light`.
+    SoftLight,
+    /// How far they are apart.
+    Difference,
+    /// A soft `difference`.
+    Exclusion,
+}
+
+impl Blend {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
+    fn is_normal(&self) -> bool {
+        *self == Self::Normal
+    }
 }
 
 impl Default for Watermark {
     fn default() -> Self {
-        Self { gravity: southeast(), offset: 0, scale: None, opacity: full(), tile: false }
+        let blend = Blend::Normal;
+        Self { gravity: southeast(), offset: 0, scale: None, opacity: full(), tile: false, blend }
     }
 }
 
@@ -69,6 +120,13 @@ impl Watermark {
     #[must_use]
     pub fn opacity(mut self, opacity: f64) -> Self {
         self.opacity = opacity;
+        self
+    }
+
+    /// With its colours mixed so with those below.
+    #[must_use]
+    pub fn blend(mut self, blend: Blend) -> Self {
+        self.blend = blend;
         self
     }
 

@@ -3,6 +3,7 @@
 //! Uses: backend, codes, error, job, limits, media, operation, ops, plan, reader, spec, suggest.
 
 mod media;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -21,7 +22,7 @@ use crate::plan::CostClass;
 use crate::reader::{FormatSpec, Reader};
 use crate::spec::{JobSpec, Pipeline, StepSpec, quoted};
 use crate::suggest::did_you_mean;
-use crate::{Error, Result, ops};
+use crate::{Error, Result};
 
 /// The operations, jobs, readers and backends of one engine. A crate of operations fills it with a function:
 /// `.with(mediaflow_image::operations)`.
@@ -95,28 +96,7 @@ impl Registry {
             mistakes: Vec::new(),
         };
         registry.job::<Pipeline>();
-        registry
-            .word::<ops::AutoOrient>()
-            .word::<ops::Blur>()
-            .word::<ops::Brightness>()
-            .word::<ops::Contrast>()
-            .word::<ops::Crop>()
-            .word::<ops::Extend>()
-            .word::<ops::Flatten>()
-            .word::<ops::Flip>()
-            .word::<ops::Flop>()
-            .word::<ops::Fps>()
-            .word::<ops::Gamma>()
-            .word::<ops::Grayscale>()
-            .word::<ops::Negate>()
-            .word::<ops::Poster>()
-            .word::<ops::Resize>()
-            .word::<ops::Rotate>()
-            .word::<ops::Saturation>()
-            .word::<ops::Sepia>()
-            .word::<ops::Sharpen>()
-            .word::<ops::Trim>()
-            .word::<ops::Watermark>();
+        registry.enter_words();
         registry
     }
 

@@ -5,22 +5,37 @@
 
 mod auto_orient;
 mod blur;
+mod border;
 mod brightness;
+mod clahe;
 mod contrast;
 mod crop;
+mod duotone;
 mod extend;
 mod flatten;
 mod flip;
 mod flop;
 mod gamma;
 mod grayscale;
+mod hue;
+mod median;
 mod negate;
+mod normalize;
+mod pixelate;
+mod posterize;
+mod radius;
 mod resize;
 mod rotate;
 mod saturation;
 mod sepia;
+mod shadow;
 mod sharpen;
+mod threshold;
+mod tint;
+mod vibrance;
+mod vignette;
 mod watermark;
+mod white_balance;
 
 use mediaflow_core::ops;
 
@@ -30,20 +45,35 @@ use crate::word::Word;
 pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::AutoOrient>(),
     Word::of::<ops::Blur>(),
+    Word::of::<ops::Border>(),
     Word::of::<ops::Brightness>(),
+    Word::of::<ops::Clahe>(),
     Word::of::<ops::Contrast>(),
     Word::of::<ops::Crop>(),
+    Word::of::<ops::Duotone>(),
     Word::of::<ops::Extend>(),
     Word::of::<ops::Flatten>(),
     Word::of::<ops::Flip>(),
     Word::of::<ops::Flop>(),
     Word::of::<ops::Gamma>(),
     Word::of::<ops::Grayscale>(),
+    Word::of::<ops::Hue>(),
+    Word::of::<ops::Median>(),
     Word::of::<ops::Negate>(),
+    Word::of::<ops::Normalize>(),
+    Word::of::<ops::Pixelate>(),
+    Word::of::<ops::Posterize>(),
+    Word::of::<ops::Radius>(),
     Word::of::<ops::Resize>(),
     Word::of::<ops::Rotate>(),
     Word::of::<ops::Saturation>(),
     Word::of::<ops::Sepia>(),
+    Word::of::<ops::Shadow>(),
     Word::of::<ops::Sharpen>(),
+    Word::of::<ops::Threshold>(),
+    Word::of::<ops::Tint>(),
+    Word::of::<ops::Vibrance>(),
+    Word::of::<ops::Vignette>(),
     Word::of::<ops::Watermark>(),
+    Word::of::<ops::WhiteBalance>(),
 ];

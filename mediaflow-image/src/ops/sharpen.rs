@@ -13,7 +13,11 @@ impl Compile for Sharpen {
 
 impl Whole for Sharpen {
     fn explain(&self) -> (&'static str, String) {
-        ("sharpen", format!("by {} within {} pixels", self.amount, self.sigma))
+        let beyond = match self.threshold {
+            0.0 => String::new(),
+            threshold => format!(" beyond {threshold}"),
+        };
+        ("sharpen", format!("by {} within {} pixels{beyond}", self.amount, self.sigma))
     }
 
     fn memory(&self, input: Extent, _output: Extent) -> u64 {
@@ -24,6 +28,7 @@ impl Whole for Sharpen {
     fn run(&self, inputs: Vec<Image>, cx: &RunContext) -> Result<Image> {
         let image = one(inputs)?;
         let (amount, channels) = (self.amount as f32, usize::from(image.channels()));
+        let threshold = self.threshold as f32;
         let colours = if image.has_alpha() { channels - 1 } else { channels };
         let mut pixels = Vec::with_capacity(image.pixels().len());
         let len = image.width() as usize * channels;
@@ -31,8 +36,9 @@ impl Whole for Sharpen {
             let row = image.pixels()[y * len..(y + 1) * len].chunks_exact(channels);
             for (pixel, soft) in row.zip(soft.chunks_exact(channels)) {
                 let away = |(value, soft): (&u8, &f32)| {
-                    let value = f32::from(*value);
-                    to_byte(value + amount * (value - soft))
+                    let away = f32::from(*value) - soft;
+                    let amount = if away.abs() <= threshold { 0.0 } else { amount };
+                    to_byte(f32::from(*value) + amount * away)
                 };
                 pixels.extend(pixel[..colours].iter().zip(soft).map(away));
                 pixels.extend(&pixel[colours..]);

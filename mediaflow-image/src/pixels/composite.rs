@@ -1,14 +1,31 @@
 use mediaflow_core::media::Image;
 use mediaflow_core::{Color, Result, RunContext};
 
-use super::{bands, mul, pixel, widen};
+use super::{bands, mul, pixel, to_byte, widen};
+
+/// What two colours from 0 to 1 become, the lower one first.
+pub(crate) type Mix = fn(f32, f32) -> f32;
+
+/// How a picture lies upon another.
+#[derive(Clone, Copy)]
+pub(crate) struct Upon {
+    /// From 0 to 255.
+    pub(crate) opacity: u8,
+    /// What its colours become with those below. Without it they hide them.
+    pub(crate) mix: Option<Mix>,
+}
+
+impl Upon {
+    /// As it is.
+    pub(crate) const PLAIN: Self = Self { opacity: 255, mix: None };
+}
 
 /// Lays `mark` over `base` with its left top corner at `at`, which may lie outside. Straight alpha.
 pub(crate) fn overlay(
     base: Image,
     mark: &Image,
     at: (i64, i64),
-    opacity: u8,
+    upon: Upon,
     cx: &RunContext,
 ) -> Result<Image> {
     let base = widen(base, if mark.channels() >= 3 { 3 } else { 1 }, cx)?;
@@ -17,10 +34,10 @@ pub(crate) fn overlay(
         (base.width(), base.height(), base.channels(), base.metadata().clone());
     let mut pixels = base.into_pixels();
     match channels {
-        1 => blend::<1, 2>(&mut pixels, (width, height), &mark, at, opacity, cx),
-        2 => blend::<2, 2>(&mut pixels, (width, height), &mark, at, opacity, cx),
-        3 => blend::<3, 4>(&mut pixels, (width, height), &mark, at, opacity, cx),
-        _ => blend::<4, 4>(&mut pixels, (width, height), &mark, at, opacity, cx),
+        1 => blend::<1, 2>(&mut pixels, (width, height), &mark, at, upon, cx),
+        2 => blend::<2, 2>(&mut pixels, (width, height), &mark, at, upon, cx),
+        3 => blend::<3, 4>(&mut pixels, (width, height), &mark, at, upon, cx),
+        _ => blend::<4, 4>(&mut pixels, (width, height), &mark, at, upon, cx),
     }?;
     Ok(Image::new(width, height, channels, pixels)?.with_metadata(metadata))
 }
@@ -30,7 +47,7 @@ fn blend<const N: usize, const M: usize>(
     (width, height): (u32, u32),
     mark: &Image,
     (left, top): (i64, i64),
-    opacity: u8,
+    Upon { opacity, mix }: Upon,
     cx: &RunContext,
 ) -> Result<()> {
     let (mark_width, mark_height) = (i64::from(mark.width()), i64::from(mark.height()));
@@ -48,6 +65,10 @@ fn blend<const N: usize, const M: usize>(
         for y in rows.filter_map(|row| i64::try_from(row).ok()).map(|row| from_y + row) {
             let to = base.iter_mut().skip(index(from_x, y, i64::from(width))).take(across);
             let from = mark.iter().skip(index(from_x - left, y - top, mark_width));
+            if let Some(mix) = mix {
+                to.zip(from).for_each(|(to, from)| mixed(to, from, opacity, mix));
+                continue;
+            }
             for (to, from) in to.zip(from) {
                 over::<N, M>(to, from, mul(from[M - 1], opacity));
             }
@@ -70,6 +91,26 @@ fn over<const N: usize, const M: usize>(to: &mut [u8; N], from: &[u8; M], alpha:
     to[N - 1] = u8::try_from((upper + lower + 127) / 255).unwrap_or(u8::MAX);
 }
 
+/// One pixel over another whose colours are mixed with its own, as far as that one is there.
+fn mixed<const N: usize, const M: usize>(to: &mut [u8; N], from: &[u8; M], opacity: u8, mix: Mix) {
+    let part = |value: u8| f32::from(value) / 255.0;
+    let (colours, below) = if N == M { (N - 1, part(to[N - 1])) } else { (N, 1.0) };
+    let above = part(from[M - 1]) * part(opacity);
+    let both = above + below * (1.0 - above);
+    if both <= 0.0 {
+        return;
+    }
+    for (to, from) in to[..colours].iter_mut().zip(from) {
+        let (lower, upper) = (part(*to), part(*from));
+        let upper = (1.0 - below) * upper + below * mix(lower, upper);
+        let sum = above * upper + below * (1.0 - above) * lower;
+        *to = to_byte(sum / both * 255.0);
+    }
+    if N == M {
+        to[N - 1] = to_byte(both * 255.0);
+    }
+}
+
 /// The weighted mean, rounded; the second value if both weigh nothing.
 fn mix(a: u8, b: u8, weight_a: u32, weight_b: u32) -> u8 {
     let total = weight_a + weight_b;
@@ -86,14 +127,14 @@ pub(crate) fn tile(
     mark: &Image,
     (left, top): (i64, i64),
     gap: u32,
-    opacity: u8,
+    upon: Upon,
     cx: &RunContext,
 ) -> Result<Image> {
     let step_x = usize::try_from(mark.width().saturating_add(gap)).unwrap_or(usize::MAX);
     let step_y = usize::try_from(mark.height().saturating_add(gap)).unwrap_or(usize::MAX);
     for y in (top..i64::from(base.height())).step_by(step_y) {
         for x in (left..i64::from(base.width())).step_by(step_x) {
-            base = overlay(base, mark, (x, y), opacity, cx)?;
+            base = overlay(base, mark, (x, y), upon, cx)?;
         }
     }
     Ok(base)

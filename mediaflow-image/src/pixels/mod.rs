@@ -6,18 +6,22 @@
 mod bands;
 mod composite;
 mod gauss;
+mod histogram;
 mod icc;
 mod orient;
+mod recolour;
 mod resize;
 mod shrink;
 mod srgb_rows;
 mod tone;
 
 pub(crate) use bands::{bands, step, try_bands};
-pub(crate) use composite::{channels_on, flatten, overlay, pad, tile};
+pub(crate) use composite::{Mix, Upon, channels_on, flatten, overlay, pad, tile};
 pub(crate) use gauss::{gaussian, memory as gaussian_memory};
+pub(crate) use histogram::{luma_and_alpha, luma_histogram};
 pub(crate) use icc::{Deep, fits, srgb, without_profile};
 pub(crate) use orient::Turn;
+pub(crate) use recolour::Recolour;
 pub(crate) use resize::{Bounds, Resample, resample};
 pub(crate) use shrink::Shrink;
 pub(crate) use srgb_rows::RowsToSrgb;

@@ -1,9 +1,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use mediaflow_core::media::Image;
 use mediaflow_core::{Result, RunContext};
 
+use super::recolour::{Recolour, each, luma_of};
 use super::{bands, widen};
 
 /// What happens to each pixel by itself. Alpha stays as it is.
@@ -24,6 +26,10 @@ enum What {
     Curve(Box<[u8; 256]>),
     /// Each channel out of all three, in parts of 2^16.
     Mix { matrix: [[i32; 3]; 3], colours: bool },
+    /// Red, green and blue for each luma.
+    Gradient(Box<[[u8; 3]; 256]>),
+    /// All channels out of all three.
+    Recolour(Arc<dyn Recolour>),
 }
 
 impl Tone {
@@ -50,9 +56,38 @@ impl Tone {
         Self { names: vec![name], what: What::Mix { matrix, colours }, commutes }
     }
 
+    /// What becomes of each luma from 0 to 255; results are rounded, and kept between these. It commutes if it is affine, and
+    /// none of its results is cut off.
+    pub(crate) fn gradient(
+        name: &'static str,
+        commutes: bool,
+        gradient: impl Fn(f64) -> [f64; 3],
+    ) -> Self {
+        let mut table = Box::new([[0; 3]; 256]);
+        for (to, luma) in table.iter_mut().zip(0..=u8::MAX) {
+            *to = gradient(f64::from(luma)).map(byte);
+        }
+        Self { names: vec![name], what: What::Gradient(table), commutes }
+    }
+
+    /// What becomes of a colour; mixing before it and after it are not the same.
+    pub(crate) fn recolour(name: &'static str, how: impl Recolour) -> Self {
+        Self { names: vec![name], what: What::Recolour(Arc::new(how)), commutes: false }
+    }
+
+    /// Whether a grey picture is given colours.
+    fn gives_colours(&self) -> bool {
+        match &self.what {
+            What::Mix { colours, .. } => *colours,
+            What::Gradient(_) => true,
+            What::Recolour(how) => how.gives_colours(),
+            What::Luma | What::Curve(_) => false,
+        }
+    }
+
     fn is_nothing(&self) -> bool {
         match &self.what {
-            What::Luma => false,
+            What::Luma | What::Gradient(_) | What::Recolour(_) => false,
             What::Curve(table) => table.iter().zip(0..=u8::MAX).all(|(to, from)| *to == from),
             What::Mix { matrix, .. } => *matrix == [[65_536, 0, 0], [0, 65_536, 0], [0, 0, 65_536]],
         }
@@ -114,7 +149,7 @@ impl Tones {
     pub(crate) fn channels(&self, channels: u8) -> u8 {
         self.0.iter().fold(channels, |channels, tone| match tone.what {
             What::Luma if channels > 2 => channels - 2,
-            What::Mix { colours: true, .. } if (1..=2).contains(&channels) => channels + 2,
+            _ if tone.gives_colours() && (1..=2).contains(&channels) => channels + 2,
             _ => channels,
         })
     }
@@ -129,15 +164,14 @@ impl Tones {
         let mut rest = &self.0[..];
         while !rest.is_empty() {
             let grey = image.channels() <= 2;
-            let colours = |tone: &Tone| matches!(tone.what, What::Mix { colours: true, .. });
-            if grey && colours(&rest[0]) {
+            if grey && rest[0].gives_colours() {
                 let channels = image.channels() + 2;
                 image = widen(image, channels, cx)?;
             }
             // A grey picture is given colours at the beginning of a pass only.
             let mut is_grey = image.channels() <= 2;
             let same = rest.iter().position(|tone| {
-                let ends = is_grey && colours(tone);
+                let ends = is_grey && tone.gives_colours();
                 is_grey |= tone.what == What::Luma;
                 ends
             });
@@ -191,6 +225,17 @@ fn pass(tones: &[Tone], image: Image, cx: &RunContext) -> Result<Image> {
                     // Grey stays grey.
                     _ => {}
                 },
+                What::Gradient(table) => {
+                    let of = |rgb| table[usize::from(luma_of(rgb))];
+                    match channels {
+                        3 => each::<3>(&mut pixels[part.clone()], of),
+                        _ => each::<4>(&mut pixels[part.clone()], of),
+                    }
+                }
+                What::Recolour(how) if channels > 2 => {
+                    how.band(&mut pixels[part.clone()], channels == 4);
+                }
+                What::Recolour(_) => {}
             }
         }
     })?;
@@ -224,13 +269,9 @@ fn mix<const N: usize>(pixels: &mut [u8], matrix: &[[i32; 3]; 3]) {
 }
 
 /// From the pixels that begin at `at` into a place that lies before them, or begins with them.
-#[expect(clippy::cast_possible_truncation, reason = "the weights sum to 2^16")]
 fn luma<const FROM: usize, const TO: usize>(pixels: &mut [u8], mut at: usize, to: Range<usize>) {
     for to in to.step_by(TO) {
-        let sum = 13_933 * u32::from(pixels[at])
-            + 46_871 * u32::from(pixels[at + 1])
-            + 4_732 * u32::from(pixels[at + 2]);
-        pixels[to] = ((sum + (1 << 15)) >> 16) as u8;
+        pixels[to] = luma_of([pixels[at], pixels[at + 1], pixels[at + 2]]);
         if TO == 2 {
             pixels[to + 1] = pixels[at + 3];
         }

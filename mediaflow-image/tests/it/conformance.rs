@@ -1,8 +1,10 @@
 use mediaflow_core::Color;
 use mediaflow_core::geometry::Fit;
 use mediaflow_core::ops::{
-    AutoOrient, Blur, Brightness, Contrast, Crop, Extend, Flatten, Flip, Flop, Gamma, Grayscale,
-    Negate, Resize, Rotate, Saturation, Sepia, Sharpen, Watermark,
+    AutoOrient, Blur, Border, Brightness, Clahe, Contrast, Crop, Duotone, Extend, Flatten, Flip,
+    Flop, Gamma, Grayscale, Hue, Median, Negate, Normalize, Pixelate, Posterize, Radius, Resize,
+    Rotate, Saturation, Sepia, Shadow, Sharpen, Threshold, Tint, Vibrance, Vignette, Watermark,
+    WhiteBalance,
 };
 use mediaflow_core::{Inputs, testing};
 use mediaflow_image::{ImageBackend, ImageReader};
@@ -44,6 +46,27 @@ async fn every_operation_passes_the_suite() {
     testing::exercise_word(Saturation::by(0.5), picture(), &backend).await;
     testing::exercise_word(Sepia::default(), picture(), &backend).await;
     testing::exercise_word(Sharpen::default(), picture(), &backend).await;
+    testing::exercise_word(Vibrance::by(0.4), picture(), &backend).await;
+    testing::exercise_word(Tint::with(Color::rgb(32, 64, 192)), picture(), &backend).await;
+    testing::exercise_word(Hue::by(120.0), picture(), &backend).await;
+    testing::exercise_word(
+        Duotone::new(Color::BLACK, Color::rgb(255, 204, 0)),
+        picture(),
+        &backend,
+    )
+    .await;
+    testing::exercise_word(Posterize::to(4), picture(), &backend).await;
+    testing::exercise_word(Threshold::default(), picture(), &backend).await;
+    testing::exercise_word(Normalize::default(), picture(), &backend).await;
+    testing::exercise_word(Median::of(5), picture(), &backend).await;
+    testing::exercise_word(Pixelate::by(7).within(Crop::new(5, 6, 20, 20)), picture(), &backend)
+        .await;
+    testing::exercise_word(Vignette::default(), picture(), &backend).await;
+    testing::exercise_word(WhiteBalance::default(), picture(), &backend).await;
+    testing::exercise_word(Clahe::default(), picture(), &backend).await;
+    testing::exercise_word(Radius::by(8.0), picture(), &backend).await;
+    testing::exercise_word(Border::new(3, Color::BLACK), picture(), &backend).await;
+    testing::exercise_word(Shadow::new(2, -3, 2.0), picture(), &backend).await;
     testing::exercise_word(Crop::new(1, 2, 30, 20), picture(), &backend).await;
     testing::exercise_word(Flatten::on(Color::WHITE), picture(), &backend).await;
     testing::exercise_word(Flip::default(), picture(), &backend).await;

@@ -20,3 +20,4 @@ mod stopping;
 mod support;
 mod tones;
 mod tree;
+mod words;

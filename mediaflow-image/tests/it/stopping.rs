@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mediaflow_core::media::{Image, Scratch};
 use mediaflow_core::ops::{
-    Blur, Brightness, Extend, Flatten, Grayscale, Resize, Rotate, Saturation, Sepia, Sharpen,
-    Watermark,
+    Blur, Border, Brightness, Clahe, Duotone, Extend, Flatten, Grayscale, Median, Normalize,
+    Pixelate, Posterize, Radius, Resize, Rotate, Saturation, Sepia, Shadow, Sharpen, Threshold,
+    Tint, Vignette, Watermark,
 };
 use mediaflow_core::{
     AnyOperation, CancellationToken, Clock, Color, CpuPool, ErrorKind, Inputs, RunContext,
@@ -84,6 +85,18 @@ async fn every_kernel_looks_band_by_band() {
             AnyOperation::new(Blur::by(0.5)),
             AnyOperation::new(Brightness::by(1.2)),
             AnyOperation::new(Extend::all(2).background(Color::rgb(1, 2, 3))),
+            AnyOperation::new(Tint::with(Color::rgb(32, 64, 192))),
+            AnyOperation::new(Duotone::new(Color::BLACK, Color::rgb(255, 204, 0))),
+            AnyOperation::new(Posterize::to(4)),
+            AnyOperation::new(Threshold::default()),
+            AnyOperation::new(Normalize::default()),
+            AnyOperation::new(Median::of(3)),
+            AnyOperation::new(Pixelate::by(8)),
+            AnyOperation::new(Vignette::default()),
+            AnyOperation::new(Clahe::default()),
+            AnyOperation::new(Radius::by(30.0)),
+            AnyOperation::new(Border::new(3, Color::rgb(1, 2, 3))),
+            AnyOperation::new(Shadow::new(2, 3, 0.5)),
             AnyOperation::new(Rotate::by(90.0)),
             AnyOperation::new(Rotate::by(33.0)),
             AnyOperation::new(Sepia::default()),
