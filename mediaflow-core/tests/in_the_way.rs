@@ -1,5 +1,6 @@
 //! What is not needed now is in nobody's way: jobs of one class do not hold up those of another, and what nobody takes any more is
 //! not kept.
+#![allow(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

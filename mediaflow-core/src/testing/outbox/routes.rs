@@ -289,8 +289,7 @@ pub(super) async fn a_digest_is_known_of_each_of_its_jobs<E: Engine>(host: Host<
 }
 
 pub(super) async fn a_digest_of_several_jobs_is_in_no_thread<E: Engine>(host: Host<E>) {
-    let mut terms = Terms::default();
-    terms.threads = true;
+    let terms = Terms { threads: true, ..Terms::default() };
     let all = on_created().to("hooks").digest(30 * SECOND);
     let each = all.clone().name("each").at("each").group_by(GroupBy::Job);
     let start = |builder: crate::Builder| builder.route(all.clone().at("all")).route(each);

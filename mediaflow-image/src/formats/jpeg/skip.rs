@@ -1,8 +1,3 @@
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "a few bits of a window, which is what is wanted"
-)]
-
 use std::sync::Arc;
 
 use super::entropy::Codes;
@@ -32,7 +27,7 @@ pub(super) fn skips(codes: &Codes) -> Vec<u16> {
             let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
             let more = match (run, size) {
                 (15, 0) => 16,
-                (_, 0) => return used + u32::from(length) | passed << 6 | 1 << 13,
+                (_, 0) => return (used + u32::from(length)) | (passed << 6) | (1 << 13),
                 _ => run + 1,
             };
             if passed + more > 63 {
@@ -41,7 +36,7 @@ pub(super) fn skips(codes: &Codes) -> Vec<u16> {
             used += u32::from(length) + size;
             passed += more;
         }
-        used | passed << 6
+        used | (passed << 6)
     };
     (0..1 << LOOK).map(|window| u16::try_from(skip(window)).unwrap_or(0)).collect()
 }
