@@ -94,7 +94,3 @@ pub(super) fn millis(length: Duration) -> u64 {
 pub(super) fn whole_seconds(time: Timestamp) -> String {
     Timestamp::from_millis(time.seconds() * 1000).to_string().replace(".000Z", "Z")
 }
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

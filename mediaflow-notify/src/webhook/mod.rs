@@ -117,7 +117,6 @@ pub mod cloudinary;
 mod dialect;
 mod notifier;
 mod outcome;
-pub mod standard;
 pub mod tencent;
 #[cfg(test)]
 mod tests;
@@ -137,6 +136,7 @@ use cloudinary::Algorithm;
 use notifier::{Dialect, Form};
 use vendor::Vendor;
 
+pub use mediaflow_sign::standard;
 pub use notifier::WebhookNotifier;
 
 /// The largest body, unless the host says otherwise.
