@@ -46,7 +46,7 @@ each_provider() {
     done
 }
 
-# Each channel, and each way to sign, alone and without a warning.
+# Each channel, and each vendor that calls back, alone and without a warning.
 each_feature() {
     local package=$1 feature
     for feature in $(sed -n '/^\[features\]/,/^\[dep/s/^\([a-z-]*\) = .*/\1/p' "$package/Cargo.toml"); do
@@ -77,6 +77,7 @@ step "images with pure-Rust codecs" cargo test --package mediaflow-image "${lock
 step "each database alone" each_database
 step "each provider alone" each_provider
 step "each channel alone" each_feature mediaflow-notify
+step "each vendor alone" each_feature mediaflow-remote
 step "each signature alone" each_feature mediaflow-sign
 step "a third party's crate" third_party
 step "tests" cargo test "${everything[@]}"

@@ -77,6 +77,7 @@ fn crates_know_only_what_they_may() {
         "mediaflow-video",
         "mediaflow-notify",
         "mediaflow-queue",
+        "mediaflow-remote",
         "mediaflow-storage",
     ];
     // What several of them share, and which knows none of them.
@@ -142,7 +143,13 @@ fn the_readme_lists_the_features() {
 #[test]
 fn the_map_names_every_folder() {
     let map = read("ARCHITECTURE.md");
-    for name in ["mediaflow-core", "mediaflow-image", "mediaflow-video", "mediaflow-notify"] {
+    for name in [
+        "mediaflow-core",
+        "mediaflow-image",
+        "mediaflow-video",
+        "mediaflow-notify",
+        "mediaflow-remote",
+    ] {
         for entry in fs::read_dir(root().join(name).join("src")).unwrap().map(Result::unwrap) {
             if entry.path().is_dir() {
                 let folder = entry.file_name().to_string_lossy().into_owned();
@@ -154,12 +161,13 @@ fn the_map_names_every_folder() {
     }
 }
 
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "mediaflow-core",
     "mediaflow-image",
     "mediaflow-video",
     "mediaflow-notify",
     "mediaflow-queue",
+    "mediaflow-remote",
     "mediaflow-sign",
     "mediaflow-storage",
 ];

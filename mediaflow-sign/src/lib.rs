@@ -1,4 +1,5 @@
-//! What proves where a request comes from: the same code for those who send one and those who take one. Bytes and a clock go in; nothing here does input or output.
+//! What proves where a request comes from: the same code for those who send one (mediaflow-notify) and those who take one
+//! (mediaflow-remote). Bytes and a clock go in; nothing here does input or output.
 //!
 //! | module | feature | is |
 //! |---|---|---|

@@ -109,7 +109,8 @@
 //!
 //! The formats: [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md),
 //! [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md),
-//! [notifications of Cloudinary](https://cloudinary.com/documentation/notifications); of Zencoder and Tencent, what their modules say. For receivers in Rust: [`standard::Verifier`].
+//! [notifications of Cloudinary](https://cloudinary.com/documentation/notifications); of Zencoder and Tencent, what their modules say. For receivers in Rust: [`standard::Verifier`], and `mediaflow-remote` for
+//! all of these forms.
 //!
 //! Uses: answer, payload.
 
