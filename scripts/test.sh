@@ -46,11 +46,11 @@ each_provider() {
     done
 }
 
-# Each channel alone, without a warning.
-each_channel() {
-    local channel
-    for channel in $(sed -n '/^\[features\]/,/^\[dep/s/^\([a-z-]*\) = .*/\1/p' mediaflow-notify/Cargo.toml); do
-        cargo clippy --package mediaflow-notify --features "$channel" "${locked[@]}" -- --deny warnings || return
+# Each channel, and each vendor that calls back, alone and without a warning.
+each_feature() {
+    local package=$1 feature
+    for feature in $(sed -n '/^\[features\]/,/^\[dep/s/^\([a-z-]*\) = .*/\1/p' "$package/Cargo.toml"); do
+        cargo clippy --package "$package" --features "$feature" "${locked[@]}" -- --deny warnings || return
     done
 }
 
@@ -76,7 +76,9 @@ step "a direct upload to S3" cargo run --package mediaflow --example direct_uplo
 step "images with pure-Rust codecs" cargo test --package mediaflow-image "${locked[@]}"
 step "each database alone" each_database
 step "each provider alone" each_provider
-step "each channel alone" each_channel
+step "each channel alone" each_feature mediaflow-notify
+step "each vendor alone" each_feature mediaflow-remote
+step "each signature alone" each_feature mediaflow-sign
 step "a third party's crate" third_party
 step "tests" cargo test "${everything[@]}"
 step "who is told of a failure" "$target/debug/examples/failure_routing" # the tests have built it

@@ -53,6 +53,8 @@ pub use mediaflow_image as image;
 pub use mediaflow_notify as notifiers;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use mediaflow_queue as queue;
+#[cfg(feature = "remote")]
+pub use mediaflow_remote as remote;
 #[cfg(any(feature = "s3", feature = "azure", feature = "gcs"))]
 pub use mediaflow_storage as cloud;
 #[cfg(feature = "video")]

@@ -77,9 +77,12 @@ fn crates_know_only_what_they_may() {
         "mediaflow-video",
         "mediaflow-notify",
         "mediaflow-queue",
+        "mediaflow-remote",
         "mediaflow-storage",
     ];
-    for name in satellites.iter().chain(&["mediaflow-core"]) {
+    // What several of them share, and which knows none of them.
+    let shared = ["mediaflow-core", "mediaflow-sign"];
+    for name in satellites.iter().chain(&shared) {
         let manifest = read(format!("{name}/Cargo.toml"));
         for line in table(&manifest, "dependencies") {
             let dependency = line.split(['.', ' ', '=']).next().unwrap_or_default();
@@ -142,7 +145,13 @@ fn the_readme_lists_the_features() {
 #[test]
 fn the_map_names_every_folder() {
     let map = read("ARCHITECTURE.md");
-    for name in ["mediaflow-core", "mediaflow-image", "mediaflow-video", "mediaflow-notify"] {
+    for name in [
+        "mediaflow-core",
+        "mediaflow-image",
+        "mediaflow-video",
+        "mediaflow-notify",
+        "mediaflow-remote",
+    ] {
         for entry in fs::read_dir(root().join(name).join("src")).unwrap().map(Result::unwrap) {
             if entry.path().is_dir() {
                 let folder = entry.file_name().to_string_lossy().into_owned();
@@ -154,13 +163,15 @@ fn the_map_names_every_folder() {
     }
 }
 
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 9] = [
     "mediaflow-core",
     "mediaflow-image",
     "mediaflow-jpeg",
     "mediaflow-video",
     "mediaflow-notify",
     "mediaflow-queue",
+    "mediaflow-remote",
+    "mediaflow-sign",
     "mediaflow-storage",
 ];
 

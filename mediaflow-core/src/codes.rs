@@ -114,6 +114,7 @@ codes! {
     LIMIT_AFTER = "limit.after", "a job comes after too many others";
     LIMIT_ATTEMPTS = "limit.attempts", "a job asks for more attempts than are allowed";
     LIMIT_BATCH_JOBS = "limit.batch_jobs", "a batch has too many jobs";
+    LIMIT_CALL_BYTES = "limit.call_bytes", "a call-back has too many bytes";
     LIMIT_DEADLINE = "limit.deadline", "a job asks for more time than an attempt may have";
     LIMIT_DURATION = "limit.duration", "the source is too long";
     LIMIT_FACT_BYTES = "limit.fact_bytes", "the facts of a job have too many bytes";
@@ -236,6 +237,12 @@ codes! {
     READER_NOT_DECODED = "reader.not_decoded", "files of this format are not decoded for steps of others";
 
     REGISTRY_TWICE = "registry.twice", "two things of a registry have the same name";
+
+    REMOTE_ADDRESS = "remote.address", "an address in a call-back is not one of Amazon's";
+    REMOTE_BODY = "remote.body", "a call-back is not what its sender sends";
+    REMOTE_CERTIFICATE = "remote.certificate", "the certificate of a call-back can not be used";
+    REMOTE_SUBSCRIPTION = "remote.subscription", "a subscription could not be confirmed";
+    REMOTE_TOPIC = "remote.topic", "the topic of a call-back is not one that is listened to";
 
     ROUTE_ACKNOWLEDGED = "route.acknowledged", "nothing is named that is acknowledged";
     ROUTE_INVALID = "route.invalid", "a route of notifications says what can not be kept to";

@@ -1,13 +1,6 @@
-//! Digests and keyed digests as signatures need them.
-
-/// Two lower-case digits for each byte.
-#[cfg(any(feature = "ses", feature = "sns", feature = "webhook"))]
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+//! Keyed digests as signatures need them.
 
 /// HMAC-SHA256 of a text.
-#[cfg(any(feature = "ses", feature = "sns", feature = "web-push"))]
 pub(crate) fn mac(key: &[u8], text: impl AsRef<[u8]>) -> Vec<u8> {
     use hmac::{Hmac, KeyInit as _, Mac as _};
 

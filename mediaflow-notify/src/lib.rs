@@ -38,7 +38,7 @@ pub mod aws;
 pub mod channel;
 #[cfg(feature = "courier")]
 pub mod courier;
-#[cfg(any(feature = "ses", feature = "sns", feature = "web-push", feature = "webhook"))]
+#[cfg(any(feature = "ses", feature = "sns", feature = "web-push"))]
 mod digest;
 #[cfg(feature = "discord")]
 pub mod discord;

@@ -94,7 +94,7 @@ impl GuardedClientBuilder {
         self.note(result)
     }
 
-    /// Time for a whole exchange of [`post`](GuardedClient::post). Default 15 s.
+    /// Time for a whole exchange of [`post`](GuardedClient::post) or [`get`](GuardedClient::get). Default 15 s.
     pub fn timeout(mut self, time: Duration) -> Self {
         self.settings.timeout = time;
         self
@@ -127,7 +127,7 @@ impl GuardedClientBuilder {
     }
 
     /// How many redirects a [`fetch`](GuardedClient::fetch) follows, each checked like the first URL. Default 0.
-    /// [`post`](GuardedClient::post) never follows any.
+    /// [`post`](GuardedClient::post) and [`get`](GuardedClient::get) never follow any.
     pub fn redirects(mut self, hops: u8) -> Self {
         self.settings.redirects = hops;
         self

@@ -1,6 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
+use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -17,7 +18,7 @@ const READ: usize = 64 << 10;
 /// No server makes us wait longer.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// The answer to a [`post`](GuardedClient::post), whatever its status.
+/// The answer to a [`post`](GuardedClient::post) or a [`get`](GuardedClient::get), whatever its status.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Response {
@@ -51,14 +52,39 @@ impl GuardedClient {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Result<Response> {
-        let url = parse(url)?;
-        let origin = guard::origin(&url);
-        self.post_to(&url, headers, body.into()).await.map_err(|e| e.with("origin", origin))
+        self.ask(Method::POST, url, headers, body.into()).await
     }
 
-    async fn post_to(&self, url: &Url, headers: &[(&str, &str)], body: Bytes) -> Result<Response> {
+    /// Asks for something small and returns the answer, whatever its status; else as [`post`](GuardedClient::post). Files are
+    /// [fetched](GuardedClient::fetch).
+    ///
+    /// # Errors
+    /// As [`post`](GuardedClient::post).
+    pub async fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<Response> {
+        self.ask(Method::GET, url, headers, Bytes::new()).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Response> {
+        let url = parse(url)?;
+        let origin = guard::origin(&url);
+        self.ask_at(method, &url, headers, body).await.map_err(|e| e.with("origin", origin))
+    }
+
+    async fn ask_at(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Response> {
         let client = self.client_for(url)?;
-        let request = client.post(url.clone()).headers(header_map(headers)?).body(body);
+        let request = client.request(method, url.clone()).headers(header_map(headers)?).body(body);
         let deadline = Instant::now() + self.settings.timeout;
         let mut answer = match timeout_at(deadline, request.send()).await {
             Ok(sent) => sent.map_err(broken)?,

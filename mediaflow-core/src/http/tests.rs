@@ -317,6 +317,21 @@ async fn a_post_keeps_the_beginning_of_the_answer() {
     );
 }
 
+#[tokio::test]
+async fn what_is_small_is_asked_for_as_it_is_posted() {
+    let redirect =
+        "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 2\r\n\r\nno";
+    let address = server(redirect.to_owned(), false).await;
+    let client = client(address).build().unwrap();
+    let answer = client.get(&format!("http://{address}/x.pem"), &[("x-a", "b")]).await.unwrap();
+    // It is not followed.
+    assert_eq!((answer.status, &answer.body[..]), (302, &b"no"[..]));
+    let error = GuardedClient::new().unwrap().get(&format!("http://{address}/s3cret"), &[]).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.code(), "http.forbidden_address");
+    assert!(!format!("{error:?}").contains("s3cret"));
+}
+
 /// What a client begins TLS with.
 #[cfg(feature = "http2")]
 async fn hello(change: impl FnOnce(GuardedClientBuilder) -> GuardedClientBuilder) -> Vec<u8> {

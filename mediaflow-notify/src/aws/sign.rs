@@ -1,10 +1,11 @@
 //! Signature Version 4, for a POST without a query.
 
 use mediaflow_core::Timestamp;
+use mediaflow_sign::hex;
 use sha2::{Digest as _, Sha256};
 
 use super::credentials::Keys;
-use crate::digest::{hex, mac};
+use crate::digest::mac;
 
 pub(super) struct Request<'a> {
     pub(super) url: &'a str,

@@ -5,73 +5,17 @@
 //! worlds do: `public_id` is the key of the file without its extension, `version` the second in which it was made, and
 //! `transformation` the size and format of the result, since a pipeline has no Cloudinary string.
 
-use std::fmt;
-
 use mediaflow_core::event::EventData;
 use mediaflow_core::media::Format;
 use mediaflow_core::notify::Message;
 use mediaflow_core::report::{OutputReport, OutputState, Report};
-use mediaflow_core::{Error, Event, EventKind, Failure, NotifyError, Result, Timestamp, codes};
+use mediaflow_core::{Event, EventKind, Failure, NotifyError, Timestamp};
 use serde_json::{Map, Value, json};
-use sha2::Digest as _;
 
 use super::dialect::{only, whole_seconds};
-use crate::digest::hex;
 use crate::payload::{PublicUrls, encode, fullest, in_order, shortened, too_large};
 
-/// The header with the moment of the attempt, in seconds since 1970.
-pub const TIMESTAMP: &str = "x-cld-timestamp";
-/// The header with the signature, in lower-case hexadecimal.
-pub const SIGNATURE: &str = "x-cld-signature";
-
-/// The hash of a signature. The receiver has to know: no header tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Algorithm {
-    /// What Cloudinary uses unless an account was changed.
-    Sha1,
-    /// For accounts that were changed to it.
-    Sha256,
-}
-
-/// Signs as Cloudinary does.
-#[derive(Clone)]
-pub struct Signer {
-    secret: String,
-    algorithm: Algorithm,
-}
-
-impl Signer {
-    /// With this API secret.
-    ///
-    /// # Errors
-    /// `webhook.secret`: it is empty.
-    pub fn new(api_secret: &str, algorithm: Algorithm) -> Result<Self> {
-        if api_secret.is_empty() {
-            return Err(Error::input(codes::WEBHOOK_SECRET, "the API secret is empty"));
-        }
-        Ok(Self { secret: api_secret.to_owned(), algorithm })
-    }
-
-    /// The value of the `X-Cld-Signature` header. `timestamp` is in seconds.
-    #[must_use]
-    pub fn sign(&self, body: &[u8], timestamp: u64) -> String {
-        let text = [body, timestamp.to_string().as_bytes(), self.secret.as_bytes()].concat();
-        match self.algorithm {
-            Algorithm::Sha1 => hex(&sha1::Sha1::digest(&text)),
-            Algorithm::Sha256 => hex(&sha2::Sha256::digest(&text)),
-        }
-    }
-}
-
-impl fmt::Debug for Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signer")
-            .field("secret", &"[REDACTED]")
-            .field("algorithm", &self.algorithm)
-            .finish()
-    }
-}
+pub use mediaflow_sign::cloudinary::{Algorithm, SIGNATURE, Signer, TIMESTAMP};
 
 /// Whether Cloudinary tells of such things at all.
 pub(super) fn has_word_for(kind: EventKind) -> bool {
@@ -296,21 +240,6 @@ fn resource_type(output: &OutputReport) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_vectors_of_the_vendor() {
-        let sha1 = Signer::new("abcd", Algorithm::Sha1).unwrap();
-        assert_eq!(
-            sha1.sign(b"{public_id: 'sample'}", 1_315_060_510),
-            "25f7e91709c858b97d688ce8da799dedb290d9ef"
-        );
-        let body = br#"{"public_id":"b8sjhoslj8cq8ovoa0ma","version":"1555337587","width":1000,"height":800}"#;
-        assert_eq!(
-            Signer::new("hardcoded", Algorithm::Sha256).unwrap().sign(body, 7_952_342_400_000),
-            "6c5a29fd8815772fbac2f10ae741e093d0859313947ef8fadeb29126ded6649c"
-        );
-        assert!(!format!("{sha1:?}").contains("abcd"));
-    }
 
     #[test]
     fn keys_become_ids_and_urls() {

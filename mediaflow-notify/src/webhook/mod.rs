@@ -109,15 +109,15 @@
 //!
 //! The formats: [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md),
 //! [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md),
-//! [notifications of Cloudinary](https://cloudinary.com/documentation/notifications); of Zencoder and Tencent, what their modules say. For receivers in Rust: [`standard::Verifier`].
+//! [notifications of Cloudinary](https://cloudinary.com/documentation/notifications); of Zencoder and Tencent, what their modules say. For receivers in Rust: [`standard::Verifier`], and `mediaflow-remote` for
+//! all of these forms.
 //!
-//! Uses: answer, digest, payload.
+//! Uses: answer, payload.
 
 pub mod cloudinary;
 mod dialect;
 mod notifier;
 mod outcome;
-pub mod standard;
 pub mod tencent;
 #[cfg(test)]
 mod tests;
@@ -137,6 +137,7 @@ use cloudinary::Algorithm;
 use notifier::{Dialect, Form};
 use vendor::Vendor;
 
+pub use mediaflow_sign::standard;
 pub use notifier::WebhookNotifier;
 
 /// The largest body, unless the host says otherwise.

@@ -4,9 +4,10 @@ use mediaflow_core::event::EventData;
 use mediaflow_core::http::GuardedClient;
 use mediaflow_core::notify::{Address, Credentials, DeliveryContext, Message, Receipt, Terms};
 use mediaflow_core::{Event, EventKind, Notifier, NotifyError, Result, Timestamp, async_trait};
+use mediaflow_sign::standard;
 
+use super::outcome;
 use super::vendor::{Request, Vendor};
-use super::{outcome, standard};
 use crate::payload::{self, Envelope, PublicUrls};
 
 /// Posts events to one address, or to those that jobs name. Made by [`Webhook::build`](super::Webhook::build).

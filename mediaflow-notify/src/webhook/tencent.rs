@@ -19,66 +19,20 @@
 //! attempt. **It says nothing of the rest**: whoever has seen one notification can make others until then. That is Tencent's
 //! form; receive it by `https` only, and ask for the job before something that matters hangs on it.
 
-use std::fmt;
-use std::time::Duration;
-
-use md5::{Digest as _, Md5};
 use mediaflow_core::event::EventData;
 use mediaflow_core::media::{MediaInfo, StreamInfo, StreamKind};
 use mediaflow_core::notify::Message;
 use mediaflow_core::report::{OutputReport, OutputState, Report};
-use mediaflow_core::{
-    Error, ErrorKind, Event, EventKind, Failure, NotifyError, Result, Timestamp, codes,
-};
+use mediaflow_core::{ErrorKind, Event, EventKind, Failure, NotifyError, Timestamp, codes};
+use mediaflow_sign::tencent::VALID;
 use serde_json::{Map, Value, json};
 
 use super::dialect::{
     Cut, bits_per_second, fitted, is_of_job, only, place, said_of, whole_seconds,
 };
-use crate::digest::hex;
 use crate::payload::PublicUrls;
 
-/// How long a notification is valid.
-const VALID: Duration = Duration::from_secs(600);
-
-/// How many characters a key has at most.
-const KEY: usize = 32;
-
-/// Signs as Tencent does.
-#[derive(Clone)]
-pub struct Signer {
-    key: String,
-}
-
-impl Signer {
-    /// With this key, `SignKey`: up to 32 letters and digits.
-    ///
-    /// # Errors
-    /// `webhook.secret`: it is none.
-    pub fn new(sign_key: &str) -> Result<Self> {
-        if !(1..=KEY).contains(&sign_key.len())
-            || !sign_key.bytes().all(|c| c.is_ascii_alphanumeric())
-        {
-            return Err(Error::input(
-                codes::WEBHOOK_SECRET,
-                "a `SignKey` is up to 32 letters and digits",
-            ));
-        }
-        Ok(Self { key: sign_key.to_owned() })
-    }
-
-    /// `Sign`, for a notification that is valid until `t`, in seconds.
-    #[must_use]
-    pub fn sign(&self, t: u64) -> String {
-        hex(&Md5::digest(format!("{}{t}", self.key)))
-    }
-}
-
-impl fmt::Debug for Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signer").field("key", &"[REDACTED]").finish()
-    }
-}
+pub use mediaflow_sign::tencent::Signer;
 
 /// The body of the notification, and its `Sign`. What does not fit is left out, and a field of ours says so: `mediaflow`,
 /// with `truncated`, and in `more` the id of the job to ask about.
@@ -271,21 +225,5 @@ fn without_nulls(value: Value) -> Value {
             fields.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>().into()
         }
         other => other,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_vector_of_the_vendor() {
-        // Of Tencent's interactive whiteboard, which signs alike.
-        let signer = Signer::new("Xz4ZgayTr7rMgWQrH").unwrap();
-        assert_eq!(signer.sign(1_588_040_109), "a2dabb362a9b811c0e26953a6276a41c");
-        assert!(!format!("{signer:?}").contains("Xz4"));
-        for key in ["", "with space", "k\u{f6}y", &"a".repeat(33)] {
-            assert_eq!(Signer::new(key).unwrap_err().code(), "webhook.secret", "{key}");
-        }
     }
 }

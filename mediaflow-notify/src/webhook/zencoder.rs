@@ -18,13 +18,11 @@
 //! Nothing is signed: who asks Zencoder for a notification says what header it comes with, and the receiver compares. The
 //! header shows to whoever sees a request, so receive by `https` only.
 
-use std::fmt;
-
 use mediaflow_core::event::EventData;
 use mediaflow_core::media::{Format, MediaInfo, StreamInfo, StreamKind};
 use mediaflow_core::notify::Message;
 use mediaflow_core::report::{OutputReport, OutputState, Report};
-use mediaflow_core::{Error, ErrorKind, Event, EventKind, Failure, NotifyError, Result, codes};
+use mediaflow_core::{ErrorKind, Event, EventKind, Failure, NotifyError};
 use serde_json::{Map, Value, json};
 
 use super::dialect::{
@@ -32,66 +30,7 @@ use super::dialect::{
 };
 use crate::payload::PublicUrls;
 
-/// The header with the secret, by custom.
-pub const SECRET: &str = "x-zencoder-notification-secret";
-
-/// Headers that a request has anyway.
-const OURS: [&str; 6] = [
-    "connection",
-    "content-length",
-    "content-type",
-    "host",
-    "idempotency-key",
-    "transfer-encoding",
-];
-
-/// What a receiver knows a notification by.
-#[derive(Clone)]
-pub struct Secret {
-    header: String,
-    value: String,
-}
-
-impl Secret {
-    /// This text, in this header.
-    ///
-    /// # Errors
-    /// `webhook.secret`: the text is empty or has characters that no header has, or the header is none that can be chosen.
-    pub fn new(header: &str, value: &str) -> Result<Self> {
-        let header = header.to_ascii_lowercase();
-        let is_name = |c: u8| c.is_ascii_alphanumeric() || b"-_".contains(&c);
-        if header.is_empty() || !header.bytes().all(is_name) || OURS.contains(&&*header) {
-            return Err(Error::input(codes::WEBHOOK_SECRET, "no secret can be in this header")
-                .with("header", header.escape_debug())
-                .help(format!("`{SECRET}` is the usual one")));
-        }
-        if value.is_empty()
-            || value.trim() != value
-            || !value.bytes().all(|c| (b' '..=b'~').contains(&c))
-        {
-            return Err(Error::input(
-                codes::WEBHOOK_SECRET,
-                "the secret of a header is visible ASCII",
-            ));
-        }
-        Ok(Self { header, value: value.to_owned() })
-    }
-
-    /// The name of the header, in lower case, and its value.
-    #[must_use]
-    pub fn header(&self) -> (&str, &str) {
-        (&self.header, &self.value)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secret")
-            .field("header", &self.header)
-            .field("value", &"[REDACTED]")
-            .finish()
-    }
-}
+pub use mediaflow_sign::header::{SECRET, Secret};
 
 /// The body of the notification. What does not fit is left out, and a field of ours says so: `mediaflow`, with
 /// `truncated`, and in `more` the id of the job to ask about.
@@ -238,30 +177,5 @@ fn format(format: &Format) -> String {
     match format.name() {
         "mp4" | "mov" => "mpeg4".to_owned(),
         _ => format.extension().to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_what_a_header_can_have() {
-        let secret = Secret::new("X-Zencoder-Notification-Secret", "koro 7").unwrap();
-        assert_eq!(secret.header(), (SECRET, "koro 7"));
-        assert!(!format!("{secret:?}").contains("koro"));
-        for (header, value) in [
-            (SECRET, ""),
-            (SECRET, " koro"),
-            (SECRET, "koro\r\nhost: evil"),
-            (SECRET, "k\u{f6}ro"),
-            ("", "koro"),
-            ("a b", "koro"),
-            ("Content-Type", "koro"),
-        ] {
-            let error = Secret::new(header, value).unwrap_err();
-            assert_eq!(error.code(), "webhook.secret", "{header} {value}");
-            assert!(!format!("{error:?}").contains("koro"));
-        }
     }
 }

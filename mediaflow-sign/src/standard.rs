@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use mediaflow_core::Timestamp;
-//! use mediaflow_notify::webhook::standard::{Signer, Verifier};
+//! use mediaflow_sign::standard::{Signer, Verifier};
 //!
 //! let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 //! let signature = Signer::new(secret)?.sign("msg_1", 1_614_265_330, b"{}");
