@@ -148,7 +148,7 @@ impl Schedule {
     ///
     /// # Errors
     /// Those of [`Cron::next`].
-    pub fn take(&self, due: Timestamp, now: Timestamp) -> Result<Run> {
+    pub fn take(&self, due: Timestamp, now: Timestamp) -> Result<Occurrence> {
         let (mut latest, mut missed) = (due, 0);
         let next = loop {
             let next = self.cron.next(latest)?;
@@ -165,15 +165,18 @@ impl Schedule {
         let mut spec = self.spec.clone();
         // Whatever happens to the answer, this time is submitted once.
         spec.options.idempotency_key = Some(format!("schedule {} {latest}", self.name));
-        Ok(Run { spec, next, missed, since: due })
+        Ok(Occurrence { spec, next, missed, since: due })
     }
 
     /// The event that tells of missed times, if there are any.
     #[must_use]
-    pub fn missed(&self, run: &Run, now: Timestamp) -> Option<Event> {
-        let data =
-            EventData::Missed { schedule: self.name.clone(), times: run.missed, since: run.since };
-        (run.missed > 0).then(|| Event::new(EventKind::ScheduleMissed, now, data))
+    pub fn missed(&self, occurrence: &Occurrence, now: Timestamp) -> Option<Event> {
+        let data = EventData::Missed {
+            schedule: self.name.clone(),
+            times: occurrence.missed,
+            since: occurrence.since,
+        };
+        (occurrence.missed > 0).then(|| Event::new(EventKind::ScheduleMissed, now, data))
     }
 
     /// At most so many missed times are counted: each costs a look at the calendar.
@@ -183,7 +186,7 @@ impl Schedule {
 /// A schedule whose time has come.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Run {
+pub struct Occurrence {
     /// The job, bound to its time by its idempotency key.
     pub spec: JobSpec,
     /// When the next one is.

@@ -15,13 +15,13 @@ use crate::pixels::srgb;
 /// Runs all works: on this thread, and beside it on others for as long as places are free, within the memory that the plan
 /// has asked for. A work that fails takes along only those that hang on it.
 pub(super) fn execute(plan: ImagePlan, inputs: Inputs, cx: &RunContext) -> Result<Outputs> {
-    let run = Arc::new(Run::new(plan, inputs));
+    let run = Arc::new(Execution::new(plan, inputs));
     run.work_through(cx);
     cx.check()?;
     run.outputs(cx)
 }
 
-struct Run {
+struct Execution {
     plan: ImagePlan,
     inputs: Inputs,
     /// What is asked for: bytes.
@@ -54,7 +54,7 @@ enum Slot {
     Spent,
 }
 
-impl Run {
+impl Execution {
     fn new(plan: ImagePlan, inputs: Inputs) -> Self {
         let state = State {
             slots: plan.works.iter().map(|_| Slot::Waiting).collect(),
@@ -250,7 +250,7 @@ impl State {
 
 /// A work that runs. It ends with this, also if it panics: nobody waits for it for ever.
 struct Begun<'a> {
-    run: &'a Run,
+    run: &'a Execution,
     index: usize,
     made: Option<Result<Results>>,
 }

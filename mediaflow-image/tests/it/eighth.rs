@@ -1,5 +1,6 @@
 //! JPEG at an eighth of its size, as thumbnails and the verification of results take it: by a decoder of its own, in every build.
 
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use mediaflow_core::media::{Image, MediaFile, OnDamage};
 use mediaflow_core::plan::Demand;
 use mediaflow_core::{Reader as _, Result, RunContext, testing};
@@ -13,6 +14,17 @@ async fn eighth_in(file: &MediaFile, cx: &RunContext) -> Result<Image> {
 
 async fn eighth(file: &MediaFile) -> Result<Image> {
     eighth_in(file, &testing::context()).await
+}
+
+/// A file of one scan.
+fn baseline(image: &Image, how: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, 90);
+    how(&mut encoder);
+    let side = |pixels: u32| u16::try_from(pixels).unwrap();
+    let (width, height) = (side(image.width()), side(image.height()));
+    encoder.encode(image.pixels(), width, height, ColorType::Rgb).unwrap();
+    bytes
 }
 
 /// The mean of each eight by eight pixels.
@@ -41,12 +53,16 @@ async fn an_eighth_shows_the_means_of_blocks() {
     let names = ["dandelions.jpg", "fig.jpg", "mountains.jpg", "spaniels.jpg"];
     let mut files: Vec<_> = names.into_iter().map(photo).collect();
     let picture = decode(&photo("fig.jpg")).await.unwrap();
-    for chroma in [Chroma::Quarter, Chroma::Half, Chroma::Full] {
-        for how in
-            [Jpeg::quality(90).chroma(chroma), Jpeg::quality(90).chroma(chroma).progressive()]
-        {
-            files.push(run(how, picture.clone()).await.unwrap().into_file().unwrap());
-        }
+    let ways = [
+        (Chroma::Quarter, SamplingFactor::F_2_2),
+        (Chroma::Half, SamplingFactor::F_2_1),
+        (Chroma::Full, SamplingFactor::F_1_1),
+    ];
+    for (chroma, sampling) in ways {
+        let progressive = Jpeg::quality(90).chroma(chroma).progressive();
+        files.push(run(progressive, picture.clone()).await.unwrap().into_file().unwrap());
+        let baseline = baseline(&picture, |encoder| encoder.set_sampling_factor(sampling));
+        files.push(file("baseline.jpg", baseline));
     }
     for file in files {
         let (small, whole) = (eighth(&file).await.unwrap(), decode(&file).await.unwrap());
@@ -74,10 +90,7 @@ async fn what_is_no_code_and_restarts_out_of_order_are_errors_at_an_eighth() {
     let mut ones = bytes(&photo("fig.jpg"));
     let middle = ones.len() / 2;
     ones.splice(middle..middle + 30, [0xFF, 0].repeat(15));
-    let (mut renumbered, picture) = (Vec::new(), noise(256, 192, 3));
-    let mut encoder = jpeg_encoder::Encoder::new(&mut renumbered, 80);
-    encoder.set_restart_interval(8);
-    encoder.encode(picture.pixels(), 256, 192, jpeg_encoder::ColorType::Rgb).unwrap();
+    let mut renumbered = baseline(&noise(256, 192, 3), |encoder| encoder.set_restart_interval(8));
     assert!(eighth(&file("restarts.jpg", renumbered.clone())).await.is_ok());
     let second = renumbered.windows(2).position(|pair| pair == [0xFF, 0xD1]).unwrap();
     renumbered[second + 1] = 0xD5;
@@ -89,8 +102,8 @@ async fn what_is_no_code_and_restarts_out_of_order_are_errors_at_an_eighth() {
 
 #[tokio::test]
 async fn of_a_damaged_picture_what_is_there_is_accepted_at_an_eighth() {
-    let whole = run(Jpeg::quality(80), noise(800, 640, 3)).await.unwrap().into_file().unwrap();
-    let (all, wanted) = (bytes(&whole), eighth(&whole).await.unwrap());
+    let all = baseline(&noise(800, 640, 3), |_| {});
+    let wanted = eighth(&file("whole.jpg", all.clone())).await.unwrap();
     let forged = [&all[..all.len() / 2], &[0xFF, 0xD9]].concat();
     for damaged in [all[..all.len() / 2].to_vec(), forged] {
         let damaged = file("cut.jpg", damaged);

@@ -1,6 +1,6 @@
 //! Jobs that are submitted by the clock, by whichever process is first.
 
-use mediaflow_core::schedule::{Run, Schedule, Scheduled};
+use mediaflow_core::schedule::{Occurrence, Schedule, Scheduled};
 use mediaflow_core::{Error, Result};
 
 use super::submit::take_one;
@@ -58,7 +58,7 @@ pub(crate) async fn run_due(process: &Process) -> Result<()> {
 async fn run(process: &Process, row: &Row) -> Result<()> {
     let schedule: Schedule = row.json("body")?;
     let (due, now) = (row.time("next_at")?, process.now());
-    let run @ Run { next, .. } = &schedule.take(due, now)?;
+    let occurrence @ Occurrence { next, .. } = &schedule.take(due, now)?;
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
     // Whoever moves it on runs it.
@@ -66,7 +66,7 @@ async fn run(process: &Process, row: &Row) -> Result<()> {
     if tx.run(take, values![&schedule.name, due, *next, now]).await? == 0 {
         return Ok(());
     }
-    let job = match take_one(process, &mut tx, run.spec.clone()).await {
+    let job = match take_one(process, &mut tx, occurrence.spec.clone()).await {
         Ok(job) => job,
         // Its time was run, with another job: the schedule was changed meanwhile.
         Err(error) if error.code() == Error::key_reused().code() => {
@@ -76,13 +76,13 @@ async fn run(process: &Process, row: &Row) -> Result<()> {
     };
     let note = "UPDATE mediaflow_schedules SET last_job = $2 WHERE name = $1";
     tx.run(note, values![&schedule.name, job]).await?;
-    let missed: Vec<_> = schedule.missed(run, now).into_iter().collect();
+    let missed: Vec<_> = schedule.missed(occurrence, now).into_iter().collect();
     events::record(process, &mut tx, &missed).await?;
     failpoint("schedule.rows");
     transaction.commit().await?;
     failpoint("schedule.commit");
     process.committed(missed);
-    process.queued(&class_queue(process.executor.class_of(&run.spec)), 1);
+    process.queued(&class_queue(process.executor.class_of(&occurrence.spec)), 1);
     process.look_at(now);
     Ok(())
 }

@@ -66,9 +66,9 @@ impl State {
 
     /// Submits what is due by the clock.
     fn run_schedules(&mut self, now: Timestamp) {
-        for (schedule, run) in self.schedules.take_due(now) {
-            self.events.extend(schedule.missed(&run, now));
-            let job = self.submit_one(run.spec, None, now);
+        for (schedule, occurrence) in self.schedules.take_due(now) {
+            self.events.extend(schedule.missed(&occurrence, now));
+            let job = self.submit_one(occurrence.spec, None, now);
             self.schedules.ran(&schedule.name, now, job);
         }
     }

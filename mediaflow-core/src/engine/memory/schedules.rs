@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use crate::Result;
 use crate::Timestamp;
 use crate::id::JobId;
-use crate::schedule::{Run, Schedule, Scheduled};
+use crate::schedule::{Occurrence, Schedule, Scheduled};
 
 /// Jobs that are submitted by the clock.
 #[derive(Default)]
@@ -34,16 +34,16 @@ impl Schedules {
     }
 
     /// Those that are due, each with what is to be done. One whose time zone is not known any more is dropped.
-    pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<(Schedule, Run)> {
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<(Schedule, Occurrence)> {
         let mut due = Vec::new();
         self.0.retain(|name, known| {
             if known.next > now {
                 return true;
             }
             match known.schedule.take(known.next, now) {
-                Ok(run) => {
-                    known.next = run.next;
-                    due.push((known.schedule.clone(), run));
+                Ok(occurrence) => {
+                    known.next = occurrence.next;
+                    due.push((known.schedule.clone(), occurrence));
                     true
                 }
                 Err(error) => {
