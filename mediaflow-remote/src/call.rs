@@ -53,6 +53,13 @@ impl<'a> Call<'a> {
     }
 
     /// Refuses a body of more bytes than this.
+    #[cfg(any(
+        feature = "aws",
+        feature = "cloudinary",
+        feature = "standard",
+        feature = "tencent",
+        feature = "zencoder"
+    ))]
     pub(crate) fn at_most(&self, bytes: usize) -> Result<()> {
         if self.body.len() <= bytes {
             return Ok(());
