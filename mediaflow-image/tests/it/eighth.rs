@@ -86,6 +86,18 @@ async fn an_end_marker_behind_the_cut_deceives_nobody_at_an_eighth() {
 }
 
 #[tokio::test]
+async fn a_cut_in_the_last_scan_is_found_at_an_eighth() {
+    for name in ["mountains.jpg", "dandelions.jpg"] {
+        let all = bytes(&photo(name));
+        for percent in [90, 99] {
+            let cut = file("cut.jpg", all[..all.len() * percent / 100].to_vec());
+            let error = eighth(&cut).await.unwrap_err();
+            assert_eq!(error.code(), "image.truncated", "{name} at {percent} %");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_code_and_restarts_out_of_order_are_errors_at_an_eighth() {
     let mut ones = bytes(&photo("fig.jpg"));
     let middle = ones.len() / 2;

@@ -59,7 +59,9 @@ fn pixels(
     }
     cx.check()?;
     let whole = given.as_deref().unwrap_or(bytes);
-    let error = match read(whole, header, eighths, reading) {
+    // Where the end is missing somebody reads all of it: at an eighth the last scans of a progressive file are passed over.
+    let by = if ended { read } else { library::read };
+    let error = match by(whole, header, eighths, reading) {
         Ok(pixels) if ended => return Ok(pixels),
         // Nothing but the end is missing.
         Ok(pixels) if mend::has_all_scans(bytes, outline) => {
