@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -16,7 +16,7 @@ use mediaflow::spec::JobOptions;
 use mediaflow::testing::WebhookReceiver;
 use mediaflow::{Clock as _, Event, EventKind, Notifier, NotifyError, SystemClock};
 use serde_json::{Value, json};
-use verifiers::{python, verifiers};
+use verifiers::{ask, command};
 
 mod verifiers;
 
@@ -35,13 +35,7 @@ async fn send(notifier: &Arc<dyn Notifier>, message: &Message) -> Result<Receipt
 
 #[tokio::test(flavor = "multi_thread")]
 async fn amazons_services_take_topics_and_mails() {
-    let mut moto = Command::new(python())
-        .arg(verifiers().join("amazon.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut moto = command("amazon.py").stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(moto.stdout.take().unwrap()).lines();
     let mut line = move || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
     let begun = line();
@@ -118,15 +112,8 @@ async fn a_browser_reads_what_is_pushed() {
     let message = started().to(Some(push.address(&subscription).unwrap()));
     send(&push, &message).await.unwrap();
     let received = receiver.next().await.unwrap();
-    let mut browser = Command::new(python())
-        .arg(verifiers().join("web_push.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
     let input = format!("{PRIVATE} {AUTH} {}", STANDARD.encode(&received.body));
-    browser.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = browser.wait_with_output().unwrap();
+    let output = ask("web_push.py", &input);
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(told["title"], "K\u{e4}tzchen.jpg is being processed");
     assert_eq!(told["tag"], JOB);
@@ -134,12 +121,7 @@ async fn a_browser_reads_what_is_pushed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn apple_takes_what_is_pushed() {
-    let mut apple = Command::new(python())
-        .arg(verifiers().join("apple.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut apple = command("apple.py").spawn().unwrap();
     let mut lines = BufReader::new(apple.stdout.take().unwrap()).lines();
     let mut line = move || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
     let begun = line();

@@ -1,14 +1,14 @@
-"""Verifies one webhook with PyPI's `standardwebhooks`. Exit 0: accepted, 1: refused."""
+"""Verifies one webhook with PyPI's `standardwebhooks` or `svix`. Exit 0: accepted, 1: refused."""
 
 import base64
+import importlib
 import json
 import sys
 
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
-
 request = json.load(sys.stdin)
+library = importlib.import_module(f"{request['algorithm']}.webhooks")
 try:
-    Webhook(request["secret"]).verify(base64.b64decode(request["body"]), request["headers"])
-except WebhookVerificationError as refusal:
+    library.Webhook(request["secret"]).verify(base64.b64decode(request["body"]), request["headers"])
+except library.WebhookVerificationError as refusal:
     print(refusal)
     sys.exit(1)

@@ -1,8 +1,6 @@
 //! What other people's programs send in our place: `apprise` for the same one-line URLs, and the libraries of Slack and Courier;
 //! and whether requests are what Google describes.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -17,20 +15,12 @@ use crate::common::{NOW, completed, failed, json_of, text_of, words};
 use crate::limits::long;
 use crate::pages::form;
 use crate::push::{VAPID, account, subscription};
-use crate::verifiers::{python, verifiers};
+use crate::verifiers::ask;
 
 /// Runs a script of the workspace's verifiers: what it says.
 async fn run(script: &'static str, input: String) -> String {
     let run = move || {
-        let mut peer = Command::new(python())
-            .arg(verifiers().join(script))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        peer.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = peer.wait_with_output().unwrap();
+        let output = ask(script, &input);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{script} does not take this: {said}\n{input}");
         String::from_utf8(output.stdout).unwrap()

@@ -86,7 +86,7 @@ pub(super) enum Version {
 /// The certificate, and the common names of its subject.
 fn read(der: &[u8]) -> Option<(Certificate, Vec<String>)> {
     let mut outer = Der::new(der);
-    let mut signed = outer.expect(SEQUENCE)?.expect(SEQUENCE)?;
+    let mut signed = outer.enter(SEQUENCE)?.enter(SEQUENCE)?;
     if !outer.is_empty() {
         return None;
     }
@@ -94,26 +94,26 @@ fn read(der: &[u8]) -> Option<(Certificate, Vec<String>)> {
     if first.tag == VERSION {
         signed.next()?; // the serial number
     }
-    signed.expect(SEQUENCE)?; // how it is signed
-    signed.expect(SEQUENCE)?; // by whom
-    let mut validity = signed.expect(SEQUENCE)?;
+    signed.enter(SEQUENCE)?; // how it is signed
+    signed.enter(SEQUENCE)?; // by whom
+    let mut validity = signed.enter(SEQUENCE)?;
     let (from, until) = (moment(&mut validity)?, moment(&mut validity)?);
-    let names = common_names(signed.expect(SEQUENCE)?)?;
-    let mut info = signed.expect(SEQUENCE)?;
-    if info.expect(SEQUENCE)?.expect(OBJECT_ID)?.bytes() != RSA {
+    let names = common_names(signed.enter(SEQUENCE)?)?;
+    let mut info = signed.enter(SEQUENCE)?;
+    if info.enter(SEQUENCE)?.enter(OBJECT_ID)?.bytes() != RSA {
         return None;
     }
-    let (unused, key) = info.expect(BIT_STRING)?.bytes().split_first()?;
+    let (unused, key) = info.enter(BIT_STRING)?.bytes().split_first()?;
     (*unused == 0).then(|| (Certificate { key: key.to_vec(), from, until }, names))
 }
 
 fn common_names(mut subject: Der<'_>) -> Option<Vec<String>> {
     let mut names = Vec::new();
     while !subject.is_empty() {
-        let mut parts = subject.expect(SET)?;
+        let mut parts = subject.enter(SET)?;
         while !parts.is_empty() {
-            let mut part = parts.expect(SEQUENCE)?;
-            if part.expect(OBJECT_ID)?.bytes() == COMMON_NAME {
+            let mut part = parts.enter(SEQUENCE)?;
+            if part.enter(OBJECT_ID)?.bytes() == COMMON_NAME {
                 names.push(std::str::from_utf8(part.next()?.content).ok()?.to_owned());
             }
         }

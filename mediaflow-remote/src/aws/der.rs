@@ -47,7 +47,7 @@ impl<'a> Der<'a> {
     }
 
     /// The content of the next element, which has to be of this kind.
-    pub(super) fn expect(&mut self, tag: u8) -> Option<Self> {
+    pub(super) fn enter(&mut self, tag: u8) -> Option<Self> {
         self.next().filter(|element| element.tag == tag).map(|element| Self(element.content))
     }
 
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn elements_are_read_one_after_another() {
         let mut der = Der::new(&[0x30, 3, 2, 1, 7, 4, 0]);
-        let mut inner = der.expect(SEQUENCE).unwrap();
+        let mut inner = der.enter(SEQUENCE).unwrap();
         assert_eq!(inner.next().unwrap().content, [7]);
         assert!(inner.is_empty());
         assert!(der.next().unwrap().content.is_empty());

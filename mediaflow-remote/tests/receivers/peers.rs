@@ -2,8 +2,7 @@
 //! the models of Tencent's SDK write events. And what Cloudinary's own verifier lets through.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,23 +15,13 @@ use mediaflow_remote::{Cloudinary, RemoteState, Sns, Standard, Tencent};
 use serde_json::{Value, json};
 
 use super::common::Sent;
-use super::verifiers::{python, verifiers};
+use super::verifiers::ask;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Runs a script of the workspace's verifiers.
 async fn run(script: &'static str, input: Value) -> Output {
-    let run = move || {
-        let mut peer = Command::new(python())
-            .arg(verifiers().join(script))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        peer.stdin.take().unwrap().write_all(input.to_string().as_bytes()).unwrap();
-        peer.wait_with_output().unwrap()
-    };
+    let run = move || ask(script, &input.to_string());
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 

@@ -4,7 +4,7 @@ use super::{DAY, Host, SECOND, broken, created, spec};
 use crate::engine::Engine;
 use crate::notify::{NotifyError, Terms};
 use crate::spec::JobOptions;
-use crate::testing::{Act, soon};
+use crate::testing::Act;
 use crate::{Clock as _, JobId};
 
 fn in_tens() -> Terms {
@@ -23,13 +23,8 @@ pub(super) async fn what_is_for_one_address_goes_in_one_request<E: Engine>(host:
     });
     let batch = running.media.eager(specs).await.expect("submit");
     let jobs: Vec<_> = batch.jobs().map(|job| job.id()).collect();
-    let all = async {
-        while running.hooks.told(0).await.len() < 31 {
-            running.clock.advance(SECOND);
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    soon("all", all).await;
+    running.until("a/1", 26, SECOND).await;
+    running.until("a/2", 5, SECOND).await;
     let told = running.hooks.told(31).await;
     let ids = |to: &str| -> Vec<JobId> {
         told.iter().filter(|told| told.to == to).filter_map(|told| told.event.job).collect()
@@ -60,17 +55,8 @@ pub(super) async fn a_request_that_fails_as_a_whole_fails_once<E: Engine>(mut ho
     let specs = (0..6)
         .map(|_| spec("parked").with_options(JobOptions::new().run_at(later).notify("hooks", "a")));
     running.media.eager(specs).await.expect("submit");
-    let turned = async {
-        loop {
-            let told = running.hooks.of("a");
-            if told.iter().filter(|told| told.attempt == 2).count() >= 1 {
-                return told;
-            }
-            running.clock.advance(SECOND);
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    let told = soon("the second attempts", turned).await;
+    // All of them once, and the first again.
+    let told = running.until("a", 7, SECOND).await;
     let waited = told[told.len() - 1].at.since(told[0].at);
     // Neither did the breaker open, which takes half a minute to let a probe through.
     assert!(waited < 30 * SECOND, "{waited:?}");
