@@ -64,8 +64,8 @@ pub use mediaflow_video as video;
 pub mod prelude {
     pub use mediaflow_core::EventKind::{
         BatchCompleted, DeliveryFailed, DestinationDisabled, JobCancelled, JobCompleted,
-        JobCreated, JobFailed, JobProgress, JobStarted, JobWaiting, JobsUnclaimed, OutputReady,
-        ScheduleMissed, StepCompleted, StepFailed,
+        JobCreated, JobFailed, JobProgress, JobRetrying, JobStarted, JobWaiting, JobsUnclaimed,
+        OutputReady, ScheduleMissed, StepCompleted, StepFailed,
     };
     pub use mediaflow_core::geometry::{Fit, Gravity};
     pub use mediaflow_core::notify::notify_fn;

@@ -108,7 +108,7 @@ codes! {
     JOB_PANICKED = "job.panicked", "the job panicked";
     JOB_PREDECESSOR_FAILED = "job.predecessor_failed", "a job that this one comes after has failed";
     JOB_UNKNOWN = "job.unknown", "there is no such job";
-    JOB_WORKER_LOST = "job.worker_lost", "the worker process died, and no attempt is left";
+    JOB_WORKER_LOST = "job.worker_lost", "the worker process died";
 
     LIMIT_ADDRESS_BYTES = "limit.address_bytes", "an address is too long";
     LIMIT_AFTER = "limit.after", "a job comes after too many others";

@@ -62,6 +62,8 @@ wire_enum! {
         JobCreated = "job.created",
         /// An attempt began.
         JobStarted = "job.started",
+        /// An attempt failed, or its worker died, and another follows.
+        JobRetrying = "job.retrying",
         /// What is left of a job waits for work that goes on elsewhere. It is told once for each job.
         JobWaiting = "job.waiting",
         /// The work went on. The last value is kept with the job; as an event it is told to readers, and kept only by a process
@@ -95,9 +97,10 @@ wire_enum! {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::JobCreated,
         Self::JobStarted,
+        Self::JobRetrying,
         Self::JobWaiting,
         Self::JobProgress,
         Self::StepCompleted,
@@ -173,6 +176,8 @@ pub enum EventData {
         /// Why they failed.
         failure: Option<Failure>,
     },
+    /// Which attempt failed, and when the next one comes.
+    Retry(Box<FailedAttempt>),
     /// The output that is in its place.
     Output(Box<OutputReport>),
     /// What became of the job.
@@ -213,6 +218,29 @@ pub enum EventData {
     /// What only a newer version can say. It is kept as it was read.
     #[serde(untagged)]
     Other(Value),
+}
+
+/// An attempt that another one follows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct FailedAttempt {
+    /// Its number, from 1.
+    pub attempt: u32,
+    /// The part of the job that it was at, from 1, if the job was split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u32>,
+    /// What it failed with; `job.worker_lost` if its worker died.
+    pub failure: Failure,
+    /// When the next one may begin.
+    pub due: Timestamp,
+}
+
+impl FailedAttempt {
+    /// An attempt at a whole job, for engines.
+    #[must_use]
+    pub fn new(attempt: u32, failure: Failure, due: Timestamp) -> Self {
+        Self { attempt, part: None, failure, due }
+    }
 }
 
 /// How many characters of a reason are kept.
@@ -292,7 +320,7 @@ impl Event {
                 (Audience::Owner, severity_of(&data))
             }
             EventKind::BatchCompleted => (Audience::Owner, severity_of(&data)),
-            EventKind::StepFailed => (Audience::Admin, Severity::Warning),
+            EventKind::StepFailed | EventKind::JobRetrying => (Audience::Admin, Severity::Warning),
             EventKind::JobFailed => (Audience::Admin, Severity::Error),
             EventKind::DeliveryFailed | EventKind::DestinationDisabled => {
                 (Audience::Ops, Severity::Error)

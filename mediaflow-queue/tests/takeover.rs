@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant, SystemTime};
 
 use database::{Database, builder, many, once, shut, work};
+use mediaflow_core::event::EventData;
 use mediaflow_core::report::{JobState, JobStatus};
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::MemoryStorage;
@@ -308,12 +309,25 @@ async fn a_restart_makes_only_the_missing_parts(database: Database) {
     let status = end(&media, job).await;
     assert_eq!(status.state, JobState::Succeeded);
     assert_eq!(status.outputs.len(), 24);
+    let lost: Vec<_> = retried(&media, job).await;
+    assert_eq!(lost, [(Some(3), "job.worker_lost".to_owned())]);
     let mut runs = fake.runs();
     runs.sort();
     assert_eq!(runs, ["16", "17", "18", "19", "20", "21", "22", "23"]);
     assert_eq!(database.ends(job).await, 1);
     shut(client).await;
     shut(media).await;
+}
+
+/// Which part was tried again, if any, and what the attempt before had failed with, by the events.
+async fn retried(media: &Mediaflow, job: JobId) -> Vec<(Option<u32>, String)> {
+    let history = media.inspect().job(job).await.unwrap();
+    let data = history.events.iter().map(|placed| &placed.event.data);
+    let failed = data.filter_map(|data| match data {
+        EventData::Retry(failed) => Some((failed.part, failed.failure.code.clone())),
+        _ => None,
+    });
+    failed.collect()
 }
 
 async fn a_paused_process_can_not_end_its_job(database: Database) {
@@ -328,6 +342,10 @@ async fn a_paused_process_can_not_end_its_job(database: Database) {
     let media = shared(&database, &FakeBackend::new(), folder.path()).await;
     let status = end(&media, job).await;
     assert_eq!((status.state, status.attempts), (JobState::Succeeded, 2));
+    let attempts = media.inspect().job(job).await.unwrap().attempts;
+    let failures = attempts.iter().map(|attempt| attempt.failure.as_ref());
+    let codes: Vec<_> = failures.map(|failure| failure.map(|failure| &*failure.code)).collect();
+    assert_eq!(codes, [Some("job.worker_lost"), None], "{attempts:?}");
     other.signal(Signal::CONT);
     // It finds that it was taken for dead, stops what it does, and is a worker again.
     let back = format!("SELECT count(*) FROM mediaflow_workers WHERE id = '{name}'");

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::event::{Event, EventData, EventKind};
+use crate::event::{Event, EventData, EventKind, FailedAttempt};
 use crate::executor::{Checkpoint, Finished, RetryPolicy, published, with_published};
 use crate::id::{BatchId, JobId};
 use crate::inspect::JobSummary;
@@ -148,6 +148,20 @@ impl Record {
             Retry::After(asked) => Some(retry.wait(self.attempts).max(asked.min(LONGEST_ASKED))),
         };
         wait.filter(|_| self.attempts < attempts).map_or(Next::End(JobState::Failed), Next::Retry)
+    }
+
+    /// The event of an attempt that failed with this, and that another one follows. `part` is the number of the part that it
+    /// was at, if the job was split.
+    #[must_use]
+    pub fn retrying(
+        &self,
+        failure: Failure,
+        part: Option<u32>,
+        due: Timestamp,
+        now: Timestamp,
+    ) -> Event {
+        let failed = FailedAttempt { part, ..FailedAttempt::new(self.attempts, failure, due) };
+        self.event(EventKind::JobRetrying, now, EventData::Retry(Box::new(failed)))
     }
 
     /// Notes why an attempt failed, and keeps in mind what earlier ones have published.

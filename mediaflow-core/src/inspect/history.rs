@@ -3,16 +3,15 @@ use serde::Serialize;
 use super::message::{Answer, MessageSummary};
 use super::summary::{JobSummary, PlacedEvent};
 use crate::Failure;
-use crate::event::EventKind;
+use crate::event::{Event, EventData, EventKind};
 use crate::executor::KnownWait;
 use crate::report::JobStatus;
 use crate::time::Timestamp;
 
 /// All that is kept of one job.
 ///
-/// Of its attempts there are their number, when each began, and what the last one failed with. What earlier ones failed
-/// with, which process made them, and which of an attempt's steps were made in which part is not kept. How the work was
-/// done is in [`Report::plan`](crate::report::Report::plan), once the job has ended.
+/// How the work was done is in [`Report::plan`](crate::report::Report::plan), once the job has ended. Which process made an
+/// attempt, and which of its steps were made in which part is not kept.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct JobHistory {
@@ -20,8 +19,8 @@ pub struct JobHistory {
     pub summary: JobSummary,
     /// What is known of it, with its outputs, and its report once it has ended.
     pub status: JobStatus,
-    /// When each attempt began, as far as its event is kept.
-    pub begun: Vec<Timestamp>,
+    /// Each attempt, the oldest first, as far as its events are kept. Attempts at parts are among the events only.
+    pub attempts: Vec<AttemptSummary>,
     /// What it was split into; empty if it was not, and once it has ended.
     pub parts: Vec<PartSummary>,
     /// What of it waits for work that goes on elsewhere.
@@ -41,9 +40,8 @@ impl JobHistory {
     /// A job of which this is known, for engines.
     #[must_use]
     pub fn new(summary: JobSummary, status: JobStatus, events: Vec<PlacedEvent>) -> Self {
-        let started = events.iter().filter(|placed| placed.event.kind == EventKind::JobStarted);
         Self {
-            begun: started.map(|placed| placed.event.time).collect(),
+            attempts: AttemptSummary::of(&events),
             summary,
             status,
             parts: Vec::new(),
@@ -54,11 +52,51 @@ impl JobHistory {
     }
 }
 
+/// An attempt at a job.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct AttemptSummary {
+    /// When it began. One that puts the parts of a job together again tells only when it was due.
+    pub begun: Timestamp,
+    /// When it ended. One that is under way has none, and one that was handed back because its process stopped.
+    pub ended: Option<Timestamp>,
+    /// What it failed with; `job.worker_lost` if its worker died.
+    pub failure: Option<Failure>,
+}
+
+impl AttemptSummary {
+    fn of(events: &[PlacedEvent]) -> Vec<Self> {
+        let mut attempts: Vec<Self> = Vec::new();
+        let mut due = None;
+        for Event { kind, time, data, .. } in events.iter().map(|placed| &*placed.event) {
+            let begun = |begun| Self { begun, ended: None, failure: None };
+            let (failure, next) = match data {
+                EventData::Retry(failed) if failed.part.is_none() => {
+                    (Some(failed.failure.clone()), Some(failed.due))
+                }
+                EventData::Job(report) => (report.failure.clone(), None),
+                EventData::None if *kind == EventKind::JobStarted => {
+                    attempts.push(begun(*time));
+                    due = None;
+                    continue;
+                }
+                _ => continue,
+            };
+            attempts.extend(due.map(begun));
+            if let Some(last) = attempts.last_mut() {
+                (last.ended, last.failure) = (Some(*time), failure);
+            }
+            due = next;
+        }
+        attempts
+    }
+}
+
 /// A part of a job that several workers make.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct PartSummary {
-    /// Its number, from 0.
+    /// Its number, from 1.
     pub number: u32,
     /// Where it is in its life.
     pub state: String,

@@ -35,6 +35,6 @@ pub use contract::Inspect;
 pub use counts::{Counts, Ended};
 pub use cursor::{Cursor, List, Page, Paging};
 pub use filter::{EventFilter, JobFilter};
-pub use history::{JobHistory, MessageHistory, PartSummary, WaitSummary};
+pub use history::{AttemptSummary, JobHistory, MessageHistory, PartSummary, WaitSummary};
 pub use message::{Answer, MessageFilter, MessageState, MessageSummary};
 pub use summary::{JobSummary, PlacedEvent};

@@ -251,6 +251,12 @@ impl Data<'_> {
                 map.serialize_entry("steps", &steps[..steps.len().min(items)])?;
                 map.serialize_entry("failure", &failure.as_ref().map(|why| self.cut.failure(why)))
             }
+            EventData::Retry(failed) => {
+                map.serialize_entry("attempt", &failed.attempt)?;
+                some(map, "part", failed.part.as_ref())?;
+                map.serialize_entry("failure", &self.cut.failure(&failed.failure))?;
+                map.serialize_entry("due", &failed.due)
+            }
             EventData::Output(output) => map.serialize_entry("output", &self.cut.output(output)),
             EventData::Job(report) => {
                 map.serialize_entry("report", &JobReport { report, cut: self.cut })

@@ -18,6 +18,16 @@ pub(super) const ALL: &[Shipped] = &[
     ("job.created", "{{ name }} was received", "", &[("Job", "{{ data.job }}")]),
     ("job.started", "{{ name }} is being processed", "", &[("Job", "{{ data.job }}")]),
     (
+        "job.retrying",
+        "{{ name }}: attempt {{ data.attempt }} failed, we try again",
+        "{{ data.failure.message }}",
+        &[
+            ("Job", "{{ data.job }}"),
+            ("Error", "{{ data.failure.code }}"),
+            ("What to do", "{{ data.failure.help }}"),
+        ],
+    ),
+    (
         "job.waiting",
         "{{ name }} is being processed elsewhere",
         "We go on as soon as the result is there.",

@@ -18,6 +18,16 @@ pub(super) const ALL: &[Shipped] = &[
     ("job.created", "{{ name }} ist angekommen", "", &[("Auftrag", "{{ data.job }}")]),
     ("job.started", "{{ name }} wird verarbeitet", "", &[("Auftrag", "{{ data.job }}")]),
     (
+        "job.retrying",
+        "{{ name }}: Versuch {{ data.attempt }} fehlgeschlagen, wir versuchen es noch einmal",
+        "{% set said = data.failure.code | in_german %}{% if said %}{{ said }}.{% endif %}",
+        &[
+            ("Auftrag", "{{ data.job }}"),
+            ("Fehler", "{{ data.failure.code }}"),
+            ("Was zu tun ist", "{{ data.failure.help }}"),
+        ],
+    ),
+    (
         "job.waiting",
         "{{ name }} wird anderswo verarbeitet",
         "Es geht weiter, sobald das Ergebnis da ist.",

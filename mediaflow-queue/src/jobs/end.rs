@@ -342,6 +342,11 @@ impl Ends {
         Ok(true)
     }
 
+    /// Tells of something else in the same transaction.
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
     /// Tells everybody who waits for one of them.
     pub(crate) async fn finish(self, process: &Process, tx: &mut Tx<'_, '_>) -> Result<Ended> {
         let Self { mut events, batched, followed, shares } = self;

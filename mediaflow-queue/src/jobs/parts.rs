@@ -1,10 +1,8 @@
 //! A job that was split: parts that any worker takes, and an assembly that runs when the last one is done.
 
-use std::time::Duration;
-
 use mediaflow_core::executor::{PartResult, PartSpec};
 use mediaflow_core::report::JobState;
-use mediaflow_core::{Error, Event, JobId, Result};
+use mediaflow_core::{Error, Event, Failure, JobId, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
 use super::lock::lock;
@@ -213,16 +211,17 @@ pub(crate) async fn part_progress(
     Ok(true)
 }
 
-/// Puts a part back into the queue: after a failed attempt, or as if the attempt had not been. Gives false if that is left to
-/// River, as [`Tx::put_back`] says.
+/// Puts a part back into the queue: for another attempt at this time after one that failed, or as if the attempt had not been.
+/// Gives false if that is left to River, as [`Tx::put_back`] says.
 pub(crate) async fn part_retry(
     process: &Process,
     part: &ClaimedPart,
-    failure: Option<(&Error, Duration)>,
+    failed: Option<(&Failure, Timestamp)>,
+    events: Vec<Event>,
 ) -> Result<bool> {
-    let attempts = part.attempts.saturating_sub(u32::from(failure.is_none()));
-    let (now, wait) = (process.now(), failure.map(|(_, wait)| wait).unwrap_or_default());
-    let failure = failure.map(|(e, _)| to_json(&mediaflow_core::Failure::from(e))).transpose()?;
+    let attempts = part.attempts.saturating_sub(u32::from(failed.is_none()));
+    let due = failed.map(|(_, due)| due).filter(|due| *due > process.now());
+    let failure = failed.map(|(failure, _)| to_json(failure)).transpose()?;
     let (job, number) = (part.job.record.id, part.spec.number);
     let mut transaction = process.db.begin().await?;
     let mut tx = transaction.tx();
@@ -230,13 +229,14 @@ pub(crate) async fn part_retry(
         "UPDATE mediaflow_parts SET state = 'queued', worker = NULL, attempts = $4, failure = $5
                 WHERE job = $1 AND number = $2 AND fence = $3 AND state = 'running'";
     counts(tx.run(back, values![job, number, part.fence, attempts, failure]).await?, job)?;
-    let due = Some(now.plus(wait)).filter(|_| !wait.is_zero());
+    events::record(process, &mut tx, &events).await?;
     let again = tx.put_back(&process.db, part.river, due).await?;
     if let Some(river) = again {
         let follow = "UPDATE mediaflow_parts SET river = $3 WHERE job = $1 AND number = $2";
         tx.run(follow, values![job, number, river]).await?;
     }
     transaction.commit().await?;
+    process.committed(events);
     Ok(again.is_some())
 }
 

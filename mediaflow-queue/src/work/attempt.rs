@@ -200,7 +200,9 @@ pub(super) async fn failed(
     tracing::warn!(%error, "an attempt failed");
     match claimed.record.failed(error, process.executor.retry()) {
         Next::Retry(wait) => {
-            let (claimed, events, due) = (&*claimed, &events, process.now().plus(wait));
+            let (now, due) = (process.now(), process.now().plus(wait));
+            events.push(claimed.record.retrying(error.into(), None, due, now));
+            let (claimed, events) = (&*claimed, &events);
             let back =
                 process.patiently(move || jobs::retry(process, claimed, due, events.clone())).await;
             put_back(back, wait)

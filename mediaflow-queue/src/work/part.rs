@@ -3,7 +3,7 @@ use std::sync::Arc;
 use mediaflow_core::engine::Next;
 use mediaflow_core::executor::{Attempt, PartResult, PartSpec};
 use mediaflow_core::report::JobState;
-use mediaflow_core::{Error, ErrorKind, Event, Result, codes};
+use mediaflow_core::{Error, ErrorKind, Event, Failure, Result, codes};
 use riverqueue::{WorkCancelled, WorkContext, WorkOutcome};
 use tracing::Instrument as _;
 
@@ -66,7 +66,7 @@ async fn attempt(process: &Arc<Process>, context: &WorkContext, part: &ClaimedPa
             }
             outcome(done.map(drop), WorkOutcome::Complete)
         }
-        Err(error) => failed(process, part, &error, &events).await,
+        Err(error) => failed(process, part, &error, events).await,
     }
 }
 
@@ -76,12 +76,20 @@ async fn make(process: Arc<Process>, attempt: Attempt, part: PartSpec) -> Result
     Ok(made.detach())
 }
 
-async fn failed(process: &Process, part: &ClaimedPart, error: &Error, events: &[Event]) -> Outcome {
+async fn failed(
+    process: &Process,
+    part: &ClaimedPart,
+    error: &Error,
+    mut events: Vec<Event>,
+) -> Outcome {
     let mut record = part.job.record.clone();
     record.attempts = part.attempts;
     if error.kind() == ErrorKind::Cancelled {
         if process.halting() {
-            let back = process.patiently(move || jobs::part_retry(process, part, None)).await;
+            let events = &events;
+            let back = process
+                .patiently(move || jobs::part_retry(process, part, None, events.clone()))
+                .await;
             return outcome(back.map(drop), WorkOutcome::Complete).and(Err(WorkCancelled));
         }
         // The job was cancelled, or another part has ended it.
@@ -90,14 +98,19 @@ async fn failed(process: &Process, part: &ClaimedPart, error: &Error, events: &[
     tracing::warn!(%error, "an attempt at a part failed");
     match record.failed(error, process.executor.retry()) {
         Next::Retry(wait) => {
+            let (now, failure) = (process.now(), Failure::from(error));
+            let due = now.plus(wait);
+            events.push(record.retrying(failure.clone(), Some(part.spec.number), due, now));
+            let (failed, events) = (Some((&failure, due)), &events);
             let back = process
-                .patiently(move || jobs::part_retry(process, part, Some((error, wait))))
+                .patiently(move || jobs::part_retry(process, part, failed, events.clone()))
                 .await;
             put_back(back, wait)
         }
         Next::End(state) => {
+            let events = &events;
             let ended = process
-                .patiently(move || jobs::part_failed(process, part, state, error, events.to_vec()))
+                .patiently(move || jobs::part_failed(process, part, state, error, events.clone()))
                 .await;
             match &ended {
                 // The parts of a job that will not be assembled have staged for nobody. Finding them lists every storage,

@@ -1,9 +1,10 @@
 //! What somebody held who does not hold it any more goes back into the queue, or ends: one transaction.
 
+use mediaflow_core::engine::Record;
 use mediaflow_core::report::JobState;
-use mediaflow_core::{Error, JobId, Result, codes};
+use mediaflow_core::{Error, Failure, JobId, Result, codes};
 
-use crate::db::{Requeued, Tx, values};
+use crate::db::{Requeued, Row, Tx, values};
 use crate::jobs::{Ended, Ends};
 use crate::process::Process;
 use crate::{jobs, outbox};
@@ -127,12 +128,13 @@ impl Takeover<'_> {
     async fn all(&self, tx: &mut Tx<'_, '_>, after: &mut After) -> Result<usize> {
         let mut ends = Vec::new();
         jobs::lock_held(tx, self.worker).await?;
-        let taken = self.jobs(tx, &mut ends).await? + self.parts(tx, &mut ends).await?;
+        let taken =
+            self.jobs(tx, &mut ends, after).await? + self.parts(tx, &mut ends, after).await?;
         after.queued += self.river(tx).await?;
         ends.sort_unstable_by_key(|(job, _)| *job);
         for (job, verdict) in ends {
             let (state, error) = match verdict {
-                Verdict::Lost => (JobState::Failed, worker_lost(self.worker)),
+                Verdict::Lost => (JobState::Failed, worker_lost(self.worker, NONE_LEFT)),
                 Verdict::Cancelled => (JobState::Cancelled, Error::cancelled()),
             };
             match end(self.process, tx, job, state, &error, after).await {
@@ -146,13 +148,18 @@ impl Takeover<'_> {
         Ok(taken)
     }
 
-    async fn jobs(&self, tx: &mut Tx<'_, '_>, ends: &mut Vec<(JobId, Verdict)>) -> Result<usize> {
+    async fn jobs(
+        &self,
+        tx: &mut Tx<'_, '_>,
+        ends: &mut Vec<(JobId, Verdict)>,
+        after: &mut After,
+    ) -> Result<usize> {
         // The attempts of a job that was split are those at its assembly, which are counted when they fail.
         let take = "UPDATE mediaflow_jobs SET fence = fence + 1, worker = NULL,
                state = CASE WHEN parts_left IS NULL THEN 'queued' ELSE 'running' END,
                attempts = CASE WHEN parts_left IS NULL THEN attempts ELSE attempts + 1 END
              WHERE worker = $1 AND ended_at IS NULL AND ($2 = 0 OR river = $2)
-             RETURNING id, attempts, cancelled, spec";
+             RETURNING id, batch, attempts, cancelled, spec";
         let rows = tx.rows(take, values![self.worker, self.only.unwrap_or(0)]).await?;
         for row in &rows {
             let (Ok(job), Ok(attempts)) = (row.parsed("id"), row.int("attempts")) else { continue };
@@ -160,20 +167,26 @@ impl Takeover<'_> {
                 ends.push((job, Verdict::Cancelled));
             } else if self.used_up(attempts, row.text("spec").ok().as_deref()) {
                 ends.push((job, Verdict::Lost));
+            } else {
+                self.tell_retry(row, job, attempts, None, after);
             }
         }
         Ok(rows.len())
     }
 
-    async fn parts(&self, tx: &mut Tx<'_, '_>, ends: &mut Vec<(JobId, Verdict)>) -> Result<usize> {
+    async fn parts(
+        &self,
+        tx: &mut Tx<'_, '_>,
+        ends: &mut Vec<(JobId, Verdict)>,
+        after: &mut After,
+    ) -> Result<usize> {
         let take = "UPDATE mediaflow_parts SET fence = fence + 1, worker = NULL, state = 'queued'
              WHERE worker = $1 AND state = 'running' AND ($2 = 0 OR river = $2)
              RETURNING job, number, attempts";
         let rows = tx.rows(take, values![self.worker, self.only.unwrap_or(0)]).await?;
         for row in &rows {
             let Ok(job) = row.parsed::<JobId>("job") else { continue };
-            let find =
-                "SELECT spec, cancelled FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
+            let find = "SELECT batch, spec, cancelled FROM mediaflow_jobs WHERE id = $1 AND ended_at IS NULL";
             let end = match tx.row(find, values![job]).await? {
                 None => Some("cancelled"),
                 Some(of) if of.int("cancelled").unwrap_or(0) != 0 => {
@@ -184,7 +197,11 @@ impl Takeover<'_> {
                     ends.push((job, Verdict::Lost));
                     Some("failed")
                 }
-                Some(_) => None,
+                Some(of) => {
+                    let part = u32::try_from(row.int("number")?).ok();
+                    self.tell_retry(&of, job, row.int("attempts")?, part, after);
+                    None
+                }
             };
             if let Some(state) = end {
                 let end = "UPDATE mediaflow_parts SET state = $3 WHERE job = $1 AND number = $2";
@@ -210,6 +227,27 @@ impl Takeover<'_> {
         Ok(queued)
     }
 
+    /// Tells that an attempt is done again because its worker is gone. What can not be read is not told.
+    fn tell_retry(
+        &self,
+        row: &Row,
+        job: JobId,
+        attempts: i64,
+        part: Option<u32>,
+        after: &mut After,
+    ) {
+        let Ok(spec) = row.json("spec") else { return };
+        let (now, batch) = (self.process.now(), row.parsed("batch").ok());
+        let mut record = Record::new(spec, batch, now);
+        (record.id, record.attempts) = (job, u32::try_from(attempts).unwrap_or_default());
+        let lost = match self.only {
+            Some(_) => "the end of the attempt was not written",
+            None => "the worker process died",
+        };
+        let failure = Failure::from(&worker_lost(self.worker, lost));
+        after.ends.tell(record.retrying(failure, part, now, now));
+    }
+
     /// Whether a job that was tried so often is not tried again.
     fn used_up(&self, attempts: i64, spec: Option<&str>) -> bool {
         let spec = spec.and_then(|spec| serde_json::from_str::<serde_json::Value>(spec).ok());
@@ -220,8 +258,10 @@ impl Takeover<'_> {
     }
 }
 
-fn worker_lost(worker: &str) -> Error {
-    Error::backend(codes::JOB_WORKER_LOST, "the worker process died, and no attempt is left")
+const NONE_LEFT: &str = "the worker process died, and no attempt is left";
+
+fn worker_lost(worker: &str, what: &str) -> Error {
+    Error::backend(codes::JOB_WORKER_LOST, what)
         .with("worker", worker)
         .help("look at why it died: often the memory was used up; then replay the job")
 }

@@ -49,6 +49,7 @@ async fn the_end_of_a_type_is_the_state_of_the_job_and_of_nothing_else() {
         ("job.cancelled", Some(RemoteState::Cancelled)),
         ("encode.succeeded", Some(RemoteState::Finished)),
         ("job.progress", Some(RemoteState::Processing)),
+        ("job.retrying", Some(RemoteState::Processing)),
         ("step.failed", Some(RemoteState::Processing)),
         ("output.ready", Some(RemoteState::Processing)),
         ("delivery.failed", None),

@@ -161,9 +161,11 @@ impl State {
         record.cancelled |= error.kind() == ErrorKind::Cancelled;
         match record.failed(error, retry) {
             Next::Retry(wait) => {
+                let due = now.plus(wait);
                 record.state = JobState::Queued;
+                self.events.push_back(record.retrying(error.into(), None, due, now));
                 self.ready.leave(&entry.candidate);
-                self.later.insert((now.plus(wait), job), ());
+                self.later.insert((due, job), ());
             }
             Next::End(state) => self.end(job, now, |record| record.end(state, None, now)),
         }

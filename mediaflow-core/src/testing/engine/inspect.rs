@@ -4,7 +4,8 @@ use super::super::{Behaviour, FakeEncode, FakeWork, dot, soon};
 use super::host::{Host, spec};
 use crate::event::EventKind;
 use crate::inspect::{
-    Cursor, EventFilter, JobFilter, JobSummary, List, MessageFilter, MessageState, Paging,
+    AttemptSummary, Cursor, EventFilter, JobFilter, JobSummary, List, MessageFilter, MessageState,
+    Paging,
 };
 use crate::report::JobState;
 use crate::spec::{IntoSpec as _, JobOptions, Pipeline};
@@ -196,7 +197,12 @@ pub(super) async fn one_job_is_looked_into(host: Host) {
     soon("end", job.ended()).await.expect("an end");
     let inspect = host.media.inspect();
     let history = inspect.job(job.id()).await.expect("a history");
-    assert_eq!((history.summary.state, history.begun.len()), (JobState::Failed, 2), "{history:?}");
+    assert_eq!(history.summary.state, JobState::Failed, "{history:?}");
+    let failures = history.attempts.iter().map(|attempt| attempt.failure.as_ref());
+    let codes: Vec<_> = failures.map(|failure| failure.map(|failure| &*failure.code)).collect();
+    assert_eq!(codes, [Some("fake.transient"), Some("fake.wrong")], "{history:?}");
+    let ended = |attempt: &AttemptSummary| attempt.ended.is_some_and(|end| end >= attempt.begun);
+    assert!(history.attempts.iter().all(ended), "{history:?}");
     let report = history.status.report.as_ref().expect("a report");
     assert_eq!(report.failure.as_ref().map(|failure| failure.code.as_str()), Some("fake.wrong"));
     let kinds: Vec<_> = history.events.iter().map(|placed| placed.event.kind).collect();
