@@ -1,10 +1,18 @@
 //! On which threads the work of a context runs.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use crate::{Error, Result, RunContext, codes};
+
+/// How long work that was stopped may take to end by itself.
+const SOON: Duration = Duration::from_millis(100);
 
 impl RunContext {
     /// Runs pixel work on the bounded CPU pool, never on the async runtime. Waits for a free place; gives up the wait
-    /// when the job is cancelled or past its deadline.
+    /// when the job is cancelled or past its deadline. Work that does not end by itself then, within a tenth of a second, is left
+    /// behind: a library in the middle of a call. It keeps its place, and what its context holds, to its end.
     ///
     /// # Errors
     /// What `work` gives, `job.cancelled`, `job.deadline`, or `op.panicked` if it panics.
@@ -28,7 +36,12 @@ impl RunContext {
             cx.check()?;
             work(&cx)
         };
-        self.shared.cpu.run(place, work).await
+        let mut work = std::pin::pin!(self.shared.cpu.run(place, work));
+        tokio::select! {
+            biased;
+            made = &mut work => made,
+            error = self.stopped() => timeout(SOON, work).await.unwrap_or(Err(error)),
+        }
     }
 
     /// Runs what waits for a disk, or for somebody else's threads, and computes little: on a thread of its own, without a
@@ -72,8 +85,8 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::CpuPool;
     use crate::media::Scratch;
+    use crate::{CancellationToken, CpuPool};
 
     /// The threads of a piece of work and of what it has done beside it, if anything.
     async fn threads(places: usize) -> (thread::ThreadId, Option<thread::ThreadId>) {
@@ -95,6 +108,24 @@ mod tests {
         let (first, second) = threads(2).await;
         assert!(second.is_some_and(|second| second != first));
         assert_eq!(threads(1).await.1, None);
+    }
+
+    #[tokio::test]
+    async fn work_that_does_not_look_is_left_behind_with_its_place() {
+        let scratch = Scratch::in_folder(std::env::temp_dir());
+        let cancel = CancellationToken::new();
+        let context = RunContext::builder(CpuPool::new(1), scratch).cancellation(cancel.clone());
+        let cx = context.build(None);
+        let (ends, end) = mpsc::channel::<()>();
+        let stop = cancel.clone();
+        let work = cx.cpu(move |_| {
+            stop.cancel();
+            Ok(drop(end.recv()))
+        });
+        assert_eq!(work.await.unwrap_err().code(), "job.cancelled");
+        assert!(cx.shared.cpu.free_place().is_none());
+        drop(ends);
+        let _place = cx.shared.cpu.place().await.unwrap();
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 use crate::codes::Codes;
 use crate::failure::Unsupported;
 
-const SOI: u8 = 0xD8;
+pub(crate) const SOI: u8 = 0xD8;
 pub(crate) const EOI: u8 = 0xD9;
 pub(crate) const SOS: u8 = 0xDA;
 
@@ -162,6 +162,26 @@ impl<'a> Jpeg<'a> {
 }
 
 impl Frame {
+    /// Of a picture that is written here, whose components have these samplings.
+    pub(crate) fn of(
+        width: u32,
+        height: u32,
+        rgb: bool,
+        progressive: bool,
+        samplings: &[(u32, u32)],
+    ) -> Self {
+        let part = |(id, (across, down)): (u8, &(u32, u32))| Component {
+            id,
+            across: *across,
+            down: *down,
+            quant: 0,
+        };
+        let components: Vec<_> = (1..).zip(samplings).map(part).collect();
+        let coding = if progressive { Coding::Progressive } else { Coding::Baseline };
+        let most = most(&components);
+        Self { coding, width, height, components, most, rgb }
+    }
+
     fn read(marker: u8, content: &[u8]) -> Result<Self, Unsupported> {
         let coding = match marker {
             0xC0 => Coding::Baseline,
@@ -200,9 +220,7 @@ impl Frame {
         if let [alone] = &mut *components {
             (alone.across, alone.down) = (1, 1);
         }
-        let most = components.iter().fold((1, 1), |most: (u32, u32), part| {
-            (most.0.max(part.across), most.1.max(part.down))
-        });
+        let most = most(&components);
         let divides = |part: &Component| {
             most.0.is_multiple_of(part.across) && most.1.is_multiple_of(part.down)
         };
@@ -230,6 +248,13 @@ impl Frame {
         let (across, down) = self.most;
         (count(self.width, part.across, across), count(self.height, part.down, down))
     }
+}
+
+/// The largest sampling factors.
+fn most(components: &[Component]) -> (u32, u32) {
+    components
+        .iter()
+        .fold((1, 1), |most: (u32, u32), part| (most.0.max(part.across), most.1.max(part.down)))
 }
 
 impl Scan {

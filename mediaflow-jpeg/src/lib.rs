@@ -26,9 +26,22 @@
 //! What is damaged is never a success ([`Damage`]), with one exception: of a progressive file the scans that are not needed are
 //! looked through for where they end, not for what they say.
 
+//! Beside that there are all [`Coefficients`] of a file, to write them again in another way without a loss, or to put strips
+//! of a picture together:
+//!
+//! ```
+//! # fn smaller(file: &[u8]) -> Result<Vec<u8>, mediaflow_jpeg::Failure> {
+//! use mediaflow_jpeg::{Control, Jpeg};
+//!
+//! let control = Control::new(256 << 20);
+//! Jpeg::parse(file)?.coefficients(&control)?.write(true, &control) // progressive
+//! # }
+//! ```
+
 mod baseline;
 mod blind;
 mod codes;
+mod coefficients;
 mod color;
 mod corners;
 mod differences;
@@ -41,6 +54,7 @@ mod progressive;
 mod scans;
 mod skips;
 
+pub use coefficients::Coefficients;
 pub use failure::{Damage, Failure, Unsupported};
 pub use header::{Coding, Jpeg};
 pub use planes::{Plane, Planes};

@@ -79,7 +79,7 @@ fn read(
 }
 
 /// The next scan, and where its data begins; none at the end.
-fn next(
+pub(crate) fn next(
     jpeg: &Jpeg<'_>,
     mut at: usize,
     tables: &mut Tables,
@@ -103,7 +103,7 @@ fn next(
 }
 
 /// Notes which bits of which coefficients a scan gives, each the lowest one, by component.
-fn progress(scan: &Scan, given: &mut [[Option<u8>; 64]]) -> Result<(), Unsupported> {
+pub(crate) fn progress(scan: &Scan, given: &mut [[Option<u8>; 64]]) -> Result<(), Unsupported> {
     let Scan { ref parts, first, last, high, low } = *scan;
     let means = (first, last) == (0, 0);
     let others = first > 0 && first <= last && last < 64 && parts.len() == 1;
@@ -126,7 +126,7 @@ fn progress(scan: &Scan, given: &mut [[Option<u8>; 64]]) -> Result<(), Unsupport
 }
 
 /// How the differences of each component of a scan are coded.
-fn differences(scan: &Scan, tables: &Tables) -> Result<Vec<Differences>, Unsupported> {
+pub(crate) fn differences(scan: &Scan, tables: &Tables) -> Result<Vec<Differences>, Unsupported> {
     let codes = |(_, dc, _): &(usize, usize, usize)| tables.dc[*dc].as_ref().map(Differences::new);
     scan.parts.iter().map(codes).collect::<Option<_>>().ok_or(Unsupported::Tables)
 }

@@ -174,6 +174,15 @@ impl Image {
         }
     }
 
+    /// Whether somebody else holds the pixels, so that [`Image::into_pixels`] copies them.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        match &self.pixels {
+            Memory::Ours(ours) => Arc::strong_count(ours) > 1,
+            Memory::Theirs(_) => true,
+        }
+    }
+
     /// The same with 8 bits, rounded. Pixel work: for the CPU pool.
     #[must_use]
     pub fn to_8_bit(self) -> Self {

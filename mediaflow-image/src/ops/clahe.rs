@@ -2,7 +2,7 @@ use mediaflow_core::media::Image;
 use mediaflow_core::ops::Clahe;
 use mediaflow_core::{Result, RunContext};
 
-use crate::pixels::{bands, luma_and_alpha, to_byte};
+use crate::pixels::{bands, luma_and_alpha, owned, to_byte};
 use crate::word::{Compile, Extent, View, Whole, one};
 
 impl Compile for Clahe {
@@ -28,7 +28,7 @@ impl Whole for Clahe {
         let curves = tiles.curves(&image, self.clip_limit, cx)?;
         let (width, height, channels) = (image.width(), image.height(), image.channels());
         let metadata = image.metadata().clone();
-        let mut pixels = image.into_pixels();
+        let mut pixels = owned(image, cx)?;
         let n = usize::from(channels);
         let row = width as usize * n;
         let across: Vec<Between> =

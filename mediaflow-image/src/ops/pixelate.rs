@@ -2,7 +2,7 @@ use mediaflow_core::media::Image;
 use mediaflow_core::ops::Pixelate;
 use mediaflow_core::{Result, RunContext};
 
-use crate::pixels::{Bounds, bands};
+use crate::pixels::{Bounds, bands, owned};
 use crate::word::{Compile, View, Whole, one};
 
 impl Compile for Pixelate {
@@ -25,7 +25,7 @@ impl Whole for Pixelate {
         let image = one(inputs)?;
         let (size, channels) = ((image.width(), image.height()), image.channels());
         let metadata = image.metadata().clone();
-        let mut pixels = image.into_pixels();
+        let mut pixels = owned(image, cx)?;
         if self.regions.is_empty() {
             blocks(&mut pixels, size.0, channels, Bounds::all(size), self.size, cx)?;
         }

@@ -2,7 +2,7 @@ use mediaflow_core::media::Image;
 use mediaflow_core::ops::Radius;
 use mediaflow_core::{Result, RunContext};
 
-use crate::pixels::{bands, widen};
+use crate::pixels::{bands, owned, widen};
 use crate::word::{Compile, View, Whole, one};
 
 impl Compile for Radius {
@@ -22,7 +22,7 @@ impl Whole for Radius {
         let image = widen(image, channels, cx)?;
         let (width, height) = (image.width(), image.height());
         let metadata = image.metadata().clone();
-        let mut pixels = image.into_pixels();
+        let mut pixels = owned(image, cx)?;
         let radius = self.radius.min(f64::from(width.min(height)) / 2.0);
         let n = usize::from(channels);
         let row = width as usize * n;

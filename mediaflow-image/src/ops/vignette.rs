@@ -2,7 +2,7 @@ use mediaflow_core::media::Image;
 use mediaflow_core::ops::Vignette;
 use mediaflow_core::{Result, RunContext};
 
-use crate::pixels::{bands, to_byte};
+use crate::pixels::{bands, owned, to_byte};
 use crate::word::{Compile, View, Whole, one};
 
 impl Compile for Vignette {
@@ -21,7 +21,7 @@ impl Whole for Vignette {
         let (width, height, channels) = (image.width(), image.height(), image.channels());
         let colours = usize::from(channels) - usize::from(image.has_alpha());
         let metadata = image.metadata().clone();
-        let mut pixels = image.into_pixels();
+        let mut pixels = owned(image, cx)?;
         let falloff = falloff(self.amount);
         let (middle_x, middle_y) = (f64::from(width) / 2.0, f64::from(height) / 2.0);
         let corner = middle_x * middle_x + middle_y * middle_y;

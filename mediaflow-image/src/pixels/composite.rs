@@ -1,7 +1,7 @@
 use mediaflow_core::media::Image;
 use mediaflow_core::{Color, Result, RunContext};
 
-use super::{bands, mul, pixel, to_byte, widen};
+use super::{bands, mul, owned, pixel, to_byte, widen};
 
 /// What two colours from 0 to 1 become, the lower one first.
 pub(crate) type Mix = fn(f32, f32) -> f32;
@@ -32,7 +32,7 @@ pub(crate) fn overlay(
     let mark = widen(mark.clone(), if base.channels() >= 3 { 4 } else { 2 }, cx)?;
     let (width, height, channels, metadata) =
         (base.width(), base.height(), base.channels(), base.metadata().clone());
-    let mut pixels = base.into_pixels();
+    let mut pixels = owned(base, cx)?;
     match channels {
         1 => blend::<1, 2>(&mut pixels, (width, height), &mark, at, upon, cx),
         2 => blend::<2, 2>(&mut pixels, (width, height), &mark, at, upon, cx),
@@ -148,7 +148,7 @@ pub(crate) fn flatten(image: Image, ground: Color, cx: &RunContext) -> Result<Im
     let image = if ground.is_grey() { image } else { widen(image, 4, cx)? };
     let (width, height, channels, metadata) =
         (image.width(), image.height(), image.channels(), image.metadata().clone());
-    let mut pixels = image.into_pixels();
+    let mut pixels = owned(image, cx)?;
     let ground = pixel(ground, channels - 1);
     let (from, to) = (usize::from(channels), usize::from(channels) - 1);
     let (row, count) = (width as usize, pixels.len() / from);

@@ -50,6 +50,22 @@ impl Shape {
     }
 }
 
+/// The pixels of a picture, copied if somebody else holds them.
+///
+/// # Errors
+/// What [`RunContext::check`] gives.
+pub(crate) fn owned(image: Image, cx: &RunContext) -> Result<Vec<u8>> {
+    if !image.is_shared() {
+        return Ok(image.into_pixels());
+    }
+    let mut pixels = Vec::with_capacity(image.pixels().len());
+    bands(image.height() as usize, image.row_bytes(), cx, |rows| {
+        let row = image.row_bytes();
+        pixels.extend_from_slice(&image.pixels()[rows.start * row..rows.end * row]);
+    })?;
+    Ok(pixels)
+}
+
 /// The picture with this many channels: grey becomes colour, and missing alpha is opaque. Never takes a channel away.
 pub(crate) fn widen(image: Image, channels: u8, cx: &RunContext) -> Result<Image> {
     let have = image.channels();

@@ -1,8 +1,10 @@
 use std::f64::consts::PI;
 use std::ops::Range;
 
-use fast_image_resize::images::{Image as Surface, ImageRef, TypedCroppedImage};
-use fast_image_resize::{Filter, FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, pixels};
+use fast_image_resize::images::{CroppedImage, Image as Surface, ImageRef, TypedCroppedImage};
+use fast_image_resize::{
+    Filter, FilterType, MulDiv, PixelType, ResizeAlg, ResizeOptions, Resizer, pixels,
+};
 use mediaflow_core::geometry::Rect;
 use mediaflow_core::media::Image;
 use mediaflow_core::ops::Kernel;
@@ -118,6 +120,50 @@ const FAST: f64 = 128.0;
 /// Into `bytes`, band by band, if the picture is so large that it takes longer than a moment.
 fn convolve(
     from: &ImageRef<'_>,
+    size: (u32, u32),
+    bytes: &mut [u8],
+    (crop, within): (Rect, Bounds),
+    options: &ResizeOptions,
+    cx: &RunContext,
+) -> Result<()> {
+    if !options.mul_div_alpha {
+        return in_bands(from, within, size, bytes, (crop, within), options, cx);
+    }
+    // For each band the library would multiply all that it sees by alpha.
+    let multiplied = multiplied(from, within, cx)?;
+    let kind = from.pixel_type();
+    let from = ImageRef::new(within.width, within.height, &multiplied, kind).map_err(refused)?;
+    let (all, options) = (Bounds::all((within.width, within.height)), options.use_alpha(false));
+    in_bands(&from, all, size, bytes, (crop, within), &options, cx)?;
+    let row = size.0 as usize * kind.size();
+    try_bands(size.1 as usize, row, cx, |rows| {
+        let part = &mut bytes[rows.start * row..rows.end * row];
+        let high = u32::try_from(rows.len()).unwrap_or(size.1);
+        let mut part = Surface::from_slice_u8(size.0, high, part, kind).map_err(refused)?;
+        MulDiv::new().divide_alpha_inplace(&mut part).map_err(refused)
+    })
+}
+
+/// Some pixels, multiplied by alpha.
+fn multiplied(from: &ImageRef<'_>, of: Bounds, cx: &RunContext) -> Result<Vec<u8>> {
+    let kind = from.pixel_type();
+    let row = of.width as usize * kind.size();
+    let mut bytes = vec![0; row * of.height as usize];
+    try_bands(of.height as usize, row, cx, |rows| {
+        let (top, high) = (u32::try_from(rows.start), u32::try_from(rows.len()));
+        let (top, high) = (top.unwrap_or(0), high.unwrap_or(of.height));
+        let part = CroppedImage::new(from, of.left, of.top + top, of.width, high);
+        let to = &mut bytes[rows.start * row..rows.end * row];
+        let mut to = Surface::from_slice_u8(of.width, high, to, kind).map_err(refused)?;
+        MulDiv::new().multiply_alpha(&part.map_err(refused)?, &mut to).map_err(refused)
+    })?;
+    Ok(bytes)
+}
+
+/// Band by band: what is seen of `from`, which `within` is named by its place in the whole picture.
+fn in_bands(
+    from: &ImageRef<'_>,
+    seen: Bounds,
     (width, height): (u32, u32),
     bytes: &mut [u8],
     (crop, within): (Rect, Bounds),
@@ -132,7 +178,7 @@ fn convolve(
         let high = u32::try_from(rows.len()).unwrap_or(height);
         let to = &mut bytes[rows.start * row..rows.end * row];
         let mut to = Surface::from_slice_u8(width, high, to, kind).map_err(refused)?;
-        one_band(from, within, &mut to, &options.crop(x, y, across, down))
+        one_band(from, seen, &mut to, &options.crop(x, y, across, down))
     })
 }
 

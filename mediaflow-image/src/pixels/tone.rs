@@ -6,7 +6,7 @@ use mediaflow_core::media::Image;
 use mediaflow_core::{Result, RunContext};
 
 use super::recolour::{Recolour, each, luma_of};
-use super::{bands, widen};
+use super::{bands, owned, widen};
 
 /// What happens to each pixel by itself. Alpha stays as it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -194,7 +194,7 @@ impl Tone {
 fn pass(tones: &[Tone], image: Image, cx: &RunContext) -> Result<Image> {
     let (width, height, metadata) = (image.width(), image.height(), image.metadata().clone());
     let from = image.channels();
-    let mut pixels = image.into_pixels();
+    let mut pixels = owned(image, cx)?;
     let row = width as usize;
     let grey = from > 2 && tones.iter().any(|tone| tone.what == What::Luma);
     let to = if grey { from - 2 } else { from };

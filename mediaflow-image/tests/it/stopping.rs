@@ -13,7 +13,7 @@ use mediaflow_core::{
     AnyOperation, CancellationToken, Clock, Color, CpuPool, ErrorKind, Inputs, RunContext,
     Timestamp, async_trait,
 };
-use mediaflow_image::{Png, Webp};
+use mediaflow_image::{Jpeg, Png, Webp};
 
 use crate::support::{Branches, as_png, noise, run_in};
 
@@ -130,6 +130,50 @@ async fn encoders_that_take_their_time_look_row_by_row() {
     ] {
         stops(operation, Inputs::one(picture.clone()), 16 * bytes).await;
     }
+}
+
+/// What is quick to encode is encoded in one go, unless it is very large.
+#[tokio::test]
+async fn files_of_many_megapixels_are_encoded_in_strips() {
+    let (width, height) = (3000, 3000);
+    let rows =
+        (0..height).flat_map(|y| (0..width * 3).map(move |x| ((x * 7 + y * 13) % 251) as u8));
+    let picture = Image::new(width, height, 3, rows.collect()).unwrap();
+    let bytes = picture.pixels().len();
+    for how in [
+        AnyOperation::new(Jpeg::quality(80)),
+        AnyOperation::new(Jpeg::quality(80).progressive()),
+        AnyOperation::new(Png::new()),
+    ] {
+        stops(how, Inputs::one(picture.clone()), bytes).await;
+    }
+}
+
+/// The pixels of a picture that others hold, too, are copied first.
+#[tokio::test]
+async fn a_copy_looks_band_by_band() {
+    let picture = noise(700, 1500, 4);
+    let tint = AnyOperation::new(Tint::with(Color::rgb(32, 64, 192)));
+    let (all, _) = looks(&tint, Inputs::one(picture.clone()), usize::MAX).await;
+    assert!(all >= 2 * (picture.pixels().len() / BAND), "{all} looks");
+}
+
+/// Enough for each band to be multiplied by alpha on its own.
+#[tokio::test]
+async fn a_resize_with_alpha_sees_what_it_needs_of_each_band() {
+    let picture = noise(6000, 4500, 4);
+    let small = AnyOperation::new(Resize::width(1500));
+    let (_, cx) = counting(usize::MAX);
+    let banded = run_in(small.clone(), Inputs::one(picture.clone()), &cx).await.unwrap();
+    let banded = banded.into_image().unwrap();
+    let (looks, _) = looks(&small, Inputs::one(picture.clone()), usize::MAX).await;
+    assert!(looks > 16, "{looks} looks");
+    // A strip of it, which is one band, is the same but at its edges.
+    let strip = picture.pixels()[..6000 * 4 * 400].to_vec();
+    let strip = Image::new(6000, 400, 4, strip).unwrap();
+    let strip = run_in(small, Inputs::one(strip), &cx).await.unwrap();
+    let (strip, row) = (strip.into_image().unwrap(), 1500 * 4);
+    assert!(banded.pixels()[..90 * row] == strip.pixels()[..90 * row]);
 }
 
 /// A flat picture is a few kilobytes as a file: its decoder would look hardly ever.

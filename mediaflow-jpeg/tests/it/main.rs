@@ -1,6 +1,7 @@
 //! Compared with libjpeg-turbo.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
+mod coefficients;
 mod damage;
 mod header;
 mod mutants;

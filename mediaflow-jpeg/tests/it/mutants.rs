@@ -1,11 +1,11 @@
 //! Files with random damage: no panic, and no verdict laxer than that of libjpeg-turbo.
 
 use jpeg_encoder::SamplingFactor;
-use mediaflow_jpeg::{Coding, Jpeg};
-use turbojpeg::Subsamp;
+use mediaflow_jpeg::{Coding, Control, Jpeg};
+use turbojpeg::{ScalingFactor, Subsamp};
 
 use crate::support::{
-    Made, coarse, is_harmless, our_planes, turbo_planes, turbo_verdict, with_restarts,
+    Made, coarse, is_harmless, our_planes, turbo_pixels, turbo_planes, turbo_verdict, with_restarts,
 };
 
 fn mutated(file: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
@@ -44,6 +44,33 @@ fn files() -> Vec<Vec<u8>> {
         with_restarts((90, 70), Some(SamplingFactor::R_4_2_0), 3, false),
         with_restarts((90, 70), None, 4, true),
     ]
+}
+
+/// All coefficients of a damaged file, if there are any, are those that libjpeg-turbo reads, too.
+#[test]
+fn mutants_of_coefficients() {
+    let mut random = fastrand::Rng::with_seed(20_261_128);
+    let (control, mut taken) = (Control::new(1 << 30), 0);
+    for (index, file) in files().iter().enumerate() {
+        for round in 0..if file.len() > 1 << 16 { 100 } else { 1_000 } {
+            let mutant = mutated(file, &mut random);
+            let Ok(jpeg) = Jpeg::parse(&mutant) else { continue };
+            let Ok(all) = jpeg.coefficients(&control) else { continue };
+            taken += 1;
+            let what = format!("file {index}, mutant {round}");
+            match turbo_verdict(&mutant) {
+                Err(said) if is_harmless(&said) => continue,
+                verdict => assert_eq!(verdict, Ok(()), "{what}"),
+            }
+            for progressive in [false, true] {
+                let again = all.write(progressive, &control).unwrap();
+                let [one, other] =
+                    [&mutant, &again].map(|file| turbo_pixels(file, ScalingFactor::ONE));
+                assert!(one == other, "{what}, progressive {progressive}");
+            }
+        }
+    }
+    assert!(taken > 300, "{taken}");
 }
 
 #[test]

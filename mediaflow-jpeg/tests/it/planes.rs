@@ -5,7 +5,7 @@ use mediaflow_jpeg::{Coding, Jpeg};
 use turbojpeg::Subsamp;
 
 use crate::support::{
-    Made, coarse, eighth, our_planes, photo, turbo_pixels, turbo_planes, with_restarts,
+    EIGHTH, Made, coarse, eighth, our_planes, photo, turbo_pixels, turbo_planes, with_restarts,
 };
 
 fn is_exact(file: &[u8], what: &str) {
@@ -106,7 +106,7 @@ fn pixels() {
         let (size, quality) = ((643, 481), 90);
         let made = Made { size, subsamp, quality, optimize: true, progressive: false };
         let file = made.file(3);
-        assert!(eighth(&file).unwrap().to_pixels() == turbo_pixels(&file), "{subsamp:?}");
+        assert!(eighth(&file).unwrap().to_pixels() == turbo_pixels(&file, EIGHTH), "{subsamp:?}");
     }
 }
 
@@ -115,7 +115,7 @@ fn pixels() {
 fn colours_that_are_sampled_coarsely() {
     for name in ["dandelions.jpg", "fig.jpg", "mountains.jpg", "spaniels.jpg"] {
         let file = photo(name);
-        let theirs = turbo_pixels(&file);
+        let theirs = turbo_pixels(&file, EIGHTH);
         let fine = psnr(&eighth(&file).unwrap().to_pixels(), &theirs);
         let coarse = psnr(&coarse(&file).unwrap().to_pixels(), &theirs);
         assert!(fine > 47.0 && fine > coarse + 3.0, "{name}: {fine} dB, and coarse {coarse} dB");

@@ -115,12 +115,12 @@ pub(crate) fn turbo_planes(bytes: &[u8]) -> Vec<Vec<u8>> {
     planes
 }
 
-/// The pixels that libjpeg-turbo gives.
-pub(crate) fn turbo_pixels(bytes: &[u8]) -> Vec<u8> {
+/// The pixels that libjpeg-turbo gives at this scale.
+pub(crate) fn turbo_pixels(bytes: &[u8], scale: ScalingFactor) -> Vec<u8> {
     let mut decoder = Decompressor::new().unwrap();
     let header = decoder.read_header(bytes).unwrap();
-    decoder.set_scaling_factor(EIGHTH).unwrap();
-    let (width, height) = (EIGHTH.scale(header.width), EIGHTH.scale(header.height));
+    decoder.set_scaling_factor(scale).unwrap();
+    let (width, height) = (scale.scale(header.width), scale.scale(header.height));
     let (channels, format) = match header.subsamp {
         Subsamp::Gray => (1, PixelFormat::GRAY),
         _ => (3, PixelFormat::RGB),

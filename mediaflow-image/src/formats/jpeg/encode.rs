@@ -1,11 +1,9 @@
 use mediaflow_core::media::{Format, Image, Metadata};
 use mediaflow_core::{Result, RunContext};
 
+use super::library;
 use super::params::Jpeg;
-#[cfg(not(feature = "turbo"))]
-use super::pure::write;
-#[cfg(feature = "turbo")]
-use super::turbo::write;
+use super::strips;
 use crate::codec::{check_side, fitting, kept};
 use crate::pixels::flatten;
 
@@ -17,7 +15,10 @@ pub(super) fn encode(image: Image, how: &Jpeg, cx: &RunContext) -> Result<Vec<u8
     let image = flatten(image, how.background, cx)?;
     let segments = segments(&kept(&image, how.metadata), cx);
     fitting(how.max_bytes, how.quality, cx, |quality| {
-        let bytes = write(&image, how, quality, cx)?;
+        let bytes = match library::write(&image, how, quality, cx)? {
+            Some(bytes) => bytes,
+            None => strips::write(&image, how, quality, cx)?,
+        };
         Ok(with_segments(bytes, &segments))
     })
 }

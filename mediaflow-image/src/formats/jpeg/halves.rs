@@ -243,7 +243,7 @@ mod tests {
     }
 
     fn encoded(image: &Image, how: Jpeg, cx: &RunContext) -> Bytes {
-        turbo::write(image, &how, how.quality, cx).unwrap().into()
+        turbo::write(image, &how, how.quality, cx).unwrap().unwrap().into()
     }
 
     /// What both ways give: in two parts, and as a whole.

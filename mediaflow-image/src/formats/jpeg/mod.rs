@@ -19,6 +19,7 @@ mod pure;
 mod segment;
 #[cfg(feature = "turbo")]
 mod skip;
+mod strips;
 #[cfg(feature = "turbo")]
 mod turbo;
 
@@ -153,8 +154,14 @@ impl Encoder for Jpeg {
         format!("jpeg, quality {}", self.quality)
     }
 
+    /// All coefficients, of two bytes each, and the file; while it is made smaller also the best one so far.
     fn memory(&self, pixels: u64) -> u64 {
-        if self.progressive { pixels * 4 } else { pixels }
+        let samples = match self.chroma {
+            Chroma::Quarter => pixels * 3 / 2,
+            Chroma::Half => pixels * 2,
+            Chroma::Full => pixels * 3,
+        };
+        2 * samples + if self.max_bytes.is_some() { 2 * pixels } else { pixels }
     }
 
     fn encode(&self, image: Image, cx: &RunContext) -> Result<Vec<u8>> {

@@ -63,25 +63,38 @@ pub(super) fn read(
     Ok((u32::from(info.width), u32::from(info.height), channels, pixels))
 }
 
-pub(super) fn write(image: &Image, how: &Jpeg, quality: u8, cx: &RunContext) -> Result<Vec<u8>> {
+/// It writes no whole files: with the shortest codes each component would have a scan of its own.
+#[expect(clippy::unnecessary_wraps, reason = "as of the other library")]
+pub(super) fn write(
+    _image: &Image,
+    _how: &Jpeg,
+    _quality: u8,
+    _cx: &RunContext,
+) -> Result<Option<Vec<u8>>> {
+    Ok(None)
+}
+
+/// Writes a strip of a picture as a file of its own, with the codes that come first to hand.
+pub(super) fn strip(
+    pixels: &[u8],
+    (width, height): (u32, u32),
+    channels: u8,
+    how: &Jpeg,
+    quality: u8,
+) -> Result<Vec<u8>> {
     let failed = |cause| error::encode(&Format::JPEG, cause);
-    cx.check()?;
     let side = |side: u32| u16::try_from(side).map_err(|e| error::encode(&Format::JPEG, e));
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, quality);
-    encoder.set_optimized_huffman_tables(true);
     // Its default drops three of four values, which costs colour at no gain.
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
-    encoder.set_progressive(how.progressive);
     encoder.set_sampling_factor(match how.chroma {
         Chroma::Quarter => SamplingFactor::F_2_2,
         Chroma::Half => SamplingFactor::F_2_1,
         Chroma::Full => SamplingFactor::F_1_1,
     });
-    let kind = if image.channels() == 1 { ColorType::Luma } else { ColorType::Rgb };
-    encoder
-        .encode(image.pixels(), side(image.width())?, side(image.height())?, kind)
-        .map_err(failed)?;
+    let kind = if channels == 1 { ColorType::Luma } else { ColorType::Rgb };
+    encoder.encode(pixels, side(width)?, side(height)?, kind).map_err(failed)?;
     Ok(bytes)
 }
 

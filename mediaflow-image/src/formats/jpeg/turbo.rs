@@ -78,15 +78,49 @@ fn decoded(
     Ok(((width, above + height, channels, pixels), told))
 }
 
-pub(super) fn write(image: &Image, how: &Jpeg, quality: u8, cx: &RunContext) -> Result<Vec<u8>> {
-    let failed = |cause| error::encode(&Format::JPEG, cause);
-    // The library writes a picture in one go.
+/// Above so many pixels it takes longer than somebody who cancels should wait: the library looks at nothing until it is done.
+const AT_ONCE: u64 = 1 << 23;
+
+/// Writes a whole file; `None` if it is too large to be written in one go.
+pub(super) fn write(
+    image: &Image,
+    how: &Jpeg,
+    quality: u8,
+    cx: &RunContext,
+) -> Result<Option<Vec<u8>>> {
+    let (width, height) = (image.width(), image.height());
+    if u64::from(width) * u64::from(height) > AT_ONCE {
+        return Ok(None);
+    }
     cx.check()?;
-    let grey = image.channels() == 1;
+    encode(image.pixels(), (width, height), image.channels(), how, quality, true).map(Some)
+}
+
+/// Writes a strip of a picture as a file of its own, with the codes that come first to hand.
+pub(super) fn strip(
+    pixels: &[u8],
+    size: (u32, u32),
+    channels: u8,
+    how: &Jpeg,
+    quality: u8,
+) -> Result<Vec<u8>> {
+    encode(pixels, size, channels, how, quality, false)
+}
+
+fn encode(
+    pixels: &[u8],
+    (width, height): (u32, u32),
+    channels: u8,
+    how: &Jpeg,
+    quality: u8,
+    whole: bool,
+) -> Result<Vec<u8>> {
+    let failed = |cause| error::encode(&Format::JPEG, cause);
+    let grey = channels == 1;
     let mut encoder = Compressor::new().map_err(failed)?;
     encoder.set_quality(i32::from(quality)).map_err(failed)?;
-    encoder.set_optimize(true).map_err(failed)?;
-    encoder.set_progressive(how.progressive).map_err(failed)?;
+    encoder.set_optimize(whole).map_err(failed)?;
+    encoder.set_progressive(whole && how.progressive).map_err(failed)?;
     let subsampling = match how.chroma {
         _ if grey => Subsamp::Gray,
         Chroma::Quarter => Subsamp::Sub2x2,
@@ -94,11 +128,11 @@ pub(super) fn write(image: &Image, how: &Jpeg, quality: u8, cx: &RunContext) -> 
         Chroma::Full => Subsamp::None,
     };
     encoder.set_subsamp(subsampling).map_err(failed)?;
-    let (width, height) = (image.width() as usize, image.height() as usize);
+    let (width, height) = (width as usize, height as usize);
     let picture = turbojpeg::Image {
-        pixels: image.pixels(),
+        pixels,
         width,
-        pitch: width * usize::from(image.channels()),
+        pitch: width * usize::from(channels),
         height,
         format: if grey { PixelFormat::GRAY } else { PixelFormat::RGB },
     };

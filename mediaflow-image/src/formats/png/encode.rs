@@ -12,6 +12,9 @@ use crate::error;
 /// How many rows are written between two looks whether to stop.
 const ROWS: usize = 16;
 
+/// So many bytes of pixels are written in a moment, if it is not hard to compress them.
+const AT_ONCE: usize = 1 << 24;
+
 pub(super) fn encode(image: &Image, how: &Png, cx: &RunContext) -> Result<Vec<u8>> {
     check_side(image, &Format::PNG, i32::MAX.unsigned_abs())?;
     let kept = kept(image, how.metadata);
@@ -58,8 +61,9 @@ fn write(
             .map_err(failed)?;
     }
     let mut writer = encoder.write_header().map_err(failed)?;
-    if matches!(compression, Compression::Balanced | Compression::High) {
-        // These take their time: a job that is stopped does not wait for the last row.
+    let slow = matches!(compression, Compression::Balanced | Compression::High);
+    if slow || image.pixels().len() > AT_ONCE {
+        // It takes its time: a job that is stopped does not wait for the last row.
         let row = image.width() as usize * usize::from(image.channels());
         let mut stream = writer.stream_writer().map_err(failed)?;
         for rows in image.pixels().chunks(row * ROWS) {
