@@ -2,7 +2,7 @@ use crate::Control;
 use crate::blind::{self, Sink, ended};
 use crate::failure::{Damage, Failure, Unsupported};
 use crate::feed::{Data, Feed, LANES};
-use crate::header::{EOI, Jpeg};
+use crate::header::{EOI, Jpeg, Scan, Tables};
 use crate::lanes::{Machine, Part, Piece};
 use crate::planes::{Means, Planes};
 
@@ -23,7 +23,8 @@ pub(crate) fn decode(jpeg: &Jpeg<'_>, control: &Control<'_>) -> Result<Planes, F
     for index in 0..jpeg.components() {
         means.step(index, &jpeg.frame, &jpeg.tables)?;
     }
-    let mut machine = machine(jpeg, &means, data.end - jpeg.data)?;
+    let corners = |index| means.has_corners(index);
+    let mut machine = machine(jpeg, &jpeg.scan, &jpeg.tables, corners, data.end - jpeg.data)?;
     let unit = machine.unit();
     let mut sink = |first: usize, found: Piece<'_>, lack: [i16; 3]| {
         means.place(&jpeg.frame, first / unit, found, lack);
@@ -42,21 +43,27 @@ pub(crate) fn decode(jpeg: &Jpeg<'_>, control: &Control<'_>) -> Result<Planes, F
     Ok(means.planes(&jpeg.frame))
 }
 
-fn machine(jpeg: &Jpeg<'_>, means: &Means, len: usize) -> Result<Machine, Unsupported> {
+/// What reads the units of a scan with so many bytes of data, and of these components the corners.
+pub(crate) fn machine(
+    jpeg: &Jpeg<'_>,
+    scan: &Scan,
+    tables: &Tables,
+    corners: impl Fn(usize) -> bool,
+    len: usize,
+) -> Result<Machine, Unsupported> {
     let mut pairs = Vec::new();
     let mut parts = Vec::new();
-    for &(index, dc, ac) in &jpeg.scan.parts {
+    for &(index, dc, ac) in &scan.parts {
         let pair = pairs.iter().position(|known| *known == (dc, ac)).unwrap_or_else(|| {
             pairs.push((dc, ac));
             pairs.len() - 1
         });
         let part = jpeg.frame.components[index];
-        let block = Part { component: index, pair, corner: means.has_corners(index) };
+        let block = Part { component: index, pair, corner: corners(index) };
         parts.extend((0..part.across * part.down).map(|_| block));
     }
-    let codes = |(dc, ac): &(usize, usize)| {
-        Some((jpeg.tables.dc[*dc].as_ref()?, jpeg.tables.ac[*ac].as_ref()?))
-    };
+    let codes =
+        |(dc, ac): &(usize, usize)| Some((tables.dc[*dc].as_ref()?, tables.ac[*ac].as_ref()?));
     let pairs = pairs.iter().map(codes).collect::<Option<Vec<_>>>().ok_or(Unsupported::Tables)?;
     Ok(Machine::new(&pairs, parts, len > LARGE))
 }

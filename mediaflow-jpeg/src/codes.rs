@@ -2,7 +2,7 @@ use crate::failure::Unsupported;
 
 /// Huffman codes, as a segment defines them.
 #[derive(Clone, Debug)]
-pub(crate) struct Codes {
+pub struct Codes {
     /// By length less one: the first code behind those of this length, at the left of 16 bits, and what gives the index of a symbol.
     ends: [(u32, i32); 16],
     symbols: Box<[u8]>,
@@ -11,13 +11,14 @@ pub(crate) struct Codes {
 }
 
 impl Codes {
-    /// Reads one table, and gives what follows it.
-    pub(crate) fn read(content: &[u8]) -> Result<(Self, &[u8]), Unsupported> {
+    /// By the count of codes of each length from 1 to 16, and the symbols, which are at most 256, in their order.
+    ///
+    /// # Errors
+    /// [`Unsupported::Tables`] if there are more codes than a length has room for, or other than so many symbols.
+    pub fn new(counts: &[u8; 16], symbols: &[u8]) -> Result<Self, Unsupported> {
         let broken = Unsupported::Tables;
-        let (counts, rest) = content.split_first_chunk::<16>().ok_or(broken)?;
         let count: usize = counts.iter().map(|count| usize::from(*count)).sum();
-        let (symbols, rest) = rest.split_at_checked(count).ok_or(broken)?;
-        if count > 256 {
+        if count > 256 || count != symbols.len() {
             return Err(broken);
         }
         let (mut ends, mut code, mut index) = ([(0, 0); 16], 0_u32, 0_i32);
@@ -32,7 +33,16 @@ impl Codes {
             *end = (code << (16 - length), first);
             code <<= 1;
         }
-        Ok((Self { ends, symbols: symbols.into(), counts: *counts }, rest))
+        Ok(Self { ends, symbols: symbols.into(), counts: *counts })
+    }
+
+    /// Reads one table, and gives what follows it.
+    pub(crate) fn read(content: &[u8]) -> Result<(Self, &[u8]), Unsupported> {
+        let broken = Unsupported::Tables;
+        let (counts, rest) = content.split_first_chunk::<16>().ok_or(broken)?;
+        let count = counts.iter().map(|count| usize::from(*count)).sum();
+        let (symbols, rest) = rest.split_at_checked(count).ok_or(broken)?;
+        Ok((Self::new(counts, symbols)?, rest))
     }
 
     /// Whether all symbols are sizes.
@@ -46,6 +56,20 @@ impl Codes {
         let code = i32::try_from(next >> (15 - length)).ok()?;
         let index = usize::try_from(code + self.ends[length].1).ok()?;
         Some((*self.symbols.get(index)?, u32::try_from(length + 1).ok()?))
+    }
+
+    /// The code of a symbol, and its length.
+    pub(crate) fn code(&self, symbol: u8) -> Option<(u16, u8)> {
+        let index = self.symbols.iter().position(|known| *known == symbol)?;
+        let (mut code, mut before) = (0_u16, 0);
+        for (length, count) in (1_u8..).zip(self.counts) {
+            let count = usize::from(count);
+            if index < before + count {
+                return Some((code + u16::try_from(index - before).ok()?, length));
+            }
+            (code, before) = ((code + u16::try_from(count).ok()?) << 1, before + count);
+        }
+        None
     }
 
     /// By the next bits, so many: symbol and length; 0 for a length that is greater, or for no code.

@@ -69,6 +69,14 @@ impl<'a> Feed<'a> {
         8 * self.left as u64 + u64::from(position - self.first())
     }
 
+    /// Where in the data the byte stands that this bit of its window is in.
+    pub(crate) fn place(&self, windows: &[u8], bit: u32) -> usize {
+        let behind = windows.get(bit as usize / 8..self.begin + self.filled).unwrap_or_default();
+        // Each of these had a zero behind it.
+        let stuffed = behind.iter().filter(|byte| **byte == 0xFF).count();
+        self.at.saturating_sub(behind.len() + stuffed)
+    }
+
     /// Lets go of what is before this bit, and fills the window up again. Gives the bits by which all positions move.
     pub(crate) fn fill(&mut self, windows: &mut [u8], before: u32) -> u32 {
         let Some(window) = windows.get_mut(self.begin..self.begin + WINDOW) else { return 0 };

@@ -22,7 +22,7 @@ pub(crate) struct Machine {
     pub(crate) skips: Skips,
     /// The blocks of a unit.
     pub(crate) parts: Vec<Part>,
-    differences: Vec<Differences>,
+    pub(crate) differences: Vec<Differences>,
     corners: Vec<Corners>,
     windows: Vec<u8>,
     lists: Vec<u32>,
@@ -62,7 +62,8 @@ pub(crate) struct Found {
     pub(crate) means: Vec<i16>,
     /// The corners of those of which they are wanted.
     pub(crate) corners: Vec<Corner>,
-    last: [i16; 3],
+    /// The mean of the last block of each component.
+    pub(crate) last: [i16; 3],
     /// How many blocks of a unit are there.
     phase: usize,
     /// In how many bits behind its beginning each of its units begins, if that is noted.
@@ -344,6 +345,19 @@ impl Lane<'_> {
 
     pub(crate) fn is_done(&self) -> bool {
         self.found.means.len() >= self.most
+    }
+
+    /// What is in its window from the byte on that the next block begins in, and with which bit of that.
+    pub(crate) fn window<'w>(&self, machine: &'w Machine) -> (&'w [u8], usize) {
+        let bytes = self.begin as usize / 8..self.feed.last() as usize / 8;
+        (machine.windows.get(bytes).unwrap_or_default(), self.begin as usize % 8)
+    }
+
+    /// Where in the data the bit stands that is so many behind the beginning of the next block: the byte, and the bit in it from the
+    /// highest. That one has to be in the window.
+    pub(crate) fn place(&self, machine: &Machine, bits: u32) -> (usize, u8) {
+        let bit = self.begin + bits;
+        (self.feed.place(&machine.windows, bit), (bit % 8) as u8)
     }
 
     /// Whole bytes behind what it has read.

@@ -25,7 +25,10 @@
 //!
 //! What is damaged is never a success ([`Damage`]), with one exception: of a progressive file the scans that are not needed are
 //! looked through for where they end, not for what they say.
-
+//!
+//! By the same tables a file is cut in two for who decodes both parts at the same time ([`Jpeg::halves`]), and a damaged scan is
+//! read as far as its codes go ([`Layout::rebuilt`]).
+//!
 //! Beside that there are all [`Coefficients`] of a file, to write them again in another way without a loss, or to put strips
 //! of a picture together:
 //!
@@ -39,11 +42,13 @@
 //! ```
 
 mod baseline;
+mod bits;
 mod blind;
 mod codes;
 mod coefficients;
 mod color;
 mod corners;
+mod cut;
 mod differences;
 mod failure;
 mod feed;
@@ -51,13 +56,17 @@ mod header;
 mod lanes;
 mod planes;
 mod progressive;
+mod rebuild;
 mod scans;
 mod skips;
 
+pub use codes::Codes;
 pub use coefficients::Coefficients;
+pub use cut::Halves;
 pub use failure::{Damage, Failure, Unsupported};
 pub use header::{Coding, Jpeg};
 pub use planes::{Plane, Planes};
+pub use rebuild::{Layout, Rebuilt};
 
 /// What holds a decode back.
 #[derive(Clone, Copy)]

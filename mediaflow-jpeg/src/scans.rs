@@ -73,57 +73,52 @@ impl Reader<'_> {
     /// Reads the first bits of means.
     pub(crate) fn first(
         &mut self,
-        mut feed: Feed<'_>,
+        feed: Feed<'_>,
         units: std::ops::Range<usize>,
         codes: &[Differences],
         means: &mut Means,
     ) -> Result<(), Failure> {
-        let (mut last, mut bit, low) = ([0_i16; 3], feed.first(), self.scan.low);
-        let across = self.area.across;
-        let (mut row, mut column) = (units.start / across, units.start % across);
-        for unit in units {
-            bit = self.ready(&mut feed, bit)?;
-            for &(place, index, x, y) in &self.area.blocks {
-                let Some((value, length)) = codes[place].first(eight(self.windows, bit)) else {
-                    return Err(self.damage(unit, &feed, bit, Damage::Code { blocks: 0, of: 0 }));
-                };
-                bit += length;
-                last[index] = last[index].wrapping_add(value);
-                let (wide, tall) = self.area.wide[index];
-                let (to, stride) = means.of(index);
-                to[(row * tall + y) * stride + column * wide + x] = last[index] << low;
-            }
-            if bit > feed.last() {
-                return Err(self.damage(unit, &feed, bit, Damage::Cut));
-            }
-            column += 1;
-            if column == across {
-                (row, column) = (row + 1, 0);
-            }
-        }
-        self.ended(&mut feed, bit)
+        let mut last = [0_i16; 3];
+        self.means(feed, units, means, |place, index, bits| {
+            let (value, length) = codes[place].first(bits)?;
+            last[index] = last[index].wrapping_add(value);
+            Some((last[index], length))
+        })
     }
 
     /// Reads one more bit of each.
     pub(crate) fn more(
         &mut self,
+        feed: Feed<'_>,
+        units: std::ops::Range<usize>,
+        means: &mut Means,
+    ) -> Result<(), Failure> {
+        self.means(feed, units, means, |_, _, bits| Some((i16::from(bits >> 63 == 1), 1)))
+    }
+
+    /// Adds bits to means, which lack them yet: those of each block, by its place in the scan, its component and the bits that
+    /// come next, and how many they take; nothing if these are no code.
+    #[inline]
+    fn means(
+        &mut self,
         mut feed: Feed<'_>,
         units: std::ops::Range<usize>,
         means: &mut Means,
+        mut next: impl FnMut(usize, usize, u64) -> Option<(i16, u32)>,
     ) -> Result<(), Failure> {
         let (mut bit, low) = (feed.first(), self.scan.low);
         let across = self.area.across;
         let (mut row, mut column) = (units.start / across, units.start % across);
         for unit in units {
             bit = self.ready(&mut feed, bit)?;
-            let mut bits = eight(self.windows, bit);
-            for &(_, index, x, y) in &self.area.blocks {
+            for &(place, index, x, y) in &self.area.blocks {
+                let Some((value, length)) = next(place, index, eight(self.windows, bit)) else {
+                    return Err(self.damage(unit, &feed, bit, Damage::Code { blocks: 0, of: 0 }));
+                };
+                bit += length;
                 let (wide, tall) = self.area.wide[index];
                 let (to, stride) = means.of(index);
-                to[(row * tall + y) * stride + column * wide + x] |=
-                    i16::from(bits >> 63 == 1) << low;
-                bits <<= 1;
-                bit += 1;
+                to[(row * tall + y) * stride + column * wide + x] |= value << low;
             }
             if bit > feed.last() {
                 return Err(self.damage(unit, &feed, bit, Damage::Cut));

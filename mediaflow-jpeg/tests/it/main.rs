@@ -3,7 +3,9 @@
 
 mod coefficients;
 mod damage;
+mod halves;
 mod header;
 mod mutants;
 mod planes;
+mod rebuild;
 mod support;

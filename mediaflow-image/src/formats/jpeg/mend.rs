@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 use mediaflow_core::{Result, RunContext};
+use mediaflow_jpeg::{Codes, Control, Layout};
 
-use super::entropy::{Rebuilt, rebuilt};
-use super::frame::{Scan, Tables};
+use super::frame::{Frame, Scan, Tables};
 use super::outline::Outline;
 use super::segment::{DHT, DQT, DRI, EOI, SOI, SOS, Segment, marker};
 
@@ -251,4 +251,52 @@ pub(super) fn readable<'a>(
         closed(file)
     });
     Ok(Some(Mended { versions: Box::new(versions), missing, of }))
+}
+
+/// The data of a scan with all of its units: those that can not be read go on as flat.
+struct Rebuilt {
+    data: Vec<u8>,
+    /// Rows of the picture, and how many of them are not there.
+    rows: u64,
+    lost: u64,
+}
+
+/// Reads the codes of a scan that gives whole blocks, or the first bits of them, and writes it anew with all that is missing.
+/// `None` if its tables do not do for that.
+///
+/// # Errors
+/// What [`RunContext::check`] gives.
+fn rebuilt(
+    data: &[u8],
+    frame: &Frame,
+    scan: &Scan,
+    tables: &Tables,
+    cx: &RunContext,
+) -> Result<Option<Rebuilt>> {
+    let Some((layout, units)) = layout(frame, scan, tables) else { return Ok(None) };
+    let stop = || cx.check().is_err();
+    let control = Control::new(cx.limits().image_bytes).stopped_by(&stop);
+    let Ok(rebuilt) = layout.rebuilt(data, &control) else { return cx.check().map(|()| None) };
+    let rows = u64::from(frame.height);
+    let lost = (rebuilt.lost * rows).div_ceil(units.max(1));
+    Ok(Some(Rebuilt { data: rebuilt.data, rows, lost }))
+}
+
+/// The units of a scan, and how many there are.
+fn layout(frame: &Frame, scan: &Scan, tables: &Tables) -> Option<(Layout, u64)> {
+    let units = match &*scan.parts {
+        [(part, ..)] => frame.blocks(*part),
+        _ => frame.units(),
+    };
+    let codes = |wanted: u8| {
+        let (_, lengths, symbols) = tables.huffman.iter().find(|(kind, ..)| *kind == wanted)?;
+        Codes::new(lengths, symbols).ok()
+    };
+    let mut layout = Layout::new(units, tables.restart);
+    for (part, dc, ac) in &scan.parts {
+        let count = if scan.parts.len() > 1 { part.across * part.down } else { 1 };
+        let ac = if scan.last > 0 { Some(codes(0x10 | *ac)?) } else { None };
+        layout = layout.blocks(count, &codes(*dc)?, ac.as_ref())?;
+    }
+    Some((layout, units.0 * units.1))
 }

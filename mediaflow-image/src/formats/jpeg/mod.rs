@@ -6,7 +6,6 @@
 mod decode;
 mod eighth;
 mod encode;
-mod entropy;
 mod frame;
 #[cfg(feature = "turbo")]
 mod halves;
@@ -17,8 +16,6 @@ mod probe;
 #[cfg(not(feature = "turbo"))]
 mod pure;
 mod segment;
-#[cfg(feature = "turbo")]
-mod skip;
 mod strips;
 #[cfg(feature = "turbo")]
 mod turbo;
