@@ -6,13 +6,15 @@ mod database;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use database::{Database, builder, shut, work};
+use mediaflow_core::event::Audience;
 use mediaflow_core::executor::DeliveryPolicy;
-use mediaflow_core::notify::{Acknowledged, Route, after};
+use mediaflow_core::notify::{Acknowledged, Person, Recipients, Route, Whom, after};
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier as Hooks, soon};
-use mediaflow_core::{Clock as _, EventKind, JobId, Mediaflow, NotifyError};
+use mediaflow_core::{Builder, Clock as _, EventKind, JobId, Mediaflow, NotifyError, Result};
 use mediaflow_queue::{DeliveryFilter, DeliveryState, Queue};
 
 on_both! {
@@ -22,6 +24,7 @@ on_both! {
     a_digest_to_an_address_that_is_gone_is_handed_on
     a_route_that_changes_its_channel_leaves_the_open_digest_alone
     what_is_acknowledged_while_it_is_sent_is_not_tried_again
+    what_is_acknowledged_is_sent_by_no_older_process
     many_that_are_lost_at_once_are_handed_on
     nothing_is_acknowledged_without_a_name
 }
@@ -43,15 +46,17 @@ impl Host {
 
     async fn start(&self, route: Route) -> (Mediaflow, Queue) {
         let queue = self.database.queue();
+        (self.builder(&queue, &self.clock).route(route).start().await.unwrap(), queue)
+    }
+
+    fn builder(&self, queue: &Queue, clock: &ManualClock) -> Builder {
         let schedule = vec![5 * SECOND; 2];
-        let media = builder(queue.clone(), &FakeBackend::new())
+        builder(queue.clone(), &FakeBackend::new())
             .storage_with("out", MemoryStorage::new())
-            .clock(Arc::new(self.clock.clone()))
+            .clock(Arc::new(clock.clone()))
             .delivery(DeliveryPolicy { schedule, jitter: 0.0, ..DeliveryPolicy::default() })
             .notify(self.hooks.clone())
             .notify(self.push.clone())
-            .route(route);
-        (media.start().await.unwrap(), queue)
     }
 
     async fn tell(&self, media: &Mediaflow, to: &str) -> JobId {
@@ -202,6 +207,30 @@ async fn what_is_acknowledged_while_it_is_sent_is_not_tried_again(database: Data
     shut(media).await;
 }
 
+/// How a process claims that does not know of acknowledgements.
+const OLDER_CLAIM: &str = "SELECT count(*) FROM mediaflow_messages m
+    WHERE state = 'pending' AND due <= 9000000000000 AND coalesce(hold_until, 0) <= 9000000000000";
+
+async fn what_is_acknowledged_is_sent_by_no_older_process(database: Database) {
+    let host = Host::new(database);
+    host.push.next("", [Act::Hang]);
+    let route = on_created().to("hooks").escalate(after(10 * SECOND), "push");
+    let (media, _queue) = host.start(route.clone()).await;
+    let job = host.tell(&media, "a").await;
+    host.until("the attempt", async || host.push.of("").len() == 1).await;
+    media.acknowledge(Acknowledged::job(job)).await.unwrap();
+    // It has not arrived, and is given back.
+    shut(media).await;
+    assert_eq!(
+        host.database.int("SELECT count(*) FROM mediaflow_messages WHERE state = 'pending'").await,
+        1
+    );
+    assert_eq!(host.database.int(OLDER_CLAIM).await, 0);
+    let (media, _queue) = host.start(route).await;
+    host.database.until("SELECT count(*) FROM mediaflow_messages WHERE state = 'pending'", 0).await;
+    shut(media).await;
+}
+
 async fn many_that_are_lost_at_once_are_handed_on(database: Database) {
     let host = Host::new(database);
     // Nothing is sent before the time to live of all of them is over.
@@ -247,6 +276,8 @@ async fn of_two_that_are_given_up_at_once_neither_is_left_to_the_other() {
     host.database.until(waiting, 2).await;
     // Another process gives one of them up at this moment, to which the other one still waits.
     let mut other = pool.begin().await.unwrap();
+    let looks = "SELECT 1 FROM pg_advisory_xact_lock(hashtextextended('mediaflow rule rule', 0))";
+    sqlx::query(looks).execute(&mut *other).await.unwrap();
     let give_up =
         "UPDATE mediaflow_messages SET state = 'dead', ended_at = 1, next = NULL, replaced = 1
                    WHERE address = 'y'";
@@ -256,4 +287,104 @@ async fn of_two_that_are_given_up_at_once_neither_is_left_to_the_other() {
     other.commit().await.unwrap();
     host.push.told(1).await;
     shut(media).await;
+}
+
+/// How many statements on this database wait for others.
+const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// During a deploy one version knows a channel that the other one does not: each routes for its own, at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_with_different_channels_open_one_digest() {
+    let host = Host::new(Database::postgres("two_open").await);
+    let Database::Postgres { pool, .. } = &host.database else { panic!("it is a server") };
+    let route = || on_created().to("hooks").digest(600 * SECOND);
+    let queue = host.database.queue();
+    let client = host.builder(&queue, &host.clock).submit_only().start().await.unwrap();
+    host.tell(&client, "a").await;
+    // Only whoever is ahead has this one.
+    let later = host.clock.now().plus(20 * SECOND).millis();
+    host.database.run(&format!("UPDATE mediaflow_unrouted SET route_at = {later}")).await;
+    let mut slow = pool.begin().await.unwrap();
+    let slowly = "LOCK TABLE mediaflow_messages IN SHARE MODE";
+    sqlx::query(slowly).execute(&mut *slow).await.unwrap();
+    let ahead = ManualClock::new();
+    ahead.advance(30 * SECOND);
+    let newer = host.builder(&host.database.queue(), &ahead);
+    let newer = newer.notify(Hooks::new([]).named("new")).route(route()).start().await.unwrap();
+    host.database.until(WAITING, 1).await;
+    host.tell(&client, "a").await;
+    let (older, _queue) = host.start(route()).await;
+    host.database.until(WAITING, 2).await;
+    slow.commit().await.unwrap();
+    host.database.until("SELECT count(*) FROM mediaflow_unrouted", 0).await;
+    let digests = "SELECT CAST(events AS TEXT) FROM mediaflow_messages";
+    assert_eq!(host.database.texts(digests).await, ["2"]);
+    for media in [client, newer, older] {
+        shut(media).await;
+    }
+}
+
+/// Who is told of a job by its owner.
+#[derive(Debug)]
+struct OnDuty;
+
+#[async_trait]
+impl Recipients for OnDuty {
+    async fn people(&self, whom: &Whom) -> Result<Vec<Person>> {
+        let names = whom.owner.iter().flat_map(|owner| owner.split('+'));
+        Ok(names.map(|name| Person::new(name).at("hooks", name)).collect())
+    }
+}
+
+/// Two processes give up digests at the same moment, which have an event in common and the same fallback.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_that_hand_digests_on_tell_nothing_twice() {
+    let host = Host::new(Database::postgres("two_replace").await);
+    let Database::Postgres { pool, .. } = &host.database else { panic!("it is a server") };
+    for name in ["ada", "bo"] {
+        host.hooks.always(name, rejected());
+    }
+    let route = on_created().audience(Audience::Owner).to("hooks").fallback("push").at("on-call");
+    let route = route.digest(30 * SECOND);
+    let start = async || {
+        let builder = host.builder(&host.database.queue(), &host.clock).recipients(OnDuty);
+        builder.route(route.clone()).start().await.unwrap()
+    };
+    let first = start().await;
+    for owner in ["ada", "ada+bo"] {
+        let options =
+            JobOptions::new().owner(owner).run_at(host.clock.now().plus(3600 * 24 * 3650 * SECOND));
+        first.submit(work("parked").with_options(options)).await.unwrap();
+        host.database.until("SELECT count(*) FROM mediaflow_unrouted", 0).await;
+    }
+    let events = "SELECT CAST(events AS TEXT) FROM mediaflow_messages ORDER BY address";
+    assert_eq!(host.database.texts(events).await, ["2", "1"]);
+    let mut slow = pool.begin().await.unwrap();
+    let slowly = "LOCK TABLE mediaflow_message_events IN SHARE MODE";
+    sqlx::query(slowly).execute(&mut *slow).await.unwrap();
+    let mut others = pool.begin().await.unwrap();
+    let left = "SELECT 1 FROM mediaflow_messages WHERE address = 'bo' FOR UPDATE";
+    sqlx::query(left).execute(&mut *others).await.unwrap();
+    host.clock.advance(31 * SECOND);
+    host.hooks.told(1).await;
+    others.rollback().await.unwrap();
+    let second = start().await;
+    host.hooks.told(2).await;
+    // Either both write at the same moment, or the second one has left it to the first.
+    let dead = "SELECT count(*) FROM mediaflow_messages WHERE state = 'dead'";
+    let both = format!("SELECT CAST(least(({WAITING}) + ({dead}), 2) AS BIGINT)");
+    host.database.until(&both, 2).await;
+    slow.commit().await.unwrap();
+    let done = "SELECT count(*) FROM mediaflow_messages WHERE state <> 'delivered' AND (state <> 'dead' OR next IS NOT NULL)";
+    host.database.until(done, 0).await;
+    let told = host.push.of("on-call");
+    let mut events: Vec<_> =
+        told.iter().flat_map(|told| told.message.events()).map(|event| event.id).collect();
+    let all = events.len();
+    events.sort();
+    events.dedup();
+    assert_eq!((all, events.len()), (2, 2), "{told:?}");
+    shut(first).await;
+    shut(second).await;
 }

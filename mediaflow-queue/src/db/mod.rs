@@ -42,4 +42,4 @@ pub(crate) use river::{
 pub(crate) use river_insert::{NewTask, insert_given, next_number};
 pub(crate) use row::{Row, Value, in_parts, places, to_json, together, values};
 pub use tx::HostTransaction;
-pub(crate) use tx::{Transaction, Tx};
+pub(crate) use tx::{Name, Transaction, Tx};

@@ -1,7 +1,9 @@
+use std::fmt;
+
 use mediaflow_core::Result;
 use sqlx::SqlSafeStr;
 
-use super::{Row, Value, failed, query};
+use super::{Row, Value, failed, query, values};
 
 /// A transaction of ours. Dropping it rolls back.
 pub(crate) enum Transaction {
@@ -31,6 +33,24 @@ impl Transaction {
     }
 }
 
+/// What is locked by its name, because it may have no row yet. SQLite has one writer at a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Name<'a> {
+    /// An idempotency key.
+    Key(&'a str),
+    /// What one route has told, and what comes next in its place.
+    Rule(&'a str),
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "mediaflow key {key}"),
+            Self::Rule(rule) => write!(f, "mediaflow rule {rule}"),
+        }
+    }
+}
+
 /// A transaction, ours or the host's, to work in.
 pub(crate) enum Tx<'a, 't> {
     #[cfg(feature = "sqlite")]
@@ -55,14 +75,24 @@ impl Tx<'_, '_> {
         self.writes_in_queries()
     }
 
-    /// Keeps an idempotency key from everybody else until the end of the transaction. Gives false if somebody else has it:
-    /// waiting for them inside of the transaction would hold a connection.
-    pub(crate) async fn try_key(&mut self, key: &str) -> Result<bool> {
+    /// Keeps a name from everybody else until the end of the transaction. Gives false if somebody else has it: waiting for them
+    /// inside of the transaction would hold a connection.
+    pub(crate) async fn try_name(&mut self, name: Name<'_>) -> Result<bool> {
         if !self.locks_rows() {
             return Ok(true);
         }
-        let take = "SELECT 1 AS one WHERE pg_try_advisory_xact_lock(hashtextextended('mediaflow key ' || $1, 0))";
-        self.row(take, crate::db::values![key]).await.map(|taken| taken.is_some())
+        let take = "SELECT 1 AS one WHERE pg_try_advisory_xact_lock(hashtextextended($1, 0))";
+        self.row(take, values![name.to_string()]).await.map(|taken| taken.is_some())
+    }
+
+    /// Keeps a name from everybody else until the end of the transaction, once they have let it go. Several names are kept in
+    /// one order, so that two processes never wait for each other.
+    pub(crate) async fn keep_name(&mut self, name: Name<'_>) -> Result<()> {
+        if self.locks_rows() {
+            let take = "SELECT 1 AS one FROM pg_advisory_xact_lock(hashtextextended($1, 0))";
+            self.row(take, values![name.to_string()]).await?;
+        }
+        Ok(())
     }
 
     /// What a query finds.

@@ -11,7 +11,9 @@ use super::after::settle;
 use super::lock::update_in_order;
 use super::ready::{Candidate, place, share_of};
 use super::row::{NOT_WHOLE, own, unknown};
-use crate::db::{Tx, Value, class_queue, places, through_conflicts, to_json, together, values};
+use crate::db::{
+    Name, Tx, Value, class_queue, places, through_conflicts, to_json, together, values,
+};
 use crate::events;
 use crate::failpoint::failpoint;
 use crate::process::{Process, Queued, add};
@@ -56,7 +58,7 @@ async fn all(process: &Process, submission: &Submission) -> Result<Submitted> {
     let specs = || submission.jobs.iter();
     let keys = keys(specs());
     for key in &keys {
-        if !tx.try_key(key).await? {
+        if !tx.try_name(Name::Key(key)).await? {
             return Err(key_is_taken().help("submit again when it has ended"));
         }
     }
@@ -154,7 +156,7 @@ pub(super) async fn take_one(
     let mut events = Vec::new();
     // Whoever else needs the key sees that it is taken, and does not wait for this transaction inside of theirs.
     if let Some(key) = key_of(&spec)
-        && !tx.try_key(&key).await?
+        && !tx.try_name(Name::Key(&key)).await?
     {
         return Err(key_is_taken().help("roll back, and try again"));
     }

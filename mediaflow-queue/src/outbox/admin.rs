@@ -78,7 +78,7 @@ pub(crate) async fn redeliver(process: &Process, filter: &DeliveryFilter) -> Res
     let again = format!(
         "UPDATE mediaflow_messages
          SET state = 'pending', attempts = 0, failures = 0, due = ${now}, expires_at = ${worth}, status = NULL,
-             error = NULL, answer = NULL, ended_at = NULL, collect = NULL, next = NULL
+             error = NULL, answer = NULL, ended_at = NULL, collect = NULL, next = NULL, escalates = 0, hold_until = NULL
          WHERE state IN {states} AND id IN ({chosen})"
     );
     let mut transaction = process.db.begin().await?;

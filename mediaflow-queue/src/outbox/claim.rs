@@ -114,7 +114,7 @@ async fn take(
     let take = format!(
         "WITH due AS MATERIALIZED (
              SELECT id FROM mediaflow_messages m
-             WHERE destination = $1 AND state = 'pending' AND due <= $2 AND coalesce(hold_until, 0) <= $2 AND escalates < 2 {}
+             WHERE destination = $1 AND state = 'pending' AND due <= $2 AND coalesce(hold_until, 0) <= $2 {}
              ORDER BY {} due, id LIMIT $3 {}
          )
          UPDATE mediaflow_messages

@@ -1,17 +1,16 @@
-//! Messages of several events, steps that take the place of others, and what tells somebody else.
+//! What goes into messages of several events, and what is only counted.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use mediaflow_core::notify::Acknowledged;
-use mediaflow_core::outbox::{
-    Collect, DestinationKey, Escalates, Exchanged, NewMessage, NextStep, next_of,
-};
-use mediaflow_core::{Error, Event, MessageId, Result, Timestamp, codes};
+use mediaflow_core::outbox::{Collect, DestinationKey, Escalates, Exchanged, NewMessage};
+use mediaflow_core::{Event, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
+use super::escalate::count;
 use super::handle::to_text;
-use crate::db::{Row, Tx, Value, places, through_conflicts, together, values};
+use super::replace;
+use crate::db::{Name, Tx, Value, places, values};
 use crate::process::Process;
 
 /// A new message, with its event.
@@ -54,6 +53,11 @@ pub(super) async fn take<'a>(
         }
     }
     groups.sort_by(|a, b| a.name().cmp(&b.name()));
+    // Others open a message of the same name at this moment, for channels that they alone have: whoever comes second finds it.
+    let rules: BTreeSet<_> = groups.iter().map(|group| &*group.new.rule).collect();
+    for rule in rules {
+        tx.keep_name(Name::Rule(rule)).await?;
+    }
     for group in groups {
         if is_gone(tx, &group.new.destination.channel, &group.new.recipient).await? {
             alone.extend(group.events);
@@ -73,22 +77,6 @@ async fn is_gone(tx: &mut Tx<'_, '_>, channel: &str, recipient: &str) -> Result<
 
 fn millis(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Counts an event towards a step that tells somebody else. Gives how many there were.
-async fn count(
-    tx: &mut Tx<'_, '_>,
-    new: &NewMessage,
-    since: Timestamp,
-    now: Timestamp,
-) -> Result<i64> {
-    let count = "INSERT INTO mediaflow_counted (rule, step, since, events) VALUES ($1, $2, $3, 1)
-        ON CONFLICT (rule, step) DO UPDATE SET
-          events = CASE WHEN mediaflow_counted.since <= $4 THEN 1 ELSE mediaflow_counted.events + 1 END,
-          since = CASE WHEN mediaflow_counted.since <= $4 THEN excluded.since ELSE mediaflow_counted.since END
-        RETURNING events";
-    let row = tx.row(count, values![&new.rule, new.step, now, since]).await?;
-    row.map_or(Ok(0), |row| row.int("events"))
 }
 
 /// Events that go into the same messages.
@@ -216,7 +204,7 @@ async fn begin(
                 new.audience.map(|audience| audience.as_str().to_owned()),
                 new.locale.clone(),
                 key,
-                next(&new.next)?
+                replace::stored(&new.next)?
             ],
         )
         .await?;
@@ -228,7 +216,7 @@ async fn begin(
 }
 
 /// How many rows one statement writes.
-const TOGETHER: usize = 16;
+pub(super) const TOGETHER: usize = 16;
 
 /// Adds events to a message. Those that it has are there once.
 async fn join(tx: &mut Tx<'_, '_>, id: i64, events: &[New<'_>]) -> Result<()> {
@@ -244,254 +232,4 @@ async fn join(tx: &mut Tx<'_, '_>, id: i64, events: &[New<'_>]) -> Result<()> {
     let count = "UPDATE mediaflow_messages SET events =
                  (SELECT count(*) FROM mediaflow_message_events e WHERE e.message = $1) WHERE id = $1";
     tx.run(count, values![id]).await.map(drop)
-}
-
-/// The steps behind one, as they are stored.
-pub(super) fn next(steps: &[NextStep]) -> Result<Option<String>> {
-    if steps.is_empty() {
-        return Ok(None);
-    }
-    let stored = serde_json::to_string(steps);
-    stored.map(Some).map_err(|e| {
-        Error::internal(codes::QUEUE_CORRUPT_ROW, "the steps of a rule can not be written")
-            .because(e)
-    })
-}
-
-/// How many messages are replaced at once, and how many of such groups in one transaction.
-const REPLACED: usize = 100;
-const GROUPS: usize = 10;
-
-/// Puts the next steps in the place of messages that were given up. Gives how many there were.
-pub(super) async fn replace(process: &Process, tx: &mut Tx<'_, '_>, now: Timestamp) -> Result<u64> {
-    let find = format!(
-        "SELECT id, rule, step, recipient, group_key, event, events, kind, job, audience, locale, next
-         FROM mediaflow_messages WHERE state = 'dead' AND next IS NOT NULL AND id > $1 ORDER BY id LIMIT {REPLACED}{}",
-        process.db.skip_locked()
-    );
-    let (mut after, mut replaced) = (0, 0);
-    for _ in 0..GROUPS {
-        let rows = tx.rows(AssertSqlSafe(find.clone()), values![after]).await?;
-        for row in &rows {
-            after = row.int("id")?;
-            match row.json::<Vec<NextStep>>("next") {
-                Ok(steps) if are_free(process, tx, row, &steps).await? => {
-                    one(tx, row, steps, now).await?;
-                    replaced += 1;
-                }
-                Ok(_) => {}
-                // A newer build has written it, and knows what it means.
-                Err(error) => {
-                    tracing::warn!(%error, "what comes after a message is left to others");
-                }
-            }
-        }
-        if rows.len() < REPLACED {
-            break;
-        }
-    }
-    Ok(replaced)
-}
-
-/// Keeps others from deciding at the same moment what becomes of the messages beside one: of two that are given up at once, each
-/// would be left to the other. False if somebody does just that: it is looked at again within a second.
-async fn are_free(
-    process: &Process,
-    tx: &mut Tx<'_, '_>,
-    row: &Row,
-    steps: &[NextStep],
-) -> Result<bool> {
-    let beside = steps.first().map(|step| &*step.beside).unwrap_or_default();
-    let lock = process.db.skip_locked();
-    if beside.is_empty() || lock.is_empty() {
-        return Ok(true);
-    }
-    let own = values![row.int("id")?, row.text("group_key")?, row.text("rule")?, row.int("step")?];
-    let mut named = own.to_vec();
-    named.extend(beside.iter().map(Value::from));
-    let recipients: Vec<_> = (own.len() + 1..=named.len()).map(|at| format!("${at}")).collect();
-    let find = format!(
-        "SELECT m.id FROM mediaflow_messages m WHERE m.id IN (
-           SELECT id FROM mediaflow_messages WHERE group_key = $2
-           UNION ALL SELECT o.message FROM mediaflow_message_events e
-             JOIN mediaflow_message_events o ON o.event = e.event WHERE e.message = $1)
-         AND m.rule = $3 AND m.step = $4 AND m.recipient IN ({})",
-        recipients.join(", ")
-    );
-    let all = tx.rows(AssertSqlSafe(find.clone()), &named).await?.len();
-    Ok(tx.rows(AssertSqlSafe(find + lock), &named).await?.len() == all)
-}
-
-/// Puts the first step that still has somebody, at all its addresses, in the place of a message.
-async fn one(tx: &mut Tx<'_, '_>, row: &Row, steps: Vec<NextStep>, now: Timestamp) -> Result<()> {
-    let id = row.int("id")?;
-    let gone = gone(tx, &steps).await?;
-    let is_there =
-        |step: &NextStep| !gone.contains(&(step.channel.clone(), step.recipient.clone()));
-    let next = next_of(steps, is_there);
-    // In whose place nobody is told can be sent again.
-    let done = "UPDATE mediaflow_messages SET next = NULL, replaced = $2 WHERE id = $1";
-    tx.run(done, values![id, i64::from(!next.is_empty())]).await?;
-    for (step, behind) in next {
-        tell(tx, row, step, &behind, now).await?;
-    }
-    Ok(())
-}
-
-/// Which of these addresses nobody is at any more.
-async fn gone(tx: &mut Tx<'_, '_>, steps: &[NextStep]) -> Result<BTreeSet<(String, String)>> {
-    let of = |step: &NextStep| [Value::from(&step.channel), Value::from(&step.recipient)];
-    let names: Vec<_> = steps.iter().flat_map(of).collect();
-    let mut gone = BTreeSet::new();
-    for names in names.chunks(2 * TOGETHER) {
-        let find = format!(
-            "SELECT channel, recipient FROM mediaflow_gone WHERE recipient <> '' AND (channel, recipient) IN (VALUES {})",
-            places(names.len() / 2, 2)
-        );
-        for row in tx.rows(AssertSqlSafe(find), names).await? {
-            gone.insert((row.text("channel")?, row.text("recipient")?));
-        }
-    }
-    Ok(gone)
-}
-
-/// Tells one address of a step what a message has not told, for the events of which it is not told yet, and nobody beside it.
-async fn tell(
-    tx: &mut Tx<'_, '_>,
-    row: &Row,
-    step: NextStep,
-    behind: &[NextStep],
-    now: Timestamp,
-) -> Result<()> {
-    let events = events_for(tx, row, &step).await?;
-    let Some(first) = events.first() else { return Ok(()) };
-    let (due, expires_at) = step.times(now);
-    let insert = "INSERT INTO mediaflow_messages
-           (uid, rule, step, recipient, group_key, channel, destination, address, thread, event, events, kind, job, state,
-            due, expires_at, created_at, audience, locale, next)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, e.id, $11, e.kind, e.job, 'pending', $12, $13, $14, $15, $16, $17
-         FROM mediaflow_events e WHERE e.id = $10
-         ON CONFLICT (group_key, rule, recipient, step) DO NOTHING
-         RETURNING id";
-    let values = values![
-        MessageId::new(),
-        row.text("rule")?,
-        step.step,
-        &step.recipient,
-        first,
-        &step.channel,
-        to_text(&step.key()),
-        step.address.as_ref().map(|address| address.reveal().to_owned()),
-        step.thread.clone(),
-        first,
-        i64::try_from(events.len()).unwrap_or(i64::MAX),
-        due,
-        expires_at,
-        now,
-        row.opt_text("audience")?,
-        row.opt_text("locale")?,
-        next(behind)?
-    ];
-    let Some(new) = tx.row(insert, values).await? else { return Ok(()) };
-    for events in events.chunks(TOGETHER) {
-        let mut rows = Vec::with_capacity(2 * events.len());
-        for event in events {
-            rows.extend_from_slice(values![new.int("id")?, event]);
-        }
-        let insert = format!(
-            "INSERT INTO mediaflow_message_events (message, event) VALUES {}",
-            places(events.len(), 2)
-        );
-        tx.run(AssertSqlSafe(insert), &rows).await?;
-    }
-    Ok(())
-}
-
-/// The events of a message of which a recipient is not told yet by a step of its rule, in their order; nor is any of those told
-/// who are beside the message's own recipient.
-async fn events_for(tx: &mut Tx<'_, '_>, row: &Row, step: &NextStep) -> Result<Vec<String>> {
-    let mut events = vec![row.text("event")?];
-    if row.int("events")? > 1 {
-        let find = "SELECT m.event FROM mediaflow_message_events m JOIN mediaflow_events e ON e.id = m.event
-                    WHERE m.message = $1 ORDER BY e.seq";
-        let rows = tx.rows(find, values![row.int("id")?]).await?;
-        events = rows.iter().map(|row| row.text("event")).collect::<Result<_>>()?;
-    }
-    let (rule, own) = (row.text("rule")?, row.int("step")?);
-    let all: Vec<_> = events.iter().map(Value::from).collect();
-    let mut told = BTreeSet::new();
-    for events in together(&all, 1) {
-        let of = places(1, events.len());
-        let mut values = events.to_vec();
-        let mut place = |value: Value| {
-            values.push(value);
-            format!("${}", values.len())
-        };
-        let (rule, next) = (place(Value::from(&rule)), place(step.step.into()));
-        let recipient = place(Value::from(&step.recipient));
-        let mut by = format!("m.step = {next} AND m.recipient = {recipient}");
-        if !step.beside.is_empty() {
-            let own = place(own.into());
-            let beside: Vec<_> = step.beside.iter().map(|one| place(Value::from(one))).collect();
-            let beside = beside.join(", ");
-            by = format!(
-                "({by} OR m.step = {own} AND m.recipient IN ({beside}) AND m.state <> 'dead')"
-            );
-        }
-        let find = format!(
-            "SELECT m.group_key AS event FROM mediaflow_messages m WHERE m.group_key IN {of} AND m.rule = {rule} AND {by}
-             UNION ALL
-             SELECT e.event FROM mediaflow_message_events e JOIN mediaflow_messages m ON m.id = e.message
-             WHERE e.event IN {of} AND m.rule = {rule} AND {by}"
-        );
-        for row in tx.rows(AssertSqlSafe(find), &values).await? {
-            told.insert(row.text("event")?);
-        }
-    }
-    events.retain(|event| !told.contains(event));
-    Ok(events)
-}
-
-/// Stops what tells somebody else. Gives the number.
-pub(crate) async fn acknowledge(process: &Process, what: &Acknowledged) -> Result<u64> {
-    through_conflicts(async || {
-        let mut transaction = process.db.begin().await?;
-        let mut tx = transaction.tx();
-        let (mut condition, mut named) = (String::new(), Vec::new());
-        if let Some(rule) = &what.rule {
-            if what.job.is_none() {
-                tx.run("DELETE FROM mediaflow_counted WHERE rule = $1", values![rule]).await?;
-            }
-            named.push(Value::from(rule));
-            condition = format!("{condition} AND rule = ${}", named.len());
-        }
-        if let Some(job) = what.job {
-            named.push(Value::from(job));
-            condition = format!("{condition} AND job = ${}", named.len());
-        }
-        let stop = format!(
-            "DELETE FROM mediaflow_messages WHERE state = 'pending' AND escalates > 0{condition}"
-        );
-        let stopped = tx.run(AssertSqlSafe(stop), &named).await?;
-        // What is being sent at this moment is not sent again, if it does not arrive.
-        let last = format!(
-            "UPDATE mediaflow_messages SET escalates = 2 WHERE state = 'sending' AND escalates = 1{condition}"
-        );
-        tx.run(AssertSqlSafe(last), &named).await?;
-        transaction.commit().await?;
-        Ok(stopped)
-    })
-    .await
-}
-
-/// Drops what was acknowledged while it was being sent, and has not arrived.
-pub(super) async fn drop_acknowledged(tx: &mut Tx<'_, '_>) -> Result<u64> {
-    tx.run("DELETE FROM mediaflow_messages WHERE state = 'pending' AND escalates = 2", &[]).await
-}
-
-/// Whether something was given up that others take the place of, or was acknowledged on its way.
-pub(super) async fn is_due(process: &Process) -> Result<bool> {
-    let find = "SELECT 1 AS one FROM mediaflow_messages WHERE state = 'dead' AND next IS NOT NULL
-                UNION ALL SELECT 1 AS one FROM mediaflow_messages WHERE state = 'pending' AND escalates = 2 LIMIT 1";
-    Ok(process.db.row(find, &[]).await?.is_some())
 }

@@ -7,11 +7,10 @@ use mediaflow_core::outbox::Disposition;
 use mediaflow_core::{Event, EventKind, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::compose;
 use super::destination::{self, Locked, Touched};
 use super::handle::{Outbox, policy_of, to_key};
-use super::route;
 use super::told::Told;
+use super::{escalate, replace, route};
 use crate::db::{Row, Tx, values};
 use crate::events;
 use crate::process::Process;
@@ -98,7 +97,7 @@ pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
     let mut left = process.db.rows(sql(&expired), values).await?;
     left.retain(|row| row.int("id").is_ok_and(|id| !held.contains(&id)));
     let over = process.db.rows(sql(&over), values![now]).await?;
-    if left.is_empty() && over.is_empty() && !compose::is_due(process).await? {
+    if left.is_empty() && over.is_empty() && !replace::is_due(process).await? {
         return Ok(());
     }
     let mut transaction = process.db.begin().await?;
@@ -114,8 +113,8 @@ pub(super) async fn expire(outbox: &Outbox, held: &HashSet<i64>) -> Result<()> {
         }
     }
     let told = tell(process, &mut tx, &dead, &mut locked).await?;
-    compose::replace(process, &mut tx, now).await?;
-    compose::drop_acknowledged(&mut tx).await?;
+    replace::replace(process, &mut tx, now).await?;
+    escalate::drop_acknowledged(&mut tx).await?;
     events::commit(process, transaction, told).await?;
     process.messages_changed();
     Ok(())

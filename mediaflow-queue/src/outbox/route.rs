@@ -17,11 +17,11 @@ use mediaflow_core::{Event, Result, Timestamp};
 use sqlx::AssertSqlSafe;
 use tokio::time::Instant;
 
-use super::compose;
 use super::destination::Locked;
 use super::handle::{MARGIN, Outbox, to_text};
 use super::mark::Mark;
 use super::told::Told;
+use super::{compose, replace};
 use crate::db::{Row, Tx, Value, distinct, in_parts, places, values};
 use crate::process::Process;
 
@@ -387,7 +387,7 @@ async fn add(
             new.audience.map(|audience| audience.as_str().to_owned()),
             new.locale.clone(),
             i64::from(new.escalates.is_some()),
-            compose::next(&new.next)?
+            replace::stored(&new.next)?
         ]);
     }
     // The subquery, and no join, keeps the rows in their order. A job may name the same address twice.

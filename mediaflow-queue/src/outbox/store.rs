@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::destination::{self, Touched};
 use super::handle::{Outbox, to_text};
-use super::{claim, compose, expire, finish, route};
+use super::{claim, expire, finish, replace, route};
 use crate::db::values;
 use crate::failpoint::{failpoint, may_panic};
 use crate::process::shared;
@@ -61,7 +61,7 @@ impl OutboxStore for Outbox {
             route::store(self, &mut tx, exchange.routed, &mut locked, now, &mut told).await?;
         let dead = finished.counted.iter().any(|(_, outcome)| *outcome == "dead");
         if (dead || !finished.changed.is_empty() || may_refuse(exchange.routed))
-            && compose::replace(process, &mut tx, now).await? > 0
+            && replace::replace(process, &mut tx, now).await? > 0
         {
             exchanged.waits = true;
         }
