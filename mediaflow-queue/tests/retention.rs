@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use database::{Database, builder, shut, work};
 use mediaflow_core::executor::DeliveryPolicy;
-use mediaflow_core::notify::RateLimit;
+use mediaflow_core::notify::{RateLimit, Route, after};
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::storage::MemoryStorage;
 use mediaflow_core::testing::{Act, FakeBackend, ManualClock, ScriptedNotifier as Hooks, soon};
@@ -20,6 +20,7 @@ on_both! {
     what_nobody_comes_for_is_left_to_nobody
     a_digest_keeps_all_its_events
     destinations_are_forgotten
+    what_was_counted_long_ago_is_forgotten
     what_is_large_leaves_in_small_steps
     the_next_worker_goes_on_where_the_last_one_was
     what_has_to_stay_is_passed_over
@@ -172,6 +173,36 @@ async fn destinations_are_forgotten(database: Database) {
     assert_eq!(database.texts(left).await, ["hooks b"]);
     clock.advance(2 * DAY);
     there(0).await;
+    shut(media).await;
+}
+
+async fn what_was_counted_long_ago_is_forgotten(database: Database) {
+    let (clock, hooks) = (ManualClock::new(), Hooks::new([]));
+    let media = host(database.queue().retention(HOUR), &clock)
+        .notify(hooks.clone())
+        .route(
+            Route::on([EventKind::JobCreated])
+                .name("rule-0")
+                .to("hooks")
+                .escalate(after(2), "hooks"),
+        )
+        .start()
+        .await
+        .unwrap();
+    // More than a page of rules, and of each the steps.
+    let week = clock.now().millis();
+    let rows = format!(
+        "INSERT INTO mediaflow_counted (rule, step, since, events)
+         SELECT 'rule-' || n, n % 3, {week} + 1000 * (n % 2), 1 FROM n"
+    );
+    database.run(&multiplied(1200, &rows)).await;
+    clock.advance(7 * DAY);
+    tell(&media, &clock, "").await;
+    // An event that counts, and half of the others.
+    clock.advance(Duration::from_millis(500));
+    database.until("SELECT count(*) FROM mediaflow_counted", 601).await;
+    clock.advance(DAY);
+    database.until("SELECT count(*) FROM mediaflow_counted", 1).await;
     shut(media).await;
 }
 

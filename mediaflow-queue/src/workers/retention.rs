@@ -28,13 +28,23 @@ const EARLY: Duration = Duration::from_secs(86_400);
 /// How long one turn may take: others want to write as well.
 const TURN: Duration = Duration::from_secs(1);
 
-/// What is remembered of destinations that work by now, or that nobody has told anything for long. One that is disabled
-/// stays so as long as there is something that was given up for it. Each turn looks at a page of them.
-const DESTINATIONS: &str =
-    "SELECT max(destination) AS last FROM (
-       SELECT destination FROM mediaflow_destinations WHERE destination > $1 ORDER BY destination LIMIT 500) AS page";
+/// No time of a rule in which events count is longer, so that older ones count no more.
+const COUNTED: Duration = Duration::from_secs(7 * 86_400);
 
-/// The destinations of a page that were not touched since a moment, which a rate writes down in microseconds.
+/// What has no age of its own is looked at a page at a time, by its key: the last one of the next page.
+fn last_of_page(table: &str, key: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "SELECT max({key}) AS last FROM (
+           SELECT {key} FROM {table} WHERE {key} > $1 ORDER BY {key} LIMIT 500) AS page"
+    ))
+}
+
+/// How many events of a rule have counted, of a page of rules that were not counted for long.
+const PAST_COUNTED: &str =
+    "DELETE FROM mediaflow_counted WHERE rule > $1 AND rule <= $2 AND since < $3";
+
+/// What is remembered of destinations that work by now, or that nobody has told anything for long. One that is disabled
+/// stays so as long as there is something that was given up for it: the destinations of a page that were not touched since a moment, which a rate writes down in microseconds.
 fn untouched(process: &Process, only: &str) -> String {
     format!(
         "DELETE FROM mediaflow_destinations WHERE destination IN (
@@ -94,6 +104,8 @@ struct Places {
     progress: i64,
     /// The last destination that was looked at.
     destination: String,
+    /// The last rule that was looked at.
+    rule: String,
 }
 
 /// Deletes for a moment. Gives true if there is more to delete.
@@ -101,6 +113,7 @@ pub(super) async fn turn(process: &Process) -> Result<bool> {
     let before = read(process).await?;
     let mut places = before.clone();
     destinations(process, &mut places).await?;
+    counted(process, &mut places).await?;
     let more = delete(process, &mut places).await;
     // Also after an error: what was deleted is not looked for again.
     if places != before {
@@ -119,20 +132,40 @@ async fn read(process: &Process) -> Result<Places> {
 
 /// Looks at a page of the destinations, and at the next one in the next turn.
 async fn destinations(process: &Process, places: &mut Places) -> Result<()> {
-    let page = process.db.row(DESTINATIONS, values![&places.destination]).await?;
-    let last = page.map(|row| row.opt_text("last")).transpose()?.flatten();
-    let Some(last) = last else {
-        places.destination = String::new();
+    let before = std::mem::take(&mut places.destination);
+    let Some(last) = next_page(process, "mediaflow_destinations", "destination", &before).await?
+    else {
         return Ok(());
     };
     // Whoever fails for so long is disabled: what counts for that is not forgotten before.
     let kept = process.settings.retention.max(process.executor.delivery().disable_after);
     for (only, time) in [(WORKS, RATE), (NOT_GIVEN_UP, kept)] {
         let delete = AssertSqlSafe(untouched(process, only));
-        process.db.run(delete, values![&places.destination, &last, past(process, time)]).await?;
+        process.db.run(delete, values![&before, &last, past(process, time)]).await?;
     }
     places.destination = last;
     Ok(())
+}
+
+/// Looks at a page of what has counted, as at one of the destinations.
+async fn counted(process: &Process, places: &mut Places) -> Result<()> {
+    let before = std::mem::take(&mut places.rule);
+    if let Some(last) = next_page(process, "mediaflow_counted", "rule", &before).await? {
+        process.db.run(PAST_COUNTED, values![&before, &last, past(process, COUNTED)]).await?;
+        places.rule = last;
+    }
+    Ok(())
+}
+
+/// The last key of the page behind one; none if there is no more.
+async fn next_page(
+    process: &Process,
+    table: &str,
+    key: &str,
+    before: &str,
+) -> Result<Option<String>> {
+    let page = process.db.row(last_of_page(table, key), values![before]).await?;
+    Ok(page.map(|row| row.opt_text("last")).transpose()?.flatten())
 }
 
 /// A step of everything, and again, until nothing more is old enough.

@@ -186,6 +186,8 @@ async fn fill(database: &Database, media: &Mediaflow) {
             .to_owned(),
         "INSERT INTO mediaflow_message_events (message, event) SELECT id, event FROM mediaflow_messages"
             .to_owned(),
+        "INSERT INTO mediaflow_counted (rule, step, since, events) SELECT 'rule-' || n, 1, 1, 1 FROM n"
+            .to_owned(),
     ] {
         let numbers = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1500)";
         database.run(&format!("{numbers} {copy}")).await;

@@ -14,7 +14,7 @@ mod unrouted;
 use tokio::sync::Mutex;
 
 /// Tables with as many rows as there were jobs within the time that they are kept for.
-const GROWING: [&str; 12] = [
+const GROWING: [&str; 13] = [
     "mediaflow_jobs",
     "mediaflow_tags",
     "mediaflow_parts",
@@ -27,6 +27,7 @@ const GROWING: [&str; 12] = [
     "mediaflow_message_events",
     "mediaflow_attempts",
     "mediaflow_signals",
+    "mediaflow_counted",
 ];
 
 /// Indexes of what waits or is under way: as long as that, and no longer.
