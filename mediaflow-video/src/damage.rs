@@ -1,11 +1,16 @@
 //! What of a source could not be read, and what follows from that.
 
+use std::fs::File;
+use std::time::Duration;
+
 use mediaflow_core::media::{OnDamage, StreamKind};
 use mediaflow_core::{Error, Result, RunContext, codes};
 
+use crate::error;
 use crate::exit::{Cut, LENGTH_SLACK, Source};
 use crate::gst::encode::Transcoded;
 use crate::gst::source::Origin;
+use crate::mpegts::Gap;
 
 /// Tells what is missing: as an error, or, if it is accepted, as warnings.
 ///
@@ -19,21 +24,61 @@ pub(crate) fn check(
     on_damage: OnDamage,
     cx: &RunContext,
 ) -> Result<()> {
-    let found = found(origin, source, cut, done);
+    let gaps = gaps(origin, cut, done.sound.is_some(), cx)?;
+    let found = found(origin, source, cut, done, &gaps);
     if on_damage == OnDamage::Accept {
         found.into_iter().for_each(|what| cx.warn(what));
         return Ok(());
     }
     match found.is_empty() {
         true => Ok(()),
-        false => Err(Error::input(codes::VIDEO_NOT_DECODABLE, found.join("; "))
+        false => Err(refusal(found.join("; "))
             .with("lost_frames", done.lost_frames)
-            .with("damaged_frames", done.damaged_frames)
-            .help("send the whole file, or take what is there of it with `on_damage`: `accept`")),
+            .with("damaged_frames", done.damaged_frames)),
     }
 }
 
-fn found(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded) -> Vec<String> {
+fn refusal(found: String) -> Error {
+    Error::input(codes::VIDEO_NOT_DECODABLE, found)
+        .help("send the whole file, or take what is there of it with `on_damage`: `accept`")
+}
+
+/// Tells that a frame is damaged.
+///
+/// # Errors
+/// `video.not_decodable`.
+pub(crate) fn of_frame(
+    name: &str,
+    at: Duration,
+    on_damage: OnDamage,
+    cx: &RunContext,
+) -> Result<()> {
+    let found = format!("the frame of {name} at {:.3} s is damaged", at.as_secs_f64());
+    if on_damage != OnDamage::Accept {
+        return Err(refusal(found));
+    }
+    cx.warn(found);
+    Ok(())
+}
+
+/// Where packets of a transport stream are missing that are seen or heard in a cut.
+fn gaps(origin: &Origin, cut: Cut, is_heard: bool, cx: &RunContext) -> Result<Vec<Gap>> {
+    let Some(transport) = &origin.transport else { return Ok(Vec::new()) };
+    let mut file = File::open(&origin.path).map_err(error::io)?;
+    let gaps = transport.gaps(&mut file, || cx.check().is_ok()).map_err(error::io)?;
+    cx.check()?;
+    let end = cut.end.map_or(f64::INFINITY, |end| end.as_secs_f64());
+    let is_in = |gap: &Gap| gap.from < end && gap.until.max(gap.from) >= cut.start.as_secs_f64();
+    Ok(gaps.into_iter().filter(|gap| is_in(gap) && (is_heard || !gap.is_sound)).collect())
+}
+
+fn found(
+    origin: &Origin,
+    source: &Source,
+    cut: Cut,
+    done: &Transcoded,
+    gaps: &[Gap],
+) -> Vec<String> {
     let name = &source.name;
     let mut found = Vec::new();
     if done.lost_frames > 0 {
@@ -41,8 +86,21 @@ fn found(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded) -> Vec<S
         found.push(format!("{lost} of {all} frames of {name} could not be decoded"));
     }
     if done.damaged_frames > 0 {
-        let (damaged, all) = (done.damaged_frames, done.decoded_frames);
+        let (damaged, all) = (done.damaged_frames.min(done.decoded_frames), done.decoded_frames);
         found.push(format!("{damaged} of {all} frames of {name} are damaged"));
+    }
+    for (what, is_sound) in [("picture", false), ("sound", true)] {
+        let gaps: Vec<&Gap> = gaps.iter().filter(|gap| gap.is_sound == is_sound).collect();
+        let packets: u64 = gaps.iter().map(|gap| gap.packets).sum();
+        if let Some(first) = gaps.first() {
+            let places = match gaps.len() {
+                1 => format!("at {:.1} s", first.from),
+                many => format!("in {many} places, the first at {:.1} s", first.from),
+            };
+            found.push(format!(
+                "{packets} or more packets of the {what} of {name} are missing {places}"
+            ));
+        }
     }
     let missing = missing_sound(origin, cut, done);
     if missing > LENGTH_SLACK {

@@ -17,7 +17,9 @@
 //! ```
 //!
 //! What fails is told with what to do: a missing plugin names the package that brings it, a file without an index says
-//! so before anything waits for it, and a source that ends early is an error that counts the missing seconds.
+//! so before anything waits for it, and a source that ends early is an error that counts the missing seconds. Damage is told as
+//! far as files and decoders show it: packets and pictures that are missing, and holes. Bits that are others inside a picture are
+//! hidden by `FFmpeg`'s decoders, which fill in what was there before and say so in their log only.
 //!
 //! GStreamer's own initialisation is the one thing that is global to the process. Decoders run inside it.
 

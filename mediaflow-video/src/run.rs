@@ -48,7 +48,8 @@ fn make(sources: &[Source], inputs: &Inputs, cx: &RunContext) -> Result<Outputs>
         let origin = Origin::read(path)?;
         for poster in source.posters() {
             let found =
-                frame(&origin, source, poster, &progress.next(cx, POSTER_SHARE)).map(Media::from);
+                frame(&origin, source, poster, file.on_damage(), &progress.next(cx, POSTER_SHARE))
+                    .map(Media::from);
             cx.check()?;
             outputs = outputs.and(
                 &poster.name,
@@ -115,6 +116,7 @@ fn frame(
     origin: &Origin,
     source: &Source,
     exit: &Exit,
+    on_damage: OnDamage,
     cx: &RunContext,
 ) -> Result<mediaflow_core::media::Image> {
     let Product::Poster(at) = exit.product else {
@@ -122,6 +124,9 @@ fn frame(
     };
     let time = exit.cut.place(at, source.info.duration);
     let grabbed = watched(cx, |watch| grab(origin, time, &exit.boxes, watch))?;
+    if grabbed.is_damaged {
+        damage::of_frame(&source.name, time, on_damage, cx)?;
+    }
     if grabbed.is_hdr {
         cx.warn(compressed(source));
     }
@@ -217,8 +222,9 @@ fn check_source(origin: &Origin, source: &Source, cut: Cut, done: &Transcoded, c
         cx.warn(format!("{} has no sound in the cut: silence is in its place", source.name));
     }
     let counted = source.info.frames;
-    if cut.is_whole() && counted > 1 && done.decoded_frames < counted && done.lost_frames == 0 {
-        let missing = counted - done.decoded_frames;
+    let there = done.decoded_frames + done.leading_frames;
+    if cut.is_whole() && counted > 1 && there < counted && done.lost_frames == 0 {
+        let missing = counted - there;
         cx.warn(format!("{missing} of {counted} frames of {} could not be decoded", source.name));
     }
     let wants_sound = source.exits.iter().any(|exit| exit.cut == cut && exit.has_sound());

@@ -10,6 +10,8 @@ use super::source::{Origin, Sound, Source};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decoded {
     pub(crate) frames: u64,
+    /// Coded pictures that may be left out at the begin: they are made of what was cut off.
+    pub(crate) leading: u64,
     pub(crate) has_sound: bool,
 }
 
@@ -20,6 +22,7 @@ pub(crate) struct Decoded {
 pub(crate) fn decode(origin: &Origin, sound: Sound, watch: &Watch<'_>) -> Result<Decoded> {
     let mut source = Source::open(origin, sound, watch)?;
     let all = Window { start: i64::MIN / 2, end: None };
+    let packets = source.video.as_ref().map(|stream| stream.packets.clone());
     let count = |stream| observe::watch(stream, all, 0, &source.running);
     let video = source.video.as_ref().map(count);
     let audio = source.audio.as_ref().map(count);
@@ -32,6 +35,7 @@ pub(crate) fn decode(origin: &Origin, sound: Sound, watch: &Watch<'_>) -> Result
     })?;
     Ok(Decoded {
         frames: video.map_or(0, |seen| seen.buffers()),
+        leading: packets.map_or(0, |packets| packets.leading()),
         has_sound: audio.is_some_and(|seen| seen.buffers() > 0),
     })
 }

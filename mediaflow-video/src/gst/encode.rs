@@ -42,8 +42,10 @@ pub(crate) struct Transcoded {
     pub(crate) renditions: Vec<Written>,
     /// Frames of the source that lay in the cut.
     pub(crate) decoded_frames: u64,
-    /// Of these, those that the decoder calls damaged.
+    /// Of these, those that are known to be damaged.
     pub(crate) damaged_frames: u64,
+    /// Pictures at the begin that may be made of what was cut off.
+    pub(crate) leading_frames: u64,
     /// Frames that were coded and could not be decoded, of those codecs of which that can be told.
     pub(crate) lost_frames: u64,
     /// How much sound lies in the cut, and how much of it was decoded.
@@ -191,7 +193,8 @@ pub(crate) fn transcode(job: &Transcode, watch: &Watch<'_>) -> Result<Transcoded
     Ok(Transcoded {
         renditions: counts.into_iter().zip(sounds).zip(&job.renditions).map(written).collect(),
         decoded_frames: seen_video.buffers(),
-        damaged_frames: seen_video.damaged(),
+        damaged_frames: seen_video.damaged().max(seen_video.hidden(&packets)),
+        leading_frames: packets.leading(),
         // Of two fields each may be a packet.
         lost_frames: if is_interlaced { 0 } else { seen_video.lost(&packets) },
         sound: seen_audio

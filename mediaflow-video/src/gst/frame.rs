@@ -31,6 +31,8 @@ pub(crate) struct Grabbed {
     pub(crate) image: Image,
     /// The source has more light than the picture can show.
     pub(crate) is_hdr: bool,
+    /// It is damaged, or what it is made of.
+    pub(crate) is_damaged: bool,
 }
 
 /// Takes the frame that is seen at a time: upright, with square pixels, as RGB, put into these boxes one after the other.
@@ -108,7 +110,12 @@ pub(crate) fn grab(
             }
         }
     })?;
-    Ok(Grabbed { image: pixels(&sample)?, is_hdr })
+    let packets = source.video()?.packets.clone();
+    let is_damaged = sample.buffer().is_some_and(|buffer| {
+        let hides = buffer.pts().is_some_and(|pts| packets.damaged(pts, pts) > 0);
+        hides || buffer.flags().contains(gst::BufferFlags::CORRUPTED)
+    });
+    Ok(Grabbed { image: pixels(&sample)?, is_hdr, is_damaged })
 }
 
 /// When a frame is seen, told from a time.

@@ -79,10 +79,19 @@ impl Seen {
 
     /// Of the coded pictures between the first and the last that were decoded, how many were not.
     pub(crate) fn lost(&self, packets: &Packets) -> u64 {
-        let stamp = |at: &AtomicU64| gst::ClockTime::try_from(at.load(Ordering::Relaxed)).ok();
-        let (first, last) = (stamp(&self.0.first), stamp(&self.0.last));
-        let coded = first.zip(last).map_or(0, |(first, last)| packets.between(first, last));
+        let coded = self.range().map_or(0, |(first, last)| packets.between(first, last));
         coded.saturating_sub(self.0.decoded.load(Ordering::Relaxed))
+    }
+
+    /// The time stamps of the first and the last that were decoded.
+    fn range(&self) -> Option<(gst::ClockTime, gst::ClockTime)> {
+        let stamp = |at: &AtomicU64| gst::ClockTime::try_from(at.load(Ordering::Relaxed)).ok();
+        stamp(&self.0.first).zip(stamp(&self.0.last))
+    }
+
+    /// How many coded pictures are damaged of those that were decoded, though the decoder does not say so.
+    pub(crate) fn hidden(&self, packets: &Packets) -> u64 {
+        self.range().map_or(0, |(first, last)| packets.damaged(first, last))
     }
 
     /// How long what was kept is, without what lies between.

@@ -171,6 +171,13 @@ pub(crate) fn clock_time(time: Duration) -> gst::ClockTime {
     gst::ClockTime::from_nseconds(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX - 1))
 }
 
+/// Some decoders call damage a failure of their library.
+fn is_decoder(source: Option<&gst::Object>) -> bool {
+    let element = source.and_then(|source| source.downcast_ref::<gst::Element>());
+    let class = element.and_then(|element| element.metadata(gst::ELEMENT_METADATA_KLASS));
+    class.is_some_and(|class| class.contains("Decoder"))
+}
+
 /// A failure on the bus, sorted by who can do something about it.
 fn from_failure(failure: &gst::message::Error) -> Error {
     let cause = failure.error();
@@ -186,7 +193,9 @@ fn from_failure(failure: &gst::message::Error) -> Error {
             Error::transient(codes::VIDEO_IO, "the result can not be written")
         }
         Some(_) => Error::transient(codes::VIDEO_IO, "the source can not be read"),
-        None if cause.is::<gst::StreamError>() => error::not_decodable(cause.message()),
+        None if cause.is::<gst::StreamError>() || is_decoder(failure.src()) => {
+            error::not_decodable(cause.message())
+        }
         None => error::pipeline(cause.message()),
     };
     error.with("element", element).because(detail)

@@ -1,4 +1,4 @@
-//! How long a transport stream is, by the times at its begin and at its end: what lies between is not read.
+//! How long a transport stream is, by the times at its begin and at its end: of what lies between only a little is read.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -7,9 +7,13 @@ use super::packet::{Grid, Packet};
 /// Bytes of either end that are read; of a file that is not much longer all is read elsewhere.
 const END: u64 = 8 << 20;
 
+/// Places in between at which is looked whether the clock goes on, and bytes that are read there.
+const LOOKS: u64 = 64;
+const LOOK: u64 = 128 << 10;
+
 /// Times have 33 bits, and go round.
 const ROUND: i64 = 1 << 33;
-const PER_SECOND: f64 = 90_000.0;
+pub(super) const PER_SECOND: f64 = 90_000.0;
 
 /// A stream that is asked when it begins and ends.
 #[derive(Clone, Copy, Debug)]
@@ -29,15 +33,41 @@ pub(super) fn read(
     if size < 3 * END {
         return Ok(None);
     }
-    let mut part = |from: u64| {
+    let mut part = |from: u64, length: u64| {
         let mut bytes = Vec::new();
-        reader.seek(SeekFrom::Start(from))?;
-        reader.take(END).read_to_end(&mut bytes)?;
+        reader.seek(SeekFrom::Start(grid.before(from)))?;
+        (&mut *reader).take(length).read_to_end(&mut bytes)?;
         std::io::Result::Ok(bytes)
     };
-    let head = part(0)?;
-    let tail = part(grid.before(size - END))?;
+    let looks = (0..LOOKS).map(|number| part(size / LOOKS * number, LOOK));
+    if !goes_on(grid, streams, looks)? {
+        return Ok(None);
+    }
+    let head = part(0, END)?;
+    let tail = part(size - END, END)?;
     Ok(between(grid, streams, &head, &tail))
+}
+
+/// Whether time goes on from one place to the next. Where recordings follow each other, the second may begin at zero again.
+fn goes_on(
+    grid: Grid,
+    streams: &[Asked],
+    looks: impl Iterator<Item = std::io::Result<Vec<u8>>>,
+) -> std::io::Result<bool> {
+    /// Pictures are stored before those that are shown earlier, and sound behind its picture.
+    const REORDERED: i64 = 90_000;
+    let mut before = vec![None; streams.len()];
+    for look in looks {
+        let look = look?;
+        for (stream, before) in streams.iter().zip(&mut before) {
+            let mut packets = grid.packets(&look).filter(|packet| packet.pid == stream.pid);
+            let Some(time) = packets.find_map(|packet| packet.time()) else { continue };
+            if before.replace(time).is_some_and(|before| since(before, time) < -REORDERED) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 fn between(grid: Grid, streams: &[Asked], head: &[u8], tail: &[u8]) -> Option<f64> {
@@ -65,7 +95,7 @@ fn between(grid: Grid, streams: &[Asked], head: &[u8], tail: &[u8]) -> Option<f6
 }
 
 /// From one time to another, the shorter way round.
-fn since(from: u64, time: u64) -> i64 {
+pub(super) fn since(from: u64, time: u64) -> i64 {
     let ahead = time.cast_signed().wrapping_sub(from.cast_signed()).rem_euclid(ROUND);
     if ahead > ROUND / 2 { ahead - ROUND } else { ahead }
 }
@@ -140,12 +170,26 @@ fn ac3(frame: &[u8]) -> Option<(usize, u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mpegts::packet::packet;
 
     #[test]
     fn times_go_round() {
         assert_eq!(since(10, 100), 90);
         assert_eq!(since((1 << 33) - 10, 80), 90);
         assert_eq!(since(100, 10), -90);
+    }
+
+    #[test]
+    fn a_clock_that_begins_again_does_not_tell_the_length() {
+        let looks = |seconds: &[u64]| {
+            let grid = Grid::of(&[0x47].repeat(400)).unwrap();
+            let streams = [Asked { pid: 0x100, sound: None }];
+            let look = |seconds: &u64| Ok(packet(0x100, 0, Some(seconds * 90_000)).to_vec());
+            goes_on(grid, &streams, seconds.iter().map(look)).unwrap()
+        };
+        assert!(looks(&[0, 10, 20, 20, 40]));
+        assert!(looks(&[95_000, 95_440, 10]), "it goes round");
+        assert!(!looks(&[0, 10, 20, 0, 10]));
     }
 
     #[test]

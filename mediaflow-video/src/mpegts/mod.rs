@@ -6,12 +6,14 @@
 //!
 //! Uses: nothing.
 
+mod gaps;
 mod length;
 mod packet;
 mod table;
 
 use std::io::{Read, Seek, SeekFrom};
 
+pub(crate) use gaps::Gap;
 use length::Asked;
 pub(crate) use packet::PACKET;
 use packet::{Grid, Packet};
@@ -140,6 +142,19 @@ impl Transport {
             sound.map(|stream| Asked { pid: stream.pid, sound: Some(stream.kind()) }),
         ];
         length::read(self.grid, &asked.into_iter().flatten().collect::<Vec<_>>(), reader)
+    }
+
+    /// Where packets of the first picture and the first sound are missing. All of the file is read, as long as `goes_on`.
+    pub(crate) fn gaps(
+        &self,
+        reader: &mut (impl Read + Seek + ?Sized),
+        goes_on: impl FnMut() -> bool,
+    ) -> std::io::Result<Vec<Gap>> {
+        let known = || self.streams.iter().filter(|stream| !stream.is_strange);
+        let picture = known().find(|stream| stream.is_picture()).map(|s| (s.pid, false));
+        let sound = known().find(|stream| stream.is_sound()).map(|s| (s.pid, true));
+        let pids: Vec<_> = picture.into_iter().chain(sound).collect();
+        gaps::read(self.grid, &pids, reader, goes_on)
     }
 
     /// Where packets lie that are wholly or partly in these bytes of the file.

@@ -3,13 +3,13 @@
 /// Bytes of a packet.
 pub(crate) const PACKET: usize = 188;
 
-const SYNC: u8 = 0x47;
+pub(super) const SYNC: u8 = 0x47;
 
 /// Where packets begin: one after the other, or with four bytes of time before each, as cameras and discs have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grid {
-    first: u64,
-    step: u64,
+    pub(super) first: u64,
+    pub(super) step: u64,
 }
 
 impl Grid {
@@ -53,7 +53,7 @@ impl Grid {
 #[derive(Clone, Copy)]
 pub(super) struct Packet<'a> {
     pub(super) pid: u16,
-    begins: bool,
+    pub(super) begins: bool,
     /// Where its content begins.
     payload: usize,
     bytes: &'a [u8],
@@ -100,6 +100,12 @@ impl<'a> Packet<'a> {
         has_time.then_some(time)
     }
 
+    /// How long the group is that begins in this packet, behind its length; zero if it does not say.
+    pub(super) fn length_of_pes(&self) -> Option<usize> {
+        let pes = self.bytes.get(self.payload..).filter(|_| self.begins)?;
+        Some(usize::from(u16::from_be_bytes(pes.get(4..6)?.try_into().ok()?)))
+    }
+
     /// What it holds.
     pub(super) fn content(&self) -> &'a [u8] {
         self.bytes.get(self.payload..).unwrap_or_default()
@@ -112,6 +118,21 @@ impl<'a> Packet<'a> {
         let is_pes = pes.starts_with(&[0, 0, 1]) && pes.get(6)? >> 6 == 2;
         pes.get(9 + header..).filter(|_| is_pes)
     }
+}
+
+/// A packet with a count; the first of a group says its time in ticks.
+#[cfg(test)]
+pub(super) fn packet(pid: u16, count: u8, begin: Option<u64>) -> [u8; PACKET] {
+    let mut packet = [0xff; PACKET];
+    let pid = pid.to_be_bytes();
+    packet[..4].copy_from_slice(&[SYNC, pid[0], pid[1], 0x10 | count & 15]);
+    if let Some(time) = begin {
+        packet[1] |= 0x40;
+        packet[4..13].copy_from_slice(&[0, 0, 1, 0xe0, 0, 0, 0x80, 0x80, 5]);
+        let stamp = [1 | time >> 29 & 0xe, time >> 22, 1 | time >> 14, time >> 7, 1 | time << 1];
+        packet[13..18].copy_from_slice(&stamp.map(|bits| (bits & 0xff).to_le_bytes()[0]));
+    }
+    packet
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub(crate) mod packets;
 mod pcm;
 pub(crate) mod place;
 mod stream;
+mod units;
 
 use std::sync::Arc;
 use std::time::Duration;
