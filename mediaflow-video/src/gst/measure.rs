@@ -52,6 +52,9 @@ struct Seen {
     before: AtomicI64,
     end: AtomicI64,
     packets: AtomicU64,
+    /// How long all of them are by themselves, and those since the last that says when it is shown.
+    lengths: AtomicI64,
+    untimed: AtomicI64,
     over: AtomicBool,
 }
 
@@ -64,18 +67,28 @@ impl Seen {
             before: AtomicI64::new(i64::MIN),
             end: AtomicI64::new(i64::MIN),
             packets: AtomicU64::new(0),
+            lengths: AtomicI64::new(0),
+            untimed: AtomicI64::new(0),
             over: AtomicBool::new(false),
         }
     }
 
     fn note(&self, start: i64, length: Option<i64>) {
         self.packets.fetch_add(1, Ordering::Relaxed);
+        self.lengths.fetch_add(length.unwrap_or(0), Ordering::Relaxed);
+        self.untimed.store(0, Ordering::Relaxed);
         self.start.fetch_min(start, Ordering::Relaxed);
         self.end.fetch_max(start.saturating_add(length.unwrap_or(0)), Ordering::Relaxed);
         let latest = self.latest.fetch_max(start, Ordering::Relaxed);
         if start != latest {
             self.before.fetch_max(latest.min(start), Ordering::Relaxed);
         }
+    }
+
+    /// One that does not say when it is shown, as of MPEG only the first in a packet does: after the one before.
+    fn follow(&self, length: i64) {
+        self.lengths.fetch_add(length, Ordering::Relaxed);
+        self.untimed.fetch_add(length, Ordering::Relaxed);
     }
 
     fn extent(&self) -> Option<Extent> {
@@ -89,7 +102,11 @@ impl Seen {
         // The last one lasts as long as the one before, if it does not say.
         let step = if before == i64::MIN { 0 } else { latest.saturating_sub(before) };
         let end = if end > latest { end } else { latest.saturating_add(step) };
-        Some(Extent { start, end })
+        // Some of them may be shown before the last that says when.
+        let (lengths, untimed) =
+            (self.lengths.load(Ordering::Relaxed), self.untimed.load(Ordering::Relaxed));
+        let counted = start.saturating_add(lengths).min(end.saturating_add(untimed));
+        Some(Extent { start, end: if untimed > 0 { end.max(counted) } else { end } })
     }
 }
 
@@ -174,8 +191,11 @@ pub(crate) fn measure(origin: &Origin, watch: &Watch<'_>) -> Result<Measured> {
 }
 
 fn note(seen: &Seen, buffer: &gst::BufferRef, timeline: Option<&Timeline>) {
-    let Some(start) = buffer.pts().map(nanoseconds) else { return };
     let length = buffer.duration().map(nanoseconds);
+    let Some(start) = buffer.pts().map(nanoseconds) else {
+        seen.follow(length.unwrap_or(0));
+        return;
+    };
     let end = start.saturating_add(length.unwrap_or(1).max(1));
     match timeline.map(|timeline| timeline.piece(start, end)) {
         Some(Some(piece)) => {

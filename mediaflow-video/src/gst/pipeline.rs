@@ -79,6 +79,11 @@ impl Running {
         &self.bus
     }
 
+    /// What was said so far concerns nobody any more.
+    pub(crate) fn forget(&self) {
+        while self.bus.pop().is_some() {}
+    }
+
     pub(crate) fn pulse(&self) -> &Pulse {
         &self.pulse
     }

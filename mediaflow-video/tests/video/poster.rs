@@ -7,7 +7,9 @@ use mediaflow_core::testing::soon;
 use mediaflow_core::{AnyOperation, CpuPool, Inputs, Limits, Reader as _, RunContext};
 use mediaflow_video::{VideoBackend, VideoReader};
 
-use crate::common::{Bench, Steps, clip, file, step, variant};
+use crate::clips::{input, made, mp4, number};
+use crate::common::{Bench, Steps, clip, file, path_of, step, variant};
+use crate::measure::Measured;
 
 async fn poster(bench: &Bench, path: &std::path::Path, steps: Steps<'_>) -> Image {
     let (mut results, _) = bench.run(path, steps, &["poster"]).await.unwrap();
@@ -60,6 +62,34 @@ async fn the_frame_shown_at_that_time_is_taken() {
             right < 2.0 && right < before,
             "{seconds} s: {right} off, {before} off the frame before"
         );
+    }
+}
+
+/// A program stream has no index, its clock is not that of its pictures, and most of them do not say when they are shown.
+#[tokio::test]
+async fn frames_of_a_program_stream_are_found() {
+    let bench = Bench::new();
+    let clip = input("ts-start-10s.ts");
+    for (name, coded) in [
+        ("one.mpg", &["-c:v", "mpeg1video", "-q:v", "4", "-c:a", "mp2"][..]),
+        ("two.vob", &["-c:v", "mpeg2video", "-q:v", "4", "-bf", "2", "-c:a", "ac3"]),
+        ("silent.mpg", &["-c:v", "mpeg2video", "-b:v", "20M", "-an"]),
+    ] {
+        let coded = [&["-map", "0"], coded].concat();
+        let path = made(&bench, name, &["-i", clip.to_str().unwrap()], &coded);
+        // The sound begins with the frame before.
+        let early = u32::from(name != "silent.mpg");
+        let duration = bench.probe(&path).await.unwrap().duration.unwrap().as_secs_f64();
+        assert!((duration - 6.0).abs() < 0.06, "{name}: {duration}");
+        for (at, right) in [(0.1, 2), (0.4, 10), (2.0, 50), (5.2, 130), (5.9, 147)] {
+            let step = step("poster", Poster::at(Position::Seconds(at)), "source");
+            let image = poster(&bench, &path, vec![step]).await;
+            assert_eq!(number(&image), right - early, "{name} at {at}");
+        }
+        let cut = vec![step("trim", Trim::new(2.0, 4.0), "source"), step("mp4", mp4(23), "trim")];
+        let (results, _) = bench.run(&path, cut, &["mp4"]).await.unwrap();
+        let measured = Measured::of(path_of(&results["mp4"]));
+        assert_eq!((measured.times.len(), measured.numbers[0]), (50, 50 - early), "{name}");
     }
 }
 

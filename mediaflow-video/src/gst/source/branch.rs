@@ -155,7 +155,7 @@ impl Branch {
             let _refused = running.pipeline().remove(&element);
         }
         // What it had to say is nothing to those that stay.
-        while running.bus().pop().is_some() {}
+        running.forget();
     }
 }
 

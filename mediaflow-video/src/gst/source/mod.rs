@@ -224,11 +224,14 @@ impl Source {
             // A demuxer is asked in the time of its stream, which some count from their first buffer.
             let ahead = stream.gate.state().ahead();
             let media = |time: i64| clock(stream.timeline.media(time).saturating_sub(ahead));
+            // Of a file without tables some think of another clock than that of its pictures: only zero is the begin for all.
+            let is_begin = to == 0 && stream.track.is_none();
+            let start = if is_begin { gst::ClockTime::ZERO } else { media(to) };
             let stop = stop.map(media);
             let stop_type = if stop.is_some() { gst::SeekType::Set } else { gst::SeekType::None };
             let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
             let seek =
-                gst::event::Seek::new(1.0, flags, gst::SeekType::Set, media(to), stop_type, stop);
+                gst::event::Seek::new(1.0, flags, gst::SeekType::Set, start, stop_type, stop);
             if !stream.pad.send_event(seek) {
                 return Err(Error::unsupported(
                     codes::VIDEO_NOT_SEEKABLE,
@@ -238,8 +241,16 @@ impl Source {
             }
         }
         let gates: Vec<Gate> = self.streams().map(|stream| stream.gate.clone()).collect();
-        self.running.wait("seeking", watch, |_| {
+        let sought = self.running.wait("seeking", watch, |_| {
             Ok(gates.iter().all(|gate| gate.state().waits).then_some(()))
-        })
+        });
+        match sought {
+            // Behind the last picture that stands alone there is nothing to decode: who finds nothing goes further back.
+            Err(error) if to > 0 && error.code() == codes::VIDEO_NOT_DECODABLE => {
+                self.running.forget();
+                Ok(())
+            }
+            sought => sought,
+        }
     }
 }
