@@ -53,7 +53,7 @@ pub(super) fn upright(stream: &Stream, upright: Upright) -> Result<Vec<gst::Elem
     if let Some(pad) = elements.first().and_then(|first| first.static_pad("sink")) {
         narrow(&planar, complete_caps(&pad, stream.colour));
     }
-    elements.extend(deinterlace(&caps)?);
+    elements.extend(deinterlace(&caps, stream.is_bottom_first()?)?);
     elements.extend([scaler("true")?, caps_filter(&shape(&caps, upright, Some("I420")))?]);
     let flip = make("videoflip")?;
     set(&flip, "video-direction", upright.direction())?;
@@ -62,7 +62,7 @@ pub(super) fn upright(stream: &Stream, upright: Upright) -> Result<Vec<gst::Elem
 }
 
 /// Where fields are made frames; a stream without any passes as it is.
-fn deinterlace(caps: &gst::CapsRef) -> Result<Option<gst::Element>> {
+fn deinterlace(caps: &gst::CapsRef, is_bottom_first: bool) -> Result<Option<gst::Element>> {
     let mode = caps.structure(0).and_then(|fields| fields.get::<&str>("interlace-mode").ok());
     let deinterlace = match make("deinterlace") {
         Err(error) if mode.is_some_and(|mode| mode != "progressive") => return Err(error),
@@ -70,9 +70,7 @@ fn deinterlace(caps: &gst::CapsRef) -> Result<Option<gst::Element>> {
         Ok(deinterlace) => deinterlace,
     };
     // One frame per frame, of the field that is seen first: both would double the rate.
-    let order = caps.structure(0).and_then(|fields| fields.get::<&str>("field-order").ok());
-    let first = if order == Some("bottom-field-first") { "bottom" } else { "top" };
-    set(&deinterlace, "fields", first)?;
+    set(&deinterlace, "fields", if is_bottom_first { "bottom" } else { "top" })?;
     Ok(Some(deinterlace))
 }
 

@@ -10,6 +10,7 @@ mod common;
 mod conformance;
 
 mod damage;
+mod fields;
 mod generations;
 mod measure;
 mod metadata;

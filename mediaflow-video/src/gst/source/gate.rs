@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_audio as audio;
+use gstreamer_video::VideoBufferFlags;
+use gstreamer_video::prelude::*;
 
 use super::place::{Kind, Place, TOLERANCE, frame_time, nanoseconds, place, sound_time, times};
 use crate::gst::pipeline::{Pulse, post_news};
@@ -22,6 +24,8 @@ pub(super) struct State {
     from: Option<i64>,
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     pub(super) orientation: Option<String>,
+    /// The last frame in fields: whether its lower field is seen first.
+    pub(super) is_bottom_first: bool,
     /// So many frames are dropped instead, wherever they are.
     skip: Option<u64>,
     /// Frames so far.
@@ -56,6 +60,7 @@ impl Gate {
             before: None,
             segment: None,
             orientation: None,
+            is_bottom_first: false,
             waits: false,
             first: None,
         };
@@ -149,6 +154,10 @@ impl State {
             let times = times(self.kind, buffer, length, self.segment.as_ref(), None);
             place(self.kind, times, &self.timeline)
         });
+        let flags = info.buffer().map(|buffer| buffer.video_flags());
+        if let Some(flags) = flags.filter(|flags| flags.contains(VideoBufferFlags::INTERLACED)) {
+            self.is_bottom_first = !flags.contains(VideoBufferFlags::TFF);
+        }
         let number = self.frames;
         self.frames += 1;
         let is_wanted = |found: Place| match (self.from, self.kind, self.skip) {

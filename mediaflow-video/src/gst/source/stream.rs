@@ -43,6 +43,17 @@ impl Stream {
         Ok(mode.is_some_and(|mode| mode != "progressive"))
     }
 
+    /// Whether of its fields the lower one is seen first: its caps say so or, where frames may differ, the first of them.
+    pub(crate) fn is_bottom_first(&self) -> Result<bool> {
+        let caps = self.caps()?;
+        let order = caps.structure(0).and_then(|fields| fields.get::<&str>("field-order").ok());
+        Ok(match order {
+            Some("bottom-field-first") => true,
+            Some("top-field-first") => false,
+            _ => self.gate.state().is_bottom_first,
+        })
+    }
+
     /// The `image-orientation` tag.
     pub(crate) fn orientation(&self) -> Option<String> {
         self.gate.state().orientation.clone()
