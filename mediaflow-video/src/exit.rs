@@ -141,11 +141,17 @@ pub(crate) fn estimate(input: &MediaInfo, renditions: &[(u32, u32)]) -> Estimate
     const ENCODER: u64 = 8 << 20;
     const DECODER_FRAMES: u64 = 24;
     const ENCODER_FRAMES: u64 = 64;
+    /// Frames on their way to another range of light, with four channels of 16 bits.
+    const WIDE_FRAMES: u64 = 2;
+    const WIDE_PIXEL: u64 = 8;
     let frame = |pixels: u64| pixels.saturating_mul(3) / 2;
-    let decoder = frame(input.pixels()).saturating_mul(DECODER_FRAMES);
+    let is_wide = input.depth > 8;
+    let decoder = frame(input.pixels()).saturating_mul(DECODER_FRAMES << u8::from(is_wide));
+    let wide = if is_wide { input.pixels().saturating_mul(WIDE_FRAMES * WIDE_PIXEL) } else { 0 };
     let encoders = renditions.iter().map(|(width, height)| {
         let pixels = u64::from(*width) * u64::from(*height);
         ENCODER.saturating_add(frame(pixels).saturating_mul(ENCODER_FRAMES))
     });
-    Estimate::video(encoders.fold(GSTREAMER.saturating_add(decoder), u64::saturating_add))
+    let source = GSTREAMER.saturating_add(decoder).saturating_add(wide);
+    Estimate::video(encoders.fold(source, u64::saturating_add))
 }

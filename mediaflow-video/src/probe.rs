@@ -160,7 +160,7 @@ fn describe(
     let mut info = MediaInfo::new(file.format().clone())
         .with_bytes(file.blob().len())
         .with_size(width, height);
-    info.orientation = facts.orientation;
+    (info.orientation, info.depth) = (facts.orientation, facts.depth);
     info.streams = facts.streams;
     info.medium = match (info.stream(StreamKind::Video), info.stream(StreamKind::Audio)) {
         (Some(_), _) => Medium::Video,

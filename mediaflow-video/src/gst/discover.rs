@@ -32,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) height: u32,
     /// As in EXIF, 1 to 8.
     pub(crate) orientation: u8,
+    /// Bits of one channel; zero if that is not known.
+    pub(crate) depth: u8,
     pub(crate) streams: Vec<StreamInfo>,
     /// Width and height as they are stored.
     stored: (u32, u32),
@@ -263,6 +265,7 @@ impl Facts {
                     .map(|orientation| orientation.get().to_owned())
             });
             self.orientation = tag.as_deref().map_or(1, orientation);
+            self.depth = depth(video.upcast_ref());
         }
         self.streams.push(found);
     }
@@ -270,6 +273,14 @@ impl Facts {
 
 fn positive(value: u32) -> Option<u32> {
     (value > 0).then_some(value)
+}
+
+/// The bits of one channel, where the headers of the codec tell.
+fn depth(stream: &pbutils::DiscovererStreamInfo) -> u8 {
+    let caps = stream.caps();
+    let fields = caps.as_ref().and_then(|caps| caps.structure(0));
+    let told = fields.and_then(|fields| fields.get::<u32>("bit-depth-luma").ok());
+    told.and_then(|bits| u8::try_from(bits).ok()).unwrap_or(0)
 }
 
 /// The codec's usual name, from the caps of the encoded stream.

@@ -1,8 +1,9 @@
 use mediaflow_core::Reader as _;
 use mediaflow_core::media::{Blob, Format, MediaFile, StreamKind};
+use mediaflow_core::ops::{Position, Poster};
 use mediaflow_video::VideoReader;
 
-use crate::common::{Bench, clip, variant};
+use crate::common::{Bench, clip, step, variant};
 
 #[tokio::test]
 async fn the_clip_says_what_it_is() {
@@ -26,6 +27,23 @@ async fn bytes_are_probed_as_files_are() {
     let file = MediaFile::sniff("clip", Blob::from(std::fs::read(clip()).unwrap())).unwrap();
     let info = VideoReader::new().probe(&file, &Bench::new().cx()).await.unwrap();
     assert_eq!(info.frames, 132);
+}
+
+/// Frames of more than eight bits take twice the memory, and are computed with at 16.
+#[tokio::test]
+async fn deep_frames_are_known_and_counted() {
+    let bench = Bench::new();
+    let coded = ["-t", "0.5", "-s", "640x360", "-preset", "ultrafast", "-pix_fmt"];
+    let plain = variant(&bench, "plain.mp4", &[&coded[..], &["yuv420p"]].concat());
+    let deep = variant(&bench, "deep.mp4", &[&coded[..], &["yuv420p10le"]].concat());
+    let (info, deeper) = (bench.probe(&plain).await.unwrap(), bench.probe(&deep).await.unwrap());
+    assert_eq!((info.depth, deeper.depth), (8, 10));
+    let bytes = async |path| {
+        let steps = vec![step("poster", Poster::at(Position::Seconds(0.0)), "source")];
+        bench.explain(path, steps, &["poster"]).await.unwrap().estimate.bytes
+    };
+    let more = bytes(&deep).await - bytes(&plain).await;
+    assert!(more >= info.pixels() * 3 / 2 * 24, "{more}");
 }
 
 #[tokio::test]
