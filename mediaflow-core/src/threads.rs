@@ -120,7 +120,8 @@ mod tests {
         let stop = cancel.clone();
         let work = cx.cpu(move |_| {
             stop.cancel();
-            Ok(drop(end.recv()))
+            let _ended = end.recv();
+            Ok(())
         });
         assert_eq!(work.await.unwrap_err().code(), "job.cancelled");
         assert!(cx.shared.cpu.free_place().is_none());

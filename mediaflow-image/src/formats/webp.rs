@@ -181,8 +181,9 @@ impl Encoder for Webp {
         }
     }
 
+    /// What the library holds, and while the file is made smaller the best one so far.
     fn memory(&self, pixels: u64) -> u64 {
-        pixels * 8
+        pixels * if self.max_bytes.is_some() { 9 } else { 8 }
     }
 
     fn encode(&self, image: Image, cx: &RunContext) -> Result<Vec<u8>> {

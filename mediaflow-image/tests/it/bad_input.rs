@@ -4,7 +4,7 @@ use mediaflow_core::ops::Resize;
 use mediaflow_core::{
     AnyOperation, CancellationToken, CpuPool, ErrorKind, Limits, RunContext, testing,
 };
-use mediaflow_image::{ImageReader, Jpeg, Png};
+use mediaflow_image::{Chroma, ImageReader, Jpeg, Png, Webp};
 
 use crate::files::gif;
 use crate::support::{
@@ -180,6 +180,26 @@ async fn the_estimate_counts_coefficients_and_the_file() {
     let tail = 400_000;
     let long = file("long.jpg", [bytes(&whole), vec![0; tail]].concat());
     assert_eq!(estimate(long).await, usual + tail as u64);
+}
+
+#[tokio::test]
+async fn the_estimate_counts_what_encoders_hold() {
+    let estimate = async |encoder: AnyOperation| {
+        let photo = Branches::of(as_png(gradient(1024, 768, 3)).await);
+        photo.chain("out", vec![encoder]).run().await.unwrap().explanation.estimate.bytes
+    };
+    let jpeg = || Jpeg::quality(80);
+    let pixels = 1024 * 768;
+    let usual = estimate(AnyOperation::new(jpeg())).await;
+    // Coefficients of all samples, where there are more of them.
+    let full = estimate(AnyOperation::new(jpeg().chroma(Chroma::Full))).await;
+    assert_eq!(full, usual + 3 * pixels);
+    // While a file is made smaller, the best one so far is kept.
+    let fitted = estimate(AnyOperation::new(jpeg().max_bytes(20_000))).await;
+    assert_eq!(fitted, usual + pixels);
+    let [usual, fitted] = [Webp::quality(80), Webp::quality(80).max_bytes(20_000)];
+    let usual = estimate(AnyOperation::new(usual)).await;
+    assert_eq!(estimate(AnyOperation::new(fitted)).await, usual + pixels);
 }
 
 #[tokio::test]

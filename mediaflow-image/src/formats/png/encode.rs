@@ -21,6 +21,7 @@ pub(super) fn encode(image: &Image, how: &Png, cx: &RunContext) -> Result<Vec<u8
     let bytes = write(image, compression(how.effort), &kept, cx)?;
     let Some(max) = how.max_bytes.filter(|max| bytes.len() as u64 > *max) else { return Ok(bytes) };
     // Nothing can be given up without loss; more effort is all there is.
+    drop(bytes);
     cx.check()?;
     let smallest = write(image, Compression::High, &kept, cx)?;
     if smallest.len() as u64 <= max { Ok(smallest) } else { Err(too_large(smallest.len(), max)) }
