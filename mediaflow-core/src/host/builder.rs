@@ -329,8 +329,10 @@ impl fmt::Debug for Builder {
 /// The rules, each with its name.
 fn routes(routes: Vec<Route>, notifiers: &[Arc<dyn Notifier>], most: usize) -> Result<Vec<Route>> {
     let mut named: Vec<Route> = Vec::with_capacity(routes.len());
+    let channels: Vec<_> =
+        notifiers.iter().map(|notifier| (notifier.name(), notifier.terms())).collect();
     for route in routes {
-        route.check(notifiers.iter().map(|notifier| notifier.name()))?;
+        route.check(&channels)?;
         let rule = route.rule();
         check_name(&rule, most)?;
         let channel = notifiers.iter().any(|notifier| notifier.name() == rule);

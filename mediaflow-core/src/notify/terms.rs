@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::event::EventKind;
+
 /// What a channel can take, as data that the [outbox](crate::outbox) keeps to. What is not said here is decided by the
 /// host's [`DeliveryPolicy`](crate::executor::DeliveryPolicy). How large a message may be is the notifier's to know, which
 /// writes it: it leaves out what does not fit, or says [`NotifyError::TooLarge`](super::NotifyError::TooLarge).
@@ -33,6 +35,12 @@ pub struct Terms {
     /// of several jobs is in none.
     /// Default: no.
     pub threads: bool,
+    /// Whether it can tell of several events in one message. If it can not, a rule that collects events needs another channel
+    /// [behind](super::Route::fallback) it. Default: yes.
+    pub digests: bool,
+    /// The kinds of events that it has words for. A rule for others needs another channel [behind](super::Route::fallback) it.
+    /// Default: all.
+    pub kinds: Option<Vec<EventKind>>,
     /// How many messages to one address it takes in one request ([`Notifier::notify_all`](super::Notifier::notify_all)).
     /// What waits for the same address then goes together; a place for as many is there at least. How many bytes these may
     /// have is the notifier's to know, as of single ones. Default 1.
@@ -52,6 +60,8 @@ impl Default for Terms {
             time_to_live: None,
             credentials: None,
             threads: false,
+            digests: true,
+            kinds: None,
             batch: 1,
             reports: 0,
         }

@@ -64,7 +64,7 @@ pub(super) fn of_route(
         let quiet =
             quiet.map(|quiet| quiet.in_zone(person.and_then(|person| person.zone.as_deref())));
         let teller = Teller { executor, event, route, rule: &rule, person, quiet, from, now };
-        for (first, steps) in chains(&route.steps) {
+        for (first, steps) in route.chains() {
             teller.chain(first, steps, &mut messages);
         }
     }
@@ -72,16 +72,6 @@ pub(super) fn of_route(
         Teller { executor, event, route, rule: &rule, person: None, quiet: None, from, now };
     teller.escalations(&mut messages);
     messages
-}
-
-/// The channels of a route that are told independently of each other, each with what takes its place; by the number of the
-/// first.
-fn chains(steps: &[Step]) -> impl Iterator<Item = (usize, &[Step])> {
-    let firsts = (0..steps.len()).filter(move |at| *at == 0 || !steps[*at].fallback);
-    firsts.map(move |first| {
-        let more = steps[first + 1..].iter().take_while(|step| step.fallback).count();
-        (first, &steps[first..=first + more])
-    })
 }
 
 /// Writes the messages of one route for one person, or for whoever is configured.

@@ -56,6 +56,10 @@ impl Notifier for WebhookNotifier {
     fn terms(&self) -> Terms {
         let mut terms = Terms::default();
         terms.reports = REPORTS;
+        if let Dialect::Vendor(vendor, _) = &self.dialect {
+            let kinds = EventKind::ALL.into_iter().filter(|kind| vendor.has_word_for(*kind));
+            (terms.digests, terms.kinds) = (false, Some(kinds.collect()));
+        }
         // Who is there compares with the secret that it has, which may be another one.
         terms.credentials = Some(Credentials::Address);
         terms

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{After, Route, Step};
 use crate::codes;
 use crate::event::Severity;
+use crate::notify::Terms;
 use crate::spec::digest::digest;
 use crate::suggest::did_you_mean;
 use crate::{Error, Result};
@@ -41,12 +42,12 @@ impl Route {
         json!([kinds, bounds, audience, self.tags, self.tenants, self.owners, steps, others])
     }
 
-    /// Whether it can be kept to by a host with these channels.
+    /// Whether it can be kept to by a host with these channels, and their terms.
     ///
     /// # Errors
     /// `notify.unknown`: it names a channel that is not there. `route.invalid`, `route.quiet`, `schedule.zone`: the first
     /// mistake in it.
-    pub(crate) fn check<'a>(&self, channels: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    pub(crate) fn check(&self, channels: &[(&str, Terms)]) -> Result<()> {
         let with = |error: Error| error.with("route", self.rule());
         let wrong = |problem: &'static str, help: &'static str| {
             Err(with(Error::input(codes::ROUTE_INVALID, problem).help(help)))
@@ -86,14 +87,48 @@ impl Route {
         if let Some(quiet) = &self.quiet {
             quiet.check().map_err(with)?;
         }
-        let known: Vec<_> = channels.into_iter().collect();
         for channel in self.channels() {
-            if !known.contains(&channel) {
+            if channels.iter().all(|(known, _)| *known != channel) {
                 let message = format!("there is no notifier `{channel}`");
                 let error = Error::input(codes::NOTIFY_UNKNOWN, message);
+                let known = channels.iter().map(|(known, _)| *known);
                 return Err(with(error.help(did_you_mean(channel, known))));
             }
         }
+        // What they can not deliver is told by nobody.
+        let last = self.chains().filter_map(|(_, steps)| steps.last()).map(|step| (step, true));
+        let others = self.escalations.iter().map(|escalation| (&escalation.step, false));
+        for (step, collects) in last.chain(others) {
+            let Some((channel, terms)) = channels.iter().find(|(known, _)| *known == step.channel)
+            else {
+                continue;
+            };
+            if let Some(problem) = self.misfit(channel, terms, collects) {
+                let help = "leave it out, or say what takes its place: `.fallback(\"email\")`";
+                return Err(with(Error::input(codes::ROUTE_INVALID, problem).help(help)));
+            }
+        }
         Ok(())
+    }
+
+    /// What a channel can not tell of.
+    fn misfit(&self, channel: &str, terms: &Terms, collects: bool) -> Option<String> {
+        let several = self.throttle.is_some() || self.digest.is_some_and(|digest| digest.most > 1);
+        if collects && several && !terms.digests {
+            return Some(format!("`{channel}` can not tell of several events in one message"));
+        }
+        let kinds = terms.kinds.as_ref()?;
+        let kind = self.on.iter().find(|kind| !kinds.contains(kind))?;
+        Some(format!("`{channel}` has no notification for `{kind}`"))
+    }
+
+    /// The channels that are told independently of each other, each with what takes its place; by the number of the first.
+    pub(crate) fn chains(&self) -> impl Iterator<Item = (usize, &[Step])> {
+        let steps = &self.steps;
+        let firsts = (0..steps.len()).filter(move |at| *at == 0 || !steps[*at].fallback);
+        firsts.map(move |first| {
+            let more = steps[first + 1..].iter().take_while(|step| step.fallback).count();
+            (first, &steps[first..=first + more])
+        })
     }
 }

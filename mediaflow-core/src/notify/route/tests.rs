@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::EventKind::{JobCompleted, JobFailed};
 use crate::event::EventData;
+use crate::notify::Terms;
 use crate::{Timestamp, codes};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -146,12 +147,43 @@ fn what_can_not_be_kept_to_is_refused() {
         (on().to("e-mail"), codes::NOTIFY_UNKNOWN),
         (on().to("email").escalate(after(3), "pager"), codes::NOTIFY_UNKNOWN),
     ] {
-        let error = route.check(["email"]).unwrap_err();
+        let error = route.check(&known(&["email"])).unwrap_err();
         assert_eq!(error.code(), code, "{route:?}");
     }
-    let error = on().to("e-mail").check(["email", "slack"]).unwrap_err();
+    let error = on().to("e-mail").check(&known(&["email", "slack"])).unwrap_err();
     assert!(format!("{error:?}").contains("did you mean `email`?"), "{error:?}");
-    on().to("email").fallback("email").at("b").quiet(22, 7).check(["email"]).unwrap();
+    let route = on().to("email").fallback("email").at("b").quiet(22, 7);
+    route.check(&known(&["email"])).unwrap();
+}
+
+fn known<'a>(channels: &[&'a str]) -> Vec<(&'a str, Terms)> {
+    channels.iter().map(|channel| (*channel, Terms::default())).collect()
+}
+
+#[test]
+fn what_has_no_words_for_it_ends_no_chain() {
+    let mut channels = known(&["email", "encoder"]);
+    (channels[1].1.digests, channels[1].1.kinds) = (false, Some(vec![JobFailed]));
+    let on = || Route::on([JobFailed]);
+    for route in [
+        on().to("encoder").digest(MINUTE),
+        on().to("email").to("encoder").throttle(1, MINUTE),
+        on().to("email").fallback("encoder").digest(MINUTE),
+        Route::on([JobFailed, JobCompleted]).to("encoder"),
+        Route::on([JobCompleted]).to("email").escalate(after(3), "encoder"),
+    ] {
+        let error = route.check(&channels).unwrap_err();
+        assert_eq!(error.code(), codes::ROUTE_INVALID, "{route:?}");
+        assert!(error.to_string().contains("`encoder`"), "{error}");
+    }
+    for route in [
+        on().to("encoder"),
+        on().to("encoder").fallback("email").digest(MINUTE),
+        Route::on([JobCompleted]).to("encoder").fallback("email"),
+        on().to("email").digest(MINUTE).escalate(after(3), "encoder"),
+    ] {
+        route.check(&channels).unwrap();
+    }
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use mediaflow_core::event::{DeliveryFailure, EventData};
-use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt};
+use mediaflow_core::notify::{Address, DeliveryContext, Message, Receipt, Route};
 use mediaflow_core::report::Report;
 use mediaflow_core::spec::JobOptions;
 use mediaflow_core::testing::{Received, Reply, WebhookReceiver, exercise_notifier};
-use mediaflow_core::{Event, EventKind, NotifyError, Timestamp};
+use mediaflow_core::{Event, EventKind, Mediaflow, NotifyError, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
@@ -311,4 +311,28 @@ async fn all_dialects_conform() {
         let hook = hook.allow_private(&receiver.address()).build().unwrap();
         exercise_notifier(&hook, &["t0ken", "cl0udsecret", &SECRET[6..]]).await;
     }
+}
+
+/// They tell of one event at a time, and not of all kinds.
+#[tokio::test]
+async fn no_dialect_is_the_last_for_what_it_has_no_word_for() {
+    let named = || Webhook::to("https://hooks.example/x").name("dialect");
+    let own = || Webhook::to("https://ours.example/x").name("own").sign(SECRET);
+    let digest = || Route::on([EventKind::JobFailed]).to("dialect").digest(Duration::from_secs(60));
+    let disabled = || Route::on([EventKind::DestinationDisabled]).to("dialect");
+    let start = async |hook: Webhook, route: Route| {
+        Mediaflow::builder().notify(hook).notify(own()).route(route).start().await.map(drop)
+    };
+    let dialects: [fn(Webhook) -> Webhook; 3] =
+        [|hook| hook.cloudinary("s"), |hook| hook.zencoder("s"), |hook| hook.tencent("s")];
+    for dialect in dialects {
+        for route in [digest(), disabled()] {
+            let error = start(dialect(named()), route.clone()).await.unwrap_err();
+            assert_eq!(error.code(), "route.invalid", "{error:?}");
+            assert!(error.to_string().contains("`dialect`"), "{error}");
+            start(dialect(named()), route.fallback("own")).await.unwrap();
+        }
+    }
+    start(named().sign(SECRET), digest()).await.unwrap();
+    start(named().sign(SECRET), disabled()).await.unwrap();
 }
