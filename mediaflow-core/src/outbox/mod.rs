@@ -15,7 +15,7 @@
 //! A *destination* is what is slow, fails or asks for patience together: a channel and, usually, an origin
 //! (`https://host:443`). Places, rates and the breaker belong to it.
 //!
-//! Uses: codes, error, event, executor, id, notify, shutdown, time.
+//! Uses: codes, error, event, executor, id, notify, shutdown, spec, time.
 
 mod attempt;
 mod destination;

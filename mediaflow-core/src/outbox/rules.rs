@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::DestinationKey;
 use super::message::{Collect, Escalates, NewMessage, NextStep, behind};
 use crate::event::{Audience, Event};
@@ -8,6 +10,7 @@ use crate::executor::Executor;
 use crate::notify::{
     Address, After, GroupBy, MOST, Person, QuietHours, Recipient, Route, Step, Whom,
 };
+use crate::spec::digest::digest;
 use crate::{MessageId, Result, Timestamp};
 
 /// The people of the audiences of an event's routes.
@@ -191,7 +194,7 @@ impl Teller<'_> {
                 message.leave_thread();
             }
             message.collect = Some(Collect {
-                key: digest.by.of(self.event),
+                key: key(digest.by.of(self.event), &message.next),
                 most: digest.most,
                 unless: None,
                 quiet: self.quiet.clone(),
@@ -200,7 +203,8 @@ impl Teller<'_> {
         if let Some(limit) = self.route.throttle {
             let quiet = self.quiet.clone();
             let unless = Some(limit);
-            let collect = Collect { key: String::new(), most: MOST, unless, quiet };
+            let key = key(String::new(), &message.next);
+            let collect = Collect { key, most: MOST, unless, quiet };
             message.collect = Some(collect);
         }
         if let Some(quiet) = &self.quiet {
@@ -232,6 +236,18 @@ impl Teller<'_> {
             messages.push(message);
         }
     }
+}
+
+/// What comes together, of this group: what takes the place of the message is for all of its events, so that nobody is told what
+/// only another one's job has for them.
+fn key(group: String, next: &[NextStep]) -> String {
+    if next.is_empty() {
+        return group;
+    }
+    let told = |next: &NextStep| json!([next.step, next.channel, next.recipient, next.beside]);
+    let mut told = digest(&next.iter().map(told).collect());
+    told.truncate(16);
+    format!("{group} {told}")
 }
 
 /// Where a message goes, and on which terms.

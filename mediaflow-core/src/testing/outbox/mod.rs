@@ -37,9 +37,9 @@ use recipients::{
 };
 
 use routes::{
-    a_digest_is_handed_on_with_all_its_events, a_digest_is_known_of_each_of_its_jobs,
-    a_digest_of_several_jobs_is_in_no_thread, a_digest_tells_of_everything_once,
-    a_route_tells_of_progress, a_throttle_loses_nothing,
+    a_digest_is_handed_on_to_those_whom_each_job_names, a_digest_is_handed_on_with_all_its_events,
+    a_digest_is_known_of_each_of_its_jobs, a_digest_of_several_jobs_is_in_no_thread,
+    a_digest_tells_of_everything_once, a_route_tells_of_progress, a_throttle_loses_nothing,
     an_address_that_its_channel_refuses_is_passed_over, each_channel_is_told_by_itself,
     nobody_is_told_in_quiet_hours, people_are_told_where_and_how_they_want_to_be,
     several_addresses_of_a_step_are_told_at_once,
@@ -118,6 +118,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         a_digest_tells_of_everything_once
         a_digest_is_known_of_each_of_its_jobs
         a_digest_of_several_jobs_is_in_no_thread
+        a_digest_is_handed_on_to_those_whom_each_job_names
         a_digest_is_handed_on_with_all_its_events
         a_throttle_loses_nothing
         nobody_is_told_in_quiet_hours

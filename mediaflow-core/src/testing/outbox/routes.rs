@@ -315,6 +315,36 @@ pub(super) async fn a_digest_is_handed_on_with_all_its_events<E: Engine>(host: H
     running.done().await;
 }
 
+pub(super) async fn a_digest_is_handed_on_to_those_whom_each_job_names<E: Engine>(host: Host<E>) {
+    let push = silent("push");
+    let route = on_created().to("hooks").fallback("push").digest(60 * SECOND);
+    let start = |builder: crate::Builder| builder.notify(push.clone()).route(route);
+    let running = host.start_with(created(), start).await;
+    running.hooks.always("a", rejected());
+    let later = running.clock.now().plus(3650 * DAY);
+    let mut jobs = Vec::new();
+    for (hooks, to) in [(&["a"][..], "1"), (&["a"], "2"), (&["a"], "2"), (&["a", "b"], "3")] {
+        let options = JobOptions::new().run_at(later).notify("push", to);
+        let options = hooks.iter().fold(options, |options, to| options.notify("hooks", *to));
+        let job = running.media.submit(spec("parked").with_options(options)).await;
+        jobs.push(job.expect("submit").id());
+    }
+    until(&running, &push, "2", 1).await;
+    until(&running, &push, "1", 1).await;
+    running.until("b", 1, SECOND).await;
+    let of = |to: &str| {
+        let told = push.of(to);
+        let events = told.iter().flat_map(|told| told.message.events());
+        events.filter_map(|event| event.job).collect::<Vec<_>>()
+    };
+    assert_eq!((of("1"), of("2")), (jobs[..1].to_vec(), jobs[1..3].to_vec()));
+    // Of several addresses of one job, one was reached.
+    running.tell("a").await;
+    until(&running, &push, "", 1).await;
+    assert!(push.of("3").is_empty());
+    running.done().await;
+}
+
 pub(super) async fn a_throttle_loses_nothing<E: Engine>(host: Host<E>) {
     let route = on_created().to("hooks").throttle(2, 60 * SECOND);
     let running = host.start_with(created(), |builder| builder.route(route)).await;
