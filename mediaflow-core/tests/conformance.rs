@@ -27,6 +27,7 @@ use mediaflow_core::{
     BatchId, Event, EventKind, Inputs, JobId, Mediaflow, Notifier, NotifyError, OpContext,
     Operation, Outputs, Result, Run, Takes, async_trait,
 };
+use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_memory_engine_is_an_engine() {
@@ -38,11 +39,16 @@ async fn the_memory_engine_has_an_outbox() {
     testing::exercise_outbox(async |clock| MemoryEngine::with_clock(Arc::new(clock))).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_composed_notification_is_lost_or_doubled() {
-    for _ in 0..8 {
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 16, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn no_composed_notification_is_lost_or_doubled(
+        life in prop::collection::vec((0_u8..20, any::<u8>()), 20..60),
+        seed: u64,
+    ) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
         let engine = async |clock: ManualClock| MemoryEngine::with_clock(Arc::new(clock));
-        testing::exercise_composition(engine, false, fastrand::u64(..)).await;
+        runtime.block_on(testing::exercise_composition(engine, 1, &life, seed));
     }
 }
 

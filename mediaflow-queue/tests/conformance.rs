@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use mediaflow_core::testing::{exercise_composition, exercise_engine, exercise_outbox};
+use proptest::prelude::*;
 
 #[cfg(feature = "sqlite")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,27 +59,51 @@ async fn postgres_has_an_outbox() {
     .await;
 }
 
-/// Random lives of a host, each on a database of its own.
-const LIVES: usize = 4;
+/// How many lives of a fleet are tried, each on a database of its own.
+fn lives() -> ProptestConfig {
+    let failure_persistence = None;
+    ProptestConfig {
+        cases: 4,
+        max_shrink_iters: 8,
+        failure_persistence,
+        ..ProptestConfig::default()
+    }
+}
+
+/// A host that is killed is missed soon.
+const LEASE: Duration = Duration::from_secs(1);
+
+/// What happens in a life.
+fn life() -> impl Strategy<Value = Vec<(u8, u8)>> {
+    prop::collection::vec((0_u8..20, any::<u8>()), 20..50)
+}
 
 #[cfg(feature = "sqlite")]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite_loses_and_doubles_no_composed_notification() {
-    let folder = tempfile::tempdir().unwrap();
-    for life in 0..LIVES {
-        let file = folder.path().join(format!("{life}.db"));
-        let queue = async |_clock| mediaflow_queue::Sqlite::open(&file);
-        exercise_composition(queue, true, fastrand::u64(..)).await;
+proptest! {
+    #![proptest_config(lives())]
+    #[test]
+    fn sqlite_loses_and_doubles_no_composed_notification(life in life(), seed: u64) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("jobs.db");
+        let queue = async |_clock| mediaflow_queue::Sqlite::open(&file).lease(LEASE);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(exercise_composition(queue, 2, &life, seed));
     }
 }
 
 #[cfg(feature = "postgres")]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_loses_and_doubles_no_composed_notification() {
-    let server = mediaflow_queue::testing::PrivatePostgres::shared().await.unwrap();
-    for life in 0..LIVES {
-        let url = server.database(&format!("composition_{life}")).await.unwrap();
-        let queue = async |_clock| mediaflow_queue::Postgres::connect(&*url);
-        exercise_composition(queue, true, fastrand::u64(..)).await;
+proptest! {
+    #![proptest_config(lives())]
+    #[test]
+    fn postgres_loses_and_doubles_no_composed_notification(life in life(), seed: u64) {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let server = mediaflow_queue::testing::PrivatePostgres::shared().await.unwrap();
+            let name = format!("composition_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+            let url = server.database(&name).await.unwrap();
+            let queue = async |_clock| mediaflow_queue::Postgres::connect(&*url).lease(LEASE);
+            exercise_composition(queue, 2, &life, seed).await;
+        });
     }
 }
