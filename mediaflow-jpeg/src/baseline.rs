@@ -1,10 +1,11 @@
 use crate::Control;
+use crate::area::Area;
 use crate::blind::{self, Sink, ended};
 use crate::failure::{Damage, Failure, Unsupported};
 use crate::feed::{Data, Feed, LANES};
 use crate::header::{EOI, Jpeg, Scan, Tables};
 use crate::lanes::{Machine, Part, Piece};
-use crate::planes::{Means, Planes};
+use crate::planes::{Means, Planes, Size};
 
 /// Above so many bytes of data, tables that hold more are worth the time that it takes to make them.
 const LARGE: usize = 100_000;
@@ -12,24 +13,56 @@ const LARGE: usize = 100_000;
 /// So many short rounds are made between two looks at whether to stop.
 const ROUNDS: u32 = 16;
 
-/// Decodes a picture whose coefficients are all in one scan.
-pub(crate) fn decode(jpeg: &Jpeg<'_>, control: &Control<'_>) -> Result<Planes, Failure> {
-    let (across, down) = jpeg.frame.units();
-    let units = across as usize * down as usize;
-    let every = if jpeg.tables.restart == 0 { units } else { jpeg.tables.restart as usize };
-    let count = units.div_ceil(every);
-    let data = Data::find(jpeg.bytes, jpeg.data, count)?;
-    let mut means = Means::new(&jpeg.frame, control.coarse);
-    for index in 0..jpeg.components() {
-        means.step(index, &jpeg.frame, &jpeg.tables)?;
+/// Decodes a picture that is not progressive: each of its components is in one scan, all of them or some in the same.
+pub(crate) fn decode(
+    jpeg: &Jpeg<'_>,
+    size: Size,
+    control: &Control<'_>,
+) -> Result<Planes, Failure> {
+    let mut means = Means::new(&jpeg.frame, size);
+    let mut given = vec![false; jpeg.components()];
+    let (mut tables, mut scan, mut at) = (jpeg.tables.clone(), jpeg.scan.clone(), jpeg.data);
+    loop {
+        scan.whole(&mut given)?;
+        if tables.restart != jpeg.tables.restart {
+            return Err(Unsupported::Scans.into());
+        }
+        for (index, ..) in &scan.parts {
+            means.step(*index, &jpeg.frame, &tables)?;
+        }
+        let data = read(jpeg, (&scan, &tables), at, &mut means, control)?;
+        if given.iter().all(|given| *given) {
+            return match data.marker {
+                EOI => Ok(means.planes(&jpeg.frame)),
+                _ => Err(Unsupported::Stray.into()),
+            };
+        }
+        let Some(next) = jpeg.next(data.end, &mut tables)? else {
+            return Err(Unsupported::Scans.into());
+        };
+        (scan, at) = next;
     }
-    let corners = |index| means.has_corners(index);
-    let mut machine = machine(jpeg, &jpeg.scan, &jpeg.tables, corners, data.end - jpeg.data)?;
+}
+
+/// Reads a scan whose data begins here. Gives what was found of that.
+fn read(
+    jpeg: &Jpeg<'_>,
+    (scan, tables): (&Scan, &Tables),
+    at: usize,
+    means: &mut Means,
+    control: &Control<'_>,
+) -> Result<Data, Failure> {
+    let area = Area::new(jpeg, scan);
+    let (units, every) = (area.units, area.every(tables));
+    let count = units.div_ceil(every);
+    let data = Data::find(jpeg.bytes, at, count)?;
+    let mut machine =
+        machine(&area, (scan, tables), |index| means.has_corners(index), data.end - at)?;
     let unit = machine.unit();
     let mut sink = |first: usize, found: Piece<'_>, lack: [i16; 3]| {
-        means.place(&jpeg.frame, first / unit, found, lack);
+        means.place(&area, first / unit, found, lack);
     };
-    if let (0, [whole, ..]) = (jpeg.tables.restart, &*data.intervals) {
+    if let (0, [whole, ..]) = (tables.restart, &*data.intervals) {
         let whole = &jpeg.bytes[whole.clone()];
         blind::read(&mut machine, whole, units * unit, control, &mut sink)?;
     } else if data.in_order {
@@ -37,30 +70,28 @@ pub(crate) fn decode(jpeg: &Jpeg<'_>, control: &Control<'_>) -> Result<Planes, F
     } else {
         return Err(Damage::Restarts.into());
     }
-    if data.count > count || data.marker != EOI {
+    if data.count > count {
         return Err(Unsupported::Stray.into());
     }
-    Ok(means.planes(&jpeg.frame))
+    Ok(data)
 }
 
 /// What reads the units of a scan with so many bytes of data, and of these components the corners.
 pub(crate) fn machine(
-    jpeg: &Jpeg<'_>,
-    scan: &Scan,
-    tables: &Tables,
+    area: &Area,
+    (scan, tables): (&Scan, &Tables),
     corners: impl Fn(usize) -> bool,
     len: usize,
 ) -> Result<Machine, Unsupported> {
     let mut pairs = Vec::new();
     let mut parts = Vec::new();
-    for &(index, dc, ac) in &scan.parts {
+    for (&(index, dc, ac), (_, wide, tall)) in scan.parts.iter().zip(&area.parts) {
         let pair = pairs.iter().position(|known| *known == (dc, ac)).unwrap_or_else(|| {
             pairs.push((dc, ac));
             pairs.len() - 1
         });
-        let part = jpeg.frame.components[index];
         let block = Part { component: index, pair, corner: corners(index) };
-        parts.extend((0..part.across * part.down).map(|_| block));
+        parts.extend((0..wide * tall).map(|_| block));
     }
     let codes =
         |(dc, ac): &(usize, usize)| Some((tables.dc[*dc].as_ref()?, tables.ac[*ac].as_ref()?));

@@ -1,4 +1,5 @@
 use crate::Control;
+use crate::area::Area;
 use crate::baseline::machine;
 use crate::bits::{Bits, Writer};
 use crate::blind::finish;
@@ -42,7 +43,9 @@ impl Jpeg<'_> {
         }
         let tall = 8 * self.frame.most.1;
         let (across, down) = self.frame.units();
-        let mut machine = machine(self, &self.scan, &self.tables, |_| false, data.end - self.data)?;
+        let area = Area::new(self, &self.scan);
+        let scan = (&self.scan, &self.tables);
+        let mut machine = machine(&area, scan, |_| false, data.end - self.data)?;
         let feed = Feed::new(&self.bytes[..data.end], self.data..data.end, 0);
         let blocks = |row: u32| row as usize * across as usize * machine.unit();
         let (of, first) = (blocks(down), rows.div_ceil(tall).max(1));

@@ -37,7 +37,7 @@ pub enum Unsupported {
     Size,
     /// Tables are missing or break the rules.
     Tables,
-    /// Scans that do not follow one another as they should: several in a file that is not progressive, or not all of a progressive one.
+    /// Scans that do not follow one another as they should: a component twice in a file that is not progressive, or not all of it.
     Scans,
     /// There are bytes between the data and the next marker, or markers other than the end behind it.
     Stray,

@@ -1,9 +1,9 @@
 use crate::codes::Codes;
-use crate::failure::Unsupported;
+use crate::failure::{Damage, Failure, Unsupported};
 
 pub(crate) const SOI: u8 = 0xD8;
 pub(crate) const EOI: u8 = 0xD9;
-pub(crate) const SOS: u8 = 0xDA;
+const SOS: u8 = 0xDA;
 
 /// The most blocks that a unit may have.
 const BLOCKS: u32 = 10;
@@ -95,8 +95,10 @@ impl<'a> Jpeg<'a> {
                     let mut frame = frame.ok_or(Unsupported::Structure)?;
                     frame.rgb = is_rgb(&frame, jfif, adobe);
                     let scan = Scan::read(content, &frame)?;
-                    let jpeg = Self { bytes, frame, tables, scan, data: end };
-                    return jpeg.checked();
+                    if frame.coding != Coding::Progressive && !scan.is_whole() {
+                        return Err(Unsupported::Scans);
+                    }
+                    return Ok(Self { bytes, frame, tables, scan, data: end });
                 }
                 0xC0..=0xC2 if frame.is_some() => return Err(Unsupported::Structure),
                 0xC0..=0xC2 => frame = Some(Frame::read(marker, content)?),
@@ -137,7 +139,7 @@ impl<'a> Jpeg<'a> {
         self.frame.components.iter().map(|part| (part.across, part.down)).collect()
     }
 
-    /// Bytes that [`Jpeg::eighth`] takes beside the file at most, with its planes: twenty for each block, sixteen for each interval
+    /// Bytes that a decode takes beside the file at most, with its planes: 28 for each block, sixteen for each interval
     /// between restarts, and its tables.
     #[must_use]
     pub fn memory(&self) -> u64 {
@@ -145,19 +147,31 @@ impl<'a> Jpeg<'a> {
         let blocks: u32 = self.frame.components.iter().map(|part| part.across * part.down).sum();
         let in_all = u64::from(across) * u64::from(down) * u64::from(blocks);
         let intervals = in_all.checked_div(u64::from(self.tables.restart)).unwrap_or(0);
-        in_all * 20 + intervals * 16 + (1 << 20)
+        in_all * 28 + intervals * 16 + (1 << 20)
     }
 
-    /// A scan that is not progressive has all components and all of them.
-    fn checked(self) -> Result<Self, Unsupported> {
-        let in_order = self.scan.parts.iter().map(|(index, ..)| *index);
-        if self.frame.coding != Coding::Progressive {
-            let Scan { first, last, high, low, .. } = self.scan;
-            if (first, last, high, low) != (0, 63, 0, 0) || !in_order.eq(0..self.components()) {
-                return Err(Unsupported::Scans);
+    /// The next scan behind the data that ends here, and where its own data begins; none at the end.
+    pub(crate) fn next(
+        &self,
+        mut at: usize,
+        tables: &mut Tables,
+    ) -> Result<Option<(Scan, usize)>, Failure> {
+        loop {
+            let rest = self.bytes.get(at..).unwrap_or_default();
+            let fill = rest.iter().take_while(|byte| **byte == 0xFF).count();
+            match rest.get(fill) {
+                Some(&EOI) if fill > 0 => return Ok(None),
+                Some(_) => {}
+                None => return Err(Damage::Cut.into()),
             }
+            let (marker, content, end) = segment(self.bytes, at)?;
+            match marker {
+                SOS => return Ok(Some((Scan::read(content, &self.frame)?, end))),
+                0xC0..=0xC2 => return Err(Unsupported::Structure.into()),
+                _ => tables.take(marker, content)?,
+            }
+            at = end;
         }
-        Ok(self)
     }
 }
 
@@ -244,7 +258,13 @@ impl Frame {
 
     /// How many blocks of a component have pixels of the picture, across and down.
     pub(crate) fn blocks(&self, part: &Component) -> (u32, u32) {
-        let count = |side: u32, factor: u32, most: u32| (side * factor).div_ceil(most).div_ceil(8);
+        self.samples(part, 1)
+    }
+
+    /// How many samples of a component have pixels of the picture, across and down, of which each block has so many of both.
+    pub(crate) fn samples(&self, part: &Component, of_block: u32) -> (u32, u32) {
+        let count =
+            |side: u32, factor: u32, most: u32| (side * factor * of_block).div_ceil(most * 8);
         let (across, down) = self.most;
         (count(self.width, part.across, across), count(self.height, part.down, down))
     }
@@ -277,6 +297,18 @@ impl Scan {
             return Err(broken);
         }
         Ok(Self { parts: found, first, last, high: bits >> 4, low: bits & 15 })
+    }
+
+    /// Whether it gives all coefficients, and all of each.
+    fn is_whole(&self) -> bool {
+        (self.first, self.last, self.high, self.low) == (0, 63, 0, 0)
+    }
+
+    /// Notes which components a scan gives of a file that is not progressive: all of each at once, and none twice.
+    pub(crate) fn whole(&self, given: &mut [bool]) -> Result<(), Unsupported> {
+        let twice =
+            self.parts.iter().any(|(index, ..)| std::mem::replace(&mut given[*index], true));
+        if twice || !self.is_whole() { Err(Unsupported::Scans) } else { Ok(()) }
     }
 }
 

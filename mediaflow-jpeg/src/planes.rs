@@ -1,3 +1,4 @@
+use crate::area::Area;
 use crate::corners::{Corner, PLACES};
 use crate::failure::Unsupported;
 use crate::header::{Component, Frame, Tables};
@@ -75,6 +76,24 @@ impl Plane {
 #[derive(Debug)]
 pub(crate) struct Means {
     components: Vec<OfComponent>,
+    size: Size,
+}
+
+/// What is known of the slopes of blocks.
+pub(crate) struct Slopes<'a> {
+    pub(crate) corners: &'a mut [Corner],
+    /// Of each of them which coefficients are not zero, or nothing.
+    pub(crate) known: &'a mut [u64],
+}
+
+/// How large a picture becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    Eighth {
+        /// Without corners of components that are sampled more coarsely than others.
+        coarse: bool,
+    },
+    Quarter,
 }
 
 #[derive(Debug)]
@@ -83,24 +102,33 @@ struct OfComponent {
     means: Vec<i16>,
     /// None, or one for each of the means.
     corners: Vec<Corner>,
+    /// The same: of which coefficients something is there, each a bit.
+    known: Vec<u64>,
     /// What they are multiples of.
     step: i32,
     steps: [i32; 3],
 }
 
 impl Means {
-    /// Without corners if it may be coarse.
-    pub(crate) fn new(frame: &Frame, coarse: bool) -> Self {
+    pub(crate) fn new(frame: &Frame, size: Size) -> Self {
         let (across, down) = frame.units();
         let component = |part: &Component| {
             let stride = (across * part.across) as usize;
             let blocks = stride * (down * part.down) as usize;
-            let fine = |most: u32, factor: u32| (most / factor).is_multiple_of(2);
-            let fine = fine(frame.most.0, part.across) && fine(frame.most.1, part.down);
-            let corners = if fine && !coarse { vec![[0; 3]; blocks] } else { Vec::new() };
-            OfComponent { stride, means: vec![0; blocks], corners, step: 0, steps: [0; 3] }
+            let half = |most: u32, factor: u32| (most / factor).is_multiple_of(2);
+            let half = half(frame.most.0, part.across) && half(frame.most.1, part.down);
+            let fine = size == Size::Quarter || size == Size::Eighth { coarse: false } && half;
+            let corners = if fine { vec![[0; 3]; blocks] } else { Vec::new() };
+            OfComponent {
+                stride,
+                means: vec![0; blocks],
+                corners,
+                known: Vec::new(),
+                step: 0,
+                steps: [0; 3],
+            }
         };
-        Self { components: frame.components.iter().map(component).collect() }
+        Self { components: frame.components.iter().map(component).collect(), size }
     }
 
     /// Whether corners are wanted of the blocks of a component.
@@ -127,53 +155,74 @@ impl Means {
         (means, *stride)
     }
 
-    /// The corners of a component, if they are wanted, and how many are in a row.
-    pub(crate) fn corners_of(&mut self, index: usize) -> (&mut [Corner], usize) {
-        let OfComponent { corners, stride, .. } = &mut self.components[index];
-        (corners, *stride)
+    /// The slopes of a component, if they are wanted, and how many are in a row.
+    pub(crate) fn slopes_of(&mut self, index: usize) -> (Slopes<'_>, usize) {
+        let OfComponent { corners, known, stride, .. } = &mut self.components[index];
+        (Slopes { corners, known }, *stride)
     }
 
-    /// Puts what was read of whole units where it belongs, from this unit on, and adds to each mean what its component lacks.
-    pub(crate) fn place(&mut self, frame: &Frame, first: usize, piece: Piece<'_>, lack: [i16; 3]) {
-        let across = frame.units().0 as usize;
-        let blocks = |part: &Component| (part.across * part.down) as usize;
-        let unit: usize = frame.components.iter().map(blocks).sum();
-        let with_corners = self.components.iter().zip(&frame.components);
-        let with_corners = with_corners.filter(|(of, _)| !of.corners.is_empty());
-        let corners: usize = with_corners.map(|(_, part)| blocks(part)).sum();
+    /// Whether all bits of the slopes of a component are read.
+    pub(crate) fn is_exact(&self, index: usize) -> bool {
+        !self.components[index].known.is_empty()
+    }
+
+    /// Has all bits of the slopes of a component read, where pixels would be off by more than a level without those that may be
+    /// missed.
+    pub(crate) fn be_exact(&mut self, index: usize) {
+        let OfComponent { corners, known, steps, .. } = &mut self.components[index];
+        let missing = (1 << MISSED) - 1;
+        if self.size == Size::Quarter && steps.iter().any(|step| step * missing > LEVEL) {
+            *known = vec![0; corners.len()];
+        }
+    }
+
+    /// Whether more bits of the slopes of a component are left to later scans than may be missed.
+    pub(crate) fn lacks(&self, index: usize, bits: u8) -> bool {
+        self.size == Size::Quarter && !self.is_exact(index) && bits > MISSED
+    }
+
+    /// Puts what was read of whole units where it belongs, from this unit of a scan on, and adds to each mean what its component
+    /// lacks.
+    pub(crate) fn place(&mut self, area: &Area, first: usize, piece: Piece<'_>, lack: [i16; 3]) {
+        let unit = area.blocks.len();
+        let with_corners = area.parts.iter().filter(|(index, ..)| self.has_corners(*index));
+        let corners: usize = with_corners.map(|(_, wide, tall)| wide * tall).sum();
         let (mut begin, mut begin_of_corners) = (0, 0);
-        let parts = frame.components.iter().zip(&mut self.components).zip(lack);
-        for ((part, OfComponent { stride, means, corners: to_corners, .. }), lack) in parts {
-            let shape =
-                Shape { wide: part.across as usize, len: blocks(part), across, stride: *stride };
+        for &(index, wide, tall) in &area.parts {
+            let OfComponent { stride, means, corners: to_corners, .. } =
+                &mut self.components[index];
+            let (len, lack) = (wide * tall, lack[index]);
+            let shape = Shape { wide, len, across: area.across, stride: *stride };
             shape.place(piece.means, (begin, unit), first, means, |mean| mean.wrapping_add(lack));
-            begin += shape.len;
+            begin += len;
             if !to_corners.is_empty() {
                 let from = (begin_of_corners, corners);
                 shape.place(piece.corners, from, first, to_corners, |corner| corner);
-                begin_of_corners += shape.len;
+                begin_of_corners += len;
             }
         }
     }
 
     /// The samples that they give.
     pub(crate) fn planes(self, frame: &Frame) -> Planes {
+        let of_block = if self.size == Size::Quarter { 2 } else { 1 };
         let planes = frame.components.iter().zip(self.components).map(|(part, of)| {
-            let finer = if of.corners.is_empty() { 1 } else { 2 };
-            let of_blocks = frame.blocks(part);
-            let (width, height) = (of_blocks.0 * finer, of_blocks.1 * finer);
-            let per = (frame.most.0 / part.across / finer, frame.most.1 / part.down / finer);
-            let stride = of.stride * finer as usize;
-            Plane { width, height, per, stride, samples: of.samples() }
+            let samples = if of.corners.is_empty() { 1 } else { 2 };
+            let per = |most: u32, factor: u32| most * of_block / (factor * samples);
+            let per = (per(frame.most.0, part.across), per(frame.most.1, part.down));
+            let (width, height) = frame.samples(part, samples);
+            let stride = of.stride * samples as usize;
+            Plane { width, height, per, stride, samples: of.samples(self.size.weights()) }
         });
-        let (width, height) = (frame.width.div_ceil(8), frame.height.div_ceil(8));
+        let side = |side: u32| (side * of_block).div_ceil(8);
+        let (width, height) = (side(frame.width), side(frame.height));
         Planes { width, height, rgb: frame.rgb, planes: planes.collect() }
     }
 }
 
 impl OfComponent {
-    fn samples(self) -> Vec<u8> {
-        let Self { stride, means, corners, step, steps } = self;
+    fn samples(self, weights: [i32; 3]) -> Vec<u8> {
+        let Self { stride, means, corners, step, steps, .. } = self;
         if corners.is_empty() {
             return means.into_iter().map(|mean| sample(scaled(mean, step) << SHIFT)).collect();
         }
@@ -185,7 +234,7 @@ impl OfComponent {
             for ((mean, corner), (upper, lower)) in means.iter().zip(corners).zip(pairs) {
                 let mean = scaled(*mean, step) << SHIFT;
                 let [across, down, both] =
-                    [0, 1, 2].map(|index| scaled(corner[index], steps[index]) * WEIGHTS[index]);
+                    [0, 1, 2].map(|index| scaled(corner[index], steps[index]) * weights[index]);
                 *upper = [mean + across + down + both, mean - across + down - both].map(sample);
                 *lower = [mean + across - down - both, mean - across - down + both].map(sample);
             }
@@ -213,7 +262,7 @@ impl Shape {
         changed: impl Fn(T) -> T,
     ) {
         let Self { wide, len, across, stride } = *self;
-        if len == 1 {
+        if len == 1 && across == stride {
             // One of each unit: they follow one another.
             let items = items.chunks_exact(unit).map(|items| items[begin]);
             let to = to.get_mut(first..).unwrap_or_default();
@@ -236,11 +285,25 @@ impl Shape {
     }
 }
 
+/// So many of the last bits of slopes may be missed: as many as encoders leave to later scans.
+const MISSED: u8 = 2;
+
+/// What a coefficient is that changes pixels by one level.
+const LEVEL: i32 = 8;
+
 /// Bits behind the point of the weights.
 const SHIFT: u32 = 8;
 
-/// Of a slope that much is the mean of half a block: 0.906 of its coefficient, and of both slopes the square of that.
-const WEIGHTS: [i32; 3] = [232, 232, 210];
+impl Size {
+    /// How much of slopes is taken. The mean of half a block is 0.906 of a coefficient, and of both slopes the square of that; a
+    /// whole picture is nearer to itself if all of it is taken, as if it had been made smaller without a blur.
+    fn weights(self) -> [i32; 3] {
+        match self {
+            Self::Eighth { .. } => [232, 232, 210],
+            Self::Quarter => [256; 3],
+        }
+    }
+}
 
 /// A coefficient. Ten times what a picture can have is as good as more.
 fn scaled(coefficient: i16, step: i32) -> i32 {

@@ -1,16 +1,21 @@
 use crate::Control;
+use crate::area::Area;
 use crate::codes::Shorts;
 use crate::corners::PLACES;
 use crate::differences::Differences;
-use crate::failure::{Damage, Failure, Unsupported};
+use crate::failure::{Failure, Unsupported};
 use crate::feed::{Data, Feed, WINDOWS};
-use crate::header::{EOI, Jpeg, SOS, Scan, Tables, segment};
-use crate::planes::{Means, Planes};
-use crate::scans::{Area, Reader};
+use crate::header::{Jpeg, Scan, Tables};
+use crate::planes::{Means, Planes, Size};
+use crate::scans::Reader;
 
 /// Decodes a picture in many scans, of which those are read that hold means, and slopes of colours.
-pub(crate) fn decode(jpeg: &Jpeg<'_>, control: &Control<'_>) -> Result<Planes, Failure> {
-    let mut means = Means::new(&jpeg.frame, control.coarse);
+pub(crate) fn decode(
+    jpeg: &Jpeg<'_>,
+    size: Size,
+    control: &Control<'_>,
+) -> Result<Planes, Failure> {
+    let mut means = Means::new(&jpeg.frame, size);
     let mut given = vec![[None; 64]; jpeg.components()];
     let (mut tables, mut scan, mut at) = (jpeg.tables.clone(), jpeg.scan.clone(), jpeg.data);
     let mut windows = vec![0; WINDOWS];
@@ -26,7 +31,7 @@ pub(crate) fn decode(jpeg: &Jpeg<'_>, control: &Control<'_>) -> Result<Planes, F
         area.check(&data, tables.restart)?;
         read(jpeg, area, (&scan, &tables), &data, &mut means, &mut windows, control)?;
         at = data.end;
-        let Some((next, data)) = next(jpeg, at, &mut tables)? else { break };
+        let Some((next, data)) = jpeg.next(at, &mut tables)? else { break };
         (scan, at) = (next, data);
     }
     if given.iter().flatten().any(|bit| *bit != Some(0)) {
@@ -55,10 +60,19 @@ fn read(
         // It has one component: that was looked at.
         let &(index, _, ac) = &scan.parts[0];
         let codes = Shorts::new(tables.ac[ac].as_ref().ok_or(Unsupported::Tables)?);
-        let first = scan.high == 0 && usize::from(scan.first) <= PLACES[2];
-        let wanted = first && means.has_corners(index);
-        for (feed, units) in pieces.filter(|_| wanted) {
-            reader.slopes(feed, units, &codes, means)?;
+        if !means.has_corners(index) {
+            return Ok(());
+        }
+        if scan.high == 0 && means.lacks(index, scan.low) {
+            return Err(Unsupported::Scans.into());
+        }
+        let (is_exact, has_slopes) = (means.is_exact(index), usize::from(scan.first) <= PLACES[2]);
+        for (feed, units) in pieces {
+            match scan.high {
+                0 if is_exact || has_slopes => reader.slopes(feed, units, &codes, means)?,
+                1.. if is_exact => reader.finer(feed, units, &codes, means)?,
+                _ => {}
+            }
         }
         return Ok(());
     }
@@ -70,36 +84,13 @@ fn read(
     }
     for (index, ..) in &scan.parts {
         means.step(*index, &jpeg.frame, tables)?;
+        means.be_exact(*index);
     }
     let codes = differences(scan, tables)?;
     for (feed, units) in pieces {
         reader.first(feed, units, &codes, means)?;
     }
     Ok(())
-}
-
-/// The next scan, and where its data begins; none at the end.
-pub(crate) fn next(
-    jpeg: &Jpeg<'_>,
-    mut at: usize,
-    tables: &mut Tables,
-) -> Result<Option<(Scan, usize)>, Failure> {
-    loop {
-        let rest = jpeg.bytes.get(at..).unwrap_or_default();
-        let fill = rest.iter().take_while(|byte| **byte == 0xFF).count();
-        match rest.get(fill) {
-            Some(&EOI) if fill > 0 => return Ok(None),
-            Some(_) => {}
-            None => return Err(Damage::Cut.into()),
-        }
-        let (marker, content, end) = segment(jpeg.bytes, at)?;
-        match marker {
-            SOS => return Ok(Some((Scan::read(content, &jpeg.frame)?, end))),
-            0xC0..=0xC2 => return Err(Unsupported::Structure.into()),
-            _ => tables.take(marker, content)?,
-        }
-        at = end;
-    }
 }
 
 /// Notes which bits of which coefficients a scan gives, each the lowest one, by component.

@@ -1,66 +1,16 @@
 use crate::Control;
+use crate::area::Area;
 use crate::codes::Shorts;
-use crate::corners::{PLACES, value};
+use crate::corners::{Corner, PLACES, value};
 use crate::differences::Differences;
 use crate::failure::{Damage, Failure, Unsupported};
-use crate::feed::{Data, Feed};
-use crate::header::{Jpeg, Scan, Tables};
+use crate::feed::Feed;
+use crate::header::Scan;
 use crate::lanes::eight;
 use crate::planes::Means;
 
 /// So many bits a unit takes at most: ten blocks, each of a code of 16 bits and a value of 11.
 const UNIT: u32 = 270;
-
-/// The units of a scan, and the blocks of one: place in the scan, component, and where in the unit.
-pub(crate) struct Area {
-    across: usize,
-    pub(crate) units: usize,
-    blocks: Vec<(usize, usize, usize, usize)>,
-    /// Of each component of the picture how many blocks of a unit are in a row, and in a column.
-    wide: Vec<(usize, usize)>,
-}
-
-impl Area {
-    pub(crate) fn new(jpeg: &Jpeg<'_>, scan: &Scan) -> Self {
-        let alone = scan.parts.len() == 1;
-        let (mut blocks, mut wide) = (Vec::new(), vec![(1, 1); jpeg.components()]);
-        for (place, (index, ..)) in scan.parts.iter().enumerate() {
-            let part = &jpeg.frame.components[*index];
-            let (across, down) =
-                if alone { (1, 1) } else { (part.across as usize, part.down as usize) };
-            wide[*index] = (across, down);
-            blocks.extend((0..down).flat_map(|y| (0..across).map(move |x| (place, *index, x, y))));
-        }
-        let (across, down) = match &*scan.parts {
-            [(index, ..)] => jpeg.frame.blocks(&jpeg.frame.components[*index]),
-            _ => jpeg.frame.units(),
-        };
-        Self { across: across as usize, units: across as usize * down as usize, blocks, wide }
-    }
-
-    /// Units between two restarts.
-    pub(crate) fn every(&self, tables: &Tables) -> usize {
-        if tables.restart == 0 { self.units } else { tables.restart as usize }
-    }
-
-    fn of(&self) -> u64 {
-        (self.units * self.blocks.len()) as u64
-    }
-
-    /// Whether there are as many restarts as should be.
-    pub(crate) fn check(&self, data: &Data, restart: u32) -> Result<(), Failure> {
-        let every = if restart == 0 { self.units } else { restart as usize };
-        let count = data.count;
-        if count < self.units.div_ceil(every) {
-            let blocks = (count * every * self.blocks.len()) as u64;
-            return Err(Damage::Ended { blocks, of: self.of() }.into());
-        }
-        match data.in_order && count == self.units.div_ceil(every) {
-            true => Ok(()),
-            false => Err(Damage::Restarts.into()),
-        }
-    }
-}
 
 pub(crate) struct Reader<'a> {
     pub(crate) area: Area,
@@ -116,7 +66,7 @@ impl Reader<'_> {
                     return Err(self.damage(unit, &feed, bit, Damage::Code { blocks: 0, of: 0 }));
                 };
                 bit += length;
-                let (wide, tall) = self.area.wide[index];
+                let (_, wide, tall) = self.area.parts[place];
                 let (to, stride) = means.of(index);
                 to[(row * tall + y) * stride + column * wide + x] |= value << low;
             }
@@ -143,6 +93,7 @@ impl Reader<'_> {
         let across = self.area.across;
         let (mut bit, mut ends, mut ahead) = (feed.first(), 0, units.start);
         let Some(&(_, index, ..)) = self.area.blocks.first() else { return Ok(()) };
+        let (slopes, stride) = means.slopes_of(index);
         for unit in units {
             // So many blocks have nothing more in this scan.
             if ends > 0 {
@@ -174,15 +125,88 @@ impl Reader<'_> {
                     }
                     _ => {}
                 }
+                let block = unit / across * stride + unit % across;
+                if let Some(known) = slopes.known.get_mut(block) {
+                    *known |= 1 << (at - 1);
+                }
                 if let Some(place) = PLACES.iter().position(|place| *place + 1 == at as usize) {
-                    let (corners, stride) = means.corners_of(index);
-                    let (row, column) = (unit / across, unit % across);
-                    corners[row * stride + column][place] = value(bits << length, size) << low;
+                    let value = value(bits << length, size);
+                    // At the middle of what it may be, if no more than the first bits are read.
+                    let middle = ((1 << low) - 1) / 2 * value.signum();
+                    let middle = if slopes.known.is_empty() { middle } else { 0 };
+                    slopes.corners[block][place] = (value << low).wrapping_add(middle);
                 }
             }
         }
         if bit > feed.last() {
             return Err(self.damage(ahead, &feed, bit, Damage::Cut));
+        }
+        self.ended(&mut feed, bit)
+    }
+
+    /// Reads one more bit of the slopes of blocks of which is known which coefficients are not zero: these have one each, between
+    /// the codes of those that become something.
+    pub(crate) fn finer(
+        &mut self,
+        mut feed: Feed<'_>,
+        units: std::ops::Range<usize>,
+        codes: &Shorts,
+        means: &mut Means,
+    ) -> Result<(), Failure> {
+        let Scan { first, last, low, .. } = *self.scan;
+        let all = (u64::MAX << first) & (u64::MAX >> (63 - last));
+        let across = self.area.across;
+        let (mut bit, mut ends) = (feed.first(), 0_u32);
+        let Some(&(_, index, ..)) = self.area.blocks.first() else { return Ok(()) };
+        let (slopes, stride) = means.slopes_of(index);
+        for unit in units {
+            let block = unit / across * stride + unit % across;
+            let (corner, known) = (&mut slopes.corners[block], &mut slopes.known[block]);
+            // Places of the block that are not passed yet, as bits.
+            let mut left = all;
+            bit = self.ready(&mut feed, bit)?;
+            while ends == 0 && left != 0 {
+                bit = self.ready(&mut feed, bit)?;
+                let bits = eight(self.windows, bit);
+                let code = codes.first(bits).filter(|(symbol, _)| symbol & 15 < 2);
+                let Some((symbol, length)) = code.filter(|_| bit <= feed.last()) else {
+                    return Err(self.damage(unit, &feed, bit, Damage::Code { blocks: 0, of: 0 }));
+                };
+                let (run, size, bits) = (u32::from(symbol >> 4), symbol & 15, bits << length);
+                bit += length;
+                if size == 0 && run < 15 {
+                    ends = (1 << run) + u32::try_from((bits >> 1) >> (63 - run)).unwrap_or(0);
+                    bit += run;
+                    break;
+                }
+                bit += u32::from(size);
+                let mut zeros = left & !*known;
+                (0..run).for_each(|_| zeros &= zeros.wrapping_sub(1));
+                let place = zeros & zeros.wrapping_neg();
+                let passed = left & *known & place.wrapping_sub(1);
+                correct(corner, passed, eight(self.windows, bit), low);
+                bit += passed.count_ones();
+                left &= !(place | place.wrapping_sub(1));
+                if size == 1 && place == 0 {
+                    return Err(self.damage(unit, &feed, bit, Damage::Code { blocks: 0, of: 0 }));
+                }
+                if size == 1 {
+                    *known |= place;
+                    let at = place.trailing_zeros() as usize;
+                    if let Some(slope) = PLACES.iter().position(|place| *place == at) {
+                        corner[slope] = value(bits, 1) << low;
+                    }
+                }
+            }
+            if ends > 0 {
+                ends -= 1;
+                let passed = left & *known;
+                correct(corner, passed, eight(self.windows, bit), low);
+                bit += passed.count_ones();
+            }
+            if bit > feed.last() {
+                return Err(self.damage(unit, &feed, bit, Damage::Cut));
+            }
         }
         self.ended(&mut feed, bit)
     }
@@ -209,6 +233,20 @@ impl Reader<'_> {
         match feed.is_at_stop() && feed.last() - bit < 8 {
             true => Ok(()),
             false => Err(Unsupported::Stray.into()),
+        }
+    }
+}
+
+/// Takes the next bits, one for each of these places, as far as they are those of slopes.
+#[inline]
+fn correct(corner: &mut Corner, places: u64, bits: u64, low: u8) {
+    if places & 0b1_1111 == 0 {
+        return;
+    }
+    for (slope, place) in corner.iter_mut().zip(PLACES) {
+        let before = (places & ((1 << place) - 1)).count_ones();
+        if places & (1 << place) != 0 && (bits << before) >> 63 == 1 {
+            *slope = slope.wrapping_add(slope.signum() << low);
         }
     }
 }

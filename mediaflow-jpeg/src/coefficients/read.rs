@@ -7,7 +7,7 @@ use crate::differences::Differences;
 use crate::failure::{Damage, Failure, Unsupported};
 use crate::feed::Data;
 use crate::header::{Coding, Jpeg, Scan, Tables};
-use crate::progressive::{differences, next, progress};
+use crate::progressive::{differences, progress};
 
 impl Jpeg<'_> {
     /// All coefficients of the picture.
@@ -22,19 +22,22 @@ impl Jpeg<'_> {
         let mut all = Coefficients::new(self);
         let progressive = self.coding() == Coding::Progressive;
         let mut given = vec![[None; 64]; self.components()];
+        let mut whole = vec![false; self.components()];
         let (mut tables, mut scan, mut at) = (self.tables.clone(), self.scan.clone(), self.data);
         loop {
-            if progressive {
-                progress(&scan, &mut given)?;
+            match progressive {
+                true => progress(&scan, &mut given)?,
+                false => scan.whole(&mut whole)?,
             }
             at = read(self, &mut all, (&scan, &tables), at, control)?;
-            let Some((following, data)) = next(self, at, &mut tables)? else { break };
-            if !progressive {
-                return Err(Unsupported::Scans.into());
-            }
+            let Some((following, data)) = self.next(at, &mut tables)? else { break };
             (scan, at) = (following, data);
         }
-        if progressive && given.iter().flatten().any(|bit| *bit != Some(0)) {
+        let is_there = match progressive {
+            true => given.iter().flatten().all(|bit| *bit == Some(0)),
+            false => whole.iter().all(|given| *given),
+        };
+        if !is_there {
             return Err(Unsupported::Scans.into());
         }
         Ok(all)

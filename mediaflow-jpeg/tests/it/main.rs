@@ -7,5 +7,6 @@ mod halves;
 mod header;
 mod mutants;
 mod planes;
+mod quarter;
 mod rebuild;
 mod support;

@@ -5,7 +5,8 @@ use mediaflow_jpeg::{Coding, Jpeg};
 use turbojpeg::Subsamp;
 
 use crate::support::{
-    EIGHTH, Made, coarse, eighth, our_planes, photo, turbo_pixels, turbo_planes, with_restarts,
+    EIGHTH, Made, coarse, eighth, in_scans, our_planes, photo, psnr, quarter, turbo_pixels,
+    turbo_planes, with_restarts,
 };
 
 fn is_exact(file: &[u8], what: &str) {
@@ -122,10 +123,33 @@ fn colours_that_are_sampled_coarsely() {
     }
 }
 
-fn psnr(ours: &[u8], theirs: &[u8]) -> f64 {
-    assert_eq!(ours.len(), theirs.len());
-    let square = |(a, b): (&u8, &u8)| u64::from(a.abs_diff(*b)).pow(2);
-    let sum: u64 = ours.iter().zip(theirs).map(square).sum();
-    let count = u32::try_from(ours.len()).unwrap();
-    10.0 * (255.0 * 255.0 * f64::from(count) / f64::from(u32::try_from(sum).unwrap())).log10()
+/// A scan for each component, as encoders write it that choose codes for each one.
+#[test]
+fn several_scans() {
+    use SamplingFactor::{F_1_1, F_1_2, F_1_4, F_2_1, F_2_2, F_4_1};
+    for (sampling, restarts) in [
+        (F_1_1, &[0][..]),
+        (F_1_2, &[0]),
+        (F_2_1, &[0]),
+        (F_2_2, &[0]),
+        (F_4_1, &[0, 1, 7, 500]),
+        (F_1_4, &[0, 7]),
+    ] {
+        for every in restarts {
+            for size in [(613, 411), (1, 1), (17, 90), (33, 8), (1601, 1203)] {
+                let file = in_scans(size, sampling, *every);
+                let scans = file.windows(2).filter(|pair| *pair == [0xFF, 0xDA]).count();
+                assert_eq!((scans, Jpeg::parse(&file).unwrap().coding()), (3, Coding::Baseline));
+                is_exact(&file, &format!("{sampling:?}, every {every}, {size:?}"));
+            }
+        }
+    }
+    // The same coefficients in one scan.
+    let one = with_restarts((613, 411), Some(F_1_1), 0, false);
+    let file = in_scans((613, 411), F_1_1, 0);
+    assert!(quarter(&file).unwrap() == quarter(&one).unwrap());
+    let file = in_scans((613, 411), F_2_2, 0);
+    let (fine, means) = (eighth(&file).unwrap().to_pixels(), coarse(&file).unwrap().to_pixels());
+    let theirs = turbo_pixels(&file, EIGHTH);
+    assert!(psnr(&fine, &theirs) > psnr(&means, &theirs));
 }

@@ -17,6 +17,10 @@ pub(crate) fn eighth(bytes: &[u8]) -> Result<Planes, Failure> {
     Jpeg::parse(bytes)?.eighth(&Control::new(1 << 30))
 }
 
+pub(crate) fn quarter(bytes: &[u8]) -> Result<Planes, Failure> {
+    Jpeg::parse(bytes)?.quarter(&Control::new(1 << 30))
+}
+
 /// From means alone.
 pub(crate) fn coarse(bytes: &[u8]) -> Result<Planes, Failure> {
     Jpeg::parse(bytes)?.eighth(&Control::new(1 << 30).coarse())
@@ -89,6 +93,25 @@ pub(crate) fn with_restarts(
     file
 }
 
+/// By an encoder that writes a scan for each component; with restarts, after 0 there are none, of some samplings only.
+pub(crate) fn in_scans(
+    (width, height): (u16, u16),
+    sampling: SamplingFactor,
+    every: u16,
+) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, 85);
+    match every {
+        0 => encoder.set_optimized_huffman_tables(true),
+        // Its optimised codes take no notice of them.
+        _ => encoder.set_restart_interval(every),
+    }
+    encoder.set_sampling_factor(sampling);
+    let pixels = picture(width.into(), height.into(), 3, u64::from(every));
+    encoder.encode(&pixels, width, height, ColorType::Rgb).unwrap();
+    file
+}
+
 /// The planes that libjpeg-turbo gives, cut to what belongs to the picture.
 pub(crate) fn turbo_planes(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut decoder = Decompressor::new().unwrap();
@@ -130,6 +153,15 @@ pub(crate) fn turbo_pixels(bytes: &[u8], scale: ScalingFactor) -> Vec<u8> {
     let image = Image { pixels: &mut pixels[..], width, pitch, height, format };
     decoder.decompress(bytes, image).unwrap();
     pixels
+}
+
+/// How alike pixels are, in dB.
+pub(crate) fn psnr(ours: &[u8], theirs: &[u8]) -> f64 {
+    assert_eq!(ours.len(), theirs.len());
+    let square = |(a, b): (&u8, &u8)| u64::from(a.abs_diff(*b)).pow(2);
+    let sum: u64 = ours.iter().zip(theirs).map(square).sum();
+    let count = u32::try_from(ours.len()).unwrap();
+    10.0 * (255.0 * 255.0 * f64::from(count) / f64::from(u32::try_from(sum).unwrap())).log10()
 }
 
 pub(crate) fn our_planes(planes: &Planes) -> Vec<Vec<u8>> {

@@ -1,0 +1,54 @@
+use crate::failure::{Damage, Failure};
+use crate::feed::Data;
+use crate::header::{Jpeg, Scan, Tables};
+
+/// The units of a scan, and the blocks of one: place in the scan, component, and where in the unit.
+pub(crate) struct Area {
+    pub(crate) across: usize,
+    pub(crate) units: usize,
+    pub(crate) blocks: Vec<(usize, usize, usize, usize)>,
+    /// Of each component of the scan which it is, and how many blocks of a unit are in a row, and in a column.
+    pub(crate) parts: Vec<(usize, usize, usize)>,
+}
+
+impl Area {
+    pub(crate) fn new(jpeg: &Jpeg<'_>, scan: &Scan) -> Self {
+        let alone = scan.parts.len() == 1;
+        let (mut blocks, mut parts) = (Vec::new(), Vec::new());
+        for (place, (index, ..)) in scan.parts.iter().enumerate() {
+            let part = &jpeg.frame.components[*index];
+            let (across, down) =
+                if alone { (1, 1) } else { (part.across as usize, part.down as usize) };
+            parts.push((*index, across, down));
+            blocks.extend((0..down).flat_map(|y| (0..across).map(move |x| (place, *index, x, y))));
+        }
+        let (across, down) = match &*scan.parts {
+            [(index, ..)] => jpeg.frame.blocks(&jpeg.frame.components[*index]),
+            _ => jpeg.frame.units(),
+        };
+        Self { across: across as usize, units: across as usize * down as usize, blocks, parts }
+    }
+
+    /// Units between two restarts.
+    pub(crate) fn every(&self, tables: &Tables) -> usize {
+        if tables.restart == 0 { self.units } else { tables.restart as usize }
+    }
+
+    pub(crate) fn of(&self) -> u64 {
+        (self.units * self.blocks.len()) as u64
+    }
+
+    /// Whether there are as many restarts as should be.
+    pub(crate) fn check(&self, data: &Data, restart: u32) -> Result<(), Failure> {
+        let every = if restart == 0 { self.units } else { restart as usize };
+        let count = data.count;
+        if count < self.units.div_ceil(every) {
+            let blocks = (count * every * self.blocks.len()) as u64;
+            return Err(Damage::Ended { blocks, of: self.of() }.into());
+        }
+        match data.in_order && count == self.units.div_ceil(every) {
+            true => Ok(()),
+            false => Err(Damage::Restarts.into()),
+        }
+    }
+}
