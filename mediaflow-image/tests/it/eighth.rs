@@ -1,4 +1,5 @@
-//! JPEG at an eighth of its size, as thumbnails and the verification of results take it: by a decoder of its own, in every build.
+//! JPEG at an eighth of its size, as thumbnails and the verification of results take it, and at a quarter: by a decoder of its own,
+//! in every build.
 
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use mediaflow_core::media::{Image, MediaFile, OnDamage};
@@ -16,6 +17,11 @@ async fn eighth(file: &MediaFile) -> Result<Image> {
     eighth_in(file, &testing::context()).await
 }
 
+async fn quarter(file: &MediaFile) -> Result<Image> {
+    let cx = testing::context();
+    ImageReader::new().decode(file, Demand::scale(0.25), &cx).await?.into_image()
+}
+
 /// A file of one scan.
 fn baseline(image: &Image, how: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -27,29 +33,29 @@ fn baseline(image: &Image, how: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> Vec<
     bytes
 }
 
-/// The mean of each eight by eight pixels.
-fn means(image: &Image) -> Image {
+/// The mean of each so many by so many pixels.
+fn means(image: &Image, side: usize) -> Image {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let (channels, pixels) = (usize::from(image.channels()), image.pixels());
     let mut small = Vec::new();
-    for (y, x) in (0..height).step_by(8).flat_map(|y| (0..width).step_by(8).map(move |x| (y, x))) {
+    let corners = |y| (0..width).step_by(side).map(move |x| (y, x));
+    for (y, x) in (0..height).step_by(side).flat_map(corners) {
         for channel in 0..channels {
             let (mut sum, mut count) = (0, 0);
-            for (y, x) in
-                (y..height.min(y + 8)).flat_map(|y| (x..width.min(x + 8)).map(move |x| (y, x)))
-            {
+            let row = |y| (x..width.min(x + side)).map(move |x| (y, x));
+            for (y, x) in (y..height.min(y + side)).flat_map(row) {
                 sum += usize::from(pixels[(y * width + x) * channels + channel]);
                 count += 1;
             }
             small.push(u8::try_from((sum + count / 2) / count).unwrap());
         }
     }
-    let (width, height) = (image.width().div_ceil(8), image.height().div_ceil(8));
-    Image::new(width, height, image.channels(), small).unwrap()
+    let small_side = |pixels: usize| u32::try_from(pixels.div_ceil(side)).unwrap();
+    Image::new(small_side(width), small_side(height), image.channels(), small).unwrap()
 }
 
 #[tokio::test]
-async fn an_eighth_shows_the_means_of_blocks() {
+async fn small_pictures_show_the_means_of_blocks() {
     let names = ["dandelions.jpg", "fig.jpg", "mountains.jpg", "spaniels.jpg"];
     let mut files: Vec<_> = names.into_iter().map(photo).collect();
     let picture = decode(&photo("fig.jpg")).await.unwrap();
@@ -65,11 +71,13 @@ async fn an_eighth_shows_the_means_of_blocks() {
         files.push(file("baseline.jpg", baseline));
     }
     for file in files {
-        let (small, whole) = (eighth(&file).await.unwrap(), decode(&file).await.unwrap());
-        let wanted = means(&whole);
-        assert_eq!((small.width(), small.height()), (wanted.width(), wanted.height()));
-        let alike = psnr(&small, &wanted);
-        assert!(alike > 38.0, "{}: {alike} dB", file.name());
+        let whole = decode(&file).await.unwrap();
+        for (small, side) in [(eighth(&file).await, 8), (quarter(&file).await, 4)] {
+            let (small, wanted) = (small.unwrap(), means(&whole, side));
+            assert_eq!((small.width(), small.height()), (wanted.width(), wanted.height()));
+            let alike = psnr(&small, &wanted);
+            assert!(alike > 38.0, "{} by {side}: {alike} dB", file.name());
+        }
     }
 }
 
@@ -79,8 +87,11 @@ async fn an_end_marker_behind_the_cut_deceives_nobody_at_an_eighth() {
         let all = bytes(&photo(name));
         for percent in [30, 66, 99] {
             let forged = [&all[..all.len() * percent / 100], &[0xFF, 0xD9]].concat();
-            let error = eighth(&file("forged.jpg", forged)).await.unwrap_err();
-            assert_eq!(error.code(), "image.truncated", "{name} at {percent} %");
+            let forged = file("forged.jpg", forged);
+            for decoded in [eighth(&forged).await, quarter(&forged).await] {
+                let code = decoded.unwrap_err().code();
+                assert_eq!(code, "image.truncated", "{name} at {percent} %");
+            }
         }
     }
 }
@@ -91,8 +102,10 @@ async fn a_cut_in_the_last_scan_is_found_at_an_eighth() {
         let all = bytes(&photo(name));
         for percent in [90, 99] {
             let cut = file("cut.jpg", all[..all.len() * percent / 100].to_vec());
-            let error = eighth(&cut).await.unwrap_err();
-            assert_eq!(error.code(), "image.truncated", "{name} at {percent} %");
+            for decoded in [eighth(&cut).await, quarter(&cut).await] {
+                let code = decoded.unwrap_err().code();
+                assert_eq!(code, "image.truncated", "{name} at {percent} %");
+            }
         }
     }
 }
@@ -107,8 +120,10 @@ async fn what_is_no_code_and_restarts_out_of_order_are_errors_at_an_eighth() {
     let second = renumbered.windows(2).position(|pair| pair == [0xFF, 0xD1]).unwrap();
     renumbered[second + 1] = 0xD5;
     for damaged in [ones, renumbered] {
-        let error = eighth(&file("damaged.jpg", damaged)).await.unwrap_err();
-        assert_eq!(error.code(), "image.corrupt");
+        let damaged = file("damaged.jpg", damaged);
+        for decoded in [eighth(&damaged).await, quarter(&damaged).await] {
+            assert_eq!(decoded.unwrap_err().code(), "image.corrupt");
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::halves;
 use super::mend::{self, Mended};
 use super::outline::{self, Outline};
 use super::segment::SOS;
-use super::{eighth, library};
+use super::{library, small};
 use crate::codec::{Header, Reading, credited, iptc};
 use crate::error::truncated;
 use crate::pixels::mul;
@@ -59,7 +59,7 @@ fn pixels(
     }
     cx.check()?;
     let whole = given.as_deref().unwrap_or(bytes);
-    // Where the end is missing somebody reads all of it: at an eighth the last scans of a progressive file are passed over.
+    // Where the end is missing somebody reads all of it: of a small picture the last scans of a progressive file are passed over.
     let by = if ended { read } else { library::read };
     let error = match by(whole, header, eighths, reading) {
         Ok(pixels) if ended => return Ok(pixels),
@@ -86,8 +86,8 @@ fn pixels(
 
 /// Width, height, channels and pixels, by whichever decoder is the fastest of those that take the file.
 fn read(bytes: &[u8], header: &Header, eighths: u32, reading: &Reading<'_>) -> Result<Read> {
-    if eighths == 1
-        && let Some(read) = eighth::read(bytes, header, reading)?
+    if small::is_for(eighths)
+        && let Some(read) = small::read(bytes, header, eighths, reading)?
     {
         return Ok(read);
     }

@@ -5,7 +5,7 @@ use mediaflow_jpeg::{Coding, Control, Halves};
 
 use super::frame::Read;
 use super::outline::Outline;
-use super::turbo;
+use super::{small, turbo};
 use crate::codec::{Header, Reading};
 
 /// Files with less data are decoded sooner than another thread has begun.
@@ -67,7 +67,7 @@ pub(super) fn read(
 
 /// Bytes that it takes beside the file and as many of pixels.
 pub(super) fn memory(info: &MediaInfo, eighths: u32, pixels: u64) -> u64 {
-    let is_cut = !info.progressive && eighths > 1 && info.bytes >= SMALL as u64;
+    let is_cut = !info.progressive && !small::is_for(eighths) && info.bytes >= SMALL as u64;
     if is_cut { info.bytes + pixels } else { 0 }
 }
 
@@ -83,7 +83,7 @@ fn is_to_be_cut(jpeg: &mediaflow_jpeg::Jpeg<'_>, data: usize, eighths: u32) -> b
     });
     // At an eighth nearly all of the time goes into the codes, and to read a part of them twice is too much.
     let large = data >= SMALL && jpeg.height() / (8 * tallest) >= ROWS;
-    unmixed && large && eighths > 1 && jpeg.coding() != Coding::Progressive
+    unmixed && large && !small::is_for(eighths) && jpeg.coding() != Coding::Progressive
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
                 let bytes = encoded(image, how, cx);
                 for eighths in [1, 2, 4, 8] {
                     let (halves, whole) = both(&bytes, eighths, cx);
-                    let none = eighths == 1 || mixed && eighths == 8;
+                    let none = eighths < 4 || mixed && eighths == 8;
                     assert_eq!(halves.is_none(), none, "{how:?} {eighths}");
                     assert!(halves.is_none_or(|halves| halves == whole.unwrap()), "{how:?}");
                 }
@@ -190,7 +190,7 @@ mod tests {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let at = data + state as usize % (damaged.len() - data);
                 damaged[at] ^= 1 << (state >> 29);
-                let (halves, read) = both(&damaged.into(), 2, cx);
+                let (halves, read) = both(&damaged.into(), 4, cx);
                 if let Some(halves) = halves {
                     assert!(halves == read.unwrap(), "a bit at {at}");
                     whole += 1;

@@ -1,10 +1,9 @@
-//! JPEG. It is decoded by the transform of the file itself at the smallest scale that will do: at an eighth by a decoder of our
-//! own, which reads the means of blocks and little else, at other scales by one of everything.
+//! JPEG. It is decoded by the transform of the file itself at the smallest scale that will do: at an eighth and a quarter
+//! by a decoder of our own, which reads the means of blocks and little else, at other scales by one of everything.
 //!
 //! Uses: codec, error, pixels, word.
 
 mod decode;
-mod eighth;
 mod encode;
 mod frame;
 #[cfg(feature = "turbo")]
@@ -16,6 +15,7 @@ mod probe;
 #[cfg(not(feature = "turbo"))]
 mod pure;
 mod segment;
+mod small;
 mod strips;
 #[cfg(feature = "turbo")]
 mod turbo;
@@ -73,15 +73,17 @@ impl Codec for JpegCodec {
     }
 
     fn memory(&self, bytes: u64, _pixels: u64, eighths: u32) -> u64 {
-        match eighths {
-            // What it does not take, another one does.
-            1 => eighth::memory(bytes).max(library::memory(bytes)),
-            _ => library::memory(bytes),
-        }
+        // What ours does not take, another one does.
+        let of_library = library::memory(bytes);
+        if small::is_for(eighths) { small::memory(bytes).max(of_library) } else { of_library }
     }
 
     fn tells(&self, eighths: u32) -> &'static str {
-        if eighths == 1 { " by the means of its blocks" } else { "" }
+        match eighths {
+            1 => " by the means of its blocks",
+            2 => " by the means of quarters of its blocks",
+            _ => "",
+        }
     }
 
     #[cfg(feature = "turbo")]
