@@ -49,11 +49,8 @@ async fn all(process: &Process, submission: &Submission) -> Result<Submitted> {
     let (now, mut events) = (process.now(), Vec::new());
     let batch = submission.batch.then(BatchId::new);
     if let (Some(batch), Some(first)) = (batch, submission.jobs.first()) {
-        tx.run(
-            "INSERT INTO mediaflow_batches (id, options, jobs_left, created_at) VALUES ($1, $2, 0, $3)",
-            values![batch, to_json(&first.options)?, now],
-        )
-        .await?;
+        let add = "INSERT INTO mediaflow_batches (id, options, jobs_left, created_at) VALUES ($1, $2, 0, $3)";
+        tx.run(add, values![batch, to_json(&first.options)?, now]).await?;
     }
     let specs = || submission.jobs.iter();
     let keys = keys(specs());

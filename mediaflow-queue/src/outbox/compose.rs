@@ -216,7 +216,7 @@ async fn begin(
 }
 
 /// How many rows one statement writes.
-pub(super) const TOGETHER: usize = 16;
+const TOGETHER: usize = 16;
 
 /// Adds events to a message. Those that it has are there once.
 async fn join(tx: &mut Tx<'_, '_>, id: i64, events: &[New<'_>]) -> Result<()> {

@@ -6,7 +6,6 @@ use mediaflow_core::outbox::{NextStep, next_of};
 use mediaflow_core::{Error, MessageId, Result, Timestamp, codes};
 use sqlx::AssertSqlSafe;
 
-use super::compose::TOGETHER;
 use super::handle::to_text;
 use crate::db::{Name, Row, Tx, Value, places, together, values};
 use crate::process::Process;
@@ -86,6 +85,9 @@ async fn one(tx: &mut Tx<'_, '_>, row: &Row, steps: Vec<NextStep>, now: Timestam
     }
     Ok(())
 }
+
+/// How many steps one statement names.
+const TOGETHER: usize = 16;
 
 /// Which of these addresses nobody is at any more.
 async fn gone(tx: &mut Tx<'_, '_>, steps: &[NextStep]) -> Result<BTreeSet<(String, String)>> {
