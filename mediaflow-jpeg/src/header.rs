@@ -3,7 +3,7 @@ use crate::failure::{Damage, Failure, Unsupported};
 
 pub(crate) const SOI: u8 = 0xD8;
 pub(crate) const EOI: u8 = 0xD9;
-const SOS: u8 = 0xDA;
+pub(crate) const SOS: u8 = 0xDA;
 
 /// The most blocks that a unit may have.
 const BLOCKS: u32 = 10;

@@ -89,8 +89,8 @@ async fn an_end_marker_behind_the_cut_deceives_nobody_at_an_eighth() {
             let forged = [&all[..all.len() * percent / 100], &[0xFF, 0xD9]].concat();
             let forged = file("forged.jpg", forged);
             for decoded in [eighth(&forged).await, quarter(&forged).await] {
-                let code = decoded.unwrap_err().code();
-                assert_eq!(code, "image.truncated", "{name} at {percent} %");
+                let error = decoded.unwrap_err();
+                assert_eq!(error.code(), "image.truncated", "{name} at {percent} %");
             }
         }
     }
@@ -103,8 +103,8 @@ async fn a_cut_in_the_last_scan_is_found_at_an_eighth() {
         for percent in [90, 99] {
             let cut = file("cut.jpg", all[..all.len() * percent / 100].to_vec());
             for decoded in [eighth(&cut).await, quarter(&cut).await] {
-                let code = decoded.unwrap_err().code();
-                assert_eq!(code, "image.truncated", "{name} at {percent} %");
+                let error = decoded.unwrap_err();
+                assert_eq!(error.code(), "image.truncated", "{name} at {percent} %");
             }
         }
     }

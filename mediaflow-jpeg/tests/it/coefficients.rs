@@ -1,9 +1,10 @@
 //! Coefficients that are read and written again: the same files as libjpeg-turbo writes.
 
+use jpeg_encoder::SamplingFactor;
 use mediaflow_jpeg::{Coefficients, Control, Failure, Jpeg};
 use turbojpeg::{Compressor, Image, PixelFormat, ScalingFactor, Subsamp};
 
-use crate::support::{Made, photo, picture};
+use crate::support::{Made, in_scans, photo, picture};
 
 const SUBSAMPS: [Subsamp; 4] = [Subsamp::None, Subsamp::Sub2x1, Subsamp::Sub2x2, Subsamp::Gray];
 
@@ -107,4 +108,13 @@ fn it_stops_and_it_has_a_limit() {
     assert!(matches!(jpeg.coefficients(&stopped), Err(Failure::Stopped)));
     let all = read(&file).unwrap();
     assert!(matches!(all.write(true, &stopped), Err(Failure::Stopped)));
+}
+
+#[test]
+fn a_scan_for_each_component_is_read() {
+    let file = in_scans((203, 117), SamplingFactor::F_2_2, 0);
+    for progressive in [false, true] {
+        let again = read(&file).unwrap().write(progressive, &control()).unwrap();
+        assert!(turbo_pixels(&again) == turbo_pixels(&file), "{progressive}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Planes are those of libjpeg-turbo to the bit.
 
 use jpeg_encoder::SamplingFactor;
-use mediaflow_jpeg::{Coding, Jpeg};
+use mediaflow_jpeg::{Coding, Control, Failure, Jpeg, Unsupported};
 use turbojpeg::Subsamp;
 
 use crate::support::{
@@ -152,4 +152,19 @@ fn several_scans() {
     let (fine, means) = (eighth(&file).unwrap().to_pixels(), coarse(&file).unwrap().to_pixels());
     let theirs = turbo_pixels(&file, EIGHTH);
     assert!(psnr(&fine, &theirs) > psnr(&means, &theirs));
+}
+
+/// Without one of them there is no picture here.
+#[test]
+fn all_scans_are_wanted() {
+    let file = in_scans((613, 411), SamplingFactor::F_2_2, 0);
+    let last = file.windows(2).rposition(|pair| pair == [0xFF, 0xDA]).unwrap();
+    let without = [&file[..last], b"\xFF\xD9"].concat();
+    let twice = [&file[..file.len() - 2], &file[last..]].concat();
+    let (scans, stray) = (Unsupported::Scans, Unsupported::Stray);
+    for (file, small, whole) in [(without, scans, scans), (twice, stray, scans)] {
+        assert_eq!(eighth(&file).err(), Some(Failure::Unsupported(small)));
+        let all = Jpeg::parse(&file).unwrap().coefficients(&Control::new(1 << 30));
+        assert_eq!(all.err(), Some(Failure::Unsupported(whole)));
+    }
 }
