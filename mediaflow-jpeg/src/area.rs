@@ -1,6 +1,6 @@
 use crate::failure::{Damage, Failure};
 use crate::feed::Data;
-use crate::header::{Jpeg, Scan, Tables};
+use crate::header::{Frame, Tables};
 
 /// The units of a scan, and the blocks of one: place in the scan, component, and where in the unit.
 pub(crate) struct Area {
@@ -12,19 +12,20 @@ pub(crate) struct Area {
 }
 
 impl Area {
-    pub(crate) fn new(jpeg: &Jpeg<'_>, scan: &Scan) -> Self {
-        let alone = scan.parts.len() == 1;
+    /// Of a scan of these components.
+    pub(crate) fn new(frame: &Frame, of: &[usize]) -> Self {
+        let alone = of.len() == 1;
         let (mut blocks, mut parts) = (Vec::new(), Vec::new());
-        for (place, (index, ..)) in scan.parts.iter().enumerate() {
-            let part = &jpeg.frame.components[*index];
+        for (place, index) in of.iter().enumerate() {
+            let part = &frame.components[*index];
             let (across, down) =
                 if alone { (1, 1) } else { (part.across as usize, part.down as usize) };
             parts.push((*index, across, down));
             blocks.extend((0..down).flat_map(|y| (0..across).map(move |x| (place, *index, x, y))));
         }
-        let (across, down) = match &*scan.parts {
-            [(index, ..)] => jpeg.frame.blocks(&jpeg.frame.components[*index]),
-            _ => jpeg.frame.units(),
+        let (across, down) = match of {
+            [index] => frame.blocks(&frame.components[*index]),
+            _ => frame.units(),
         };
         Self { across: across as usize, units: across as usize * down as usize, blocks, parts }
     }

@@ -52,7 +52,7 @@ fn read(
     means: &mut Means,
     control: &Control<'_>,
 ) -> Result<Data, Failure> {
-    let area = Area::new(jpeg, scan);
+    let area = Area::new(&jpeg.frame, &scan.indices());
     let (units, every) = (area.units, area.every(tables));
     let count = units.div_ceil(every);
     let data = Data::find(jpeg.bytes, at, count)?;

@@ -43,7 +43,7 @@ impl Jpeg<'_> {
         }
         let tall = 8 * self.frame.most.1;
         let (across, down) = self.frame.units();
-        let area = Area::new(self, &self.scan);
+        let area = Area::new(&self.frame, &self.scan.indices());
         let scan = (&self.scan, &self.tables);
         let mut machine = machine(&area, scan, |_| false, data.end - self.data)?;
         let feed = Feed::new(&self.bytes[..data.end], self.data..data.end, 0);

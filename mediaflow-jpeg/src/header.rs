@@ -278,6 +278,11 @@ fn most(components: &[Component]) -> (u32, u32) {
 }
 
 impl Scan {
+    /// Which components it has.
+    pub(crate) fn indices(&self) -> Vec<usize> {
+        self.parts.iter().map(|(index, ..)| *index).collect()
+    }
+
     pub(crate) fn read(content: &[u8], frame: &Frame) -> Result<Self, Unsupported> {
         let broken = Unsupported::Structure;
         let (count, content) = content.split_first().ok_or(broken)?;

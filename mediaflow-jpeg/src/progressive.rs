@@ -25,7 +25,7 @@ pub(crate) fn decode(
         if tables.restart != jpeg.tables.restart {
             return Err(Unsupported::Scans.into());
         }
-        let area = Area::new(jpeg, &scan);
+        let area = Area::new(&jpeg.frame, &scan.indices());
         let most = area.units.div_ceil(area.every(&tables));
         let data = Data::find(jpeg.bytes, at, most)?;
         area.check(&data, tables.restart)?;

@@ -52,18 +52,11 @@ fn read(
     at: usize,
     control: &Control<'_>,
 ) -> Result<usize, Failure> {
-    let parts: Vec<_> = scan.parts.iter().map(|(index, ..)| *index).collect();
+    let parts = scan.indices();
     let order = Order::new(&jpeg.frame, &parts, |index| all.components[index].stride);
-    let every = if tables.restart == 0 { order.units() } else { tables.restart as usize };
-    let count = order.units().div_ceil(every);
-    let data = Data::find(jpeg.bytes, at, count)?;
-    if data.count < count {
-        let blocks = (data.count * every * order.unit_blocks()) as u64;
-        return Err(Damage::Ended { blocks, of: order.count() }.into());
-    }
-    if data.count != count || !data.in_order {
-        return Err(Damage::Restarts.into());
-    }
+    let (area, every) = (&order.area, order.area.every(tables));
+    let data = Data::find(jpeg.bytes, at, area.units.div_ceil(every))?;
+    area.check(&data, tables.restart)?;
     if scan.first == 0 && scan.high == 0 {
         for index in parts {
             let steps = tables.quant[jpeg.frame.components[index].quant];
@@ -74,14 +67,14 @@ fn read(
     for (interval, first) in data.intervals.iter().zip((0..).step_by(every)) {
         let mut bits = Bits::new(&jpeg.bytes[interval.clone()]);
         reader.restart();
-        for unit in first..order.units().min(first + every) {
-            if unit.is_multiple_of(order.across.max(1)) || unit.is_multiple_of(LOOK) {
+        for unit in first..area.units.min(first + every) {
+            if unit.is_multiple_of(area.across.max(1)) || unit.is_multiple_of(LOOK) {
                 control.check()?;
             }
             for (place, (index, block)) in order.unit(unit) {
                 let read = reader.block(&mut bits, place, &mut all.components[index].blocks[block]);
                 if read.is_none() || bits.is_over() {
-                    let (blocks, of) = ((unit * order.unit_blocks()) as u64, order.count());
+                    let (blocks, of) = ((unit * area.blocks.len()) as u64, area.of());
                     let damage = match bits.is_at_end() {
                         true => Damage::Ended { blocks, of },
                         false => Damage::Code { blocks, of },

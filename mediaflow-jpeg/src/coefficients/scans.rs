@@ -64,8 +64,8 @@ impl Scan {
     ) -> Result<(), Failure> {
         let order = Order::new(frame, &self.parts, |index| all.components[index].stride);
         let mut teller = Teller { scan: self, last: [0; 3], ends: 0, late: Vec::new() };
-        for unit in 0..order.units() {
-            if unit.is_multiple_of(order.across.clamp(1, 1024)) {
+        for unit in 0..order.area.units {
+            if unit.is_multiple_of(order.area.across.clamp(1, 1024)) {
                 control.check()?;
             }
             for (place, (index, block)) in order.unit(unit) {

@@ -28,6 +28,7 @@ use crate::{Builder, Clock as _, EventId, Mediaflow, MessageId, Result};
 ///
 /// # Panics
 /// With what is wrong.
+#[allow(clippy::future_not_send, reason = "a test waits for it where it stands")]
 pub async fn exercise_composition<E: Engine>(
     make: impl AsyncFn(ManualClock) -> E,
     hosts: usize,
