@@ -2,6 +2,7 @@
 //!
 //! Uses: codes, context, error, limits, media, operation, plan, wait.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -266,6 +267,30 @@ impl Group {
     pub fn with_exit(mut self, name: impl Into<String>) -> Self {
         self.exits.push(name.into());
         self
+    }
+
+    /// Looks at the inputs of which it turns out only now how large they are, and says again what is made of them.
+    ///
+    /// # Errors
+    /// The first step that can not be applied to what there is, and why.
+    pub(crate) fn look_at(&mut self, given: &Inputs) -> Result<(), (String, Error)> {
+        let mut known: BTreeMap<String, MediaInfo> = BTreeMap::new();
+        for input in &mut self.inputs {
+            if let Some(media) = given.named(&input.name).filter(|_| input.info.estimated) {
+                input.info = media.info();
+            }
+            known.insert(input.name.clone(), input.info.clone().decoded());
+        }
+        for step in &mut self.steps {
+            let inputs = step.from.iter().zip(&step.inputs);
+            let inputs = inputs.map(|(from, said)| known.get(from).unwrap_or(said).clone());
+            step.inputs = inputs.collect();
+            let output = step.op.describe(&step.inputs);
+            step.output =
+                output.map_err(|error| (step.name.clone(), error.with("step", &step.name)))?;
+            known.insert(step.name.clone(), step.output.clone());
+        }
+        Ok(())
     }
 
     /// The input of this name.

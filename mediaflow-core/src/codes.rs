@@ -62,8 +62,11 @@ codes! {
     FRAMES_SHAPE = "frames.shape", "a frame has another size than all";
     FRAMES_TIME = "frames.time", "a frame begins before the one before it";
 
+    GEOMETRY_ASPECT = "geometry.aspect", "a shape of a rectangle is no two numbers above 0";
     GEOMETRY_BOX = "geometry.box", "a box needs a width or a height";
     GEOMETRY_FOCAL = "geometry.focal", "a focal point lies between 0 and 1";
+    GEOMETRY_GRAVITY = "geometry.gravity", "a gravity that is found in a picture is for what is cut off of one";
+    GEOMETRY_LENGTH = "geometry.length", "a length along a side is no pixels and no part of it";
 
     HTTP_ALLOW = "http.allow", "an allowed host is no host and port";
     HTTP_BROKEN = "http.broken", "the connection broke";

@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::aspect::Aspect;
+pub use crate::length::Length;
+
 use crate::codes;
 use crate::{Error, Result};
 
@@ -48,6 +51,11 @@ pub enum Gravity {
         /// From 0 (top) to 1 (bottom).
         y: f64,
     },
+    /// Where there is most to look at: edges, skin and strong colours, weighed as libvips and sharp do. Where something of a still
+    /// picture is cut off.
+    Attention,
+    /// Where values differ most, as libvips and sharp find it. Where something of a still picture is cut off.
+    Entropy,
 }
 
 /// A rectangle in pixels that may begin and end between two of them.
@@ -99,11 +107,39 @@ pub struct FitBox {
 }
 
 impl Gravity {
+    /// A point of interest, from 0 (left, top) to 1 (right, bottom).
+    #[must_use]
+    pub fn focal(x: f64, y: f64) -> Self {
+        Self::Focal { x, y }
+    }
+
+    /// Whether it is found in the pixels of a picture. Until then it stands for the middle.
+    #[must_use]
+    pub fn is_found(self) -> bool {
+        matches!(self, Self::Attention | Self::Entropy)
+    }
+
+    /// Refuses one that is found in a picture: there is nothing to be found where something is laid down, or in a film.
+    ///
+    /// # Errors
+    /// `geometry.gravity`; as [`Gravity::check`].
+    pub fn check_fixed(self) -> Result<()> {
+        if self.is_found() {
+            return Err(Error::input(
+                codes::GEOMETRY_GRAVITY,
+                "this gravity is for what is cut off of a still picture",
+            )
+            .with("gravity", format_args!("{self:?}"))
+            .help("use it with `crop`, or with `resize` and the fit `cover`"));
+        }
+        self.check()
+    }
+
     /// The point as fractions of what is left over: (0, 0) is top left, (1, 1) bottom right.
     #[must_use]
     pub fn fraction(self) -> (f64, f64) {
         match self {
-            Self::Center => (0.5, 0.5),
+            Self::Center | Self::Attention | Self::Entropy => (0.5, 0.5),
             Self::North => (0.5, 0.0),
             Self::Northeast => (1.0, 0.0),
             Self::East => (1.0, 0.5),
@@ -113,6 +149,20 @@ impl Gravity {
             Self::West => (0.0, 0.5),
             Self::Northwest => (0.0, 0.0),
             Self::Focal { x, y } => (x.clamp(0.0, 1.0), y.clamp(0.0, 1.0)),
+        }
+    }
+
+    /// Refuses a focal point beside the picture.
+    ///
+    /// # Errors
+    /// `geometry.focal`.
+    pub fn check(self) -> Result<()> {
+        match self {
+            Self::Focal { x, y } if !((0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y)) => {
+                Err(Error::input(codes::GEOMETRY_FOCAL, "a focal point lies between 0 and 1")
+                    .with("focal", format_args!("{x}, {y}")))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -128,6 +178,13 @@ impl Gravity {
             _ => room * at,
         }
     }
+
+    /// The same inside of a margin, as far as there is room for it: what fits into the picture stays in it.
+    #[must_use]
+    pub fn place_inside(self, outer: f64, inner: f64, margin: f64, horizontal: bool) -> f64 {
+        let start = margin + self.place(outer - 2.0 * margin, inner, horizontal);
+        start.min(outer - inner).max(0.0)
+    }
 }
 
 impl FitBox {
@@ -135,15 +192,14 @@ impl FitBox {
     ///
     /// # Errors
     /// `geometry.box`: no side, or a zero side;
-    /// `geometry.focal`: a focal point outside 0 to 1.
+    /// `geometry.focal`: a focal point outside 0 to 1;
+    /// `geometry.gravity`: a gravity that is found in a picture, where nothing is cut off.
     pub fn validate(&self) -> Result<()> {
         let wrong =
             |what: &str, help: &str| Err(Error::input(codes::GEOMETRY_BOX, what).help(help));
-        if let Gravity::Focal { x, y } = self.gravity
-            && !((0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y))
-        {
-            return Err(Error::input(codes::GEOMETRY_FOCAL, "a focal point lies between 0 and 1")
-                .with("focal", format_args!("{x}, {y}")));
+        match self.fit {
+            Fit::Cover => self.gravity.check()?,
+            _ => self.gravity.check_fixed()?,
         }
         match (self.width, self.height) {
             (None, None) => wrong("a box needs a width or a height", "give one of them in pixels"),

@@ -18,6 +18,7 @@
 //! 5. Each event is delivered through every [`Notifier`] that wants it, one attempt at a time, until it arrives or the
 //!    schedule ends.
 
+mod aspect;
 pub mod backend;
 pub mod codes;
 mod color;
@@ -34,6 +35,7 @@ pub mod http;
 mod id;
 pub mod inspect;
 mod job;
+mod length;
 mod limits;
 pub mod media;
 pub mod notify;

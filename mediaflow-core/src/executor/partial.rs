@@ -1,4 +1,5 @@
-//! Groups of which some inputs can not be had: what does not hang on these is made.
+//! Groups that are planned again when they begin: some inputs can not be had, and what does not hang on these is made; or how large
+//! inputs are has only just turned out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +8,10 @@ use super::execution::Execution;
 use super::rest::{Rest, Slot, is_final};
 use super::uses::Uses;
 use crate::Result;
+use crate::backend::Group;
 use crate::error::owned;
+use crate::media::MediaInfo;
+use crate::operation::Inputs;
 use crate::planner::{Failed, Unit, exit_of};
 
 impl Execution<'_> {
@@ -39,13 +43,65 @@ impl Execution<'_> {
             let unit = Unit::Group { plan, group, backend, inputs, exits, steps, takes_any };
             return Ok(Some(unit));
         }
+        self.take_out(lost, &mut group, &mut exits, rest);
+        let taken = |name: &String| group.input(name).is_some();
+        for name in inputs.iter().filter(|name| !taken(name)) {
+            drop(uses.used(name, rest));
+        }
+        if exits.is_empty() {
+            return Ok(None);
+        }
+        let inputs = group.inputs.iter().map(|input| input.name.clone()).collect();
+        let steps = group.steps.iter().map(|step| step.name.clone()).collect();
+        let group = Unit::Group { plan, group, backend, inputs, exits, steps, takes_any };
+        self.planned_again(group, rest)
+    }
+
+    /// Plans a group whose inputs' sizes turn out only now: for what they are. Takes out what can not be done with that, and gives
+    /// none if nothing is left.
+    ///
+    /// # Errors
+    /// The attempt as a whole ends.
+    pub(super) fn as_given(
+        &self,
+        mut unit: Unit,
+        given: &Inputs,
+        rest: &mut Rest,
+    ) -> Result<Option<Unit>> {
+        let Unit::Group { group, exits, steps, .. } = &mut unit else { return Ok(Some(unit)) };
+        if group.inputs.iter().all(|input| !input.info.estimated) {
+            return Ok(Some(unit));
+        }
+        // Each round takes a step out, so this ends.
+        while let Err((step, error)) = group.look_at(given) {
+            let failed = Failed::new(&*step, error);
+            self.take_out(BTreeMap::from([(step, failed)]), group, exits, rest);
+        }
+        if exits.is_empty() {
+            return Ok(None);
+        }
+        *steps = group.steps.iter().map(|step| step.name.clone()).collect();
+        for (exit, info) in exits.iter_mut() {
+            *info = group.step(exit).map_or(info.clone(), |step| step.output.clone());
+        }
+        self.planned_again(unit, rest)
+    }
+
+    /// Takes out of a group what is lost and what hangs on that, and what only fed these.
+    fn take_out(
+        &self,
+        mut lost: BTreeMap<String, Failed>,
+        group: &mut Group,
+        exits: &mut BTreeMap<String, MediaInfo>,
+        rest: &mut Rest,
+    ) {
         for step in &group.steps {
             if let Some(failed) = step.from.iter().find_map(|from| lost.get(from)).cloned() {
                 lost.insert(step.name.clone(), failed);
             }
         }
-        for step in steps.iter().filter(|step| lost.contains_key(*step)) {
-            self.tell(std::slice::from_ref(step), Some(&lost[step].error));
+        for step in group.steps.iter().filter(|step| lost.contains_key(&step.name)) {
+            self.tell(std::slice::from_ref(&step.name), Some(&lost[&step.name].error));
         }
         for exit in exits.keys() {
             if let Some(failed) = lost.get(exit_of(exit)) {
@@ -54,7 +110,6 @@ impl Execution<'_> {
         }
         exits.retain(|exit, _| !lost.contains_key(exit_of(exit)));
         group.exits.retain(|exit| !lost.contains_key(exit));
-        // What only fed steps that are lost is not done either.
         let mut taken = group.exits.clone();
         for step in group.steps.iter().rev().filter(|step| !lost.contains_key(&step.name)) {
             if taken.contains(&step.name) {
@@ -63,21 +118,20 @@ impl Execution<'_> {
         }
         group.steps.retain(|step| !lost.contains_key(&step.name) && taken.contains(&step.name));
         group.inputs.retain(|input| taken.contains(&input.name));
-        let steps: Vec<_> = group.steps.iter().map(|step| step.name.clone()).collect();
-        for name in inputs.iter().filter(|name| !taken.contains(name)) {
-            drop(uses.used(name, rest));
-        }
-        let inputs = group.inputs.iter().map(|input| input.name.clone()).collect();
-        if exits.is_empty() {
-            return Ok(None);
-        }
-        let again = self.resources.registry.backend_named(&backend);
-        match again.and_then(|known| known.plan(&group)) {
-            Ok(plan) => {
-                Ok(Some(Unit::Group { plan, group, backend, inputs, exits, steps, takes_any }))
+    }
+
+    /// Has its backend plan a group anew.
+    fn planned_again(&self, mut unit: Unit, rest: &mut Rest) -> Result<Option<Unit>> {
+        let Unit::Group { plan, group, backend, exits, steps, .. } = &mut unit else {
+            return Ok(Some(unit));
+        };
+        match self.resources.registry.backend_named(backend).and_then(|known| known.plan(group)) {
+            Ok(again) => {
+                *plan = again;
+                Ok(Some(unit))
             }
             Err(error) => {
-                self.failed_unit(&steps, exits.into_keys().collect(), error, rest)?;
+                self.failed_unit(steps, exits.keys().cloned().collect(), error, rest)?;
                 Ok(None)
             }
         }

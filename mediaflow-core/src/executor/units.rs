@@ -145,6 +145,8 @@ impl Execution<'_> {
                 return Ok(None);
             }
         };
+        let Some(unit) = self.as_given(unit, &inputs, rest)? else { return Ok(None) };
+        let (steps, exits) = (unit.steps(), unit.exits());
         explained.insert(index, unit.explain());
         let group = match &unit {
             Unit::Group { backend, exits, .. } => {

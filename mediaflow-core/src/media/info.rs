@@ -21,6 +21,10 @@ pub struct MediaInfo {
     pub width: u32,
     /// Height in pixels, upright. Zero without a picture.
     pub height: u32,
+    /// Whether width and height of a step's result are only what they would be if there were no borders to
+    /// [trim](crate::ops::TrimBorders): how large it is turns out while the job runs.
+    #[serde(skip_serializing_if = "is_false")]
+    pub estimated: bool,
     /// Channels of a still picture: 1 to 4; zero if not known.
     pub channels: u8,
     /// Whether there is an alpha channel.
@@ -87,6 +91,8 @@ struct Stored {
     #[serde(default)]
     height: u32,
     #[serde(default)]
+    estimated: bool,
+    #[serde(default)]
     channels: u8,
     #[serde(default)]
     alpha: bool,
@@ -118,6 +124,7 @@ impl From<Stored> for MediaInfo {
             bytes: stored.bytes,
             width: stored.width,
             height: stored.height,
+            estimated: stored.estimated,
             channels: stored.channels,
             alpha: stored.alpha,
             depth: stored.depth,
@@ -200,6 +207,7 @@ impl MediaInfo {
             bytes: 0,
             width: 0,
             height: 0,
+            estimated: false,
             channels: 0,
             alpha: false,
             depth: 0,
@@ -238,6 +246,13 @@ impl MediaInfo {
     #[must_use]
     pub fn with_size(mut self, width: u32, height: u32) -> Self {
         (self.width, self.height) = (width, height);
+        self
+    }
+
+    /// With a size that turns out while the job runs, or one that does not hang on that.
+    #[must_use]
+    pub fn with_estimated(mut self, estimated: bool) -> Self {
+        self.estimated = estimated;
         self
     }
 
@@ -293,6 +308,12 @@ impl MediaInfo {
     /// Whether the file stores it with its sides exchanged.
     fn is_turned(&self) -> bool {
         self.orientation >= 5
+    }
+
+    /// Whether there is a picture, and its size is known.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.pixels() > 0 && !self.estimated
     }
 
     /// Pixels of one frame.

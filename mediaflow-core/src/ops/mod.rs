@@ -4,7 +4,7 @@
 //!
 //! Each file has a word, and its verb in a [`Chain`](crate::spec::Chain).
 //!
-//! Uses: codes, color, error, geometry, media, operation, plan, spec.
+//! Uses: aspect, codes, color, error, geometry, length, media, operation, plan, spec.
 
 /// A word without parameters that moves or changes pixels and leaves size and channels as they are.
 macro_rules! pixels_only {
@@ -110,6 +110,7 @@ mod sharpen;
 mod threshold;
 mod tint;
 mod trim;
+mod trim_borders;
 mod vibrance;
 mod vignette;
 mod watermark;
@@ -147,6 +148,7 @@ pub use sharpen::Sharpen;
 pub use threshold::Threshold;
 pub use tint::Tint;
 pub use trim::Trim;
+pub use trim_borders::TrimBorders;
 pub use vibrance::Vibrance;
 pub use vignette::Vignette;
 pub use watermark::{Blend, Watermark};

@@ -22,15 +22,20 @@ use crate::spec::Chain;
 /// )
 /// .unwrap();
 /// assert_eq!(hidden, Pixelate::by(16).within(Crop::new(120, 80, 64, 64)));
+/// let below: Pixelate = serde_json::from_str(
+///     r#"{"size": 16, "regions": [{"top": "75%", "width": "100%", "height": "25%"}]}"#,
+/// )
+/// .unwrap();
+/// assert_eq!(below.regions[0].place((640, 400)).unwrap(), ((0, 300), (640, 100)));
 /// assert_eq!(Pixelate::by(1).validate().unwrap_err().code(), "op.range");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Pixelate {
     /// The side of a block in pixels, from 2 to 1,000.
     pub size: u32,
-    /// The parts, in pixels of the upright picture; none leaves it. Default: all of the picture.
+    /// The parts, as `crop` has them; none leaves the picture. Default: all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regions: Vec<Crop>,
 }
@@ -61,7 +66,10 @@ impl Operation for Pixelate {
 
     fn describe(&self, inputs: &[MediaInfo]) -> Result<MediaInfo> {
         let info = picture(inputs)?;
-        self.regions.iter().try_for_each(|region| region.check(info.width, info.height))?;
+        if info.is_certain() {
+            let size = (info.width, info.height);
+            self.regions.iter().try_for_each(|region| region.place(size).map(|_| ()))?;
+        }
         Ok(info)
     }
 

@@ -152,6 +152,24 @@ impl Resize {
         self.fit_box().place(width, height)
     }
 
+    /// The size of a picture of this size before something of it is cut off.
+    #[must_use]
+    pub fn uncut(&self, (width, height): (u32, u32)) -> (u32, u32) {
+        let fit = if self.fit == Fit::Cover { Fit::Outside } else { self.fit };
+        FitBox { fit, gravity: Gravity::Center, ..self.fit_box() }.place(width, height).size
+    }
+
+    /// Whether the result is as large as the box, whatever the picture is.
+    fn fills_its_box(&self) -> bool {
+        let both = self.width.is_some() && self.height.is_some();
+        let fills = match self.fit {
+            Fit::Contain => true,
+            Fit::Cover | Fit::Fill => !self.without_enlargement,
+            Fit::Inside | Fit::Outside => false,
+        };
+        both && fills
+    }
+
     /// What fills the rest of the box on this medium.
     #[must_use]
     pub fn ground(&self, medium: Medium) -> Color {
@@ -177,11 +195,16 @@ impl Operation for Resize {
 
     fn describe(&self, inputs: &[MediaInfo]) -> Result<MediaInfo> {
         let info = picture(inputs)?;
+        if info.medium == Medium::Video {
+            self.gravity.check_fixed()?;
+        }
         if info.pixels() == 0 {
             return Ok(info);
         }
         let placement = self.place((info.width, info.height));
         let info = info.with_size(placement.canvas.0, placement.canvas.1);
+        let estimated = info.estimated && !self.fills_its_box();
+        let info = info.with_estimated(estimated);
         let opens = placement.canvas != placement.size
             && !self.ground(info.medium).is_opaque()
             && !info.alpha

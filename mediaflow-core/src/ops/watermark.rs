@@ -150,6 +150,7 @@ impl Operation for Watermark {
 
     fn validate(&self) -> Result<()> {
         check_range("opacity", self.opacity, 0.0, 1.0)?;
+        self.gravity.check_fixed()?;
         self.scale.map_or(Ok(()), |scale| check_range("scale", scale, 0.001, 1.0))
     }
 

@@ -59,6 +59,13 @@ impl Node {
         }
         demands
     }
+
+    /// Whether it is this step of which it turns out only while it runs how large its result is.
+    fn is_estimate(&self) -> bool {
+        let inputs: Vec<_> =
+            self.inputs.iter().map(|input| input.clone().with_estimated(false)).collect();
+        self.op.describe(&inputs).is_ok_and(|output| output.estimated)
+    }
 }
 
 fn takes_more_than_a_picture(op: &AnyOperation, owner: Option<&Registered>) -> bool {
@@ -223,13 +230,16 @@ impl Graph {
         behind
     }
 
-    /// One more than that of what it takes from, unless the same backend can go on in the same plan.
+    /// One more than that of what it takes from, unless the same backend can go on in the same plan: it is planned again once the
+    /// size is known of what it takes.
     fn level(&self, node: &Node, from: &str) -> usize {
         let Some(input) = self.node(from) else {
             return usize::from(self.decodes.contains_key(from));
         };
         let goes_on = match (&input.owner, &node.owner) {
-            (Some(before), Some(owner)) => before.is(owner) && input.behind == node.behind,
+            (Some(before), Some(owner)) => {
+                before.is(owner) && input.behind == node.behind && !input.is_estimate()
+            }
             _ => false,
         };
         input.level + usize::from(!goes_on)

@@ -6,6 +6,7 @@ use super::graph::{Decoder, Graph, Node, exit_of};
 use super::job_plan::{JobPlan, PlannedOutput, Unit};
 use crate::backend::{Group, GroupStep};
 use crate::codes;
+use crate::media::MediaInfo;
 use crate::plan::Demand;
 use crate::registry::Registered;
 use crate::spec::Pipeline;
@@ -52,7 +53,7 @@ pub(super) fn group(pipeline: &Pipeline, graph: &Graph, limits: &Limits) -> Resu
             from: output.from.clone(),
             put: output.put.clone(),
             precondition: output.precondition.clone(),
-            expected: graph.info(&output.from)?.clone(),
+            expected: expected(graph.info(&output.from)?),
         });
     }
     let mut facts = Vec::new();
@@ -66,6 +67,11 @@ pub(super) fn group(pipeline: &Pipeline, graph: &Graph, limits: &Limits) -> Resu
     }
     let units = units.into_iter().map(|(_, unit)| unit).collect();
     Ok(Grouped::Planned(JobPlan { units, outputs, facts, failed }))
+}
+
+/// What is expected of an output: of one whose size turns out while it is made, any.
+fn expected(info: &MediaInfo) -> MediaInfo {
+    if info.estimated { info.clone().with_size(0, 0) } else { info.clone() }
 }
 
 static NOTHING: BTreeSet<String> = BTreeSet::new();

@@ -36,6 +36,7 @@ impl Registry {
             .word::<ops::Threshold>()
             .word::<ops::Tint>()
             .word::<ops::Trim>()
+            .word::<ops::TrimBorders>()
             .word::<ops::Vibrance>()
             .word::<ops::Vignette>()
             .word::<ops::Watermark>()

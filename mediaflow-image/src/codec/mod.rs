@@ -117,7 +117,7 @@ pub(crate) fn encoded(inputs: &[MediaInfo], format: Format) -> Result<MediaInfo>
             .with("format", &format)
     })?;
     let info = MediaInfo::still(format, input.width, input.height);
-    Ok(info.with_channels(input.channels))
+    Ok(info.with_channels(input.channels).with_estimated(input.estimated))
 }
 
 /// Reads the header of a file in the format of this codec.

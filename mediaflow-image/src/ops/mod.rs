@@ -15,6 +15,7 @@ mod extend;
 mod flatten;
 mod flip;
 mod flop;
+mod found;
 mod gamma;
 mod grayscale;
 mod hue;
@@ -32,6 +33,7 @@ mod shadow;
 mod sharpen;
 mod threshold;
 mod tint;
+mod trim_borders;
 mod vibrance;
 mod vignette;
 mod watermark;
@@ -72,6 +74,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Sharpen>(),
     Word::of::<ops::Threshold>(),
     Word::of::<ops::Tint>(),
+    Word::of::<ops::TrimBorders>(),
     Word::of::<ops::Vibrance>(),
     Word::of::<ops::Vignette>(),
     Word::of::<ops::Watermark>(),

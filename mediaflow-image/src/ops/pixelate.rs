@@ -30,8 +30,8 @@ impl Whole for Pixelate {
             blocks(&mut pixels, size.0, channels, Bounds::all(size), self.size, cx)?;
         }
         for region in &self.regions {
-            let (left, top) = (region.left, region.top);
-            let part = Bounds { left, top, width: region.width, height: region.height }.of(size);
+            let ((left, top), (width, height)) = region.place(size)?;
+            let part = Bounds { left, top, width, height };
             blocks(&mut pixels, size.0, channels, part, self.size, cx)?;
         }
         Ok(Image::new(size.0, size.1, channels, pixels)?.with_metadata(metadata))

@@ -2,8 +2,10 @@
 
 mod border;
 mod clahe;
+mod crop;
 mod duotone;
 mod extend;
+mod found;
 mod hue;
 mod median;
 mod normalize;
@@ -14,6 +16,7 @@ mod shadow;
 mod sharpen;
 mod threshold;
 mod tint;
+mod trim_borders;
 mod vibrance;
 mod vignette;
 mod watermark;
