@@ -9,7 +9,7 @@ use crate::plan::Demand;
 use crate::spec::Chain;
 use crate::{Error, Result, codes};
 
-/// `extend`: adds a border of one colour, or of what the picture has at its edges.
+/// `extend`: adds a border of one colour, of what the picture has at its edges, or of the picture blurred.
 ///
 /// ```
 /// use mediaflow_core::Color;
@@ -44,7 +44,7 @@ pub struct Extend {
     pub mode: ExtendMode,
 }
 
-/// What a border shows: the words of sharp's `extendWith`.
+/// What a border shows: the words of sharp's `extendWith`, and `blur`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -58,6 +58,8 @@ pub enum ExtendMode {
     Repeat,
     /// The picture as in a mirror, from its edge on.
     Mirror,
+    /// The picture, so large that it covers all, and blurred, by a fiftieth of the longer side of the result.
+    Blur,
 }
 
 impl ExtendMode {

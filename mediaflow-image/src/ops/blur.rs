@@ -2,7 +2,7 @@ use mediaflow_core::media::Image;
 use mediaflow_core::ops::Blur;
 use mediaflow_core::{Result, RunContext};
 
-use crate::pixels::{gaussian, gaussian_memory, to_byte};
+use crate::pixels::{blurred, gaussian_memory};
 use crate::word::{Compile, Extent, View, Whole, one};
 
 impl Compile for Blur {
@@ -21,12 +21,6 @@ impl Whole for Blur {
     }
 
     fn run(&self, inputs: Vec<Image>, cx: &RunContext) -> Result<Image> {
-        let image = one(inputs)?;
-        let mut pixels = Vec::with_capacity(image.pixels().len());
-        gaussian(&image, self.sigma, cx, |_, row| {
-            pixels.extend(row.iter().map(|value| to_byte(*value)));
-        })?;
-        Ok(Image::new(image.width(), image.height(), image.channels(), pixels)?
-            .with_metadata(image.metadata().clone()))
+        blurred(&one(inputs)?, self.sigma, cx)
     }
 }

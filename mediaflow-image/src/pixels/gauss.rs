@@ -1,7 +1,7 @@
 use mediaflow_core::media::Image;
 use mediaflow_core::{Result, RunContext};
 
-use super::try_bands;
+use super::{to_byte, try_bands};
 
 /// A Gaussian blur, cut off at three standard deviations, whose rows are given out from the top: samples from 0 to 255,
 /// alpha not premultiplied. Beyond the edges the outermost pixels are repeated.
@@ -46,6 +46,16 @@ pub(crate) fn gaussian(
         }
         Ok(())
     })
+}
+
+/// The picture blurred so.
+pub(crate) fn blurred(image: &Image, sigma: f64, cx: &RunContext) -> Result<Image> {
+    let mut pixels = Vec::with_capacity(image.pixels().len());
+    gaussian(image, sigma, cx, |_, row| {
+        pixels.extend(row.iter().map(|value| to_byte(*value)));
+    })?;
+    Ok(Image::new(image.width(), image.height(), image.channels(), pixels)?
+        .with_metadata(image.metadata().clone()))
 }
 
 /// Bytes that a blur holds, for so many samples in a row.

@@ -18,7 +18,7 @@ mod tone;
 
 pub(crate) use bands::{bands, step, try_bands};
 pub(crate) use composite::{Mix, Upon, channels_on, flatten, overlay, pad, tile};
-pub(crate) use gauss::{gaussian, memory as gaussian_memory};
+pub(crate) use gauss::{blurred, gaussian, memory as gaussian_memory};
 pub(crate) use histogram::{luma_and_alpha, luma_histogram};
 pub(crate) use icc::{Deep, fits, srgb, without_profile};
 pub(crate) use interest::{most_attention, most_entropy};
