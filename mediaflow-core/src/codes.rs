@@ -145,6 +145,10 @@ codes! {
     LIMIT_UPDATE_BYTES = "limit.update_bytes", "an update has too many bytes";
     LIMIT_WAIT_BYTES = "limit.wait_bytes", "the state of a wait has too many bytes";
 
+    LUT_SIZE = "lut.size", "a look-up table has no size, two of them, or too many points";
+    LUT_SYNTAX = "lut.syntax", "a line is none of a look-up table in the format `.cube`";
+    LUT_VALUES = "lut.values", "a look-up table has more or fewer points than it says";
+
     MEDIA_AUDIO = "media.audio", "another medium is needed, not sound";
     MEDIA_BUNDLE = "media.bundle", "one medium is needed, not several files";
     MEDIA_EMPTY = "media.empty", "the file has no bytes";

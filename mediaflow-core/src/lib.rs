@@ -24,6 +24,7 @@ pub mod codes;
 mod color;
 mod context;
 mod cpu;
+mod cube;
 pub mod engine;
 mod error;
 pub mod event;

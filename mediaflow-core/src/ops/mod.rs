@@ -4,7 +4,7 @@
 //!
 //! Each file has a word, and its verb in a [`Chain`](crate::spec::Chain).
 //!
-//! Uses: aspect, codes, color, error, geometry, length, media, operation, plan, spec.
+//! Uses: aspect, codes, color, cube, error, geometry, length, media, operation, plan, spec.
 
 /// A word without parameters that moves or changes pixels and leaves size and channels as they are.
 macro_rules! pixels_only {
@@ -94,6 +94,7 @@ mod fps;
 mod gamma;
 mod grayscale;
 mod hue;
+mod lut;
 mod median;
 mod negate;
 mod normalize;
@@ -132,6 +133,7 @@ pub use fps::Fps;
 pub use gamma::Gamma;
 pub use grayscale::Grayscale;
 pub use hue::Hue;
+pub use lut::Lut;
 pub use median::Median;
 pub use negate::Negate;
 pub use normalize::Normalize;
@@ -153,6 +155,8 @@ pub use vibrance::Vibrance;
 pub use vignette::Vignette;
 pub use watermark::{Blend, Watermark};
 pub use white_balance::WhiteBalance;
+
+pub use crate::cube::Cube;
 
 use crate::codes;
 use crate::color::Color;

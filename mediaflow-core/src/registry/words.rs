@@ -20,6 +20,7 @@ impl Registry {
             .word::<ops::Gamma>()
             .word::<ops::Grayscale>()
             .word::<ops::Hue>()
+            .word::<ops::Lut>()
             .word::<ops::Median>()
             .word::<ops::Negate>()
             .word::<ops::Normalize>()

@@ -19,6 +19,7 @@ mod found;
 mod gamma;
 mod grayscale;
 mod hue;
+mod lut;
 mod median;
 mod negate;
 mod normalize;
@@ -60,6 +61,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Gamma>(),
     Word::of::<ops::Grayscale>(),
     Word::of::<ops::Hue>(),
+    Word::of::<ops::Lut>(),
     Word::of::<ops::Median>(),
     Word::of::<ops::Negate>(),
     Word::of::<ops::Normalize>(),

@@ -1,10 +1,8 @@
-use std::any::Any;
-
 use mediaflow_core::media::Image;
 use mediaflow_core::ops::WhiteBalance;
 use mediaflow_core::{Result, RunContext};
 
-use crate::pixels::{Recolour, Tone, Tones, bands};
+use crate::pixels::{Curves, Tone, Tones, bands};
 use crate::word::{Compile, View, Whole, one};
 
 /// What red, green and blue have of the brightness (Rec. 709).
@@ -80,19 +78,4 @@ fn to_light(v: f64) -> f64 {
 
 fn from_light(v: f64) -> f64 {
     if v <= 0.003_130_8 { v * 12.92 } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 }
-}
-
-/// What becomes of each red, each green and each blue.
-#[derive(Debug, PartialEq)]
-struct Curves([[u8; 256]; 3]);
-
-impl Recolour for Curves {
-    fn recolour(&self, [r, g, b]: [u8; 3]) -> [u8; 3] {
-        let [of_r, of_g, of_b] = &self.0;
-        [of_r[usize::from(r)], of_g[usize::from(g)], of_b[usize::from(b)]]
-    }
-
-    fn same(&self, other: &dyn Any) -> bool {
-        other.downcast_ref() == Some(self)
-    }
 }

@@ -23,7 +23,7 @@ pub(crate) use histogram::{luma_and_alpha, luma_histogram};
 pub(crate) use icc::{Deep, fits, srgb, without_profile};
 pub(crate) use interest::{most_attention, most_entropy};
 pub(crate) use orient::Turn;
-pub(crate) use recolour::Recolour;
+pub(crate) use recolour::{Curves, Recolour};
 pub(crate) use resize::{Bounds, Resample, resample};
 pub(crate) use shrink::Shrink;
 pub(crate) use srgb_rows::RowsToSrgb;

@@ -31,6 +31,25 @@ impl PartialEq for dyn Recolour {
     }
 }
 
+/// What becomes of each red, each green and each blue.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Curves(pub(crate) [[u8; 256]; 3]);
+
+impl Recolour for Curves {
+    fn recolour(&self, [r, g, b]: [u8; 3]) -> [u8; 3] {
+        let [of_r, of_g, of_b] = &self.0;
+        [of_r[usize::from(r)], of_g[usize::from(g)], of_b[usize::from(b)]]
+    }
+
+    fn same(&self, other: &dyn Any) -> bool {
+        other.downcast_ref() == Some(self)
+    }
+
+    fn gives_colours(&self) -> bool {
+        true
+    }
+}
+
 /// Sets the colours of each pixel, out of what they were.
 pub(super) fn each<const N: usize>(pixels: &mut [u8], recolour: impl Fn([u8; 3]) -> [u8; 3]) {
     for pixel in pixels.as_chunks_mut::<N>().0 {

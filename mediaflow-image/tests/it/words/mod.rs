@@ -7,6 +7,7 @@ mod duotone;
 mod extend;
 mod found;
 mod hue;
+mod lut;
 mod median;
 mod normalize;
 mod pixelate;
