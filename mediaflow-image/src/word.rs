@@ -150,13 +150,19 @@ impl Word {
 
 /// The only picture of a work that takes one.
 pub(crate) fn one(inputs: Vec<Image>) -> Result<Image> {
-    inputs.into_iter().next().ok_or_else(missing)
+    first(inputs).map(|(image, _)| image)
 }
 
 /// The two pictures of a work that takes two.
 pub(crate) fn two(inputs: Vec<Image>) -> Result<(Image, Image)> {
+    let (image, mut others) = first(inputs)?;
+    others.next().map(|other| (image, other)).ok_or_else(missing)
+}
+
+/// The first picture of a work, and the others.
+pub(crate) fn first(inputs: Vec<Image>) -> Result<(Image, impl Iterator<Item = Image>)> {
     let mut inputs = inputs.into_iter();
-    inputs.next().zip(inputs.next()).ok_or_else(missing)
+    inputs.next().map(|image| (image, inputs)).ok_or_else(missing)
 }
 
 fn missing() -> Error {

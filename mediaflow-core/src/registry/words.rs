@@ -9,6 +9,7 @@ impl Registry {
             .word::<ops::Border>()
             .word::<ops::Brightness>()
             .word::<ops::Clahe>()
+            .word::<ops::Compose>()
             .word::<ops::Contrast>()
             .word::<ops::Crop>()
             .word::<ops::Duotone>()

@@ -8,6 +8,7 @@ mod blur;
 mod border;
 mod brightness;
 mod clahe;
+mod compose;
 mod contrast;
 mod crop;
 mod duotone;
@@ -51,6 +52,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Border>(),
     Word::of::<ops::Brightness>(),
     Word::of::<ops::Clahe>(),
+    Word::of::<ops::Compose>(),
     Word::of::<ops::Contrast>(),
     Word::of::<ops::Crop>(),
     Word::of::<ops::Duotone>(),

@@ -1,24 +1,7 @@
 use mediaflow_core::media::Image;
 use mediaflow_core::{Color, Result, RunContext};
 
-use super::{bands, mul, owned, pixel, to_byte, widen};
-
-/// What two colours from 0 to 1 become, the lower one first.
-pub(crate) type Mix = fn(f32, f32) -> f32;
-
-/// How a picture lies upon another.
-#[derive(Clone, Copy)]
-pub(crate) struct Upon {
-    /// From 0 to 255.
-    pub(crate) opacity: u8,
-    /// What its colours become with those below. Without it they hide them.
-    pub(crate) mix: Option<Mix>,
-}
-
-impl Upon {
-    /// As it is.
-    pub(crate) const PLAIN: Self = Self { opacity: 255, mix: None };
-}
+use super::{Mix, Upon, bands, mul, owned, pixel, to_byte, widen};
 
 /// Lays `mark` over `base` with its left top corner at `at`, which may lie outside. Straight alpha.
 pub(crate) fn overlay(

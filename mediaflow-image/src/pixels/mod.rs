@@ -4,6 +4,7 @@
 //! Uses: nothing.
 
 mod bands;
+mod blend;
 mod composite;
 mod gauss;
 mod histogram;
@@ -17,7 +18,8 @@ mod srgb_rows;
 mod tone;
 
 pub(crate) use bands::{bands, step, try_bands};
-pub(crate) use composite::{Mix, Upon, channels_on, flatten, overlay, pad, tile};
+pub(crate) use blend::{Mix, Upon};
+pub(crate) use composite::{channels_on, flatten, overlay, pad, tile};
 pub(crate) use gauss::{blurred, gaussian, memory as gaussian_memory};
 pub(crate) use histogram::{luma_and_alpha, luma_histogram};
 pub(crate) use icc::{Deep, fits, srgb, without_profile};

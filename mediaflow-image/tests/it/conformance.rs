@@ -1,10 +1,10 @@
 use mediaflow_core::Color;
-use mediaflow_core::geometry::Fit;
+use mediaflow_core::geometry::{Fit, Gravity};
 use mediaflow_core::ops::{
-    AutoOrient, Blur, Border, Brightness, Clahe, Contrast, Crop, Duotone, Extend, Flatten, Flip,
-    Flop, Gamma, Grayscale, Hue, Median, Negate, Normalize, Pixelate, Posterize, Radius, Resize,
-    Rotate, Saturation, Sepia, Shadow, Sharpen, Threshold, Tint, Vibrance, Vignette, Watermark,
-    WhiteBalance,
+    AutoOrient, Blur, Border, Brightness, Clahe, Compose, Contrast, Crop, Duotone, Extend, Flatten,
+    Flip, Flop, Gamma, Grayscale, Hue, Layer, Lut, Median, Negate, Normalize, Pixelate, Posterize,
+    Radius, Resize, Rotate, Saturation, Sepia, Shadow, Sharpen, Threshold, Tint, TrimBorders,
+    Vibrance, Vignette, Watermark, WhiteBalance,
 };
 use mediaflow_core::{Inputs, testing};
 use mediaflow_image::{ImageBackend, ImageReader};
@@ -68,6 +68,17 @@ async fn every_operation_passes_the_suite() {
     testing::exercise_word(Border::new(3, Color::BLACK), picture(), &backend).await;
     testing::exercise_word(Shadow::new(2, -3, 2.0), picture(), &backend).await;
     testing::exercise_word(Crop::new(1, 2, 30, 20), picture(), &backend).await;
+    testing::exercise_word(Crop::aspect(1.0, 1.0), picture(), &backend).await;
+    let found = Crop::percent(0.0, 0.0, 50.0, 50.0);
+    testing::exercise_word(found, picture(), &backend).await;
+    let cover = Resize::cover(20, 30).gravity(Gravity::Attention);
+    testing::exercise_word(cover, picture(), &backend).await;
+    let darker =
+        "LUT_3D_SIZE 2\n0 0 0\n.5 0 0\n0 .5 0\n.5 .5 0\n0 0 .5\n.5 0 .5\n0 .5 .5\n.5 .5 .5";
+    testing::exercise_word(Lut::of(darker.parse().unwrap()), picture(), &backend).await;
+    testing::exercise_word(TrimBorders::new(), picture(), &backend).await;
+    let layers = Compose::of([Layer::new().at(3, 4)]);
+    testing::exercise_word(layers, picture().and("layer", gradient(9, 9, 4)), &backend).await;
     testing::exercise_word(Flatten::on(Color::WHITE), picture(), &backend).await;
     testing::exercise_word(Flip::default(), picture(), &backend).await;
     testing::exercise_word(Flop::default(), picture(), &backend).await;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use mediaflow_core::geometry::Gravity;
 use mediaflow_core::media::{Image, Scratch};
 use mediaflow_core::ops::{
     Blur, Border, Brightness, Clahe, Duotone, Extend, Flatten, Grayscale, Median, Normalize,
     Pixelate, Posterize, Radius, Resize, Rotate, Saturation, Sepia, Shadow, Sharpen, Threshold,
-    Tint, Vignette, Watermark,
+    Tint, TrimBorders, Vignette, Watermark,
 };
 use mediaflow_core::{
     AnyOperation, CancellationToken, Clock, Color, CpuPool, ErrorKind, Inputs, RunContext,
@@ -101,6 +102,8 @@ async fn every_kernel_looks_band_by_band() {
             AnyOperation::new(Rotate::by(33.0)),
             AnyOperation::new(Sepia::default()),
             AnyOperation::new(Sharpen::default()),
+            AnyOperation::new(TrimBorders::new().background(Color::rgb(1, 2, 3))),
+            AnyOperation::new(Resize::cover(350, 1500).gravity(Gravity::Entropy)),
         ] {
             stops(operation, Inputs::one(picture.clone()), bytes).await;
         }

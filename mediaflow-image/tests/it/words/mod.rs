@@ -2,6 +2,7 @@
 
 mod border;
 mod clahe;
+mod compose;
 mod crop;
 mod duotone;
 mod extend;

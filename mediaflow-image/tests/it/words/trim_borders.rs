@@ -1,6 +1,6 @@
 use mediaflow_core::geometry::{Fit, Gravity};
 use mediaflow_core::media::{Image, MediaFile};
-use mediaflow_core::ops::{Crop, Pixelate, Resize, TrimBorders};
+use mediaflow_core::ops::{Crop, Layer, Pixelate, Resize, TrimBorders};
 use mediaflow_core::report::Report;
 use mediaflow_core::spec::{Chain, Pipeline, Source};
 use mediaflow_core::{Color, Mediaflow};
@@ -113,7 +113,7 @@ async fn job(source: &MediaFile, outputs: &[fn(Chain) -> Chain]) -> (Report, Vec
 async fn what_comes_after_it_goes_by_what_is_left() {
     let part = gradient(80, 40, 3);
     let whole = as_png(framed([255; 4], &part, (60, 30), (200, 200))).await;
-    let outputs: [fn(Chain) -> Chain; 8] = [
+    let outputs: [fn(Chain) -> Chain; 9] = [
         Chain::trim_borders,
         |photo| photo.trim_borders().resize((20, 20, Fit::Inside)),
         |photo| photo.trim_borders().resize(Resize::width(160)),
@@ -122,8 +122,13 @@ async fn what_comes_after_it_goes_by_what_is_left() {
         |photo| photo.trim_borders().crop_with(Crop::aspect(1.0, 1.0).gravity(Gravity::Attention)),
         |photo| photo.trim_borders().extend(3).trim_borders().resize(Resize::height(20)),
         |photo| photo.trim_borders().crop(70, 30, 10, 10).pixelate(Pixelate::by(5)),
+        |photo| {
+            let mark = photo.clone().trim_borders().resize(Resize::width(20));
+            photo.compose([(mark, Layer::new())])
+        },
     ];
-    let (report, sizes) = job(&whole, &outputs).await;
+    let (report, mut sizes) = job(&whole, &outputs[..8]).await;
+    sizes.extend(job(&whole, &outputs[8..]).await.1);
     let wanted = [
         (80, 40),
         (20, 10),
@@ -133,6 +138,7 @@ async fn what_comes_after_it_goes_by_what_is_left() {
         (40, 40),
         (40, 20),
         (10, 10),
+        (200, 200),
     ];
     assert_eq!(sizes, wanted);
     assert_eq!(report.decodes, 1, "{:?}", report.plan);
