@@ -57,6 +57,9 @@ codes! {
 
     FACTS_JSON = "facts.json", "facts can not be written as JSON";
 
+    FONT_BROKEN = "font.broken", "a font can not be read";
+    FONT_FORMAT = "font.format", "this is no font in the format TrueType or OpenType";
+
     FRAMES_COUNT = "frames.count", "there are more or fewer frames than was said";
     FRAMES_NONE = "frames.none", "there is no frame in it";
     FRAMES_SHAPE = "frames.shape", "a frame has another size than all";

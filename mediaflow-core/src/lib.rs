@@ -29,6 +29,7 @@ pub mod engine;
 mod error;
 pub mod event;
 pub mod executor;
+mod font;
 pub mod geometry;
 mod host;
 #[cfg(feature = "http")]

@@ -34,7 +34,7 @@
 //! * Limits are checked on the header, before a decoder runs.
 //!
 //! The feature `turbo` decodes and encodes JPEG with libjpeg-turbo, twice as fast; without it all decoders are Rust. At 1/8, for
-//! thumbnails, both builds decode with [`mediaflow_jpeg`], which is faster than either.
+//! thumbnails, both builds decode with [`mediaflow_jpeg`], which is faster than either. The feature `text` writes on pictures.
 
 mod backend;
 mod codec;
@@ -44,6 +44,8 @@ mod ops;
 mod pixels;
 mod plan;
 mod reader;
+#[cfg(feature = "text")]
+mod text;
 mod word;
 
 pub use backend::ImageBackend;

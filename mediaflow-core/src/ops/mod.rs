@@ -4,7 +4,7 @@
 //!
 //! Each file has a word, and its verb in a [`Chain`](crate::spec::Chain).
 //!
-//! Uses: aspect, codes, color, cube, error, geometry, length, media, operation, plan, spec.
+//! Uses: aspect, codes, color, cube, error, font, geometry, length, media, operation, plan, spec.
 
 /// A word without parameters that moves or changes pixels and leaves size and channels as they are.
 macro_rules! pixels_only {
@@ -109,6 +109,7 @@ mod saturation;
 mod sepia;
 mod shadow;
 mod sharpen;
+mod text;
 mod threshold;
 mod tint;
 mod trim;
@@ -149,6 +150,7 @@ pub use saturation::Saturation;
 pub use sepia::Sepia;
 pub use shadow::Shadow;
 pub use sharpen::Sharpen;
+pub use text::{Align, Text};
 pub use threshold::Threshold;
 pub use tint::Tint;
 pub use trim::Trim;
@@ -159,6 +161,7 @@ pub use watermark::{Blend, Watermark};
 pub use white_balance::WhiteBalance;
 
 pub use crate::cube::Cube;
+pub use crate::font::Font;
 
 use crate::codes;
 use crate::color::Color;

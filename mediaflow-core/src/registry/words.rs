@@ -35,6 +35,7 @@ impl Registry {
             .word::<ops::Sepia>()
             .word::<ops::Shadow>()
             .word::<ops::Sharpen>()
+            .word::<ops::Text>()
             .word::<ops::Threshold>()
             .word::<ops::Tint>()
             .word::<ops::Trim>()

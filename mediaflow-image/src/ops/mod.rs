@@ -1,7 +1,7 @@
 //! The operations: one file for each, with all that there is of it. Here they are registered, and nowhere else is one named.
 //! Their parameters are core's words.
 //!
-//! Uses: pixels, word.
+//! Uses: pixels, text, word.
 
 mod auto_orient;
 mod blur;
@@ -33,6 +33,8 @@ mod saturation;
 mod sepia;
 mod shadow;
 mod sharpen;
+#[cfg(feature = "text")]
+mod text;
 mod threshold;
 mod tint;
 mod trim_borders;
@@ -76,6 +78,8 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Sepia>(),
     Word::of::<ops::Shadow>(),
     Word::of::<ops::Sharpen>(),
+    #[cfg(feature = "text")]
+    Word::of::<ops::Text>(),
     Word::of::<ops::Threshold>(),
     Word::of::<ops::Tint>(),
     Word::of::<ops::TrimBorders>(),

@@ -77,6 +77,8 @@ async fn every_operation_passes_the_suite() {
         "LUT_3D_SIZE 2\n0 0 0\n.5 0 0\n0 .5 0\n.5 .5 0\n0 0 .5\n.5 0 .5\n0 .5 .5\n.5 .5 .5";
     testing::exercise_word(Lut::of(darker.parse().unwrap()), picture(), &backend).await;
     testing::exercise_word(TrimBorders::new(), picture(), &backend).await;
+    #[cfg(feature = "text")]
+    testing::exercise_word(mediaflow_core::ops::Text::new("ok"), picture(), &backend).await;
     let layers = Compose::of([Layer::new().at(3, 4)]);
     testing::exercise_word(layers, picture().and("layer", gradient(9, 9, 4)), &backend).await;
     testing::exercise_word(Flatten::on(Color::WHITE), picture(), &backend).await;

@@ -16,6 +16,8 @@ mod posterize;
 mod radius;
 mod shadow;
 mod sharpen;
+#[cfg(feature = "text")]
+mod text;
 mod threshold;
 mod tint;
 mod trim_borders;
