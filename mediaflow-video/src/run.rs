@@ -180,8 +180,19 @@ fn ladder(
 fn tags(origin: &Origin, exits: &[&Exit], cx: &RunContext) -> Result<Tags> {
     let is_wanted =
         |exit: &&Exit| matches!(exit.metadata(), MetadataPolicy::Copyright | MetadataPolicy::Keep);
+    let is_kept = |exit: &&Exit| exit.metadata() == MetadataPolicy::Keep;
     match &origin.structure {
         _ if !exits.iter().any(is_wanted) => Ok(Tags::default()),
+        Some(structure) if exits.iter().any(is_kept) => {
+            let mut file = File::open(&origin.path).map_err(error::io)?;
+            let (packet, is_long) = structure.packet(&mut file, cx.limits().metadata_bytes)?;
+            if is_long {
+                cx.warn("a packet of XMP is too long and is left out");
+            }
+            let mut tags = structure.tags.clone();
+            tags.packet = packet;
+            Ok(tags)
+        }
         Some(structure) => Ok(structure.tags.clone()),
         None => read_tags(origin, cx.limits().probe_time),
     }

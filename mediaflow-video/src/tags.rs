@@ -1,6 +1,6 @@
 //! What a film says of itself as a whole, and what of that a result says.
 
-use mediaflow_core::media::MetadataPolicy;
+use mediaflow_core::media::{MetadataPolicy, upright_xmp};
 
 /// Bytes of one text that are kept.
 const MAX_TEXT: usize = 4096;
@@ -24,25 +24,30 @@ pub(crate) enum Tag {
 
 /// What is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tags(Vec<(Tag, String)>);
+pub(crate) struct Tags {
+    said: Vec<(Tag, String)>,
+    /// A packet of XMP.
+    pub(crate) packet: Option<Vec<u8>>,
+}
 
 impl Tags {
     /// What is said first counts.
     pub(crate) fn add(&mut self, tag: Tag, text: &str) {
         let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
         let end = text.floor_char_boundary(MAX_TEXT);
-        let is_new = !text.is_empty() && !self.0.iter().any(|(known, _)| *known == tag);
+        let is_new = !text.is_empty() && !self.said.iter().any(|(known, _)| *known == tag);
         if let Some(text) = text.get(..end).filter(|_| is_new) {
-            self.0.push((tag, text.to_owned()));
+            self.said.push((tag, text.to_owned()));
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Tag, &str)> {
-        self.0.iter().map(|(tag, text)| (*tag, text.as_str()))
+        self.said.iter().map(|(tag, text)| (*tag, text.as_str()))
     }
 
+    /// Whether nothing is said in words that are known here.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.said.is_empty()
     }
 
     /// What a policy lets through.
@@ -52,7 +57,12 @@ impl Tags {
             MetadataPolicy::Copyright => matches!(tag, Tag::Artist | Tag::Copyright),
             _ => false,
         };
-        Self(self.0.iter().filter(|(tag, _)| is_kept(*tag)).cloned().collect())
+        // The picture was turned.
+        let packet = self.packet.as_ref().filter(|_| policy == MetadataPolicy::Keep);
+        Self {
+            said: self.said.iter().filter(|(tag, _)| is_kept(*tag)).cloned().collect(),
+            packet: packet.map(|packet| upright_xmp(packet)),
+        }
     }
 }
 
@@ -77,7 +87,11 @@ mod tests {
         assert_eq!(kept(MetadataPolicy::Copyright), [Tag::Artist, Tag::Copyright]);
         assert!(tags.kept(MetadataPolicy::Private).is_empty());
         assert!(tags.kept(MetadataPolicy::Strip).is_empty());
-        assert_eq!(tags.0[1].1, "Jane");
-        assert_eq!(tags.0[2].1.len(), MAX_TEXT);
+        assert_eq!(tags.said[1].1, "Jane");
+        assert_eq!(tags.said[2].1.len(), MAX_TEXT);
+        tags.packet = Some(b"<a tiff:Orientation='6'/>".to_vec());
+        let packet = |policy| tags.kept(policy).packet;
+        assert_eq!(packet(MetadataPolicy::Keep).unwrap(), b"<a tiff:Orientation='1'/>");
+        assert_eq!([MetadataPolicy::Copyright, MetadataPolicy::Private].map(packet), [None, None]);
     }
 }

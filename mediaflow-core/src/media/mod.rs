@@ -17,6 +17,7 @@ mod pages;
 mod pixels;
 mod policy;
 mod stop;
+mod xmp;
 
 pub use audio::{Audio, AudioBlock, AudioReader, AudioSource, ChannelLayout, OpenAudio};
 pub use blob::{Blob, ReadSeek, Scratch};
@@ -32,6 +33,7 @@ pub use pages::{PageSource, Pages};
 pub use pixels::{ColorSpace, Depth, Layout};
 pub use policy::MetadataPolicy;
 pub use stop::Stop;
+pub use xmp::upright_xmp;
 
 use crate::codes;
 use crate::{Error, Result};

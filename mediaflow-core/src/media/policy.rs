@@ -16,7 +16,8 @@ pub enum MetadataPolicy {
     /// Artist and copyright, and of a photo a colour profile if the pixels are still in it. Of a frame of a film nothing.
     Copyright,
     /// Of a photo: EXIF, XMP and the colour profile as they are. Of a film or of sound: title, artist, copyright, comment,
-    /// description, album, genre, date, place, and the maker and model of the device, as far as its container says them.
+    /// description, album, genre, date, place, and the maker and model of the device, as far as its container says them; of MP4
+    /// and QuickTime also a packet of XMP, upright.
     Keep,
 }
 

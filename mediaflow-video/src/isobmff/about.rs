@@ -1,9 +1,9 @@
 //! What an MP4 or QuickTime file says of itself: read from every place where it is said, written where players look.
 //!
 //! Places: user data (`moov/udta`) of QuickTime and of 3GPP (TS 26.244), the list of iTunes (`moov/udta/meta/ilst`), and the
-//! keys of QuickTime (`moov/meta` with `keys`).
+//! keys of QuickTime (`moov/meta` with `keys`). XMP is a packet of its own, of which nothing but the packet is read.
 
-use super::boxes::{be16, be32, boxes, find};
+use super::boxes::{XMP, be16, be32, boxes, find};
 use crate::tags::{Tag, Tags};
 
 /// Names of what is said: in user data and the list of iTunes, and as keys.
@@ -43,6 +43,8 @@ pub(crate) fn read(moov: &[u8]) -> Tags {
     for inner in boxes(find(moov, *b"udta").unwrap_or_default()) {
         if inner.kind == *b"meta" {
             read_meta(inner.body, &mut tags);
+        } else if inner.kind == *b"XMP_" {
+            tags.packet = Some(inner.body.to_vec());
         } else if let (b"loci", Some(place)) = (&inner.kind, place(inner.body)) {
             tags.add(Tag::Place, &place);
         } else if let (b"yrrc", Some(year)) = (&inner.kind, be16(inner.body, 4)) {
@@ -147,6 +149,11 @@ pub(super) fn write(tags: &Tags) -> Vec<u8> {
         user.extend(wrap(*b"meta", &meta));
     }
     user
+}
+
+/// A box beside the index that holds a packet of XMP.
+pub(super) fn write_packet(packet: &[u8]) -> Vec<u8> {
+    wrap(*b"uuid", &[&XMP, packet].concat())
 }
 
 fn wrap(kind: [u8; 4], body: &[u8]) -> Vec<u8> {

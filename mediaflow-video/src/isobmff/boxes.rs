@@ -2,6 +2,10 @@
 
 use std::io::Read;
 
+/// The name of a `uuid` that holds a packet of XMP.
+pub(super) const XMP: [u8; 16] =
+    *b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
+
 /// What stands before the content of a box.
 pub(super) struct BoxHeader {
     pub(super) kind: [u8; 4],

@@ -74,6 +74,9 @@ pub(crate) fn finish(
         if copied < parts.media {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
+        if let Some(packet) = &tags.packet {
+            to.write_all(&about::write_packet(packet))?;
+        }
         to.flush()
     };
     copy().map_err(error::io)

@@ -17,7 +17,7 @@ mod track;
 
 use std::io::{Read, Seek, SeekFrom};
 
-use boxes::{BoxHeader, be32, boxes, find};
+use boxes::{BoxHeader, XMP, be32, boxes, find};
 use mediaflow_core::{Error, Result, codes};
 use tables::End;
 pub(crate) use track::{Colour, Track};
@@ -29,9 +29,8 @@ use crate::tags::Tags;
 const MAX_INDEX: u64 = 64 << 20;
 /// Boxes at the top level that are looked at; a fragmented file of many hours has more, and needs no more checking.
 const MAX_BOXES: usize = 100_000;
-/// Packets of XMP that are looked at, and the name of such a box.
+/// Packets of XMP that are looked at.
 const MAX_PACKETS: usize = 64;
-const XMP: [u8; 16] = *b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
 /// Samples of all tracks that are looked at to find where a cut file ends.
 const MAX_SAMPLES: u32 = 20_000_000;
 
@@ -91,6 +90,29 @@ impl Structure {
         let (at, bytes) = self.length;
         hidden.push((self.index + at, vec![0; bytes]));
         hidden
+    }
+
+    /// A packet of XMP that says something about the film, if it has no more than so many bytes; and whether it has more.
+    ///
+    /// # Errors
+    /// `video.io`.
+    pub(crate) fn packet(
+        &self,
+        reader: &mut (impl Read + Seek + ?Sized),
+        most: u64,
+    ) -> Result<(Option<Vec<u8>>, bool)> {
+        let mut read = || {
+            let Some(at) = self.packets.first() else { return Ok(self.tags.packet.clone()) };
+            let size = reader.seek(SeekFrom::End(0))?;
+            reader.seek(SeekFrom::Start(*at))?;
+            let Some(found) = BoxHeader::read(reader, size - at)? else { return Ok(None) };
+            let mut body = Vec::new();
+            reader.take((found.size - found.header).min(most + 32)).read_to_end(&mut body)?;
+            Ok(body.strip_prefix(&XMP).map(<[u8]>::to_vec))
+        };
+        let packet: Option<Vec<u8>> = read().map_err(error::io)?;
+        let is_long = packet.as_ref().is_some_and(|packet| packet.len() as u64 > most);
+        Ok((packet.filter(|_| !is_long), is_long))
     }
 
     fn picture_and_sound(&self) -> impl Iterator<Item = &Track> {

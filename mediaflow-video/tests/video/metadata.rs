@@ -43,11 +43,38 @@ fn planted(bench: &Bench, name: &str, coded: &[&str]) -> PathBuf {
 /// A clip with a description of its own at its end, as Adobe's programs have it.
 fn with_xmp(bench: &Bench, clip: &Path) -> PathBuf {
     const XMP: [u8; 16] = *b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
-    let text = "<x:xmpmeta xmlns:x='adobe:ns:meta/'>Planted packet +48.8577</x:xmpmeta>";
+    let text = packet();
     let size = u32::try_from(text.len() + 24).unwrap().to_be_bytes();
     let mut bytes = std::fs::read(clip).unwrap();
     bytes.extend([&size[..], b"uuid", &XMP, text.as_bytes()].concat());
     let path = bench.folder.path().join("packet.mp4");
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn packet() -> String {
+    let list = "rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'";
+    let said = "tiff:Orientation='6' tiff:Model='Planted packet +48.8577'";
+    format!(
+        "<x:xmpmeta xmlns:x='adobe:ns:meta/'><{list}><rdf:Description rdf:about='' \
+         xmlns:tiff='http://ns.adobe.com/tiff/1.0/' {said}/></rdf:RDF></x:xmpmeta>"
+    )
+}
+
+/// The same in the user data, as QuickTime has it.
+fn with_user_xmp(bench: &Bench, clip: &Path) -> PathBuf {
+    let mut bytes = std::fs::read(clip).unwrap();
+    let find = |bytes: &[u8], kind: &[u8]| bytes.windows(4).rposition(|w| w == kind).unwrap() - 4;
+    let text = packet();
+    let size = u32::try_from(text.len() + 8).unwrap();
+    let said = [&size.to_be_bytes()[..], b"XMP_", text.as_bytes()].concat();
+    let (moov, user) = (find(&bytes, b"moov"), find(&bytes, b"udta"));
+    for at in [moov, user] {
+        let old = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+        bytes[at..at + 4].copy_from_slice(&(old + size).to_be_bytes());
+    }
+    bytes.splice(user + 8..user + 8, said);
+    let path = bench.folder.path().join("packet.mov");
     std::fs::write(&path, bytes).unwrap();
     path
 }
@@ -58,7 +85,8 @@ fn sources(bench: &Bench) -> Vec<PathBuf> {
     let with = |rest: &[&'static str]| [&x264[..], rest].concat();
     let plain = planted(bench, "list.mp4", &with(&[]));
     let packet = with_xmp(bench, &plain);
-    let mut sources = vec![plain, packet];
+    let user = with_user_xmp(bench, &planted(bench, "plain.mov", &with(&[])));
+    let mut sources = vec![plain, packet, user];
     for (name, coded) in [
         ("keys.mov", with(&["-movflags", "use_metadata_tags"])),
         ("user.mov", with(&[])),
@@ -176,6 +204,10 @@ async fn what_is_to_be_kept_is_kept() {
         if ["list.mp4", "keys.mov", "user.mov"].contains(&what.as_str()) {
             assert_eq!(kept["location"], "+48.8577+002.2950/", "{what}: {kept}");
         }
+        // A packet is kept as it is, but for how the picture was turned.
+        let said = "tiff:Orientation='1' tiff:Model='Planted packet +48.8577'";
+        let has_packet = is_there(&std::fs::read(keep).unwrap(), said);
+        assert_eq!(has_packet, what.starts_with("packet"), "{what}");
         let right = tags(copyright);
         assert!(right.get("title").is_none() && right.get("location").is_none(), "{right}");
     }
