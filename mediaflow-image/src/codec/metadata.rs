@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use mediaflow_core::media::{Image, Metadata, MetadataPolicy};
+use mediaflow_core::media::{Image, Metadata, MetadataPolicy, upright_xmp};
 
 use super::exif::{Credit, essential, upright};
 use super::{exif, xmp};
@@ -15,7 +15,7 @@ pub(crate) fn kept(image: &Image, policy: MetadataPolicy) -> Metadata {
         }
         MetadataPolicy::Keep => {
             kept.exif = metadata.exif.as_ref().map(|tiff| upright(tiff).into());
-            kept.xmp = metadata.xmp.as_ref().map(|packet| xmp::upright(packet).into());
+            kept.xmp = metadata.xmp.as_ref().map(|packet| upright_xmp(packet).into());
             kept.icc.clone_from(&metadata.icc);
         }
         // One that is not known here keeps nothing.

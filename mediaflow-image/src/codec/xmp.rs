@@ -1,32 +1,20 @@
-//! The little of XMP that matters here: the orientation, and who made a picture. A packet is looked through as text: what it is
+//! The little of XMP that matters here: who made a picture, and where a long packet goes on. A packet is looked through as text: what it is
 //! in other respects is for who wrote it.
 
 use super::exif::Credit;
 
-/// What a picture is turned by, in the words of TIFF.
-const ORIENTATION: &str = "tiff:Orientation";
 const ARTIST: &str = "dc:creator";
 const COPYRIGHT: &str = "dc:rights";
 
+/// What names the rest of a packet that is longer than a segment of a JPEG.
+const REST: &str = "xmpNote:HasExtendedXMP";
+
+/// Where properties stand.
+const LIST: &str = "<rdf:RDF";
+const LIST_END: &str = "</rdf:RDF>";
+
 /// Bytes of a name or a text that are looked at.
 const MAX_TEXT: usize = 4096;
-
-/// The packet with its orientation set to upright, for pixels that were turned. It stays as long as it was.
-pub(crate) fn upright(packet: &[u8]) -> Vec<u8> {
-    let mut upright = packet.to_vec();
-    let mut at = 0;
-    while let Some(found) = find(packet, ORIENTATION.as_bytes(), at) {
-        at = found + ORIENTATION.len();
-        // `="6"` or `>6<`.
-        let between = |byte: &u8| byte.is_ascii_whitespace() || b"=\"'>".contains(byte);
-        let rest = packet.get(at..).unwrap_or_default();
-        let value = at + rest.iter().take_while(|byte| between(byte)).count();
-        if let Some(digit) = upright.get_mut(value).filter(|digit| digit.is_ascii_digit()) {
-            *digit = b'1';
-        }
-    }
-    upright
-}
 
 /// Who made a picture, and whose it is.
 pub(crate) fn credit(packet: &[u8]) -> Credit {
@@ -47,19 +35,68 @@ pub(crate) fn packet(credit: &Credit) -> Option<Vec<u8>> {
     }
     let artist = item(ARTIST, "Seq", "", &credit.artist);
     let copyright = item(COPYRIGHT, "Alt", " xml:lang=\"x-default\"", &credit.copyright);
+    Some(enclosed("dc=\"http://purl.org/dc/elements/1.1/\"", &format!("{artist}{copyright}")))
+}
+
+/// A packet with these properties, of a namespace.
+fn enclosed(namespace: &str, properties: &str) -> Vec<u8> {
     let packet = format!(
         "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\
          <x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\
          <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\
-         <rdf:Description rdf:about=\"\" xmlns:dc=\"http://purl.org/dc/elements/1.1/\">\
-         {artist}{copyright}</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end=\"w\"?>"
+         <rdf:Description rdf:about=\"\" xmlns:{namespace}>\
+         {properties}</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end=\"w\"?>"
     );
-    Some(packet.into_bytes())
+    packet.into_bytes()
 }
 
-fn find(bytes: &[u8], text: &[u8], from: usize) -> Option<usize> {
-    let at = bytes.get(from..)?.windows(text.len()).position(|window| window == text)?;
-    Some(from + at)
+/// The name of the rest, if a packet has one.
+pub(crate) fn rest_of(packet: &[u8]) -> Option<String> {
+    texts(std::str::from_utf8(packet).ok()?, REST)
+}
+
+/// A packet that says nothing but the name of its rest.
+pub(crate) fn naming(name: &str) -> Vec<u8> {
+    let named = format!("<{REST}>{name}</{REST}>");
+    enclosed("xmpNote=\"http://ns.adobe.com/xmp/note/\"", &named)
+}
+
+/// What is between the instructions around a packet.
+pub(crate) fn bare(packet: &[u8]) -> &[u8] {
+    const META: &[u8] = b"<x:xmpmeta";
+    const META_END: &[u8] = b"</x:xmpmeta>";
+    let begin = packet.windows(META.len()).position(|window| window == META);
+    let end = packet.windows(META_END.len()).rposition(|window| window == META_END);
+    let bare = begin.zip(end).and_then(|(from, end)| packet.get(from..end + META_END.len()));
+    bare.unwrap_or(packet)
+}
+
+/// A packet and its rest as one; nothing if either is not what it should be.
+pub(crate) fn with_rest(packet: &[u8], rest: &[u8]) -> Option<Vec<u8>> {
+    let (packet, rest) = (std::str::from_utf8(packet).ok()?, std::str::from_utf8(rest).ok()?);
+    let (around, list) = rest.split_once(LIST)?;
+    let (tag, list) = list.split_once('>')?;
+    let (properties, _) = list.rsplit_once(LIST_END)?;
+    // What is named around the properties would have to be named in the other packet.
+    let names = |text: &str| text.matches("xmlns:").count();
+    if names(around) > 1 || names(tag) > 1 {
+        return None;
+    }
+    let (before, after) = packet.rsplit_once(LIST_END)?;
+    Some([&unnamed(before)?, properties, LIST_END, after].concat().into_bytes())
+}
+
+/// Without the name of a rest.
+fn unnamed(packet: &str) -> Option<String> {
+    let end = format!("</{REST}>");
+    if let Some((before, element)) = packet.split_once(&format!("<{REST}")) {
+        let (_, after) = element.split_once(&end)?;
+        return Some([before, after].concat());
+    }
+    let (before, attribute) = packet.split_once(REST)?;
+    let quote = attribute.chars().nth(1)?;
+    let (_, after) = attribute.get(2..)?.split_once(quote)?;
+    Some([before, after].concat())
 }
 
 /// The texts of a property, one behind the other: an attribute, an element, or the items of its list, of which of several
@@ -130,13 +167,6 @@ mod tests {
         let Credit { artist, copyright } = credit(packet.as_bytes());
         let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes).unwrap());
         (text(artist), text(copyright))
-    }
-
-    #[test]
-    fn the_orientation_is_reset_wherever_it_stands() {
-        let packet = b"<a tiff:Orientation=\"6\"/><tiff:Orientation>\n 8</tiff:Orientation>";
-        let upright = String::from_utf8(upright(packet)).unwrap();
-        assert_eq!(upright, "<a tiff:Orientation=\"1\"/><tiff:Orientation>\n 1</tiff:Orientation>");
     }
 
     #[test]

@@ -141,6 +141,53 @@ async fn what_only_xmp_says_is_kept_as_well_and_upright() {
     }
 }
 
+/// Adobe's programs write kilobytes of what was done to a picture: in a JPEG that is more than a segment holds.
+#[tokio::test]
+async fn xmp_that_is_longer_than_a_segment_is_whole_or_not_there() {
+    const WORDS: usize = 20_000;
+    let words = "SN1 Planted words ".repeat(WORDS);
+    let packet = format!(
+        "<x:xmpmeta xmlns:x='adobe:ns:meta/'>\
+         <rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>\
+         <rdf:Description rdf:about='' xmlns:tiff='http://ns.adobe.com/tiff/1.0/' \
+         xmlns:dc='http://purl.org/dc/elements/1.1/' tiff:Orientation='6'>\
+         <dc:source>{words}</dc:source>\
+         <dc:rights>(c) Jane</dc:rights></rdf:Description></rdf:RDF></x:xmpmeta>"
+    );
+    let mut metadata = Metadata::default();
+    metadata.xmp = Some(packet.into());
+    let photo = gradient(32, 32, 3).with_metadata(metadata);
+    let jpeg = |policy| run(Jpeg::quality(80).metadata(policy), photo.clone());
+    let kept = jpeg(MetadataPolicy::Keep).await.unwrap().into_file().unwrap();
+    let count = |file: &MediaFile| {
+        let content = bytes(file);
+        content.windows(13).filter(|window| window == b"Planted words").count()
+    };
+    // Some lie across the end of a segment.
+    assert!((WORDS - 10..=WORDS).contains(&count(&kept)), "{}", count(&kept));
+    let read = decode(&kept).await.unwrap();
+    let xmp = String::from_utf8(read.metadata().xmp.as_ref().unwrap().to_vec()).unwrap();
+    assert_eq!(xmp.matches("Planted words").count(), WORDS);
+    assert!(xmp.contains("tiff:Orientation='1'") && xmp.contains("(c) Jane"));
+    let png = run(Png::new().metadata(MetadataPolicy::Keep), read.clone()).await.unwrap();
+    assert_eq!(count(&png.into_file().unwrap()), WORDS);
+    for policy in [MetadataPolicy::Private, MetadataPolicy::Copyright, MetadataPolicy::Strip] {
+        let silent = Jpeg::quality(80).metadata(policy);
+        let silent = run(silent, read.clone()).await.unwrap().into_file().unwrap();
+        assert_eq!(count(&silent), 0, "{policy:?}");
+    }
+    // Another reader, where it is installed.
+    let path = std::env::temp_dir().join(format!("long-xmp-{}.jpg", std::process::id()));
+    std::fs::write(&path, bytes(&kept)).unwrap();
+    let mut exiftool = std::process::Command::new("exiftool");
+    let said = exiftool.args(["-s3", "-XMP-dc:Source"]).arg(&path).output();
+    std::fs::remove_file(&path).unwrap();
+    if let Ok(said) = said {
+        let said = String::from_utf8(said.stdout).unwrap();
+        assert_eq!(said.matches("Planted words").count(), WORDS, "{}", said.len());
+    }
+}
+
 #[tokio::test]
 async fn a_wide_colour_profile_becomes_srgb() {
     let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();

@@ -7,6 +7,7 @@ use super::frame::Read;
 use super::halves;
 use super::mend::{self, Mended};
 use super::outline::{self, Outline};
+use super::packet::Packets;
 use super::segment::SOS;
 use super::{library, small};
 use crate::codec::{Header, Reading, credited, iptc};
@@ -155,14 +156,15 @@ fn from_inks(mut pixels: Vec<u8>) -> Vec<u8> {
 fn metadata(bytes: &Bytes, outline: &Outline, reading: &Reading<'_>) -> Metadata {
     let mut metadata = Metadata::default();
     let (mut profile, mut resources) = (Vec::new(), Vec::new());
+    let mut packets = Packets::default();
     for segment in &outline.segments {
         let data = &bytes[segment.content.clone()];
         match segment.marker {
             0xE1 => {
                 if let Some(tiff) = data.strip_prefix(b"Exif\0\0") {
                     metadata.exif = Some(bytes.slice_ref(tiff));
-                } else if let Some(xmp) = data.strip_prefix(b"http://ns.adobe.com/xap/1.0/\0") {
-                    metadata.xmp = Some(bytes.slice_ref(xmp));
+                } else {
+                    packets.take(data);
                 }
             }
             0xE2 => {
@@ -177,6 +179,11 @@ fn metadata(bytes: &Bytes, outline: &Outline, reading: &Reading<'_>) -> Metadata
             }
             _ => {}
         }
+    }
+    let (packet, is_all) = packets.whole(bytes);
+    metadata.xmp = packet;
+    if !is_all {
+        reading.warn("a part of its XMP is missing, and only what comes before was read");
     }
     credited(&mut metadata, || iptc::in_resources(&resources));
     profile.sort_by_key(|(number, ..)| *number);

@@ -2,13 +2,12 @@ use mediaflow_core::media::{Format, Image, Metadata};
 use mediaflow_core::{Result, RunContext};
 
 use super::library;
+use super::packet;
 use super::params::Jpeg;
+use super::segment::LONGEST;
 use super::strips;
 use crate::codec::{check_side, fitting, kept};
 use crate::pixels::flatten;
-
-/// The longest content of a segment.
-const SEGMENT: usize = 65_533;
 
 pub(super) fn encode(image: Image, how: &Jpeg, cx: &RunContext) -> Result<Vec<u8>> {
     check_side(&image, &Format::JPEG, 65_535)?;
@@ -41,10 +40,10 @@ fn segments(kept: &Metadata, cx: &RunContext) -> Vec<u8> {
         segment(0xE1, [b"Exif\0\0", tiff, b""]);
     }
     if let Some(packet) = &kept.xmp {
-        segment(0xE1, [b"http://ns.adobe.com/xap/1.0/\0", packet, b""]);
+        packet::segments(packet).iter().for_each(|part| segment(0xE1, [part, b"", b""]));
     }
     if let Some(profile) = &kept.icc {
-        let parts = profile.chunks(SEGMENT - 14);
+        let parts = profile.chunks(LONGEST - 14);
         if let Ok(count) = u8::try_from(parts.len()) {
             for (number, part) in (1..=count).zip(parts) {
                 segment(0xE2, [b"ICC_PROFILE\0", &[number, count], part]);

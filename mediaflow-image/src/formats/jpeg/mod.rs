@@ -10,6 +10,7 @@ mod frame;
 mod halves;
 mod mend;
 mod outline;
+mod packet;
 mod params;
 mod probe;
 #[cfg(not(feature = "turbo"))]

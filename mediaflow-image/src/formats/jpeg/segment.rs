@@ -8,6 +8,9 @@ pub(super) const DHT: u8 = 0xC4;
 pub(super) const DRI: u8 = 0xDD;
 const COM: u8 = 0xFE;
 
+/// The longest content of a segment.
+pub(super) const LONGEST: usize = 65_533;
+
 /// A segment: its name, and where it stands, from the FF before the name, and its content.
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
