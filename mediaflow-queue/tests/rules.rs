@@ -25,6 +25,7 @@ on_both! {
     a_route_that_changes_its_channel_leaves_the_open_digest_alone
     what_is_acknowledged_while_it_is_sent_is_not_tried_again
     what_is_acknowledged_is_sent_by_no_older_process
+    what_was_acknowledged_and_arrived_can_be_sent_again
     many_that_are_lost_at_once_are_handed_on
     nothing_is_acknowledged_without_a_name
 }
@@ -228,6 +229,25 @@ async fn what_is_acknowledged_is_sent_by_no_older_process(database: Database) {
     assert_eq!(host.database.int(OLDER_CLAIM).await, 0);
     let (media, _queue) = host.start(route).await;
     host.database.until("SELECT count(*) FROM mediaflow_messages WHERE state = 'pending'", 0).await;
+    shut(media).await;
+}
+
+async fn what_was_acknowledged_and_arrived_can_be_sent_again(database: Database) {
+    let host = Host::new(database);
+    let route = on_created().to("hooks").escalate(after(SECOND), "push");
+    let (media, queue) = host.start(route).await;
+    host.tell(&media, "a").await;
+    host.until("the escalation", async || host.push.of("").len() == 1).await;
+    host.database
+        .until("SELECT count(*) FROM mediaflow_messages WHERE state = 'delivered'", 2)
+        .await;
+    // As if somebody had acknowledged it at that moment.
+    let never = "escalates = 2, hold_until = 9223372036854775807";
+    let escalation = format!("UPDATE mediaflow_messages SET {never} WHERE channel = 'push'");
+    host.database.run(&escalation).await;
+    let filter = in_state(DeliveryState::Delivered).channel("push");
+    assert_eq!(queue.redeliver(&filter).await.unwrap(), 1);
+    host.push.told(2).await;
     shut(media).await;
 }
 
