@@ -8,7 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mediaflow_core::Notifier;
 use mediaflow_core::notify::{DeliveryContext, IntoNotifier as _, Message, Thread};
 use mediaflow_core::testing::{Received, Reply, WebhookReceiver};
-use mediaflow_notify::{Courier, Fcm, GoogleChat, Pushover, Slack, Telegram, WebPush, from_url};
+use mediaflow_notify::{
+    Courier, Discord, Fcm, GoogleChat, Pushover, Slack, Teams, Telegram, WebPush, from_url,
+};
 use serde_json::{Value, json};
 
 use crate::common::{NOW, completed, failed, json_of, text_of, words};
@@ -300,6 +302,28 @@ async fn couriers_library_takes_our_messages_and_sends_the_same() {
             });
             run("courier_message.py", asked.to_string()).await;
             same(&ours, &receiver.next().await.unwrap());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn others_know_all_of_an_embed_and_of_a_card() {
+    let mut receiver = WebhookReceiver::start().await.unwrap();
+    let (url, address) = (receiver.url("/api/webhooks/1/x"), receiver.address());
+    let discord = Discord::webhook(&url).templates(&words()).allow_private(&address);
+    let teams = Teams::workflow(receiver.url("/workflows/1")).templates(&words());
+    let teams = teams.allow_private(&address).into_notifier().unwrap();
+    let many = (0..500).map(|n| failed(&format!("{n}-{}", "y".repeat(300))));
+    let digest = Message::digest(failed("a").id.into(), failed("a"), many);
+    let messages =
+        [Message::of(failed("cat.jpg")), Message::of(completed("cat.jpg")), long(), digest];
+    for (channel, script) in
+        [(discord.into_notifier().unwrap(), "discord_message.py"), (teams, "teams_card.py")]
+    {
+        for message in messages.clone() {
+            receiver.answer([Reply::status(200).body(r#"{"id":"1"}"#)]);
+            send(&channel, message).await;
+            run(script, text_of(&receiver.next().await.unwrap())).await;
         }
     }
 }
