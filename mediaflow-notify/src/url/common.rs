@@ -22,19 +22,12 @@ pub(super) struct Common {
 
 impl Common {
     pub(super) fn take(parsed: &mut Parsed, templates: &Templates) -> Result<Self> {
-        let kinds = |text: String| text.split(',').map(|kind| kind_of(kind.trim())).collect();
-        let seconds = |text: String| {
-            let seconds = text.parse().ok().filter(|seconds| (1..=600).contains(seconds));
-            seconds.map(Duration::from_secs).ok_or_else(|| {
-                mistake("a time is a number of seconds, up to 600").with("key", "timeout")
-            })
-        };
         Ok(Self {
             name: parsed.take("name"),
-            on: parsed.take("on").map(kinds).transpose()?,
+            on: parsed.take("on").map(|text| kinds_of(&text)).transpose()?,
             audience: parsed.take("audience").map(|text| audience_of(&text)).transpose()?,
             locale: parsed.take("locale"),
-            timeout: parsed.take("timeout").map(seconds).transpose()?,
+            timeout: parsed.take("timeout").map(|text| seconds_of(&text)).transpose()?,
             allow_private: parsed.take("allow_private"),
             templates: templates.clone(),
         })
@@ -65,6 +58,19 @@ impl Common {
         }
         builder.into_notifier()
     }
+}
+
+/// Kinds of events, with commas between.
+pub(super) fn kinds_of(text: &str) -> Result<Vec<EventKind>> {
+    text.split(',').map(|kind| kind_of(kind.trim())).collect()
+}
+
+/// The time for one attempt.
+pub(super) fn seconds_of(text: &str) -> Result<Duration> {
+    let seconds = text.parse().ok().filter(|seconds| (1..=600).contains(seconds));
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| mistake("a time is a number of seconds, up to 600").with("key", "timeout"))
 }
 
 fn kind_of(name: &str) -> Result<EventKind> {

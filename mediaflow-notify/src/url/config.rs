@@ -5,6 +5,7 @@ use mediaflow_core::{Notifier, Result, did_you_mean};
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::from_url_with;
+use super::webhook::webhook;
 use crate::payload::percent_encoded;
 use crate::templates::Templates;
 
@@ -16,6 +17,12 @@ use crate::templates::Templates;
 /// let text = r#"{ "url": "slack://T0/B0/secret", "name": "team", "on": ["job.failed"], "audience": "admin" }"#;
 /// let config: ChannelConfig = serde_json::from_str(text)?;
 /// assert_eq!(config.notifier(&Templates::default())?.name(), "team");
+///
+/// // A webhook has a secret, and perhaps a dialect: `cloudinary`, `zencoder` or `tencent`.
+/// let text = r#"{ "url": "https://app.example/hooks/media", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }"#;
+/// let config: ChannelConfig = serde_json::from_str(text)?;
+/// # #[cfg(feature = "webhook")]
+/// assert_eq!(config.notifier(&Templates::default())?.name(), "webhook");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -24,14 +31,18 @@ pub struct ChannelConfig {
     keys: Vec<(&'static str, String)>,
 }
 
-const KEYS: [&str; 7] = ["url", "name", "on", "audience", "locale", "timeout", "allow_private"];
+const KEYS: [&str; 9] =
+    ["url", "name", "on", "audience", "locale", "timeout", "allow_private", "secret", "dialect"];
 
 impl ChannelConfig {
     /// The channel, with these words.
     ///
     /// # Errors
-    /// As [`from_url`](super::from_url).
+    /// As [`from_url`](super::from_url); of a webhook what it says of its secret and its URL.
     pub fn notifier(&self, templates: &Templates) -> Result<Arc<dyn Notifier>> {
+        if self.url.starts_with("https://") || self.url.starts_with("http://") {
+            return webhook(&self.url, &self.keys);
+        }
         let mut url = self.url.clone();
         for (key, value) in &self.keys {
             let before = if url.contains('?') { '&' } else { '?' };

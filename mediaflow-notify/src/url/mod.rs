@@ -27,14 +27,16 @@
 //! After a `?`, each takes `name`, `on` (kinds of events with commas between), `audience`, `locale`, `timeout` in seconds, and
 //! `allow_private` (`host:port`). Parts are percent-encoded where they hold `/`, `?`, `@` or `%`.
 //!
-//! [`ChannelConfig`] is the same for `serde`: the line, and the keys beside it.
+//! [`ChannelConfig`] is the same for `serde`: the line, and the keys beside it. There a webhook can be named as well: its URL, with its
+//! `secret` as one of the keys.
 //!
-//! Uses: aws, channel, courier, discord, email, `google_chat`, mattermost, ntfy, payload, pushover, slack, teams, telegram, templates.
+//! Uses: aws, channel, courier, discord, email, `google_chat`, mattermost, ntfy, payload, pushover, slack, teams, telegram, templates, webhook.
 
 mod common;
 mod config;
 mod parsed;
 mod schemes;
+mod webhook;
 
 use std::sync::Arc;
 

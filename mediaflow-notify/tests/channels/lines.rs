@@ -4,7 +4,7 @@ use mediaflow_core::Notifier;
 use mediaflow_notify::{ChannelConfig, from_url, templates::Templates};
 use std::sync::Arc;
 
-use crate::common::CANARY;
+use crate::common::{CANARY, completed, failed};
 
 fn origin(notifier: &Arc<dyn Notifier>) -> String {
     notifier.own_address().unwrap().origin().to_owned()
@@ -124,4 +124,34 @@ fn a_configuration_is_read_by_serde() {
     assert!(error.to_string().contains("did you mean `name`?"), "{error}");
     assert!(!error.to_string().contains(CANARY), "{error}");
     assert!(read(r#"{ "name": "x" }"#).unwrap_err().to_string().contains("url"));
+}
+
+#[test]
+fn a_webhook_stands_in_a_configuration_with_its_secret() {
+    let secret = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let of = |rest: &str| {
+        let text = format!(r#"{{ "url": "https://app.example/t0ken", {rest} }}"#);
+        let config: ChannelConfig = serde_json::from_str(&text).unwrap();
+        assert!(!format!("{config:?}").contains("t0ken"));
+        config.notifier(&Templates::default())
+    };
+    let given =
+        format!(r#""secret": "{secret}", "timeout": 5, "on": ["job.failed"], "name": "hook""#);
+    let hook = of(&given).unwrap();
+    assert_eq!((hook.name(), hook.wants(&failed("a"))), ("hook", true));
+    assert!(!hook.wants(&completed("a")) && hook.terms().digests);
+    for dialect in ["cloudinary", "zencoder", "tencent"] {
+        let hook = of(&format!(r#""secret": "{secret}", "dialect": "{dialect}""#)).unwrap();
+        assert!(!hook.terms().digests, "{dialect}");
+    }
+    for (wrong, says) in [
+        (r#""name": "hook""#, "secret"),
+        (r#""secret": "short""#, "webhook.secret"),
+        (r#""secret": "cl0ud", "dialect": "claudinary""#, "did you mean `cloudinary`?"),
+        (r#""secret": "cl0ud", "dialect": "zencoder", "locale": "de""#, "locale"),
+    ] {
+        let error = format!("{:?}", of(wrong).unwrap_err());
+        assert!(error.contains(says), "{error}");
+        assert!(!error.contains("t0ken") && !error.contains("cl0ud\""), "{error}");
+    }
 }
