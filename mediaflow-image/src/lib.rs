@@ -40,6 +40,7 @@ mod backend;
 mod codec;
 mod error;
 mod formats;
+mod found;
 mod ops;
 mod pixels;
 mod plan;

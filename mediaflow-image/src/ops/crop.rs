@@ -1,6 +1,6 @@
 use mediaflow_core::ops::Crop;
 
-use super::found::Found;
+use crate::found::Found;
 use crate::word::{Compile, View};
 
 impl Compile for Crop {

@@ -1,7 +1,7 @@
 //! The operations: one file for each, with all that there is of it. Here they are registered, and nowhere else is one named.
 //! Their parameters are core's words.
 //!
-//! Uses: pixels, text, word.
+//! Uses: found, pixels, text, word.
 
 mod auto_orient;
 mod blur;
@@ -16,7 +16,6 @@ mod extend;
 mod flatten;
 mod flip;
 mod flop;
-mod found;
 mod gamma;
 mod grayscale;
 mod hue;

@@ -2,7 +2,7 @@ use mediaflow_core::geometry::Rect;
 use mediaflow_core::media::Medium;
 use mediaflow_core::ops::Resize;
 
-use super::found::Found;
+use crate::found::Found;
 use crate::word::{Canvas, Compile, View};
 
 impl Compile for Resize {

@@ -50,12 +50,12 @@ impl Whole for Text {
         let Some(mask) = block.mask(at, size, cx)? else { return Ok(image) };
         let place = (i64::from(mask.left), i64::from(mask.top));
         let upon = Upon::of(self.opacity, Blend::Normal)?;
-        overlay(image, &coloured(self, mask, cx)?, place, upon, cx)
+        overlay(image, &coloured(self, &mask, cx)?, place, upon, cx)
     }
 }
 
 /// A mask in the colour of the text.
-fn coloured(how: &Text, mask: Mask, cx: &RunContext) -> Result<Image> {
+fn coloured(how: &Text, mask: &Mask, cx: &RunContext) -> Result<Image> {
     let channels = if how.color.is_grey() { 2 } else { 4 };
     let colour = pixel(how.color, channels);
     let (n, row) = (colour.len(), mask.width as usize);

@@ -12,6 +12,7 @@ use super::{Bounds, Resample, bands, mul, resample, widen};
 
 /// The side of the picture in which attention is measured.
 const SIDE: usize = 32;
+const SIZE: (u32, u32) = (32, 32);
 
 /// The direction of skin in XYZ.
 const SKIN: [f64; 3] = [0.78, 0.57, 0.44];
@@ -31,14 +32,13 @@ pub(crate) fn most_attention(
 ) -> Result<(u32, u32)> {
     let whole = (image.width(), image.height());
     let crop = Rect { x: 0.0, y: 0.0, width: whole.0.into(), height: whole.1.into() };
-    let size = (SIDE as u32, SIDE as u32);
     let (within, kernel) = (Bounds::all(whole), Kernel::Lanczos3);
-    let how = Resample { crop, within, size, kernel, linear: false, crisp: false };
+    let how = Resample { crop, within, size: SIZE, kernel, linear: false, crisp: false };
     let small = widen(resample(image, &how, cx)?, 3, cx)?;
     let channels = usize::from(small.channels());
     let colours: Vec<[f64; 3]> = small.pixels().chunks_exact(channels).map(xyz).collect();
     let mut scores: Vec<f64> = (0..colours.len()).map(|at| score(&colours, at)).collect();
-    let part = |kept: u32, of: u32| f64::from(kept) * SIDE as f64 / f64::from(of);
+    let part = |kept: u32, of: u32| f64::from(kept) * f64::from(SIZE.0) / f64::from(of);
     let sigma = part(width, whole.0).hypot(part(height, whole.1)) / 10.0;
     blur(&mut scores, sigma.max(1.0));
     // The first of those that are alike.

@@ -144,7 +144,7 @@ fn parts(
         let same = of == script || matches!(of, Script::Common | Script::Inherited);
         match parts.last_mut() {
             Some((part, last)) if *last == face && (same || script == Script::Common) => {
-                part.end = end
+                part.end = end;
             }
             _ => parts.push((at..end, face)),
         }

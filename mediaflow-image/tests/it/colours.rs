@@ -139,13 +139,12 @@ async fn what_a_crop_has_cut_off_does_not_come_back_with_a_resize() {
                     step.background =
                         Some(mediaflow_core::Color::rgb(colour[0], colour[1], colour[2]));
                     let turned = vec![
-                        AnyOperation::new(crop.clone()),
+                        AnyOperation::new(crop),
                         AnyOperation::new(Rotate::by(90.0)),
                         AnyOperation::new(Flop::default()),
                         AnyOperation::new(step.clone()),
                     ];
-                    let steps =
-                        vec![AnyOperation::new(crop.clone()), AnyOperation::new(step.clone())];
+                    let steps = vec![AnyOperation::new(crop), AnyOperation::new(step.clone())];
                     let mut ran = Branches::of(source.clone())
                         .chain("straight", steps)
                         .chain("turned", turned)
@@ -173,8 +172,8 @@ async fn a_crop_and_a_resize_give_what_each_gives_by_itself() {
         Resize::new(200, 200, Fit::Inside),
         Resize::width(33).linear(),
     ] {
-        let alone = image(step.clone(), image(crop.clone(), picture.clone()).await).await;
-        let steps = vec![AnyOperation::new(crop.clone()), AnyOperation::new(step)];
+        let alone = image(step.clone(), image(crop, picture.clone()).await).await;
+        let steps = vec![AnyOperation::new(crop), AnyOperation::new(step)];
         let mut ran =
             Branches::of(as_png(picture.clone()).await).chain("out", steps).run().await.unwrap();
         assert_eq!(ran.image("out").pixels(), alone.pixels());
@@ -191,7 +190,7 @@ async fn a_scaled_decode_brings_back_nothing_that_was_cut_off() {
     {
         for size in [40, 90] {
             let steps = vec![
-                AnyOperation::new(crop.clone()),
+                AnyOperation::new(crop),
                 AnyOperation::new(Resize::new(size, size, Fit::Fill)),
             ];
             let mut ran = Branches::of(source.clone()).chain("out", steps).run().await.unwrap();

@@ -17,7 +17,7 @@ async fn composed(below: &Image, layers: impl IntoIterator<Item = (Layer, Image)
 }
 
 fn letters(text: &[u8], width: u32) -> Image {
-    Image::new(width, text.len() as u32 / width, 1, text.to_vec()).unwrap()
+    Image::new(width, u32::try_from(text.len()).unwrap() / width, 1, text.to_vec()).unwrap()
 }
 
 #[tokio::test]

@@ -97,7 +97,7 @@ async fn job(source: &MediaFile, outputs: &[fn(Chain) -> Chain]) -> (Report, Vec
     let source = Source::bytes(bytes(source));
     let pipeline =
         outputs.iter().enumerate().fold(Pipeline::from(source), |pipeline, (at, steps)| {
-            pipeline.output(&format!("out/{at}.png"), |photo| steps(photo).png())
+            pipeline.output(format!("out/{at}.png"), |photo| steps(photo).png())
         });
     let report = media.submit(pipeline.build().unwrap()).await.unwrap().done().await.unwrap();
     let sizes = (0..outputs.len()).map(|at| {

@@ -1,4 +1,6 @@
 //! The part of a picture that is kept where its gravity has to be found in it.
+//!
+//! Uses: pixels, word.
 
 use mediaflow_core::geometry::Gravity;
 use mediaflow_core::media::Image;
@@ -9,7 +11,7 @@ use crate::word::{View, Whole, one};
 
 /// Keeps so much of a picture of this size, where there is most to see.
 #[derive(Debug, PartialEq)]
-pub(super) struct Found {
+pub(crate) struct Found {
     gravity: Gravity,
     from: (u32, u32),
     kept: (u32, u32),
@@ -17,7 +19,7 @@ pub(super) struct Found {
 
 impl Found {
     /// Nothing if all of the picture is kept.
-    pub(super) fn view(gravity: Gravity, from: (u32, u32), kept: (u32, u32)) -> Option<View> {
+    pub(crate) fn view(gravity: Gravity, from: (u32, u32), kept: (u32, u32)) -> Option<View> {
         (from != kept).then(|| View::whole(Self { gravity, from, kept }))
     }
 }
