@@ -45,8 +45,6 @@ mod ops;
 mod pixels;
 mod plan;
 mod reader;
-#[cfg(feature = "text")]
-mod text;
 mod word;
 
 pub use backend::ImageBackend;

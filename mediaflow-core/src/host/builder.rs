@@ -328,6 +328,9 @@ impl fmt::Debug for Builder {
 
 /// The rules, each with its name.
 fn routes(routes: Vec<Route>, notifiers: &[Arc<dyn Notifier>], most: usize) -> Result<Vec<Route>> {
+    if routes.is_empty() {
+        return Ok(routes);
+    }
     let mut named: Vec<Route> = Vec::with_capacity(routes.len());
     let channels: Vec<_> =
         notifiers.iter().map(|notifier| (notifier.name(), notifier.terms())).collect();

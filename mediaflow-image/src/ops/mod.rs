@@ -1,7 +1,7 @@
 //! The operations: one file for each, with all that there is of it. Here they are registered, and nowhere else is one named.
 //! Their parameters are core's words.
 //!
-//! Uses: found, pixels, text, word.
+//! Uses: found, pixels, word.
 
 mod auto_orient;
 mod blur;

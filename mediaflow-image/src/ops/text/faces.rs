@@ -4,7 +4,7 @@ use rustybuzz::Face;
 use rustybuzz::ttf_parser::GlyphId;
 
 /// Noto Sans: Latin, Greek and Cyrillic letters (`fonts/README.md`).
-const BUNDLED: &[u8] = include_bytes!("../../fonts/NotoSans-Regular.ttf");
+const BUNDLED: &[u8] = include_bytes!("../../../fonts/NotoSans-Regular.ttf");
 
 /// Fonts, the most wanted first. The last one is the one that comes along.
 pub(super) struct Faces<'a>(Vec<Face<'a>>);

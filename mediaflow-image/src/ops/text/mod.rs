@@ -1,11 +1,19 @@
+//! Writing on a picture: from a text to lines of glyphs, and from these to a mask.
+//!
+//! Uses: pixels, word.
+
+mod draw;
+mod faces;
+mod lines;
+
 use mediaflow_core::geometry::Length;
 use mediaflow_core::media::Image;
 use mediaflow_core::ops::{Blend, Text};
 use mediaflow_core::{Result, RunContext};
 
 use crate::pixels::{Upon, bands, mul, overlay, pixel};
-use crate::text::{Block, Mask};
 use crate::word::{Compile, Extent, View, Whole, one};
+use draw::{Block, Mask};
 
 impl Compile for Text {
     fn views(&self, _size: (u32, u32)) -> Vec<View> {
