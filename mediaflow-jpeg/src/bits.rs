@@ -63,14 +63,21 @@ impl<'a> Bits<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     pub(crate) bytes: Vec<u8>,
-    held: u32,
-    count: u8,
+    held: u64,
+    count: u32,
 }
 
 impl Writer {
+    /// Behind these bytes.
+    pub(crate) fn behind(bytes: Vec<u8>) -> Self {
+        Self { bytes, ..Self::default() }
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "eight bits of what is held")]
-    pub(crate) fn put(&mut self, value: u16, bits: u8) {
-        self.held = self.held << bits | u32::from(value);
+    /// So many bits, 56 at most, and no others in the value.
+    pub(crate) fn put(&mut self, value: impl Into<u64>, bits: impl Into<u32>) {
+        let bits = bits.into();
+        self.held = self.held << bits | value.into();
         self.count += bits;
         while self.count >= 8 {
             self.count -= 8;
@@ -90,13 +97,13 @@ impl Writer {
             let (begin, Some(byte)) = (at % 8, bytes.get(at / 8)) else { return };
             let count = (8 - begin).min(bits.end - at);
             let value = (byte << begin) >> (8 - count);
-            self.put(u16::from(value), u8::try_from(count).unwrap_or(8));
+            self.put(value, u8::try_from(count).unwrap_or(8));
             at += count;
         }
     }
 
     /// How many bits there are of the last byte.
-    pub(crate) fn phase(&self) -> u8 {
+    pub(crate) fn phase(&self) -> u32 {
         self.count
     }
 
@@ -104,7 +111,7 @@ impl Writer {
     pub(crate) fn pad(&mut self) {
         if self.count > 0 {
             let left = 8 - self.count;
-            self.put((1 << left) - 1, left);
+            self.put((1_u64 << left) - 1, left);
         }
     }
 }

@@ -95,7 +95,7 @@ impl Jpeg<'_> {
             codes.copy(window, begin..bits.at());
         }
         let after = lane.place(machine, u32::try_from(bits.at() - at).ok()?);
-        (codes.phase() == after.1).then_some(Begin { codes, after })
+        (codes.phase() == u32::from(after.1)).then_some(Begin { codes, after })
     }
 
     /// Both files, cut before this byte and bit, below so many rows.

@@ -1,6 +1,6 @@
 //! All coefficients of a picture: read from files, put together, and written with the shortest codes.
 //!
-//! Uses: area, codes, corners, differences, failure, feed, header, progressive.
+//! Uses: area, bits, codes, corners, differences, failure, feed, header, progressive.
 
 mod order;
 mod read;

@@ -66,9 +66,9 @@ impl Coefficients {
         }
         header.extend([scan.first, scan.last, scan.high << 4 | scan.low]);
         segment(to, SOS, &header);
-        let mut writing = Writing::new(to, &tables);
+        let mut writing = Writing::new(std::mem::take(to), &tables);
         scan.tell(self, frame, &mut writing, control)?;
-        writing.end();
+        *to = writing.end();
         Ok(())
     }
 
