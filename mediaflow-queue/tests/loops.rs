@@ -194,7 +194,8 @@ async fn a_part_that_ends_after_its_job_leaves_nothing(database: Database) {
     assert_eq!(database.run(&end).await, 1);
     fake.release();
     database.until("SELECT count(*) FROM mediaflow_parts WHERE state = 'running'", 0).await;
-    until("removal", async || storage.staged_for().await.unwrap() == staged).await;
+    // What the other parts have staged is collected by whoever looks next for what ended jobs have left.
+    until("removal", async || storage.staged_for().await.unwrap().is_subset(&staged)).await;
     shut(media).await;
 }
 
