@@ -81,5 +81,7 @@ step "each vendor alone" each_feature mediaflow-remote
 step "each signature alone" each_feature mediaflow-sign
 step "a third party's crate" third_party
 step "tests" cargo test "${everything[@]}"
-step "who is told of a failure" "$target/debug/examples/failure_routing" # the tests have built it
+# The tests have built these.
+step "who is told of a failure" "$target/debug/examples/failure_routing"
+step "damaged pictures" "$target/debug/examples/corpus" --mutants 300 examples/media mediaflow-image/tests/data
 printf '\n==> all checks passed, %s s\n' $((SECONDS - begin))

@@ -143,9 +143,9 @@ async fn a_server_that_trickles_is_given_up() {
 
 #[tokio::test]
 async fn a_server_that_is_slow_but_fast_enough_is_waited_for() {
-    let address = trickle(850).await;
+    let address = trickle(700).await;
     let folder = Folder::new();
-    let client = client(address).stall_timeout(Duration::from_millis(50)).source_rate(1);
+    let client = client(address).stall_timeout(Duration::from_millis(250)).source_rate(1);
     let url = format!("http://{address}/a");
     let blob = client.build().unwrap().fetch(&url, 1000, &folder.scratch()).await.unwrap();
     assert_eq!(blob.len(), 900);

@@ -41,7 +41,7 @@ class Handler:
         seen = {"from": envelope.mail_from, "to": envelope.rcpt_tos, "mail": tree(mail), "defects": defects}
         print(json.dumps(seen), flush=True)
         if envelope.rcpt_tos[0].startswith("slow@"):
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(5)
         return "250 2.0.0 queued as 4711"
 
 

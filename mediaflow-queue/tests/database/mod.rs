@@ -274,7 +274,7 @@ pub(crate) fn once(spec: JobSpec) -> JobSpec {
 }
 
 pub(crate) async fn shut(media: Mediaflow) {
-    soon("shutdown", media.shutdown(Duration::from_secs(5))).await.unwrap();
+    soon("shutdown", media.shutdown(Duration::from_secs(15))).await.unwrap();
 }
 
 /// A test on SQLite and on PostgreSQL.

@@ -108,9 +108,8 @@ async fn an_event_arrives_signed_and_repeats_keep_its_id() {
 async fn silence_is_ambiguous_and_a_closed_port_is_not() {
     let mut receiver = receiver().await;
     receiver.answer([Reply::hang()]);
-    let error = deliver(hook(&receiver).timeout(Duration::from_millis(100)), &completed())
-        .await
-        .unwrap_err();
+    let error =
+        deliver(hook(&receiver).timeout(Duration::from_secs(1)), &completed()).await.unwrap_err();
     assert!(matches!(error, NotifyError::Ambiguous { .. }), "{error:?}");
     assert!(!format!("{error:?}").contains("t0ken"), "{error:?}");
     receiver.next().await.unwrap();

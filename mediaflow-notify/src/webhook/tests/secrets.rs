@@ -83,7 +83,7 @@ async fn an_address_is_seen_by_its_receiver_only() {
     let _guard = tracing::subscriber::set_default(trace.clone());
     let mut receiver = receiver().await;
     let url = secret(&receiver.address());
-    let to = || Webhook::to(&url).sign(SECRET).timeout(Duration::from_millis(300));
+    let to = || Webhook::to(&url).sign(SECRET).timeout(Duration::from_secs(1));
     tells_nothing("the builder", &format!("{:?}", to()));
     tells_nothing("a mistake", &format!("{:?}", to().build().unwrap_err()));
 
