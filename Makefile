@@ -1,7 +1,7 @@
 # Two commands from a fresh clone: `make demo` and `make test`. Each installs what it needs and says so.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults bench-image bench-video bench-jobs bench-scale bench-notify compare-ffmpeg fmt docs
+.PHONY: help setup demo test test-faults bench-image bench-video bench-jobs bench-scale bench-notify compare-ffmpeg compare-sharp fmt docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench-notify: ## Measure signatures, webhooks and the outbox on SQLite and Postg
 
 compare-ffmpeg: ## Convert clips of 80 kinds with mediaflow and with ffmpeg, and compare
 	@scripts/compare-ffmpeg.sh $(ARGS)
+
+compare-sharp: ## Make more than a hundred pictures with mediaflow and with sharp, and compare
+	@scripts/compare-sharp.sh $(ARGS)
 
 fmt: ## Format the code
 	@cargo fmt --all

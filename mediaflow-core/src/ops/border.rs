@@ -60,8 +60,8 @@ impl Operation for Border {
         self.ground().describe(inputs)
     }
 
-    fn demand(&self, wanted: Demand, inputs: &[MediaInfo]) -> Vec<Demand> {
-        self.ground().demand(wanted, inputs)
+    fn demand(&self, _wanted: Demand, _inputs: &[MediaInfo]) -> Vec<Demand> {
+        vec![Demand::FULL]
     }
 
     fn schema() -> Option<Schema> {

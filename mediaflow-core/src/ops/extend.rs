@@ -160,8 +160,9 @@ impl Operation for Extend {
     }
 
     /// Of a border of the picture all of it: it is measured in its pixels.
-    fn demand(&self, wanted: Demand, _inputs: &[MediaInfo]) -> Vec<Demand> {
-        vec![if self.mode.is_background() { wanted } else { Demand::FULL }]
+    fn demand(&self, _wanted: Demand, _inputs: &[MediaInfo]) -> Vec<Demand> {
+        // A border is so many whole pixels wide.
+        vec![Demand::FULL]
     }
 
     fn schema() -> Option<Schema> {

@@ -221,9 +221,11 @@ impl Operation for Resize {
             // Which pixel is the nearest can only be told at full size.
             return vec![Demand::FULL];
         }
-        let Placement { crop, size, .. } = self.place((input.width, input.height));
+        let Placement { crop, size, canvas, .. } = self.place((input.width, input.height));
         let scale = (f64::from(size.0) / crop.width).max(f64::from(size.1) / crop.height);
-        vec![Demand::scale(scale * wanted.as_scale())]
+        // What lies around the picture is so many whole pixels wide.
+        let wanted = if canvas == size { wanted.as_scale() } else { 1.0 };
+        vec![Demand::scale(scale * wanted)]
     }
 
     fn schema() -> Option<Schema> {

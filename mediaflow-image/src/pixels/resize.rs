@@ -55,6 +55,16 @@ impl Bounds {
 /// Crops and scales. The result keeps the metadata and, but for grey with alpha, the channels.
 pub(crate) fn resample(image: &Image, how: &Resample, cx: &RunContext) -> Result<Image> {
     let within = how.within.of((image.width(), image.height()));
+    if is_beyond(how.crop, within) {
+        let crop = Rect {
+            x: how.crop.x - f64::from(within.left) + 1.0,
+            y: how.crop.y - f64::from(within.top) + 1.0,
+            ..how.crop
+        };
+        let framed = framed(image, within, cx)?;
+        let within = Bounds::all((framed.width(), framed.height()));
+        return resample(&framed, &Resample { crop, within, ..*how }, cx);
+    }
     let crop = inside(how.crop, within);
     if crop_is_exact(crop, how.size) {
         return whole_pixels(image, crop, how.size, cx);
@@ -337,8 +347,36 @@ pub(super) fn from_light(to_light: &[u16]) -> Vec<u8> {
         .collect()
 }
 
-/// The crop, kept inside these pixels: rounding may have pushed an edge out by a hair, and a scaled decode by a part of a pixel
-/// that shows more than what was kept.
+/// Whether a crop begins or ends in pixels that may not be mixed in: in a scaled decode they show more than what is kept.
+fn is_beyond(crop: Rect, within: Bounds) -> bool {
+    let beyond = |start: f64, len: f64, first: u32, room: u32| {
+        let (first, last) = (f64::from(first), f64::from(first + room));
+        (first - start).max(start + len - last) > 1e-3
+    };
+    beyond(crop.x, crop.width, within.left, within.width)
+        || beyond(crop.y, crop.height, within.top, within.height)
+}
+
+/// These pixels, the outermost of them twice: so a crop that begins in the pixel before lies where it should.
+fn framed(image: &Image, within: Bounds, cx: &RunContext) -> Result<Image> {
+    let pixel = usize::from(image.channels());
+    let (width, height) = (within.width as usize, within.height as usize);
+    let (row, left) = (image.width() as usize * pixel, within.left as usize * pixel);
+    let mut pixels = Vec::with_capacity((width + 2) * (height + 2) * pixel);
+    bands(height + 2, (width + 2) * pixel, cx, |rows| {
+        for y in rows {
+            let y = within.top as usize + y.saturating_sub(1).min(height - 1);
+            let kept = &image.pixels()[y * row + left..][..width * pixel];
+            pixels.extend_from_slice(&kept[..pixel]);
+            pixels.extend_from_slice(kept);
+            pixels.extend_from_slice(&kept[kept.len() - pixel..]);
+        }
+    })?;
+    Ok(Image::new(within.width + 2, within.height + 2, image.channels(), pixels)?
+        .with_metadata(image.metadata().clone()))
+}
+
+/// The crop, kept inside these pixels: rounding may have pushed an edge out by a hair.
 pub(super) fn inside(crop: Rect, within: Bounds) -> Rect {
     let keep = |start: f64, len: f64, first: u32, room: u32| {
         let (first, room) = (f64::from(first), f64::from(room));

@@ -2,12 +2,13 @@
 
 use mediaflow_core::geometry::Rect;
 use mediaflow_core::media::{Blob, Image, Media, MediaFile, MediaInfo};
+use mediaflow_core::ops::Kernel;
 use mediaflow_core::{Error, Inputs, Result, RunContext, codes};
 
 use super::work::{What, Work};
 use crate::formats::decode;
 use crate::pixels::{self, Bounds, Resample, srgb};
-use crate::word::{Canvas, Encoder};
+use crate::word::Encoder;
 
 /// What a work has made.
 #[derive(Clone)]
@@ -59,7 +60,7 @@ pub(super) fn make(
         What::Finish { turn, tones, canvas } => {
             let image = tones.apply(turn.apply(srgb(picture.image, cx)?, cx)?, cx)?;
             let image = match canvas {
-                Some(canvas) => on_canvas(image, canvas, turn.size(scale), cx)?,
+                Some(canvas) => pixels::pad(image, canvas.size, canvas.offset, canvas.ground, cx)?,
                 None => image,
             };
             of(image, work, averaged)
@@ -174,22 +175,13 @@ pub(super) fn is_converted_first(linear: bool, channels: u8) -> bool {
     linear || channels == 2
 }
 
-/// A part without scaling, on whole pixels.
+/// A part, not made smaller; in a scaled decode it may begin between two pixels.
 fn cut(picture: &Picture, crop: Rect, cx: &RunContext) -> Result<Image> {
-    let size = (picture.image.width(), picture.image.height());
-    let Bounds { left, top, width, height } = inner(crop, picture.scale).of(size);
-    pixels::crop(&picture.image, (left, top), (width, height), cx)
-}
-
-fn on_canvas(image: Image, canvas: &Canvas, scale: (f64, f64), cx: &RunContext) -> Result<Image> {
-    let Canvas { size, offset, ground } = *canvas;
-    if scale == (1.0, 1.0) {
-        return pixels::pad(image, size, offset, ground, cx);
-    }
-    let room = (side(f64::from(size.0) * scale.0), side(f64::from(size.1) * scale.1));
-    let offset = (floor(f64::from(offset.0) * scale.0), floor(f64::from(offset.1) * scale.1));
-    let room = (room.0.max(image.width() + offset.0), room.1.max(image.height() + offset.1));
-    pixels::pad(image, room, offset, ground, cx)
+    let within = inner(crop, picture.scale);
+    let crop = in_pixels(crop, picture.scale);
+    let size = (side(crop.width), side(crop.height));
+    let (kernel, linear, crisp) = (Kernel::Lanczos3, false, false);
+    pixels::resample(&picture.image, &Resample { crop, within, size, kernel, linear, crisp }, cx)
 }
 
 /// The picture must have the shape that the plan was made for, if not the size: a crop box would lie elsewhere.

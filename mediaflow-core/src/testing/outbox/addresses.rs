@@ -153,7 +153,7 @@ pub(super) async fn refused_credentials_of_the_host_hold_all_addresses_back<E: E
 /// Attempts once a day for days, or more seldom on a busy machine, and no breaker.
 fn daily<E: Engine>(host: &mut Host<E>) {
     host.policy.schedule = vec![DAY; 12];
-    host.policy.time_to_live = 20 * DAY;
+    host.policy.time_to_live = 60 * DAY;
     host.policy.longest = 10 * DAY;
     host.policy.breaker_after = 0;
 }
@@ -165,10 +165,10 @@ pub(super) async fn failures_of_others_do_not_disable_the_hosts_own_endpoint<E: 
     let running = host.start(together()).await;
     running.hooks.always("a", broken());
     running.tell("a").await;
-    running.until("a", 6, DAY / 4).await;
+    running.until("a", 6, DAY / 16).await;
     running.hooks.next("", [broken()]);
     running.tell("").await;
-    running.until("", 2, DAY / 4).await;
+    running.until("", 2, DAY / 16).await;
     assert_eq!(running.disabled(), 0);
     running.done().await;
 }

@@ -1,12 +1,12 @@
 use mediaflow_core::geometry::Gravity;
-use mediaflow_core::media::Image;
-use mediaflow_core::ops::{Crop, Flop, Resize, Rotate};
-use mediaflow_core::{AnyOperation, Operation};
+use mediaflow_core::media::{Image, MediaFile};
+use mediaflow_core::ops::{Crop, Extend, Flop, Resize, Rotate};
+use mediaflow_core::{AnyOperation, Color, Operation};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::is_the_same_one_by_one;
-use crate::support::{gradient, image, run};
+use crate::support::{Branches, as_png, decode, gradient, image, photo, psnr, run};
 
 fn letters() -> Image {
     Image::new(4, 3, 1, b"abcdefghijkl".to_vec()).unwrap()
@@ -102,5 +102,30 @@ proptest! {
         prop_assert!(left + size.0 <= width && top + size.1 <= height);
         let (exact, made) = (f64::from(size.1) * ratio, f64::from(size.0));
         prop_assert!((exact - made).abs() <= 0.5 + ratio / 2.0 || size.0 == 1 || size.1 == 1);
+    }
+}
+
+/// A part that begins in the middle of a pixel of a smaller decode lies where it would if all of the photo were decoded.
+#[tokio::test]
+async fn a_part_of_a_smaller_decode_lies_where_it_should() {
+    let photo = photo("mountains.jpg");
+    let all = as_png(decode(&photo).await.unwrap()).await;
+    for (left, top) in [(1000, 704), (1001, 703), (1003, 705)] {
+        for width in [150, 300] {
+            let cut = || AnyOperation::new(Crop::new(left, top, 1500, 1100));
+            let resize = || AnyOperation::new(Resize::width(width));
+            let framed = || AnyOperation::new(Extend::all(60).background(Color::WHITE));
+            for (name, steps) in [
+                ("alone", &(|| vec![cut(), resize()]) as &dyn Fn() -> _),
+                ("framed", &|| vec![cut(), framed(), resize()]),
+            ] {
+                let run = async |source: &MediaFile| {
+                    let ran = Branches::of(source.clone()).chain("cut", steps()).run();
+                    ran.await.unwrap().image("cut")
+                };
+                let psnr = psnr(&run(&photo).await, &run(&all).await);
+                assert!(psnr > 36.0, "{name}, from {left}, {top}, to {width}: {psnr:.1} dB");
+            }
+        }
     }
 }
