@@ -348,7 +348,7 @@ pub(super) fn from_light(to_light: &[u16]) -> Vec<u8> {
 }
 
 /// Whether a crop begins or ends in pixels that may not be mixed in: in a scaled decode they show more than what is kept.
-fn is_beyond(crop: Rect, within: Bounds) -> bool {
+pub(super) fn is_beyond(crop: Rect, within: Bounds) -> bool {
     let beyond = |start: f64, len: f64, first: u32, room: u32| {
         let (first, last) = (f64::from(first), f64::from(first + room));
         (first - start).max(start + len - last) > 1e-3

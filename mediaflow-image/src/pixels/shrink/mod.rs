@@ -26,7 +26,7 @@ use self::across::Across;
 use self::linear::Linear;
 use self::plain::Plain;
 use super::Shape;
-use super::resize::{Resample, crop_is_exact, inside};
+use super::resize::{Resample, crop_is_exact, inside, is_beyond};
 
 /// A resize of a picture whose rows come one by one.
 #[derive(Debug)]
@@ -56,7 +56,8 @@ impl Shrink {
 
     /// The same of a picture of this size: what a crop has cut off does not count.
     pub(crate) fn takes(how: &Resample, size: (u32, u32)) -> bool {
-        Self::fits(inside(how.crop, how.within.of(size)), how.size)
+        let within = how.within.of(size);
+        !is_beyond(how.crop, within) && Self::fits(inside(how.crop, within), how.size)
     }
 
     /// For a picture of this shape.

@@ -39,13 +39,12 @@ fn check(image: &Image, how: &Resample, block: usize) {
     assert_eq!(wrong, None, "{how:?} of {image:?}, {block} rows at a time");
 }
 
-/// The whole pixels of a crop.
+/// The pixels of which a crop shows something.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
-fn inner(crop: Rect) -> Bounds {
-    let (left, top) = (crop.x.ceil() as u32, crop.y.ceil() as u32);
-    let (right, bottom) = ((crop.x + crop.width) as u32, (crop.y + crop.height) as u32);
-    let (width, height) = (right.saturating_sub(left).max(1), bottom.saturating_sub(top).max(1));
-    Bounds { left, top, width, height }
+fn outer(crop: Rect) -> Bounds {
+    let (left, top) = (crop.x as u32, crop.y as u32);
+    let (right, bottom) = ((crop.x + crop.width).ceil(), (crop.y + crop.height).ceil());
+    Bounds { left, top, width: right as u32 - left, height: bottom as u32 - top }
 }
 
 const KERNELS: [Kernel; 5] =
@@ -77,7 +76,7 @@ proptest! {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
         let side = |part: f64, of: f64| ((part * of).ceil().max(1.0) as u32).min(of.floor() as u32);
         let size = (side(across, crop.width), side(down, crop.height));
-        let within = if cut_off { inner(crop) } else { Bounds::all((width, height)) };
+        let within = if cut_off { outer(crop) } else { Bounds::all((width, height)) };
         let how = Resample { crop, within, size, kernel, linear, crisp };
         prop_assume!(Shrink::takes(&how, (width, height)));
         check(&noise(width, height, channels, seed), &how, block);
