@@ -34,7 +34,9 @@
 //! # Addresses
 //!
 //! The token of a device, in hexadecimal, as the app gets it. Devices on which the app runs that was built for development are at
-//! another place: [`development`](ChannelBuilder::development). There is no form as one line: a key is a file.
+//! another place: [`development`](ChannelBuilder::development). As one line:
+//! `apns://team/key-id/com.example.media/device?keyfile=/etc/media/AuthKey.p8`, or without the device, which jobs name then, and with
+//! `development=true`.
 //!
 //! # Messages
 //!

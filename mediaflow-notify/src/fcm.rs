@@ -34,8 +34,9 @@
 //!
 //! # Addresses
 //!
-//! The registration token of a device, or `topic:news` for all devices that have subscribed to a topic. There is no form as one
-//! line: a service account is a file.
+//! The registration token of a device, or `topic:news` for all devices that have subscribed to a topic. As one line:
+//! `fcm://project/device?keyfile=/etc/media/firebase.json`, or without the device, which jobs name then. The project must be that of the
+//! service account.
 //!
 //! # Messages
 //!
@@ -156,6 +157,12 @@ impl Fcm {
         let key = STANDARD.decode(lines.collect::<String>()).map_err(|_| wrong())?;
         let key = RsaKeyPair::from_pkcs8(&key).map_err(|_| wrong())?;
         Ok((account, key))
+    }
+
+    /// The project that the account is one of, if it is one.
+    #[cfg(feature = "url")]
+    pub(crate) fn project(&self) -> Option<String> {
+        Some(self.account().ok()?.0.project_id)
     }
 
     /// A token of access: the one that is at hand, or a new one.

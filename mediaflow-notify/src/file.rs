@@ -12,7 +12,8 @@
 //! # Addresses
 //!
 //! A path, and several can be told. An address that another channel would have, such as a mail address, is only written down with
-//! [`all_to`](ChannelBuilder::all_to). There is no form as one line.
+//! [`all_to`](ChannelBuilder::all_to). As one line: `file:///var/log/told.jsonl`, or `file://told.jsonl` in the folder of the process,
+//! which gets everything.
 //!
 //! # Messages
 //!

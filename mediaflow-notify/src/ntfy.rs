@@ -69,15 +69,15 @@ use crate::templates::Notice;
 #[derive(Clone, Debug)]
 pub struct Ntfy {
     token: Option<Token>,
-    /// Of the host's own topic: no other is told the token.
-    server: Option<String>,
+    /// Of the host's own topic: no other is told the token. It may have a user and a password.
+    server: Option<Token>,
 }
 
 impl Ntfy {
     /// To a topic by its address, which is a secret: `https://ntfy.sh/uploads`.
     pub fn topic(url: impl Into<String>) -> ChannelBuilder<Self> {
         let url = url.into();
-        let server = split(&url).map(|(server, _)| server.to_owned());
+        let server = split(&url).map(|(server, _)| Token::new(server));
         ChannelBuilder::new(Self { token: None, server }, Some(url))
     }
 }
@@ -118,7 +118,7 @@ impl Channel for Ntfy {
             return Err(NotifyError::rejected("the address names no topic"));
         };
         let body = message(topic, &sending.notice());
-        let own = self.server.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(server));
+        let own = self.server.as_ref().is_some_and(|own| own.reveal().eq_ignore_ascii_case(server));
         let token = self.token.as_ref().filter(|_| own);
         let authorization = token.map(|token| format!("Bearer {}", token.reveal()));
         let header = authorization.as_deref().map(|value| ("authorization", value));

@@ -23,6 +23,11 @@ use crate::templates::Templates;
 /// let config: ChannelConfig = serde_json::from_str(text)?;
 /// # #[cfg(feature = "webhook")]
 /// assert_eq!(config.notifier(&Templates::default())?.name(), "webhook");
+///
+/// // A push service has a key, which is a file, `keyfile`, or its text.
+/// let text = r#"{ "url": "vapid://ops@app.example", "key": "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw" }"#;
+/// let config: ChannelConfig = serde_json::from_str(text)?;
+/// assert_eq!(config.notifier(&Templates::default())?.name(), "web-push");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -31,8 +36,22 @@ pub struct ChannelConfig {
     keys: Vec<(&'static str, String)>,
 }
 
-const KEYS: [&str; 9] =
-    ["url", "name", "on", "audience", "locale", "timeout", "allow_private", "secret", "dialect"];
+const KEYS: [&str; 14] = [
+    "url",
+    "name",
+    "on",
+    "audience",
+    "locale",
+    "timeout",
+    "allow_private",
+    "from",
+    "to",
+    "key",
+    "keyfile",
+    "development",
+    "secret",
+    "dialect",
+];
 
 impl ChannelConfig {
     /// The channel, with these words.
@@ -81,6 +100,9 @@ impl<'de> Visitor<'de> for Keys {
                 Some(&"url") => url = Some(map.next_value()?),
                 Some(&"on") => keys.push(("on", map.next_value::<Vec<String>>()?.join(","))),
                 Some(&"timeout") => keys.push(("timeout", map.next_value::<u64>()?.to_string())),
+                Some(&"development") => {
+                    keys.push(("development", map.next_value::<bool>()?.to_string()));
+                }
                 Some(known) => keys.push((known, map.next_value()?)),
                 None => {
                     // Its value may be a secret, and is not looked at.

@@ -23,18 +23,26 @@
 //! | `mailto://user:password@host?from=..&to=..`, `mailtos://..` | e-mail by SMTP, with STARTTLS and with TLS |
 //! | `sns://key/secret/region/topic` | Amazon SNS; `topic` is an ARN |
 //! | `ses://from@example.com/key/secret/region/to@example.com` | Amazon SES |
+//! | `fcm://project/device?keyfile=..` | Firebase; the file is that of the service account |
+//! | `apns://team/key-id/topic/device?keyfile=..` | Apple; the file is the `.p8`. `development=true` for apps that are being developed |
+//! | `vapid://contact@host?keyfile=..` | Web Push; the file has the private key. `to=` a subscription, as JSON |
+//! | `file:///var/log/told.jsonl`, `file://told.jsonl` | a file, which gets everything, whatever addresses jobs name |
 //!
 //! After a `?`, each takes `name`, `on` (kinds of events with commas between), `audience`, `locale`, `timeout` in seconds, and
 //! `allow_private` (`host:port`). Parts are percent-encoded where they hold `/`, `?`, `@` or `%`.
 //!
+//! Keys of push services are files: `keyfile` is the path of one, which is read when the channel is built; in its place `key` can be the
+//! text of it. Without a device or a subscription, jobs and recipients name theirs.
+//!
 //! [`ChannelConfig`] is the same for `serde`: the line, and the keys beside it. There a webhook can be named as well: its URL, with its
 //! `secret` as one of the keys.
 //!
-//! Uses: aws, channel, courier, discord, email, `google_chat`, mattermost, ntfy, payload, pushover, slack, teams, telegram, templates, webhook.
+//! Uses: apns, aws, channel, courier, discord, email, fcm, file, `google_chat`, mattermost, ntfy, payload, pushover, slack, teams, telegram, templates, `web_push`, webhook.
 
 mod common;
 mod config;
 mod parsed;
+mod push;
 mod schemes;
 mod webhook;
 
@@ -50,7 +58,8 @@ use parsed::Parsed;
 /// The channel that this line names, with the shipped words.
 ///
 /// # Errors
-/// `channel.url`: the scheme or a key is not known, or something is missing; what the channel itself says of its parts.
+/// `channel.url`: the scheme or a key is not known, something is missing, or the file of a key can not be read; what the channel
+/// itself says of its parts.
 /// Nothing of the line but its scheme and the names of its keys is shown.
 pub fn from_url(url: &str) -> Result<Arc<dyn Notifier>> {
     from_url_with(url, &Templates::default())

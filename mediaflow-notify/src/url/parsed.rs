@@ -10,6 +10,8 @@ pub(super) struct Parsed {
     pub(super) password: Option<String>,
     /// The host and the parts of the path.
     pub(super) parts: Vec<String>,
+    /// There is no host: the first part begins at the root.
+    pub(super) is_rooted: bool,
     keys: Vec<(String, String)>,
 }
 
@@ -34,7 +36,11 @@ impl Parsed {
         let parts = rest.split('/').filter(|part| !part.is_empty()).map(decoded);
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         let pair = |pair: &str| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            // It is not shown: a password with a `?` in it ends up here.
+            let (key, value) = pair.split_once('=').ok_or_else(|| {
+                mistake("after the `?` of a line, each key has a value")
+                    .help("write `key=value`; a `?` that is part of a password is `%3F`")
+            })?;
             Ok((decoded(key)?, decoded(value)?))
         };
         Ok(Self {
@@ -42,6 +48,7 @@ impl Parsed {
             user,
             password,
             parts: parts.collect::<Result<_>>()?,
+            is_rooted: rest.starts_with('/'),
             keys: pairs.map(pair).collect::<Result<_>>()?,
         })
     }
@@ -77,6 +84,10 @@ pub(super) fn mistake(what: &'static str) -> Error {
 
 pub(super) fn wrong_form(form: &'static str) -> Error {
     mistake("the line has other parts than its channel needs").help(format!("write `{form}`"))
+}
+
+pub(super) fn no_user() -> Error {
+    mistake("a channel of this scheme has no user or password")
 }
 
 fn decoded(text: &str) -> Result<String> {

@@ -1,16 +1,17 @@
 use std::sync::Arc;
 
-use mediaflow_core::{Notifier, Result, did_you_mean};
+use mediaflow_core::{Error, Notifier, Result, did_you_mean};
 
 use super::common::Common;
-use super::parsed::{Parsed, mistake, wrong_form};
+use super::parsed::{Parsed, mistake, no_user, wrong_form};
+use super::push;
 use crate::payload::percent_encoded;
 use crate::{
-    AwsCredentials, Courier, Discord, Email, GoogleChat, Mattermost, Ntfy, Pushover, Ses, Slack,
-    Sns, Teams, Telegram,
+    AwsCredentials, Courier, Discord, Email, File, GoogleChat, Mattermost, Ntfy, Pushover, Ses,
+    Slack, Sns, Teams, Telegram,
 };
 
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 19] = [
     "slack",
     "discord",
     "workflows",
@@ -26,18 +27,30 @@ const KNOWN: [&str; 15] = [
     "mailtos",
     "sns",
     "ses",
+    "fcm",
+    "apns",
+    "vapid",
+    "file",
 ];
 
 pub(super) fn channel(mut parsed: Parsed, common: &Common) -> Result<Arc<dyn Notifier>> {
     let scheme = parsed.scheme.clone();
-    if scheme.starts_with("mailto") {
-        return mail(parsed, common);
+    // First of all: which keys there are depends on it.
+    if !KNOWN.contains(&scheme.as_str()) {
+        return Err(unknown(&scheme));
+    }
+    match scheme.as_str() {
+        "mailto" | "mailtos" => return mail(parsed, common),
+        "fcm" => return push::fcm(parsed, common),
+        "apns" => return push::apns(parsed, common),
+        "vapid" => return push::vapid(parsed, common),
+        _ => {}
     }
     parsed.done(&[])?;
     let takes_user = matches!(scheme.as_str(), "ntfy" | "ntfys" | "pover" | "ses");
     let takes_password = matches!(scheme.as_str(), "ntfy" | "ntfys");
     if parsed.user.is_some() && !takes_user || parsed.password.is_some() && !takes_password {
-        return Err(mistake("a channel of this scheme has no user or password"));
+        return Err(no_user());
     }
     match scheme.as_str() {
         "slack" => slack(parsed, common),
@@ -97,11 +110,13 @@ pub(super) fn channel(mut parsed: Parsed, common: &Common) -> Result<Arc<dyn Not
             let credentials = AwsCredentials::new(id, secret);
             common.finish(Ses::region(region, credentials, format!("{user}@{domain}")).to(to))
         }
-        other => {
-            let help = did_you_mean(other, KNOWN);
-            Err(mistake("no channel has this scheme").help(help))
-        }
+        "file" => file(&parsed, common),
+        other => Err(unknown(other)),
     }
+}
+
+fn unknown(scheme: &str) -> Error {
+    mistake("no channel has this scheme").help(did_you_mean(scheme, KNOWN))
 }
 
 /// Three tokens are a webhook's, two are a bot's token and a channel's id.
@@ -141,14 +156,8 @@ fn mail(mut parsed: Parsed, common: &Common) -> Result<Arc<dyn Notifier>> {
     let form = "mailtos://user:password@host?from=media@app.example&to=ada@example.com";
     let (from, to) = (parsed.take("from"), parsed.take("to"));
     parsed.done(&["from", "to"])?;
-    let (scheme, tls) = match parsed.scheme.as_str() {
-        "mailto" => ("smtp", "?tls=required"),
-        "mailtos" => ("smtps", ""),
-        other => {
-            let help = did_you_mean(other, KNOWN);
-            return Err(mistake("no channel has this scheme").help(help));
-        }
-    };
+    let (scheme, tls) =
+        if parsed.scheme == "mailto" { ("smtp", "?tls=required") } else { ("smtps", "") };
     let (user, password) = (parsed.user.take(), parsed.password.take());
     let [host] = parsed.exactly(form)?;
     let credentials = match (&user, &password) {
@@ -164,4 +173,14 @@ fn mail(mut parsed: Parsed, common: &Common) -> Result<Arc<dyn Notifier>> {
     let to = to.or(own).ok_or_else(|| wrong_form(form))?;
     let relay = format!("{scheme}://{credentials}{host}{tls}");
     common.finish(Email::relay(relay, from).to(to))
+}
+
+/// Everything goes to the one file: what a job names instead is an address, and no path.
+fn file(parsed: &Parsed, common: &Common) -> Result<Arc<dyn Notifier>> {
+    if parsed.parts.is_empty() {
+        return Err(wrong_form("file:///var/log/told.jsonl"));
+    }
+    let root = if parsed.is_rooted { "/" } else { "" };
+    let path = format!("{root}{}", parsed.parts.join("/"));
+    common.finish(File::lines(&path).all_to(path))
 }

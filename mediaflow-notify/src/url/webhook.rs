@@ -44,7 +44,10 @@ pub(super) fn webhook(url: &str, keys: &[(&str, String)]) -> Result<Arc<dyn Noti
             "on" => hook.on(kinds_of(value)?),
             "timeout" => hook.timeout(seconds_of(value)?),
             "allow_private" => hook.allow_private(value),
-            _ => return Err(mistake("a webhook has no words of its own").with("key", *key)),
+            "audience" | "locale" => {
+                return Err(mistake("a webhook has no words of its own").with("key", *key));
+            }
+            _ => return Err(mistake("a webhook has no such key").with("key", *key)),
         };
     }
     hook.into_notifier()

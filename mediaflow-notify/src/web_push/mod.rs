@@ -9,7 +9,7 @@
 //! use mediaflow_core::spec::JobOptions;
 //! use mediaflow_notify::WebPush;
 //!
-//! // Of `openssl ecparam -name prime256v1 -genkey`, or of any tool for VAPID: 32 bytes in base64url.
+//! // Of any tool for VAPID: 32 bytes in base64url. Or the text of the file of `openssl ecparam -name prime256v1 -genkey -noout`.
 //! let key = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw";
 //! let push = WebPush::vapid(key, "mailto:ops@app.example").audience(Audience::Owner).build()?;
 //!
@@ -24,7 +24,9 @@
 //!
 //! # Addresses
 //!
-//! The subscription as the browser gives it, as JSON: `endpoint`, and `keys` with `p256dh` and `auth`. There is no form as one line.
+//! The subscription as the browser gives it, as JSON: `endpoint`, and `keys` with `p256dh` and `auth`. As one line:
+//! `vapid://ops@app.example?keyfile=/etc/media/vapid.pem`, of whom to reach and the private key, with `to` if there is a subscription of
+//! the host's own.
 //!
 //! # Messages
 //!
@@ -113,7 +115,7 @@ const KEPT: Duration = Duration::from_secs(24 * 3600);
 const BYTES: usize = 3000;
 
 impl WebPush {
-    /// As the sender with this private key, who can be reached at `mailto:` or `https:`; to subscriptions that jobs name.
+    /// As the sender with this private key (32 bytes in base64url, or the text of a PEM file), who can be reached at `mailto:` or `https:`; to subscriptions that jobs name.
     pub fn vapid(
         private_key: impl Into<String>,
         contact: impl Into<String>,

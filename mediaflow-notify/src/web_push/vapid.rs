@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
+use aws_lc_rs::encoding::{AsBigEndian as _, EcPrivateKeyBin};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use mediaflow_core::{Error, Result, Timestamp, codes};
 use serde_json::json;
 
@@ -19,16 +20,25 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// With this private key, 32 bytes in base64url.
+    /// With this private key: 32 bytes in base64url, or PEM (SEC 1, PKCS #8).
     ///
     /// # Errors
     /// `push.key`.
     pub(super) fn new(private: &str) -> Result<Self> {
         let wrong = || {
-            Error::input(codes::PUSH_KEY, "the private key of a sender is 32 bytes in base64url")
-                .help("make a pair with `npx web-push generate-vapid-keys`")
+            Error::input(
+                codes::PUSH_KEY,
+                "the private key of a sender is 32 bytes in base64url, or a PEM file",
+            )
+            .help("make a pair with `npx web-push generate-vapid-keys`")
         };
-        let private = URL_SAFE_NO_PAD.decode(private.trim_end_matches('=')).map_err(|_| wrong())?;
+        let private = private.trim();
+        let private = if private.starts_with("-----BEGIN ") {
+            bytes_of_pem(private)
+        } else {
+            URL_SAFE_NO_PAD.decode(private.trim_end_matches('=')).ok()
+        };
+        let private = private.ok_or_else(wrong)?;
         let key = PrivateKey::from_private_key(&ECDH_P256, &private).map_err(|_| wrong())?;
         let public = key.compute_public_key().map_err(|_| wrong())?;
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
@@ -58,6 +68,16 @@ impl Identity {
     }
 }
 
+/// The private key in a file. `openssl ecparam` puts the name of the curve before it.
+fn bytes_of_pem(text: &str) -> Option<Vec<u8>> {
+    let (_, rest) = text.split_once("PRIVATE KEY-----")?;
+    let (body, _) = rest.split_once("-----END")?;
+    let der = STANDARD.decode(body.split_whitespace().collect::<String>()).ok()?;
+    let key = PrivateKey::from_private_key_der(&ECDH_P256, &der).ok()?;
+    let bytes: EcPrivateKeyBin<'_> = key.as_be_bytes().ok()?;
+    Some(bytes.as_ref().to_vec())
+}
+
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
@@ -85,5 +105,24 @@ mod tests {
         assert_eq!(claims["aud"], "https://push.example");
         assert!(!header.contains("secret"));
         assert_eq!(Identity::new("AAAA").err().unwrap().code(), "push.key");
+    }
+
+    #[test]
+    fn a_key_may_be_in_a_file_of_openssl() {
+        let sec1 = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n\
+            -----BEGIN EC PRIVATE KEY-----\n\
+            MHcCAQEEIMn1j4mBPp+Ohy5x9CqmThdXySVNzGK3LdwBC7QEPqEcoAoGCCqGSM49\n\
+            AwEHoUQDQgAE/jP0qw3qcZFNtVgj9ztUlI9BMG2SBzLbuaWaUyhkgiAOWXp7e8Jg\n\
+            uhwieZhYCZLpOXMALzASooro8Gu7eOXsDw==\n-----END EC PRIVATE KEY-----\n";
+        let pkcs8 = "-----BEGIN PRIVATE KEY-----\r\n\
+            MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgyfWPiYE+n46HLnH0\r\n\
+            KqZOF1fJJU3MYrct3AELtAQ+oRyhRANCAAT+M/SrDepxkU21WCP3O1SUj0EwbZIH\r\n\
+            Mtu5pZpTKGSCIA5Zent7wmC6HCJ5mFgJkuk5cwAvMBKiiujwa7t45ewP\r\n-----END PRIVATE KEY-----";
+        let own = Identity::new("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw=\n").unwrap();
+        for pem in [sec1, pkcs8] {
+            assert_eq!(Identity::new(pem).unwrap().public, own.public);
+        }
+        let public = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----";
+        assert_eq!(Identity::new(public).err().unwrap().code(), "push.key");
     }
 }

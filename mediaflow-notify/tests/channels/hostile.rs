@@ -4,6 +4,7 @@ use mediaflow_core::notify::{DeliveryContext, Message};
 use mediaflow_core::testing::{Reply, WebhookReceiver};
 
 use crate::common::{CANARY, NOW, all, failed, json_of, send, text_of};
+use crate::trace::{Trace, logged};
 
 pub(crate) const HOSTILE: &str =
     "<!channel> @everyone [x](javascript:1) {{ 7*7 }} \r\nBcc: a@b \u{202e}gpj.exe";
@@ -62,6 +63,7 @@ async fn a_name_harms_no_channel() {
 #[tokio::test]
 async fn secrets_are_seen_by_the_service_only() {
     let mut receiver = WebhookReceiver::start().await.unwrap();
+    let (trace, _guard) = Trace::begin();
     for case in all(&receiver) {
         let shown = format!("{:?} {:?}", case.notifier, case.notifier.own_address());
         assert!(!shown.contains(CANARY), "{}: {shown}", case.name);
@@ -84,5 +86,11 @@ async fn secrets_are_seen_by_the_service_only() {
             let seen = format!("{} {:?} {}", received.path, received.headers, text_of(&received));
             assert_eq!(seen.contains(CANARY), !signs, "{}: what the service is told", case.name);
         }
+    }
+    let log = logged();
+    assert!(log.contains("starting new connection"), "the client was listened to");
+    for said in [trace.text(), log] {
+        let line = said.lines().find(|line| line.contains(CANARY));
+        assert_eq!(line, None, "what is traced and logged");
     }
 }

@@ -100,6 +100,8 @@ fn mistakes_name_what_is_near_and_show_no_secret() {
         (format!("slack://{CANARY}"), "slack://T0/B0/secret"),
         (format!("mailtos://u:{CANARY}@host?form=a@b.example"), "from"),
         (format!("discord://{CANARY}/%zz"), "percent"),
+        (format!("mailtos://u:p?{CANARY}@host"), "%3F"),
+        (format!("mailtoss://u:p@host?from=a@b.example&to={CANARY}"), "mailtos"),
         (CANARY.to_owned(), "slack://"),
         (format!("tgram://{CANARY}/c?name=a&name=b"), "twice"),
     ] {

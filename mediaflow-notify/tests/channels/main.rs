@@ -5,6 +5,7 @@
 mod answers;
 mod apple;
 mod common;
+mod configured;
 mod credentials;
 mod forms;
 mod hostile;
@@ -17,5 +18,7 @@ mod push;
 mod together;
 mod words;
 
+#[path = "../../src/webhook/tests/trace.rs"]
+mod trace;
 #[path = "../../../tests/verifiers/mod.rs"]
 mod verifiers;

@@ -177,12 +177,14 @@ async fn apprise_asks_the_same_of_firebase() {
     let file = std::env::temp_dir().join(format!("mediaflow-account-{}.json", std::process::id()));
     std::fs::write(&file, &account).unwrap();
     let line = |to: &str| format!("fcm://media-1/{to}?keyfile={}", file.display());
-    let input = json!([line("device-1"), line("%23news")]).to_string();
-    let seen = run("apprise_requests.py", input).await;
+    let lines = [line("device-1"), line("%23news")];
+    let seen = run("apprise_requests.py", json!(lines).to_string()).await;
+    let named = lines.map(|line| from_url(&line).unwrap().own_address().unwrap());
     std::fs::remove_file(&file).unwrap();
     let seen: Vec<Value> = serde_json::from_str(&seen).unwrap();
     let good = r#"{"access_token":"ya29","expires_in":3600}"#;
-    for (theirs, to) in seen.chunks(2).zip(["device-1", "topic:news"]) {
+    for ((theirs, to), named) in seen.chunks(2).zip(["device-1", "topic:news"]).zip(named) {
+        assert_eq!(named.reveal(), to, "the same line");
         let push = Fcm::service_account(&account).to(to).endpoint(receiver.url(""));
         let push = push.allow_private(&receiver.address()).into_notifier().unwrap();
         receiver.answer([Reply::status(200).body(good), Reply::status(200).body("{}")]);

@@ -17,6 +17,7 @@ mod bodies;
 mod cloudinary_form;
 mod secrets;
 mod tencent_form;
+mod trace;
 mod zencoder_form;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

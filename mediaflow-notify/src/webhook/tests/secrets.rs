@@ -1,67 +1,9 @@
 //! A secret in an address is seen nowhere but by the receiver.
 
-use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
-
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Metadata, Subscriber};
-
+use super::trace::{Trace, logged};
 use super::*;
 
 const CANARIES: [&str; 4] = ["us3r-canary", "passw0rd-canary", "path-canary", "query-canary"];
-
-/// Everything that is traced, as text.
-#[derive(Clone, Default)]
-struct Trace(Arc<Mutex<String>>);
-
-impl Visit for Trace {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        write!(self.0.lock().unwrap(), "{field}={value:?} ").unwrap();
-    }
-}
-
-impl Subscriber for Trace {
-    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut self.clone());
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _span: &Id, values: &Record<'_>) {
-        values.record(&mut self.clone());
-    }
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        event.record(&mut self.clone());
-    }
-
-    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
-
-    fn enter(&self, _span: &Id) {}
-
-    fn exit(&self, _span: &Id) {}
-}
-
-/// What `reqwest` says: it uses `log`, which has one place for the whole process.
-static LOG: Log = Log(Mutex::new(String::new()));
-
-struct Log(Mutex<String>);
-
-impl log::Log for Log {
-    fn enabled(&self, _metadata: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        writeln!(self.0.lock().unwrap(), "{}", record.args()).unwrap();
-    }
-
-    fn flush(&self) {}
-}
 
 fn secret(host: &str) -> String {
     let [user, password, path, query] = CANARIES;
@@ -77,10 +19,7 @@ fn tells_nothing(what: &str, shown: &str) {
 
 #[tokio::test]
 async fn an_address_is_seen_by_its_receiver_only() {
-    log::set_logger(&LOG).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
-    let trace = Trace::default();
-    let _guard = tracing::subscriber::set_default(trace.clone());
+    let (trace, _guard) = Trace::begin();
     let mut receiver = receiver().await;
     let url = secret(&receiver.address());
     let to = || Webhook::to(&url).sign(SECRET).timeout(Duration::from_secs(1));
@@ -123,8 +62,8 @@ async fn an_address_is_seen_by_its_receiver_only() {
             tells_nothing(host, &format!("{error:?} {error}"));
         }
     }
-    tells_nothing("the trace", &trace.0.lock().unwrap());
-    let log = LOG.0.lock().unwrap();
+    tells_nothing("the trace", &trace.text());
+    let log = logged();
     assert!(log.contains("starting new connection"), "the client was listened to");
     tells_nothing("the log", &log);
 }
