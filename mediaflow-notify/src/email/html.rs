@@ -9,6 +9,12 @@ pub(super) const PICTURE: &str = "picture";
 
 const FONT: &str = "font-family:Arial,Helvetica,sans-serif";
 
+/// Names of files are long words: whatever holds them would be as wide.
+const WRAP: &str = "word-break:break-word";
+
+/// The label of a fact is no such word, and stays whole beside one.
+const WHOLE: &str = "word-break:normal";
+
 /// Above this many bytes, Gmail cuts a mail.
 const BYTES: usize = 100_000;
 
@@ -22,7 +28,7 @@ pub(super) fn page(notice: &Notice, has_picture: bool) -> String {
 fn page_of(notice: &Notice, has_picture: bool, longest: usize) -> String {
     let mut rows = String::new();
     let mut row = |style: &str, inner: &str| {
-        rows.push_str(&format!("<tr><td style=\"{FONT};{style}\">{inner}</td></tr>"));
+        rows.push_str(&format!("<tr><td style=\"{FONT};{WRAP};{style}\">{inner}</td></tr>"));
     };
     let title = escaped(&cut(&notice.title, 300));
     let head = format!(
@@ -60,7 +66,7 @@ fn page_of(notice: &Notice, has_picture: bool, longest: usize) -> String {
             let (label, value) =
                 (escaped(&cut(&fact.label, 100)), escaped(&cut(&fact.value, longest.min(1000))));
             format!(
-                "<tr><td valign=\"top\" style=\"{FONT};padding:3px 16px 3px 0;font-size:13px;color:#666666\">{label}</td><td style=\"{FONT};padding:3px 0;font-size:13px;color:#222222;word-break:break-word\">{value}</td></tr>"
+                "<tr><td valign=\"top\" style=\"{FONT};{WHOLE};padding:3px 16px 3px 0;font-size:13px;color:#666666\">{label}</td><td valign=\"top\" style=\"{FONT};padding:3px 0;font-size:13px;color:#222222\">{value}</td></tr>"
             )
         };
         let facts: String = notice.facts.iter().map(fact).collect();

@@ -124,15 +124,15 @@ pub(super) const ALL: &[Shipped] = &[
     ),
     (
         "schedule.missed",
-        "{{ data.missed.schedule }} was missed {{ data.missed.times }} times",
+        "{{ data.missed.schedule }} was missed {% if data.missed.times == 1 %}once{% else %}{{ data.missed.times }} times{% endif %}",
         "Nobody was there to run it. The latest time is run now.",
         &[("Since", "{{ data.missed.since }}")],
     ),
     (
         "jobs.unclaimed",
-        "{{ data.unclaimed.jobs }} jobs wait for a worker that knows what they need",
+        "{% if data.unclaimed.jobs == 1 %}One job waits{% else %}{{ data.unclaimed.jobs }} jobs wait{% endif %} for a worker that is not there",
         "",
-        &[("They need", "{{ data.unclaimed.needs }}")],
+        &[("Needed", "{{ data.unclaimed.needs }}")],
     ),
     ("event", "{{ type }}: {{ name }}", "", &[("Job", "{{ data.job }}")]),
     ("digest", "{{ count }} notifications", "", &[]),

@@ -131,15 +131,15 @@ pub(super) const ALL: &[Shipped] = &[
     ),
     (
         "schedule.missed",
-        "{{ data.missed.schedule }} wurde {{ data.missed.times }} mal vers\u{e4}umt",
+        "{{ data.missed.schedule }} wurde {% if data.missed.times == 1 %}einmal{% else %}{{ data.missed.times }}-mal{% endif %} vers\u{e4}umt",
         "Es war niemand da, der es ausf\u{fc}hrt. Das letzte Mal wird jetzt nachgeholt.",
         &[("Seit", "{{ data.missed.since }}")],
     ),
     (
         "jobs.unclaimed",
-        "{{ data.unclaimed.jobs }} Auftr\u{e4}ge warten auf einen Worker, der kennt, was sie brauchen",
+        "{% if data.unclaimed.jobs == 1 %}Ein Auftrag wartet{% else %}{{ data.unclaimed.jobs }} Auftr\u{e4}ge warten{% endif %} auf einen Worker, den es nicht gibt",
         "",
-        &[("Sie brauchen", "{{ data.unclaimed.needs }}")],
+        &[("Gebraucht wird", "{{ data.unclaimed.needs }}")],
     ),
     ("event", "{{ type }}: {{ name }}", "", &[("Auftrag", "{{ data.job }}")]),
     ("digest", "{{ count }} Nachrichten", "", &[]),

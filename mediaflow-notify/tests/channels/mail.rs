@@ -16,14 +16,14 @@ use serde_json::Value;
 use crate::common::{CANARY, JOB, NOW, completed, failed, words};
 
 /// `aiosmtpd`, in a process that ends with this.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     lines: BufReader<ChildStdout>,
     port: u16,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/channels/smtp.py");
         let mut child = Command::new("/usr/bin/python3")
             .arg(script)
@@ -39,13 +39,13 @@ impl Server {
         Self { child, lines, port }
     }
 
-    fn mail(&mut self) -> Value {
+    pub(crate) fn mail(&mut self) -> Value {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap()
     }
 
-    fn to(&self, address: &str) -> ChannelBuilder<Email> {
+    pub(crate) fn to(&self, address: &str) -> ChannelBuilder<Email> {
         Email::relay(format!("smtp://127.0.0.1:{}", self.port), "Media <media@app.example>")
             .to(address)
             .templates(&words())
@@ -59,7 +59,10 @@ impl Drop for Server {
     }
 }
 
-async fn send(mail: ChannelBuilder<Email>, message: &Message) -> Result<Receipt, NotifyError> {
+pub(crate) async fn send(
+    mail: ChannelBuilder<Email>,
+    message: &Message,
+) -> Result<Receipt, NotifyError> {
     mail.into_notifier().unwrap().notify(message, &DeliveryContext::first(NOW)).await
 }
 

@@ -15,6 +15,7 @@ mod mail;
 mod pages;
 mod peers;
 mod push;
+mod rendered;
 mod together;
 mod words;
 

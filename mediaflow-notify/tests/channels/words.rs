@@ -4,7 +4,7 @@ use mediaflow_core::event::{Audience, EventData};
 use mediaflow_core::notify::Message;
 use mediaflow_notify::templates::{Template, Templates, TemplatesBuilder};
 
-use crate::common::{failed, words};
+use crate::common::{JOB, NOW, failed, words};
 
 fn title(words: &Templates, locale: &str, audience: Option<Audience>) -> String {
     words.notice(&Message::of(failed("cat.jpg")), locale, audience).title
@@ -99,4 +99,26 @@ fn several_events_are_one_list() {
     assert_eq!(notice.items.len(), 21);
     assert_eq!(notice.items[0], "first.jpg could not be processed");
     assert_eq!(notice.items[20], "and 11 more");
+}
+
+#[test]
+fn one_is_no_several() {
+    let said = |data: serde_json::Value, locale: &str| {
+        let kind = if data.get("missed").is_some() { "schedule.missed" } else { "jobs.unclaimed" };
+        let event = serde_json::json!({ "kind": kind, "id": JOB, "time": NOW, "audience": "ops",
+            "severity": "warning", "data": data });
+        let message = Message::of(serde_json::from_value(event).unwrap());
+        words().notice(&message, locale, None).title
+    };
+    let missed = |times: u64| serde_json::json!({ "missed": { "schedule": "s", "times": times, "since": NOW } });
+    let waiting =
+        |jobs: u64| serde_json::json!({ "unclaimed": { "needs": "op:a@1", "jobs": jobs } });
+    assert_eq!(said(missed(1), "en"), "s was missed once");
+    assert_eq!(said(missed(2), "en"), "s was missed 2 times");
+    assert_eq!(said(missed(1), "de"), "s wurde einmal vers\u{e4}umt");
+    assert_eq!(said(missed(2), "de"), "s wurde 2-mal vers\u{e4}umt");
+    assert_eq!(said(waiting(1), "en"), "One job waits for a worker that is not there");
+    assert_eq!(said(waiting(2), "en"), "2 jobs wait for a worker that is not there");
+    assert!(said(waiting(1), "de").starts_with("Ein Auftrag wartet auf"));
+    assert!(said(waiting(2), "de").starts_with("2 Auftr\u{e4}ge warten auf"));
 }
