@@ -1,4 +1,6 @@
-use crate::failure::{Damage, Failure};
+use std::cmp::Ordering;
+
+use crate::failure::{Damage, Failure, Unsupported};
 use crate::feed::Data;
 use crate::header::{Frame, Tables};
 
@@ -42,14 +44,15 @@ impl Area {
     /// Whether there are as many restarts as should be.
     pub(crate) fn check(&self, data: &Data, restart: u32) -> Result<(), Failure> {
         let every = if restart == 0 { self.units } else { restart as usize };
-        let count = data.count;
-        if count < self.units.div_ceil(every) {
-            let blocks = (count * every * self.blocks.len()) as u64;
-            return Err(Damage::Ended { blocks, of: self.of() }.into());
-        }
-        match data.in_order && count == self.units.div_ceil(every) {
-            true => Ok(()),
-            false => Err(Damage::Restarts.into()),
+        match data.count.cmp(&self.units.div_ceil(every)) {
+            Ordering::Less => {
+                let blocks = (data.count * every * self.blocks.len()) as u64;
+                Err(Damage::Ended { blocks, of: self.of() }.into())
+            }
+            _ if !data.in_order => Err(Damage::Restarts.into()),
+            Ordering::Equal => Ok(()),
+            // Some are written behind the last unit.
+            Ordering::Greater => Err(Unsupported::Stray.into()),
         }
     }
 }

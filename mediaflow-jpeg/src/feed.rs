@@ -113,7 +113,7 @@ pub(crate) struct Data {
     pub(crate) intervals: Vec<Range<usize>>,
     /// How many there are of them.
     pub(crate) count: usize,
-    /// The numbers of the restarts follow one another.
+    /// The numbers of the restarts between these follow one another.
     pub(crate) in_order: bool,
     /// The marker behind it, and where that begins.
     pub(crate) marker: u8,
@@ -134,7 +134,8 @@ impl Data {
             match *bytes.get(at + fill).ok_or(Damage::Cut)? {
                 0 if fill == 1 => at += 2,
                 number @ 0xD0..=0xD7 if fill == 1 => {
-                    data.in_order &= usize::from(number & 7) == data.count & 7;
+                    let is_between = data.count + 1 < most;
+                    data.in_order &= !is_between || usize::from(number & 7) == data.count & 7;
                     data.take(first..at, most);
                     (first, at) = (at + 2, at + 2);
                 }

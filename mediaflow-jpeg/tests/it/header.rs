@@ -1,9 +1,10 @@
 //! What is read is told by the header.
 
+use jpeg_encoder::SamplingFactor;
 use mediaflow_jpeg::{Coding, Control, Failure, Jpeg, Unsupported};
 use turbojpeg::{Colorspace, Compressor, Image, PixelFormat, Subsamp};
 
-use crate::support::{Made, eighth, picture, place};
+use crate::support::{Made, eighth, picture, place, with_restarts};
 
 fn made() -> Made {
     let (subsamp, quality) = (Subsamp::Sub2x2, 80);
@@ -86,6 +87,18 @@ fn oddities_behind_the_data_are_for_another_decoder() {
     {
         let odd = [&file[..end], stray, &file[end..]].concat();
         assert_eq!(eighth(&odd).err(), Some(Failure::Unsupported(Unsupported::Stray)), "{stray:?}");
+    }
+    // Restarts too many, in whichever order.
+    let sampling = Some(SamplingFactor::F_2_2);
+    let others = [
+        Made { progressive: true, ..made() }.file(1),
+        with_restarts((200, 120), sampling, 5, false),
+        with_restarts((200, 120), sampling, 5, true),
+    ];
+    for file in others {
+        let end = file.len() - 2;
+        let odd = [&file[..end], b"\xFF\xD0\x11\xFF\xD1\xFF\xD1", &file[end..]].concat();
+        assert_eq!(eighth(&odd).err(), Some(Failure::Unsupported(Unsupported::Stray)));
     }
     // Fill bytes, and what follows the end, are nothing.
     let filled = [&file[..end], b"\xFF\xFF\xFF", &file[end..], b"behind"].concat();

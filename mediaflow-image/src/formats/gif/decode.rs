@@ -10,7 +10,12 @@ use crate::error::{corrupt, truncated};
 /// The first frame that shows anything, on its canvas.
 pub(super) fn decode(bytes: &Bytes, reading: &Reading<'_>) -> Result<Image> {
     let mut walk = Walk::new(&Blob::bytes(bytes.clone()), Format::GIF)?;
-    let outline = read(&mut walk, reading.cx.limits())?;
+    let mut outline = read(&mut walk, reading.cx.limits())?;
+    if let Some(open) = outline.open.take()
+        && is_full(bytes, &open, reading.cx)?
+    {
+        outline.end = End::Missing;
+    }
     let Some(frame) = outline.first else { return Err(truncated(&Format::GIF)) };
     let Some(colours) = frame.palette.or(outline.palette) else {
         return Err(corrupt(&Format::GIF, "the frame has no colours"));
@@ -65,6 +70,12 @@ fn accept(outline: &Outline, frame: &Frame, made: usize, reading: &Reading<'_>) 
         reading.missing(height - rows.min(height), height, "row");
     }
     Ok(())
+}
+
+/// Whether all pixels of a frame are there, also if the file ends in its data.
+fn is_full(bytes: &[u8], frame: &Frame, cx: &RunContext) -> Result<bool> {
+    let mut numbers = vec![0; usize::from(frame.width) * usize::from(frame.height)];
+    Ok(numbers_of(bytes, frame, &mut numbers, cx)? == numbers.len())
 }
 
 /// Unpacks the numbers of the frame's colours, as far as they are there.

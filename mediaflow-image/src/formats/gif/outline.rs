@@ -7,7 +7,7 @@ use crate::codec::{Header, Walk};
 const SHORT: u64 = 8;
 
 /// How many bytes between blocks are passed over.
-const STRAY: u64 = 1 << 16;
+const STRAY: u64 = 1 << 20;
 
 /// What stands behind a packet of XMP: a one, all numbers downwards, and the end.
 const TRAILER: u64 = 258;
@@ -23,6 +23,8 @@ pub(super) struct Outline {
     pub(super) palette: Option<Palette>,
     /// The first frame that shows anything.
     pub(super) first: Option<Frame>,
+    /// The frame in whose data the file ends, if it is no larger than the canvas.
+    pub(super) open: Option<Frame>,
     pub(super) end: End,
     /// Bytes between blocks that belong to none.
     pub(super) stray: u64,
@@ -80,8 +82,16 @@ pub(super) fn read(walk: &mut Walk, limits: &Limits) -> Result<Outline> {
     header.frames = 0;
     let [flags, _, _] = walk.array::<3>()?;
     let palette = palette(walk, flags)?;
-    let (end, stray, empty) = (End::Whole, 0, 0);
-    let mut outline = Outline { header, palette, first: None, end, stray, empty, xmp: None };
+    let mut outline = Outline {
+        header,
+        palette,
+        first: None,
+        open: None,
+        end: End::Whole,
+        stray: 0,
+        empty: 0,
+        xmp: None,
+    };
     outline.end = match outline.blocks(walk, limits) {
         Ok(end) => end,
         // Where it ends is known: the frames before are there.
@@ -169,7 +179,7 @@ impl Outline {
         let palette = palette(walk, flags)?;
         let interlaced = flags & 0x40 != 0;
         let data = walk.at();
-        let frame = Frame { left, top, width, height, interlaced, transparent, palette, data };
+        let mut frame = Frame { left, top, width, height, interlaced, transparent, palette, data };
         let shows = width > 0 && height > 0;
         // The first frame counts as soon as it begins: how much of it is there is told by its data.
         let started = shows && self.first.is_none();
@@ -181,19 +191,20 @@ impl Outline {
             self.empty += 1;
         } else {
             if started {
+                if !self.fits(&frame) {
+                    // Every reader takes its size, then: some programs write none, or any, for the canvas.
+                    (self.header.width, self.header.height) = (width.into(), height.into());
+                    (frame.left, frame.top) = (0, 0);
+                }
                 let size = (u32::from(width), u32::from(height));
-                let whole =
-                    (left, top) == (0, 0) && size == (self.header.width, self.header.height);
+                let whole = (frame.left, frame.top) == (0, 0)
+                    && size == (self.header.width, self.header.height);
                 if transparent.is_some() || !whole {
                     self.header.channels = 4;
                 }
-                let pixels = u64::from(width) * u64::from(height);
-                if pixels > u64::from(self.header.width) * u64::from(self.header.height) {
-                    self.header.decoder_bytes = pixels;
-                }
-                limits.check_pixels(size.0, size.1, 1)?;
                 self.first = Some(frame);
             }
+            self.open = (packed.is_err() && self.fits(&frame)).then_some(frame);
             self.header.frames += 1;
         }
         limits.check_pixels(
@@ -202,6 +213,11 @@ impl Outline {
             self.header.frames + self.empty,
         )?;
         packed.map(drop)
+    }
+
+    /// Whether a frame is no larger than the canvas.
+    fn fits(&self, frame: &Frame) -> bool {
+        u32::from(frame.width) <= self.header.width && u32::from(frame.height) <= self.header.height
     }
 }
 

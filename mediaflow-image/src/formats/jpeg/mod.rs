@@ -25,6 +25,7 @@ use bytes::Bytes;
 use mediaflow_core::media::{Format, Image, MediaInfo, Medium};
 use mediaflow_core::ops::check_range;
 use mediaflow_core::plan::Demand;
+use mediaflow_core::reader::FormatSpec;
 use mediaflow_core::{Error, Limits, Operation, Result, RunContext, codes, schema_of};
 use schemars::Schema;
 
@@ -44,6 +45,11 @@ pub(super) struct JpegCodec;
 impl Codec for JpegCodec {
     fn format(&self) -> Format {
         Format::JPEG
+    }
+
+    /// By two bytes, as libjpeg does: others may stand before the first segment.
+    fn spec(&self) -> FormatSpec {
+        FormatSpec::new(self.format()).sniffed(|head| head.starts_with(&[0xFF, segment::SOI]))
     }
 
     fn probe(&self, walk: &mut Walk, limits: &Limits) -> Result<Header> {

@@ -91,7 +91,9 @@ impl Chain {
                 return chain;
             }
             match marker {
+                // They have no length, and no place here.
                 SOI | 0x01 | 0xD0..=0xD7 => {
+                    chain.stray = true;
                     at = name + 1;
                     continue;
                 }

@@ -50,7 +50,9 @@ impl Animation {
             && h > 0
             && w.saturating_add(x) <= u64::from(width)
             && h.saturating_add(y) <= u64::from(height);
-        self.frames > 0 && data.len() == 26 && self.number(data) && inside && (pixels || whole)
+        // What becomes of it when it has been shown, and how it is put over what was there.
+        let shown = data.get(24..).is_some_and(|how| matches!(how, [0..=2, 0..=1]));
+        self.frames > 0 && shown && self.number(data) && inside && (pixels || whole)
     }
 
     fn number(&mut self, data: &[u8]) -> bool {

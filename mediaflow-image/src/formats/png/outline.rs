@@ -334,8 +334,11 @@ fn checksum(bytes: &[u8]) -> u32 {
 /// The profile inside an iCCP chunk, if it is whole. Inflated piece by piece and given up at the limit: a few kilobytes can
 /// hold a gigabyte of zeros.
 fn inflate(chunk: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>> {
-    let name = chunk.iter().take(80).position(|byte| *byte == 0);
-    let Some(packed) = name.and_then(|end| chunk.get(end + 2..)) else { return Ok(None) };
+    let name = chunk.iter().take(80).position(|byte| *byte == 0).filter(|end| *end > 0);
+    // There is one way to pack.
+    let Some([0, packed @ ..]) = name.and_then(|end| chunk.get(end + 1..)) else {
+        return Ok(None);
+    };
     let mut profile = Vec::new();
     let read = flate2::read::ZlibDecoder::new(packed)
         .take(limits.metadata_bytes + 1)
