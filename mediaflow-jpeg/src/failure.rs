@@ -41,6 +41,8 @@ pub enum Unsupported {
     Scans,
     /// There are bytes between the data and the next marker, or markers other than the end behind it.
     Stray,
+    /// What is wanted of a picture does not begin on a unit, or is not in it.
+    Units,
 }
 
 /// What is wrong with a picture.
@@ -92,6 +94,7 @@ impl fmt::Display for Unsupported {
             Self::Tables => "tables are missing or break the rules",
             Self::Scans => "its scans do not follow one another as they should",
             Self::Stray => "there are stray bytes behind its data",
+            Self::Units => "what is wanted does not begin on a unit of the picture",
         })
     }
 }

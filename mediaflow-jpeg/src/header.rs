@@ -139,6 +139,12 @@ impl<'a> Jpeg<'a> {
         self.frame.components.iter().map(|part| (part.across, part.down)).collect()
     }
 
+    /// Width and height in pixels of a unit: as much as one block of the component that is sampled most coarsely shows.
+    #[must_use]
+    pub fn unit(&self) -> (u32, u32) {
+        (8 * self.frame.most.0, 8 * self.frame.most.1)
+    }
+
     /// Bytes that a decode takes beside the file at most, with its planes: 28 for each block, sixteen for each interval
     /// between restarts, and its tables.
     #[must_use]
@@ -157,12 +163,8 @@ impl<'a> Jpeg<'a> {
         tables: &mut Tables,
     ) -> Result<Option<(Scan, usize)>, Failure> {
         loop {
-            let rest = self.bytes.get(at..).unwrap_or_default();
-            let fill = rest.iter().take_while(|byte| **byte == 0xFF).count();
-            match rest.get(fill) {
-                Some(&EOI) if fill > 0 => return Ok(None),
-                Some(_) => {}
-                None => return Err(Damage::Cut.into()),
+            if is_end(self.bytes, at)? {
+                return Ok(None);
             }
             let (marker, content, end) = segment(self.bytes, at)?;
             match marker {
@@ -369,6 +371,22 @@ impl Tables {
         }
         Ok(())
     }
+}
+
+/// What a file begins with that is written here: a JFIF header without a density, or Adobe's of red, green and blue.
+pub(crate) fn opening(rgb: bool) -> Vec<u8> {
+    let head: &[u8] = match rgb {
+        true => b"\xFF\xD8\xFF\xEE\0\x0EAdobe\0\x64\0\0\0\0\0",
+        false => b"\xFF\xD8\xFF\xE0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0",
+    };
+    head.to_vec()
+}
+
+/// Whether the end marker is here.
+pub(crate) fn is_end(bytes: &[u8], at: usize) -> Result<bool, Damage> {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let fill = rest.iter().take_while(|byte| **byte == 0xFF).count();
+    rest.get(fill).map(|marker| *marker == EOI && fill > 0).ok_or(Damage::Cut)
 }
 
 /// A segment: its name, its content, and where it ends.

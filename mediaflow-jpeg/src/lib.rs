@@ -30,8 +30,8 @@
 //! By the same tables a file is cut in two for who decodes both parts at the same time ([`Jpeg::halves`]), and a damaged scan is
 //! read as far as its codes go ([`Layout::rebuilt`]).
 //!
-//! Beside that there are all [`Coefficients`] of a file, to write them again in another way without a loss, or to put strips
-//! of a picture together:
+//! Beside that there are all [`Coefficients`] of a file, to write them again in another way without a loss, to turn a picture or
+//! to have a part of it, or to put strips of one together; [`Jpeg::bare`] copies a picture without what is beside it:
 //!
 //! ```
 //! # fn smaller(file: &[u8]) -> Result<Vec<u8>, mediaflow_jpeg::Failure> {
@@ -43,6 +43,7 @@
 //! ```
 
 mod area;
+mod bare;
 mod baseline;
 mod bits;
 mod blind;
@@ -61,6 +62,7 @@ mod progressive;
 mod rebuild;
 mod scans;
 mod skips;
+mod view;
 
 pub use codes::Codes;
 pub use coefficients::Coefficients;
@@ -70,6 +72,7 @@ pub use header::{Coding, Jpeg};
 use planes::Size;
 pub use planes::{Plane, Planes};
 pub use rebuild::{Layout, Rebuilt};
+pub use view::View;
 
 /// What holds a decode back.
 #[derive(Clone, Copy)]

@@ -1,12 +1,13 @@
 //! All coefficients of a picture: read from files, put together, and written with the shortest codes.
 //!
-//! Uses: area, bits, codes, corners, differences, failure, feed, header, progressive.
+//! Uses: area, bits, codes, corners, differences, failure, feed, header, progressive, view.
 
 mod order;
 mod read;
 mod scans;
 mod shortest;
 mod tokens;
+mod view;
 mod write;
 
 use crate::failure::Unsupported;
@@ -15,7 +16,8 @@ use crate::header::{Frame, Jpeg};
 /// The coefficients of a picture, quantised as they stand in a file.
 ///
 /// What is done to them costs no quality. Strips of a picture can be encoded one after the other, and put
-/// [together](Self::append) here: the codes are then the shortest ones for the whole, as of an encoder that had it all.
+/// [together](Self::append) here: the codes are then the shortest ones for the whole, as of an encoder that had it all. A part of a
+/// picture can be had, and it can be [turned](Self::view).
 #[derive(Clone, Debug)]
 pub struct Coefficients {
     pub(crate) width: u32,

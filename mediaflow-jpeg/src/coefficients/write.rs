@@ -4,7 +4,7 @@ use super::shortest::Shortest;
 use super::tokens::{Counting, Writing};
 use crate::Control;
 use crate::failure::{Failure, Unsupported};
-use crate::header::{EOI, Frame, SOI, SOS};
+use crate::header::{EOI, Frame, SOS, opening};
 
 impl Coefficients {
     /// A file of them, with the shortest codes: baseline, or progressive with the scans of libjpeg. The header is JFIF's, without
@@ -14,12 +14,7 @@ impl Coefficients {
     /// [`Failure::Stopped`]; [`Unsupported::Size`] for a side of more than 65,535 pixels.
     pub fn write(&self, progressive: bool, control: &Control<'_>) -> Result<Vec<u8>, Failure> {
         let frame = self.frame(progressive);
-        let mut to = vec![0xFF, SOI];
-        if self.rgb {
-            segment(&mut to, 0xEE, b"Adobe\0\x64\0\0\0\0\0");
-        } else {
-            segment(&mut to, 0xE0, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0");
-        }
+        let mut to = opening(self.rgb);
         self.steps(&mut to);
         self.header(&mut to, progressive)?;
         let scans = match progressive {

@@ -1,6 +1,7 @@
 //! Compared with libjpeg-turbo.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
+mod bare;
 mod coefficients;
 mod damage;
 mod halves;
@@ -10,3 +11,4 @@ mod planes;
 mod quarter;
 mod rebuild;
 mod support;
+mod view;
