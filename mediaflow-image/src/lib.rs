@@ -23,6 +23,9 @@
 //! # Ok::<(), mediaflow_core::Error>(())
 //! ```
 //!
+//! A JPEG that stays one, and of which nothing is asked that needs pixels, is not decoded: it is turned, cut and given other metadata
+//! without a loss. See [`Jpeg`].
+//!
 //! What holds everywhere:
 //!
 //! * Pictures are upright: the EXIF orientation is applied on the way, where it costs least, and every size, box and

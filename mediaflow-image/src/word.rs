@@ -8,11 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use mediaflow_core::geometry::Rect;
-use mediaflow_core::media::{Format, Image};
+use mediaflow_core::media::{Format, Image, MediaFile, MediaInfo};
 use mediaflow_core::ops::Kernel;
 use mediaflow_core::{AnyOperation, Color, Error, Operation, Registry, Result, RunContext, codes};
 
-use crate::pixels::{Tone, Turn};
+use crate::pixels::{Bounds, Tone, Turn};
 
 /// One thing that an operation does with a picture, as it is after what came before.
 #[derive(Clone, Debug)]
@@ -84,6 +84,24 @@ pub(crate) trait Encoder: fmt::Debug + Same + Send + Sync {
     fn memory(&self, pixels: u64) -> u64;
 
     fn encode(&self, image: Image, cx: &RunContext) -> Result<Vec<u8>>;
+
+    /// How a part of a file becomes one of this format as it stands, without being decoded, for people. `None` if it does not, or
+    /// if more than that is asked for. Default: it does not.
+    fn copies(&self, _info: &MediaInfo, _part: &Part) -> Option<&'static str> {
+        None
+    }
+
+    /// Makes that file. `None` if the other one has to be decoded after all: it is damaged, or has something odd.
+    fn copy(&self, _file: &MediaFile, _part: &Part, _cx: &RunContext) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+}
+
+/// A part of a picture as it is stored, and how that is turned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Part {
+    pub(crate) crop: Bounds,
+    pub(crate) turn: Turn,
 }
 
 /// The size of a picture in memory.

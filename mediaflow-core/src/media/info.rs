@@ -46,6 +46,10 @@ pub struct MediaInfo {
     /// most of the file was read.
     #[serde(skip_serializing_if = "is_false")]
     pub progressive: bool,
+    /// Width and height in pixels, as stored, of the units of a picture that can be turned, and cut at their edges, as it stands in
+    /// its file: 16 x 16 of most photos in JPEG. None if the format has none, or if colours have to be converted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<(u32, u32)>,
     /// Length of video or audio.
     #[serde(skip_serializing_if = "Option::is_none", with = "seconds")]
     #[schemars(with = "Option<f64>")]
@@ -108,6 +112,8 @@ struct Stored {
     decoder_bytes: u64,
     #[serde(default)]
     progressive: bool,
+    #[serde(default)]
+    unit: Option<(u32, u32)>,
     #[serde(default, with = "seconds")]
     #[schemars(with = "Option<f64>")]
     duration: Option<Duration>,
@@ -133,6 +139,7 @@ impl From<Stored> for MediaInfo {
             pages: stored.pages,
             decoder_bytes: stored.decoder_bytes,
             progressive: stored.progressive,
+            unit: stored.unit,
             duration: stored.duration,
             streams: stored.streams,
         };
@@ -216,6 +223,7 @@ impl MediaInfo {
             pages: 0,
             decoder_bytes: 0,
             progressive: false,
+            unit: None,
             duration: None,
             streams: Vec::new(),
         }
@@ -231,7 +239,7 @@ impl MediaInfo {
     #[must_use]
     pub fn decoded(mut self) -> Self {
         (self.format, self.bytes, self.orientation) = (Format::RAW, 0, 1);
-        (self.decoder_bytes, self.progressive) = (0, false);
+        (self.decoder_bytes, self.progressive, self.unit) = (0, false, None);
         self
     }
 

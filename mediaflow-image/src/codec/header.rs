@@ -21,6 +21,8 @@ pub(crate) struct Header {
     pub(crate) decoder_bytes: u64,
     /// Whether no row is there before most of the file was read.
     pub(crate) progressive: bool,
+    /// Width and height of the units that can be laid down elsewhere without decoding them: pixels.
+    pub(crate) unit: Option<(u32, u32)>,
 }
 
 impl Header {
@@ -36,6 +38,7 @@ impl Header {
             icc: false,
             decoder_bytes: 0,
             progressive: false,
+            unit: None,
         }
     }
 
@@ -53,6 +56,7 @@ impl Header {
         info.frames = self.frames;
         info.decoder_bytes = self.decoder_bytes;
         info.progressive = self.progressive;
+        info.unit = self.unit;
         info
     }
 

@@ -1,12 +1,11 @@
 use bytes::Bytes;
-use mediaflow_core::media::{Image, Metadata, MetadataPolicy, upright_xmp};
+use mediaflow_core::media::{Metadata, MetadataPolicy, upright_xmp};
 
 use super::exif::{Credit, essential, upright};
 use super::{exif, xmp};
 
 /// What is written beside the pixels. The orientation in it is upright: the pixels were turned.
-pub(crate) fn kept(image: &Image, policy: MetadataPolicy) -> Metadata {
-    let metadata = image.metadata();
+pub(crate) fn kept(metadata: &Metadata, policy: MetadataPolicy) -> Metadata {
     let mut kept = Metadata::default();
     match policy {
         MetadataPolicy::Private | MetadataPolicy::Copyright => {

@@ -1,7 +1,9 @@
 use std::fmt;
 
 use mediaflow_core::RunContext;
-use mediaflow_core::media::{MediaFile, OnDamage};
+use mediaflow_core::media::{MediaFile, Metadata, OnDamage};
+
+use crate::pixels::fits;
 
 /// How one file is decoded: under which job, what becomes of damage in it, and under which name it is told of.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,16 @@ impl<'a> Reading<'a> {
     /// Notes what is wrong with the file although it is decoded.
     pub(crate) fn warn(&self, what: impl fmt::Display) {
         self.cx.warn(format!("`{}`: {what}", self.name));
+    }
+
+    /// Leaves out a profile that does not fit pixels of so many channels, and notes it.
+    pub(crate) fn fit_profile(&self, metadata: &mut Metadata, channels: u8) {
+        if let Some(profile) = &metadata.icc
+            && let Err(why) = fits(profile, channels)
+        {
+            self.warn(format_args!("its colour profile was ignored: {why}"));
+            metadata.icc = None;
+        }
     }
 
     /// Notes how much of the picture is missing: so many of so many rows, or of what the format counts in their place.

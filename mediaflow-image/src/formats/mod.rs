@@ -18,7 +18,7 @@ pub use png::Png;
 pub use webp::Webp;
 
 use crate::codec::{self, Codec, Header, Nothing, Reading, Rows};
-use crate::pixels::{Shape, fits, without_profile};
+use crate::pixels::Shape;
 use crate::word::Word;
 
 /// What is read here.
@@ -119,15 +119,11 @@ fn decode_unnamed(file: &MediaFile, demand: Demand, cx: &RunContext) -> Result<D
     let reading = Reading::new(file, cx);
     let decoded = codec.decode(&bytes, &header, eighths, &reading);
     // A decoder that was interrupted reports a read error; the reason is the better news.
-    let mut image = decoded.or_else(|error| cx.check().and(Err(error)))?;
-    if let Some(profile) = &image.metadata().icc
-        && let Err(why) = fits(profile, image.channels())
-    {
-        reading.warn(format_args!("its colour profile was ignored: {why}"));
-        image = without_profile(image);
-    }
+    let image = decoded.or_else(|error| cx.check().and(Err(error)))?;
+    let mut metadata = image.metadata().clone();
+    reading.fit_profile(&mut metadata, image.channels());
     Ok(Decoded {
-        image,
+        image: image.with_metadata(metadata),
         scale: f64::from(eighths) / 8.0,
         averaged: eighths < 8 && codec.averages(),
     })
@@ -160,12 +156,7 @@ struct Fitting<'a> {
 
 impl Rows for Fitting<'_> {
     fn begin(&mut self, shape: Shape, mut metadata: Metadata) -> Result<()> {
-        if let Some(profile) = &metadata.icc
-            && let Err(why) = fits(profile, shape.channels)
-        {
-            self.reading.warn(format_args!("its colour profile was ignored: {why}"));
-            metadata.icc = None;
-        }
+        self.reading.fit_profile(&mut metadata, shape.channels);
         self.to.begin(shape, metadata)
     }
 

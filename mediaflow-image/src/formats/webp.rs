@@ -350,7 +350,7 @@ fn error_of(error: image_webp::DecodingError, header: &Header) -> Error {
 
 fn encode(image: Image, how: &Webp, cx: &RunContext) -> Result<Vec<u8>> {
     check_side(&image, &Format::WEBP, 16_383)?;
-    let kept = kept(&image, how.metadata);
+    let kept = kept(image.metadata(), how.metadata);
     let image = widen(image, 3, cx)?;
     let config = || {
         let mut config =

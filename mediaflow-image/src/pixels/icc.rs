@@ -57,8 +57,14 @@ pub(crate) fn fits(profile: &[u8], channels: u8) -> Result<(), String> {
     found.map(drop).map_err(|error| reason(&error))
 }
 
+/// Whether a profile changes pixels of so many channels on their way to sRGB.
+pub(crate) fn converts(profile: &[u8], channels: u8) -> bool {
+    let source = ColorProfile::new_from_slice(profile);
+    source.and_then(|source| converter(&source, channels)).is_ok_and(|convert| convert.is_some())
+}
+
 /// The picture without its profile.
-pub(crate) fn without_profile(image: Image) -> Image {
+fn without_profile(image: Image) -> Image {
     let mut metadata = image.metadata().clone();
     metadata.icc = None;
     image.with_metadata(metadata)

@@ -22,7 +22,7 @@ pub(crate) use blend::{Mix, Upon};
 pub(crate) use composite::{channels_on, flatten, overlay, pad, tile};
 pub(crate) use gauss::{blurred, gaussian, memory as gaussian_memory};
 pub(crate) use histogram::{luma_and_alpha, luma_histogram};
-pub(crate) use icc::{Deep, fits, srgb, without_profile};
+pub(crate) use icc::{Deep, converts, fits, srgb};
 pub(crate) use interest::{most_attention, most_entropy};
 pub(crate) use orient::Turn;
 pub(crate) use recolour::{Curves, Recolour};

@@ -7,9 +7,9 @@ use super::bands;
 /// One of the eight ways to lay a rectangle down: swap the axes first, then mirror.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Turn {
-    transpose: bool,
-    mirror_x: bool,
-    mirror_y: bool,
+    pub(crate) transpose: bool,
+    pub(crate) mirror_x: bool,
+    pub(crate) mirror_y: bool,
 }
 
 impl Turn {

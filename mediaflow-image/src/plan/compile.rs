@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mediaflow_core::backend::{Group, GroupStep};
 use mediaflow_core::geometry::Rect;
@@ -7,10 +8,11 @@ use mediaflow_core::ops::Kernel;
 use mediaflow_core::plan::Demand;
 use mediaflow_core::{Error, Limits, Result, codes};
 
+use super::picture::inner;
 use super::words::words;
 use super::work::{ImagePlan, What, Work};
 use crate::pixels::{Tones, Turn, channels_on};
-use crate::word::{Canvas, View};
+use crate::word::{Canvas, Encoder, Part, View};
 
 /// The works of a group, each after those that it takes from, and its exits.
 pub(super) fn compile(group: &Group) -> Result<ImagePlan> {
@@ -27,7 +29,9 @@ pub(super) fn compile(group: &Group) -> Result<ImagePlan> {
         .iter()
         .map(|name| Ok((name.clone(), compiler.pixels_of(name)?)))
         .collect::<Result<_>>()?;
-    Ok(ImagePlan { works: compiler.works, exits, on_damage: group.on_damage })
+    let mut works = compiler.works;
+    spare(&mut works);
+    Ok(ImagePlan { works, exits, on_damage: group.on_damage })
 }
 
 struct Compiler<'a> {
@@ -108,7 +112,10 @@ impl Compiler<'_> {
                 self.whole(base)
             }
             View::Whole(work) => self.opaque(picture, What::Whole(work), step)?,
-            View::File(encoder) => self.opaque(picture, What::File(encoder), step)?,
+            View::File(encoder) => match self.copied(&picture, &encoder, step) {
+                Some(file) => file,
+                None => self.opaque(picture, What::File(encoder), step)?,
+            },
         })
     }
 
@@ -125,6 +132,30 @@ impl Compiler<'_> {
         let steps = vec![step.name.clone()];
         let base = self.add(what, from, size, step.output.channels, demand, steps);
         Ok(self.whole(base))
+    }
+
+    /// A source of which an encoder makes a file as it stands.
+    fn copied(
+        &mut self,
+        picture: &Pending,
+        encoder: &Arc<dyn Encoder>,
+        step: &GroupStep,
+    ) -> Option<Pending> {
+        let Work { what: What::Source { name, info }, size, .. } = &self.works[picture.base] else {
+            return None;
+        };
+        let part = Part { crop: inner(picture.crop, (1.0, 1.0)).of(*size), turn: picture.turn };
+        if !is_file(info) || !picture.tones.is_none() || encoder.copies(info, &part).is_none() {
+            return None;
+        }
+        let (name, info, encoder) = (name.clone(), info.clone(), Arc::clone(encoder));
+        let what = What::Copy { name, info, part, encoder };
+        // Named after the encoder.
+        let mut steps = picture.steps.clone();
+        steps.rotate_right(1);
+        let size = (step.output.width, step.output.height);
+        let base = self.add(what, vec![], size, step.output.channels, Demand::FULL, steps);
+        Some(self.whole(base))
     }
 
     fn scaled(
@@ -272,6 +303,31 @@ impl Pending {
 
 fn whole((width, height): (u32, u32)) -> Rect {
     Rect { x: 0.0, y: 0.0, width: f64::from(width), height: f64::from(height) }
+}
+
+/// Decodes no more of a source than is wanted for something else than a copy.
+fn spare(works: &mut [Work]) {
+    let is_copied = |source: &str| {
+        works.iter().any(|work| matches!(&work.what, What::Copy { name, .. } if name == source))
+    };
+    let wanted = |work: &Work| match work.what {
+        What::Resample { crop, kernel, .. } if kernel != Kernel::Nearest => {
+            let across = f64::from(work.size.0) / crop.width;
+            let down = f64::from(work.size.1) / crop.height;
+            Demand::scale(across.max(down) * work.demand.as_scale())
+        }
+        _ => Demand::FULL,
+    };
+    let sources = works.iter().enumerate().filter_map(|(index, work)| match &work.what {
+        What::Source { name, .. } if is_copied(name) => {
+            let takers = works.iter().filter(|work| work.from.contains(&index));
+            Some((index, takers.map(wanted).reduce(Demand::or)?))
+        }
+        _ => None,
+    });
+    for (source, wanted) in sources.collect::<Vec<_>>() {
+        works[source].demand = wanted;
+    }
 }
 
 fn note(steps: &mut Vec<String>, more: Vec<String>) {

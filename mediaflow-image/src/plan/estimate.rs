@@ -79,6 +79,7 @@ pub(super) fn result(work: &Work) -> u64 {
     match &work.what {
         // Nobody ever has it whole.
         _ if work.pass.is_some() && !pass::is_result(work) => 0,
+        What::Copy { info, .. } => info.bytes.max(pixels(work) / 2),
         // A rough half of a byte per pixel.
         what if what.is_encoder() => pixels(work) / 2,
         What::Source { info, .. } if !is_file(info) => 0,
@@ -92,16 +93,15 @@ fn while_working(plan: &ImagePlan, work: &Work) -> u64 {
     match &work.what {
         // The file itself, and what it makes its decoder hold.
         What::Source { info, .. } if is_file(info) => {
-            let (width, height) = size(work);
-            let made = u64::from(width) * u64::from(height);
-            let codec = formats::of(&info.format);
-            let eighths = eighths(info, work);
-            let decoder = codec.map_or(0, |codec| {
-                let parts = codec.memory_in_parts(info, eighths, bytes(work));
-                codec.memory(bytes(work), made, eighths).saturating_add(parts)
-            });
-            let decoder = work.pass.map_or(decoder, |source| pass::memory(plan, source));
+            let decoder = || decoder(info, bytes(work), size(work), eighths(info, work));
+            let decoder = work.pass.map_or_else(decoder, |source| pass::memory(plan, source));
             decoder.saturating_add(info.bytes).saturating_add(info.decoder_bytes)
+        }
+        // Two sets of coefficients are less than what it takes to decode a file that turns out to be damaged, and to encode it.
+        What::Copy { info, encoder, .. } => {
+            let picture = 2 * bytes(work);
+            let decoder = decoder(info, bytes(work), work.size, 8) + info.decoder_bytes;
+            info.bytes + picture + decoder.max(encoder.memory(pixels(work)))
         }
         _ if work.pass.is_some() => 0,
         // Rows are made narrower first, then fewer.
@@ -121,6 +121,15 @@ fn while_working(plan: &ImagePlan, work: &Work) -> u64 {
         What::File(encoder) => encoder.memory(pixels(work)),
         What::Source { .. } | What::Cut { .. } | What::Finish { .. } => 0,
     }
+}
+
+/// What a decoder holds beside the file, for so many bytes of a picture of this size.
+fn decoder(info: &MediaInfo, bytes: u64, (width, height): (u32, u32), eighths: u32) -> u64 {
+    formats::of(&info.format).map_or(0, |codec| {
+        let pixels = u64::from(width) * u64::from(height);
+        let parts = codec.memory_in_parts(info, eighths, bytes);
+        codec.memory(bytes, pixels, eighths).saturating_add(parts)
+    })
 }
 
 fn bytes(work: &Work) -> u64 {

@@ -7,7 +7,7 @@ use super::compile::is_file;
 use super::estimate;
 use super::work::{ImagePlan, What, Work};
 use crate::formats;
-use crate::pixels::Turn;
+use crate::pixels::{Bounds, Turn};
 
 pub(super) fn explain(plan: &ImagePlan) -> Explanation {
     let decodes = plan
@@ -24,7 +24,11 @@ fn stage(plan: &ImagePlan, work: &Work) -> Stage {
     let (action, detail) = stage_text(plan, work);
     let stage =
         Stage::new(action, detail).with_steps(work.steps.iter().cloned()).with_size(width, height);
-    match (crop(work), work.from.first().map(|index| plan.works[*index].size)) {
+    let from = match &work.what {
+        What::Copy { info, .. } => Some(info.stored_size()),
+        _ => work.from.first().map(|index| plan.works[*index].size),
+    };
+    match (crop(work), from) {
         (Some(crop), Some(from)) if !covers(crop, from) => stage.with_crop(crop),
         _ => stage,
     }
@@ -78,6 +82,12 @@ fn stage_text(plan: &ImagePlan, work: &Work) -> (&'static str, String) {
         }
         What::Whole(whole) => whole.explain(),
         What::File(encoder) => ("encode", encoder.explain()),
+        What::Copy { name, info, part, encoder } => {
+            let (width, height) = info.stored_size();
+            let how = encoder.copies(info, part).unwrap_or_default();
+            let format = &info.format;
+            ("copy", format!("`{name}`, {format} of {width}x{height}, without a loss: {how}"))
+        }
     }
 }
 
@@ -96,6 +106,11 @@ fn origin(plan: &ImagePlan, work: &Work) -> String {
 fn crop(work: &Work) -> Option<Rect> {
     match work.what {
         What::Resample { crop, .. } | What::Cut { crop } => Some(crop),
+        What::Copy { part, .. } => {
+            let Bounds { left, top, width, height } = part.crop;
+            let [x, y, width, height] = [left, top, width, height].map(f64::from);
+            Some(Rect { x, y, width, height })
+        }
         _ => None,
     }
 }

@@ -39,6 +39,9 @@ pub(super) fn make(
     if let What::Source { name, info } = &work.what {
         return source(work, name, info, inputs, cx).map(Made::Picture);
     }
+    if let What::Copy { .. } = work.what {
+        return copied(work, inputs, cx).map(Made::File);
+    }
     if let What::Whole(whole) = &work.what {
         let averaged = taken.first().is_some_and(|picture| picture.averaged);
         let images = taken.into_iter().map(|picture| srgb(picture.image, cx));
@@ -68,7 +71,7 @@ pub(super) fn make(
         What::File(encoder) => {
             return encoded(&**encoder, work, picture.image, cx).map(Made::File);
         }
-        What::Source { .. } | What::Whole(_) => picture,
+        What::Source { .. } | What::Whole(_) | What::Copy { .. } => picture,
     };
     Ok(Made::Picture(made))
 }
@@ -148,12 +151,38 @@ fn source(
     Ok(picture)
 }
 
-/// The result of an encoder, named after its step.
+/// The result of an encoder.
 fn encoded(encoder: &dyn Encoder, work: &Work, image: Image, cx: &RunContext) -> Result<MediaFile> {
-    let (format, bytes) = (encoder.format(), encoder.encode(srgb(image, cx)?, cx)?);
+    Ok(file(encoder, work, encoder.encode(srgb(image, cx)?, cx)?))
+}
+
+/// A file that is named after the step of its encoder.
+fn file(encoder: &dyn Encoder, work: &Work, bytes: Vec<u8>) -> MediaFile {
+    let format = encoder.format();
     let step = work.steps.first().map_or("output", String::as_str);
     let name = format!("{step}.{}", format.extension());
-    Ok(MediaFile::new(name, format, Blob::bytes(bytes)))
+    MediaFile::new(name, format, Blob::bytes(bytes))
+}
+
+/// What an encoder makes of a file as it stands. One that turns out to be damaged, or odd, goes the way of all others.
+fn copied(work: &Work, inputs: &Inputs, cx: &RunContext) -> Result<MediaFile> {
+    let What::Copy { name, info, part, encoder } = &work.what else {
+        return Err(Error::internal(codes::PLAN_UNCLAIMED, "this is no copy"));
+    };
+    if let Some(Media::File(given)) = inputs.named(name) {
+        if let Some(bytes) = encoder.copy(given, part, cx)? {
+            return Ok(file(&**encoder, work, bytes));
+        }
+        cx.warn(format!(
+            "`{}` could not be copied without a loss, and was encoded anew",
+            given.name()
+        ));
+    }
+    let Picture { image, .. } = source(work, name, info, inputs, cx)?;
+    let Bounds { left, top, width, height } = part.crop;
+    let image = pixels::crop(&image, (left, top), (width, height), cx)?;
+    let image = part.turn.apply(srgb(image, cx)?, cx)?;
+    encoded(&**encoder, work, image, cx)
 }
 
 /// Resamples, and brings to sRGB on whichever side has fewer pixels. What light a number stands for is known in sRGB only, and

@@ -8,9 +8,11 @@ pub(super) fn order(plan: &mut ImagePlan) {
     let mut place = vec![None; works.len()];
     while order.len() < works.len() {
         let ready = (0..works.len()).filter(|index| {
-            place[*index].is_none() && works[*index].from.iter().all(|from| place[*from].is_some())
+            place[*index].is_none()
+                && is_wanted(plan, *index)
+                && works[*index].from.iter().all(|from| place[*from].is_some())
         });
-        // The graph has no cycles, so something is always ready.
+        // The graph has no cycles: nothing is ready if only such are left that nobody wants.
         let Some(next) = ready.min_by_key(|index| (rank(&works[*index].what), *index)) else {
             break;
         };
@@ -28,12 +30,18 @@ pub(super) fn order(plan: &mut ImagePlan) {
     plan.works = sorted;
 }
 
+/// Whether somebody takes from it. A source that is only copied is not decoded.
+fn is_wanted(plan: &ImagePlan, index: usize) -> bool {
+    let exits = plan.exits.iter().map(|(_, exit)| exit);
+    plan.works.iter().flat_map(|work| &work.from).chain(exits).any(|wanted| *wanted == index)
+}
+
 fn rank(what: &What) -> u8 {
     match what {
         What::Resample { .. } | What::Cut { .. } => 0,
         What::Finish { .. } | What::Whole(_) => 1,
         // A second source waits until the first is spent.
         What::Source { .. } => 2,
-        What::File(_) => 3,
+        What::File(_) | What::Copy { .. } => 3,
     }
 }

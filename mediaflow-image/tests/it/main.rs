@@ -7,6 +7,7 @@ mod bad_input;
 mod cases;
 mod colours;
 mod conformance;
+mod copying;
 mod damage;
 mod eighth;
 mod files;

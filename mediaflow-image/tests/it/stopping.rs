@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mediaflow_core::geometry::Gravity;
-use mediaflow_core::media::{Image, Scratch};
+use mediaflow_core::media::{Image, MediaFile, Scratch};
 use mediaflow_core::ops::{
     Blur, Border, Brightness, Clahe, Duotone, Extend, Flatten, Grayscale, Median, Normalize,
     Pixelate, Posterize, Radius, Resize, Rotate, Saturation, Sepia, Shadow, Sharpen, Threshold,
@@ -16,7 +16,7 @@ use mediaflow_core::{
 };
 use mediaflow_image::{Jpeg, Png, Webp};
 
-use crate::support::{Branches, as_png, noise, run_in};
+use crate::support::{Branches, as_png, noise, photo, run_in};
 
 /// A clock that counts how often it is read, and cancels a job at one of these times: whoever looks whether to stop reads it.
 #[derive(Debug)]
@@ -185,17 +185,31 @@ async fn a_pass_over_rows_looks_block_by_block() {
     let picture = Image::new(3000, 4000, 3, vec![9; 3000 * 4000 * 3]).unwrap();
     let bytes = picture.pixels().len();
     let file = as_png(picture).await;
+    pauses(file, vec![AnyOperation::new(Resize::width(100))], bytes / (2 * BAND)).await;
+}
+
+/// Coefficients are laid down row by row; data that is copied as it stands is looked through before.
+#[tokio::test]
+async fn a_copy_without_a_loss_looks_row_by_row() {
+    let turn = vec![AnyOperation::new(Rotate::by(90.0))];
+    for (steps, least) in [(vec![], 40), (turn, 200)] {
+        let steps = [steps, vec![AnyOperation::new(Jpeg::default())]].concat();
+        pauses(photo("mountains.jpg"), steps, least).await;
+    }
+}
+
+/// Runs steps on a file to their end, which takes so many looks, and again with a stop in the middle.
+async fn pauses(file: MediaFile, steps: Vec<AnyOperation>, least: usize) {
     let ran = |last: usize| {
-        let branches = Branches::of(file.clone());
-        let small = Resize::width(100);
+        let branches = Branches::of(file.clone()).chain("out", steps.clone());
         async move {
             let (looks, cx) = counting(last);
-            let done = branches.chain("out", vec![AnyOperation::new(small)]).run_in(&cx).await;
+            let done = branches.run_in(&cx).await;
             (looks.count.load(Ordering::Relaxed), done.err().map(|error| error.kind()))
         }
     };
     let (all, error) = ran(usize::MAX).await;
-    assert!(error.is_none() && all >= bytes / (2 * BAND), "{all} looks at {bytes} bytes");
+    assert!(error.is_none() && all >= least, "{all} looks, of {least}");
     let (until, error) = ran(all / 2).await;
     assert_eq!(error, Some(ErrorKind::Cancelled));
     assert!(until <= all / 2 + 12, "{until} looks, stopped at {}", all / 2);

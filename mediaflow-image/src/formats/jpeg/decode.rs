@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use mediaflow_core::media::{Image, Metadata};
+use mediaflow_core::media::{Format, Image, Metadata};
 use mediaflow_core::{Error, Result, RunContext, codes};
 
 use super::frame::Read;
@@ -25,7 +25,7 @@ pub(super) fn decode(
         reading.warn(damage);
     }
     if header.decoder_bytes > 0 {
-        check_scans(bytes.get(outline.data()..).unwrap_or_default(), header, reading.cx)?;
+        check_scans(bytes.get(outline.data()..).unwrap_or_default(), reading.cx)?;
     }
     let (width, height, channels, pixels) = pixels(bytes, &outline, header, eighths, reading)?;
     let image = match channels {
@@ -125,7 +125,7 @@ fn is_damage(error: &Error) -> bool {
 }
 
 /// Each scan runs over the whole picture: a small file with thousands of them takes minutes.
-fn check_scans(data: &[u8], header: &Header, cx: &RunContext) -> Result<()> {
+pub(super) fn check_scans(data: &[u8], cx: &RunContext) -> Result<()> {
     let scans = 1 + data.windows(2).filter(|pair| *pair == [0xFF, SOS]).count();
     let allowed = cx.limits().scans;
     if scans as u64 > u64::from(allowed) {
@@ -134,7 +134,7 @@ fn check_scans(data: &[u8], header: &Header, cx: &RunContext) -> Result<()> {
             format!("{scans} scans are more than the limit of {allowed}"),
         )
         .with("limit", "scans")
-        .with("format", &header.format)
+        .with("format", Format::JPEG)
         .help("save the file again, or raise `Limits::scans`"));
     }
     Ok(())
@@ -153,7 +153,7 @@ fn from_inks(mut pixels: Vec<u8>) -> Vec<u8> {
     pixels
 }
 
-fn metadata(bytes: &Bytes, outline: &Outline, reading: &Reading<'_>) -> Metadata {
+pub(super) fn metadata(bytes: &Bytes, outline: &Outline, reading: &Reading<'_>) -> Metadata {
     let mut metadata = Metadata::default();
     let (mut profile, mut resources) = (Vec::new(), Vec::new());
     let mut packets = Packets::default();

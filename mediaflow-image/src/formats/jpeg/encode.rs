@@ -12,8 +12,8 @@ use crate::pixels::flatten;
 pub(super) fn encode(image: Image, how: &Jpeg, cx: &RunContext) -> Result<Vec<u8>> {
     check_side(&image, &Format::JPEG, 65_535)?;
     let image = flatten(image, how.background, cx)?;
-    let segments = segments(&kept(&image, how.metadata), cx);
-    fitting(how.max_bytes, how.quality, cx, |quality| {
+    let segments = segments(&kept(image.metadata(), how.metadata), cx);
+    fitting(how.max_bytes, how.aim(), cx, |quality| {
         let bytes = match library::write(&image, how, quality, cx)? {
             Some(bytes) => bytes,
             None => strips::write(&image, how, quality, cx)?,
@@ -23,7 +23,7 @@ pub(super) fn encode(image: Image, how: &Jpeg, cx: &RunContext) -> Result<Vec<u8
 }
 
 /// The metadata as application segments, ready to be put into a file.
-fn segments(kept: &Metadata, cx: &RunContext) -> Vec<u8> {
+pub(super) fn segments(kept: &Metadata, cx: &RunContext) -> Vec<u8> {
     let mut out = Vec::new();
     let mut segment = |marker: u8, parts: [&[u8]; 3]| {
         let len: usize = parts.iter().map(|part| part.len()).sum();
@@ -54,7 +54,7 @@ fn segments(kept: &Metadata, cx: &RunContext) -> Vec<u8> {
 }
 
 /// Puts segments behind the JFIF header, where every reader looks for them.
-fn with_segments(bytes: Vec<u8>, segments: &[u8]) -> Vec<u8> {
+pub(super) fn with_segments(bytes: Vec<u8>, segments: &[u8]) -> Vec<u8> {
     if segments.is_empty() {
         return bytes;
     }

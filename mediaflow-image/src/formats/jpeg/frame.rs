@@ -97,10 +97,26 @@ impl Frame {
             3 | 4 => 3,
             _ => return refused("only 1, 3 and 4 components are decoded"),
         };
+        header.unit = self.unit();
         if self.is_progressive() {
             (header.decoder_bytes, header.progressive) = (self.coefficients(), true);
         }
         Ok(header)
+    }
+
+    /// Width and height of its units in pixels, if their coefficients can be read without decoding them.
+    fn unit(&self) -> Option<(u32, u32)> {
+        let (across, down) = match &*self.components {
+            [_] => (1, 1),
+            [_, _, _] => self.largest(),
+            _ => return None,
+        };
+        let divides =
+            |part: &Component| across.is_multiple_of(part.across) && down.is_multiple_of(part.down);
+        let blocks: u64 = self.components.iter().map(Component::blocks).sum();
+        let alone = self.components.len() == 1;
+        (alone || blocks <= 10 && self.components.iter().all(divides))
+            .then_some((8 * across, 8 * down))
     }
 
     /// Two bytes for each sample of each component, in whole blocks: 3 bytes per pixel at 4:2:0.

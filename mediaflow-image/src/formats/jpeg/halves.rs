@@ -124,7 +124,7 @@ mod tests {
     }
 
     fn encoded(image: &Image, how: Jpeg, cx: &RunContext) -> Bytes {
-        turbo::write(image, &how, how.quality, cx).unwrap().unwrap().into()
+        turbo::write(image, &how, how.aim(), cx).unwrap().unwrap().into()
     }
 
     /// What both ways give: in two parts, and as a whole.

@@ -3,6 +3,7 @@
 //!
 //! Uses: codec, error, pixels, word.
 
+mod copy;
 mod decode;
 mod encode;
 mod frame;
@@ -22,7 +23,7 @@ mod strips;
 mod turbo;
 
 use bytes::Bytes;
-use mediaflow_core::media::{Format, Image, MediaInfo, Medium};
+use mediaflow_core::media::{Format, Image, MediaFile, MediaInfo, Medium};
 use mediaflow_core::ops::check_range;
 use mediaflow_core::plan::Demand;
 use mediaflow_core::reader::FormatSpec;
@@ -37,7 +38,7 @@ use pure as library;
 use turbo as library;
 
 use crate::codec::{Codec, Header, PICTURES, Reading, Walk, encoded};
-use crate::word::{Compile, Encoder, View, Word};
+use crate::word::{Compile, Encoder, Part, View, Word};
 
 #[derive(Debug)]
 pub(super) struct JpegCodec;
@@ -117,7 +118,7 @@ impl Operation for Jpeg {
     }
 
     fn validate(&self) -> Result<()> {
-        check_range("quality", f64::from(self.quality), 1.0, 100.0)?;
+        check_range("quality", f64::from(self.aim()), 1.0, 100.0)?;
         if self.background.is_opaque() {
             return Ok(());
         }
@@ -157,7 +158,7 @@ impl Encoder for Jpeg {
     }
 
     fn explain(&self) -> String {
-        format!("jpeg, quality {}", self.quality)
+        format!("jpeg, quality {}", self.aim())
     }
 
     /// All coefficients, of two bytes each, and the file; while it is made smaller also the best one so far.
@@ -172,5 +173,13 @@ impl Encoder for Jpeg {
 
     fn encode(&self, image: Image, cx: &RunContext) -> Result<Vec<u8>> {
         encode::encode(image, self, cx)
+    }
+
+    fn copies(&self, of: &MediaInfo, part: &Part) -> Option<&'static str> {
+        copy::how(self, of, part)
+    }
+
+    fn copy(&self, file: &MediaFile, part: &Part, cx: &RunContext) -> Result<Option<Vec<u8>>> {
+        copy::copy(self, file, part, cx)
     }
 }

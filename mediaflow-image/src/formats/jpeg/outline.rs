@@ -164,7 +164,8 @@ impl Chain {
 impl Outline {
     /// What it says of the picture.
     pub(super) fn header(&self, bytes: &[u8], limits: &Limits) -> Result<Header> {
-        let mut header = self.frame.header()?;
+        // What has to be looked for like this is no file to copy.
+        let mut header = Header { unit: None, ..self.frame.header()? };
         let mut metadata = 0;
         for segment in self.segments.iter().filter(|segment| is_beside(segment.marker)) {
             metadata += segment.content.len() as u64;

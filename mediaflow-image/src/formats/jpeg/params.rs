@@ -5,13 +5,21 @@ use serde::{Deserialize, Serialize};
 use crate::codec::MetadataPolicy;
 
 /// `jpeg`: encodes as JPEG, with optimised Huffman tables.
+///
+/// With neither a quality nor `max_bytes` nor another `chroma`, what is a JPEG already is not encoded again: as far as it is only
+/// cut, turned by quarters and mirrored, or given other metadata, its coefficients are laid down anew, or its data is copied. That
+/// costs no quality, and it stays about as large as it was. A part, or a turn, has to begin on a unit of the picture, which is of 16 x 16 pixels mostly
+/// ([`MediaInfo::unit`](mediaflow_core::media::MediaInfo::unit)); the blocks in which a part ends keep what they have beyond its edge, where no viewer shows
+/// it. Whatever else is asked for is decoded and encoded, at a quality of 80; so is a picture with a colour profile that is not
+/// sRGB, and one that is damaged. It is progressive if that is asked for, or if it was. The explanation of a plan says which way it
+/// goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Jpeg {
-    /// From 1 to 100. Default 80.
-    #[serde(default = "eighty")]
-    pub quality: u8,
+    /// From 1 to 100. Default: none for what need not be encoded again, see above, and 80 for everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<u8>,
     /// In several passes: a little smaller, and a preview comes first. Default false.
     #[serde(default)]
     pub progressive: bool,
@@ -45,9 +53,17 @@ pub enum Chroma {
     Full,
 }
 
+/// Without a quality.
 impl Default for Jpeg {
     fn default() -> Self {
-        Self::quality(eighty())
+        Self {
+            quality: None,
+            progressive: false,
+            chroma: Chroma::default(),
+            background: Color::WHITE,
+            max_bytes: None,
+            metadata: MetadataPolicy::default(),
+        }
     }
 }
 
@@ -55,14 +71,7 @@ impl Jpeg {
     /// At this quality, from 1 to 100.
     #[must_use]
     pub fn quality(quality: u8) -> Self {
-        Self {
-            quality,
-            progressive: false,
-            chroma: Chroma::default(),
-            background: Color::WHITE,
-            max_bytes: None,
-            metadata: MetadataPolicy::default(),
-        }
+        Self { quality: Some(quality), ..Self::default() }
     }
 
     /// In several passes.
@@ -99,16 +108,17 @@ impl Jpeg {
         self.metadata = policy;
         self
     }
+
+    /// The quality of what has to be encoded.
+    pub(super) fn aim(&self) -> u8 {
+        self.quality.unwrap_or(80)
+    }
 }
 
 impl From<u8> for Jpeg {
     fn from(quality: u8) -> Self {
         Self::quality(quality)
     }
-}
-
-fn eighty() -> u8 {
-    80
 }
 
 fn white() -> Color {

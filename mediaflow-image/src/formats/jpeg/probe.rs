@@ -4,9 +4,14 @@ use super::frame::Frame;
 use super::outline::{application, is_astray, read};
 use super::segment::{EOI, SOI, SOS, is_beside};
 use crate::codec::{Header, Walk};
+use crate::pixels::converts;
 
 /// So much of application data tells what it is.
 const NAMED: u64 = 12;
+
+/// What a colour profile begins with, and one that is in one segment.
+const PROFILE: &[u8] = b"ICC_PROFILE\0";
+const WHOLE: &[u8] = b"ICC_PROFILE\0\x01\x01";
 
 /// Bytes of tables and headers beside the metadata, at most.
 const TABLES: u64 = 1 << 20;
@@ -36,12 +41,16 @@ fn segments(walk: &mut Walk, limits: &Limits) -> Result<Header> {
         return Err(walk.corrupt("a JPEG begins with FF D8"));
     }
     let mut header = Header::new(walk.format().clone());
-    let mut metadata = 0;
+    let (mut metadata, mut profile) = (0, Vec::new());
     loop {
         let marker = marker(walk)?;
         match marker {
             SOS if header.width == 0 => return Err(walk.corrupt("a scan comes before the size")),
-            SOS => return Ok(header),
+            SOS => {
+                let is_srgb = |profile| !converts(profile, header.channels);
+                let stays = !header.icc || profile.strip_prefix(WHOLE).is_some_and(is_srgb);
+                return Ok(Header { unit: header.unit.filter(|_| stays), ..header });
+            }
             SOI | 0x01 | 0xD0..=0xD7 => continue,
             EOI => return Err(walk.corrupt("the picture ends before it begins")),
             _ => {}
@@ -53,9 +62,12 @@ fn segments(walk: &mut Walk, limits: &Limits) -> Result<Header> {
         if is_beside(marker) {
             metadata += len;
             limits.check_metadata(metadata)?;
-            // Of the profile nothing is wanted but that it is there.
-            let wanted = if marker == 0xE1 { len } else { len.min(NAMED) };
-            application(marker, &walk.bytes(small(wanted))?, &mut header);
+            let wanted = if matches!(marker, 0xE1 | 0xE2) { len } else { len.min(NAMED) };
+            let data = walk.bytes(small(wanted))?;
+            application(marker, &data, &mut header);
+            if data.starts_with(PROFILE) {
+                profile = data;
+            }
         } else if Frame::is(marker) {
             let frame = Frame::read(marker, &walk.bytes(small(len))?)?.header()?;
             header = Header { orientation: header.orientation, icc: header.icc, ..frame };

@@ -64,8 +64,8 @@ mod tests {
             for chroma in [Chroma::Quarter, Chroma::Half, Chroma::Full] {
                 for how in [Jpeg::quality(80), Jpeg::quality(70).progressive()] {
                     let how = how.chroma(chroma);
-                    let whole = turbo::write(&picture, &how, how.quality, &cx).unwrap().unwrap();
-                    let strips = write(&picture, &how, how.quality, &cx).unwrap();
+                    let whole = turbo::write(&picture, &how, how.aim(), &cx).unwrap().unwrap();
+                    let strips = write(&picture, &how, how.aim(), &cx).unwrap();
                     assert!(strips == whole, "{how:?}, {channels} channels");
                 }
             }

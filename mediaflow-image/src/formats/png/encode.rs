@@ -17,7 +17,7 @@ const AT_ONCE: usize = 1 << 24;
 
 pub(super) fn encode(image: &Image, how: &Png, cx: &RunContext) -> Result<Vec<u8>> {
     check_side(image, &Format::PNG, i32::MAX.unsigned_abs())?;
-    let kept = kept(image, how.metadata);
+    let kept = kept(image.metadata(), how.metadata);
     let bytes = write(image, compression(how.effort), &kept, cx)?;
     let Some(max) = how.max_bytes.filter(|max| bytes.len() as u64 > *max) else { return Ok(bytes) };
     // Nothing can be given up without loss; more effort is all there is.
