@@ -1,4 +1,4 @@
-//! The image backend of mediaflow: JPEG, PNG, WebP and GIF in; JPEG, PNG and WebP out.
+//! The image backend of mediaflow: JPEG, PNG, WebP and GIF in, and TIFF as a choice; JPEG, PNG, WebP and TIFF out.
 //!
 //! The time of an image job goes into decoding: for a thumbnail of a 12-megapixel JPEG four fifths of it. So everything
 //! that is asked of one photo becomes one plan with one decode, in the JPEG's own transform at the smallest of the
@@ -37,7 +37,8 @@
 //! * Limits are checked on the header, before a decoder runs.
 //!
 //! The feature `turbo` decodes and encodes JPEG with libjpeg-turbo, twice as fast; without it all decoders are Rust. At 1/8, for
-//! thumbnails, both builds decode with [`mediaflow_jpeg`], which is faster than either. The feature `text` writes on pictures.
+//! thumbnails, both builds decode with [`mediaflow_jpeg`], which is faster than either. The feature `text` writes on pictures, and
+//! `tiff` reads and writes TIFF, whose strips and tiles come row by row like those of PNG.
 
 mod backend;
 mod codec;
@@ -53,6 +54,8 @@ mod word;
 pub use backend::ImageBackend;
 pub use codec::MetadataPolicy;
 pub use formats::{Chroma, ImageEncoders, Jpeg, Png, Webp};
+#[cfg(feature = "tiff")]
+pub use formats::{Tiff, TiffCompression};
 pub use reader::ImageReader;
 
 use mediaflow_core::Registry;

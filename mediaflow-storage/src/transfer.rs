@@ -238,7 +238,7 @@ pub(crate) fn content_type(key: &Key) -> Option<&'static str> {
                 "heic" => "heif".to_owned(),
                 "jpg" => "jpeg".to_owned(),
                 "m4v" => "mp4".to_owned(),
-                "tiff" => "tif".to_owned(),
+                "tif" => "tiff".to_owned(),
                 _ => extension,
             };
             let mime = Format::named(name).mime();

@@ -21,6 +21,8 @@ impl Format {
     pub const WEBP: Self = Self(Cow::Borrowed("webp"));
     /// GIF.
     pub const GIF: Self = Self(Cow::Borrowed("gif"));
+    /// TIFF.
+    pub const TIFF: Self = Self(Cow::Borrowed("tiff"));
     /// MP4 and its kin (M4V, M4A).
     pub const MP4: Self = Self(Cow::Borrowed("mp4"));
     /// QuickTime.
@@ -48,6 +50,7 @@ impl Format {
         }
         Some(match kind.mime_type() {
             "image/jpeg" => Self::JPEG,
+            "image/tiff" => Self::TIFF,
             "video/mp4" | "video/x-m4v" | "audio/m4a" => Self::MP4,
             _ => Self(Cow::Borrowed(kind.extension())),
         })
@@ -69,7 +72,7 @@ impl Format {
             "gif" => "image/gif",
             "avif" => "image/avif",
             "heif" => "image/heif",
-            "tif" => "image/tiff",
+            "tiff" => "image/tiff",
             "bmp" => "image/bmp",
             "mp4" => "video/mp4",
             "mov" => "video/quicktime",
@@ -93,7 +96,7 @@ impl Format {
         match extension.as_str() {
             "" => true,
             "jpg" | "jpeg" | "jpe" | "jfif" => self.name() == "jpeg",
-            "tif" | "tiff" => self.name() == "tif",
+            "tif" | "tiff" => self.name() == "tiff",
             "heic" | "heif" => self.name() == "heif",
             "mp4" | "m4v" | "m4a" => self.name() == "mp4",
             "mov" | "qt" => self.name() == "mov",
@@ -107,6 +110,7 @@ impl Format {
     pub fn extension(&self) -> &str {
         match self.name() {
             "jpeg" => "jpg",
+            "tiff" => "tif",
             name => name,
         }
     }

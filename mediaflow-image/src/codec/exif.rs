@@ -1,5 +1,7 @@
 //! The little of EXIF that matters here: the orientation, and what the `private` policy keeps.
 
+use super::fields::{Fields, is_little};
+
 /// Who made a picture, and whose it is: in whatever letters EXIF has it, else in UTF-8.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Credit {
@@ -60,8 +62,9 @@ pub(crate) fn upright(tiff: &[u8]) -> Vec<u8> {
 
 /// What a block says of who made the picture.
 pub(crate) fn credit(tiff: &[u8]) -> Credit {
+    let fields = Fields::of_block(tiff, |tag| matches!(tag, ARTIST | COPYRIGHT));
     let text = |tag: u16| {
-        let text = Tiff::new(tiff)?.text(tag).filter(|text| !text.trim_ascii().is_empty())?;
+        let text = fields.as_ref()?.said(tag).filter(|text| !text.trim_ascii().is_empty())?;
         Some(text.to_vec())
     };
     Credit { artist: text(ARTIST), copyright: text(COPYRIGHT) }
@@ -69,38 +72,13 @@ pub(crate) fn credit(tiff: &[u8]) -> Credit {
 
 /// A new block with only artist and copyright; `None` if nothing is known of either.
 pub(crate) fn essential(credit: &Credit) -> Option<Vec<u8>> {
-    let known = [(ARTIST, &credit.artist), (COPYRIGHT, &credit.copyright)];
-    let kept: Vec<_> = known
-        .into_iter()
-        .filter_map(|(tag, text)| text.as_deref().map(|text| (tag, text)))
-        .collect();
-    if kept.is_empty() {
-        return None;
-    }
-    let mut block = b"II\x2A\0\x08\0\0\0".to_vec();
-    block.extend(u16::try_from(kept.len()).ok()?.to_le_bytes());
-    let mut values = Vec::new();
-    let after = 8 + 2 + 12 * kept.len() + 4;
-    for (tag, text) in kept {
-        let mut text = text.to_vec();
-        text.push(0);
-        let len = text.len();
-        block.extend(tag.to_le_bytes());
-        block.extend(2_u16.to_le_bytes());
-        block.extend(u32::try_from(len).ok()?.to_le_bytes());
-        if len <= 4 {
-            text.resize(4, 0);
-            block.extend(text);
-        } else {
-            block.extend(u32::try_from(after + values.len()).ok()?.to_le_bytes());
-            // Values begin at even places.
-            text.resize(len.next_multiple_of(2), 0);
-            values.extend(text);
+    let mut kept = Fields::new();
+    for (tag, text) in [(ARTIST, &credit.artist), (COPYRIGHT, &credit.copyright)] {
+        if let Some(text) = text {
+            kept.text(tag, text);
         }
     }
-    block.extend([0; 4]);
-    block.extend(values);
-    Some(block)
+    (!kept.is_empty()).then(|| kept.block())
 }
 
 struct Tiff<'a> {
@@ -110,11 +88,7 @@ struct Tiff<'a> {
 
 impl<'a> Tiff<'a> {
     fn new(bytes: &'a [u8]) -> Option<Self> {
-        match bytes.get(..4)? {
-            b"II\x2A\0" => Some(Self { bytes, little: true }),
-            b"MM\0\x2A" => Some(Self { bytes, little: false }),
-            _ => None,
-        }
+        Some(Self { bytes, little: is_little(bytes)? })
     }
 
     fn u16(&self, at: usize) -> Option<u16> {
@@ -137,17 +111,6 @@ impl<'a> Tiff<'a> {
         let directory = self.u32(4)?;
         let count = usize::from(self.u16(directory)?);
         (0..count).map(|i| directory + 2 + 12 * i).find(|at| self.u16(*at) == Some(tag))
-    }
-
-    fn text(&self, tag: u16) -> Option<&'a [u8]> {
-        let at = self.entry(tag)?;
-        if self.u16(at + 2)? != 2 {
-            return None;
-        }
-        let len = self.u32(at + 4)?;
-        let start = if len <= 4 { at + 8 } else { self.u32(at + 8)? };
-        let text = self.bytes.get(start..start.checked_add(len)?)?;
-        Some(text.split(|byte| *byte == 0).next().unwrap_or_default())
     }
 }
 
@@ -177,8 +140,7 @@ mod tests {
     #[test]
     fn the_private_policy_keeps_the_copyright_and_nothing_else() {
         let kept = essential(&credit(&block())).unwrap();
-        let tiff = Tiff::new(&kept).unwrap();
-        assert_eq!(tiff.text(COPYRIGHT), Some(&b"(c) Jane"[..]));
+        assert_eq!(credit(&kept).copyright.as_deref(), Some(&b"(c) Jane"[..]));
         assert!(!kept.windows(3).any(|w| w == b"SN1"));
         assert_eq!(orientation(&kept), 1);
     }

@@ -13,6 +13,8 @@ pub(crate) struct Header {
     /// The EXIF orientation, 1 to 8.
     pub(crate) orientation: u8,
     pub(crate) frames: u64,
+    /// How many pages there are, if there are several.
+    pub(crate) pages: u64,
     /// Bits of one stored sample.
     pub(crate) depth: u8,
     /// Whether there is an ICC profile.
@@ -34,6 +36,7 @@ impl Header {
             channels: 3,
             orientation: 1,
             frames: 1,
+            pages: 0,
             depth: 8,
             icc: false,
             decoder_bytes: 0,
@@ -54,6 +57,7 @@ impl Header {
             .with_bytes(bytes);
         info.orientation = self.orientation;
         info.frames = self.frames;
+        info.pages = self.pages;
         info.decoder_bytes = self.decoder_bytes;
         info.progressive = self.progressive;
         info.unit = self.unit;
@@ -74,7 +78,9 @@ impl Header {
             .with("limit", "image_bytes")
             .with("format", &self.format)
             .with("size", format_args!("{}x{}", self.width, self.height))
-            .help("send one that is not progressive, or raise `Limits::image_bytes`"));
+            .help(
+                "send one that is not progressive, or is stored in smaller strips or tiles; or raise `Limits::image_bytes`",
+            ));
         }
         Ok(self)
     }

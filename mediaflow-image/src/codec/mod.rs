@@ -3,9 +3,11 @@
 //! Uses: error, pixels, word.
 
 pub(crate) mod exif;
+pub(crate) mod fields;
 mod fitting;
 mod header;
 pub(crate) mod iptc;
+pub(crate) mod lzw;
 mod metadata;
 mod read;
 mod reading;
@@ -27,6 +29,8 @@ pub use mediaflow_core::media::MetadataPolicy;
 pub(crate) use metadata::{credited, kept};
 pub(crate) use read::Cancellable;
 pub(crate) use reading::Reading;
+#[cfg(feature = "tiff")]
+pub(crate) use rows::Whole;
 pub(crate) use rows::{Nothing, Rows, block, hand_on};
 pub(crate) use walk::Walk;
 

@@ -23,6 +23,12 @@ impl<'a> Reading<'a> {
         self.on_damage == OnDamage::Accept
     }
 
+    /// The same, without any part that is missing: for a part of a file that is there as a whole, or not.
+    #[cfg(feature = "tiff")]
+    pub(crate) fn strict(self) -> Self {
+        Self { on_damage: OnDamage::Refuse, ..self }
+    }
+
     /// Notes what is wrong with the file although it is decoded.
     pub(crate) fn warn(&self, what: impl fmt::Display) {
         self.cx.warn(format!("`{}`: {what}", self.name));

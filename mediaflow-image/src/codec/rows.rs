@@ -31,6 +31,41 @@ impl Rows for Nothing {
     }
 }
 
+/// Takes rows and makes a picture of them.
+#[cfg(feature = "tiff")]
+#[derive(Default)]
+pub(crate) struct Whole {
+    begun: Option<(Shape, Metadata)>,
+    pixels: Vec<u8>,
+}
+
+#[cfg(feature = "tiff")]
+impl Whole {
+    /// The picture, if all of it came.
+    ///
+    /// # Errors
+    /// `image.shape`.
+    pub(crate) fn into_image(self) -> Result<Image> {
+        let (shape, metadata) = self.begun.unwrap_or_default();
+        let image = Image::new(shape.width, shape.height, shape.channels, self.pixels)?;
+        Ok(image.with_metadata(metadata))
+    }
+}
+
+#[cfg(feature = "tiff")]
+impl Rows for Whole {
+    fn begin(&mut self, shape: Shape, metadata: Metadata) -> Result<()> {
+        self.pixels = Vec::with_capacity(usize::try_from(shape.bytes()).unwrap_or_default());
+        self.begun = Some((shape, metadata));
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &[u8]) -> Result<()> {
+        self.pixels.extend_from_slice(rows);
+        Ok(())
+    }
+}
+
 /// Bytes of rows that are handed on together: they stay in the cache of the core.
 const BLOCK: usize = 1 << 19;
 

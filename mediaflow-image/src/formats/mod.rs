@@ -5,6 +5,8 @@
 mod gif;
 mod jpeg;
 mod png;
+#[cfg(feature = "tiff")]
+mod tiff;
 mod webp;
 
 use mediaflow_core::media::{Blob, Format, Image, MediaFile, MediaInfo, Metadata};
@@ -15,6 +17,8 @@ use mediaflow_core::{Error, Limits, Result, RunContext, codes};
 
 pub use jpeg::{Chroma, Jpeg};
 pub use png::Png;
+#[cfg(feature = "tiff")]
+pub use tiff::{Tiff, TiffCompression};
 pub use webp::Webp;
 
 use crate::codec::{self, Codec, Header, Nothing, Reading, Rows};
@@ -22,7 +26,14 @@ use crate::pixels::Shape;
 use crate::word::Word;
 
 /// What is read here.
-const CODECS: &[&dyn Codec] = &[&gif::GifCodec, &jpeg::JpegCodec, &png::PngCodec, &webp::WebpCodec];
+const CODECS: &[&dyn Codec] = &[
+    &gif::GifCodec,
+    &jpeg::JpegCodec,
+    &png::PngCodec,
+    #[cfg(feature = "tiff")]
+    &tiff::TiffCodec(&jpeg::JpegCodec),
+    &webp::WebpCodec,
+];
 
 /// The image encoders as verbs of a [`Chain`]: each takes a quality, or the encoder with all of its settings.
 ///
@@ -48,6 +59,10 @@ pub trait ImageEncoders: Sized {
     /// As PNG. For other settings give the [`Png`] to [`Chain::then`].
     #[must_use]
     fn png(self) -> Self;
+    /// As TIFF. For other settings give the [`Tiff`] to [`Chain::then`].
+    #[cfg(feature = "tiff")]
+    #[must_use]
+    fn tiff(self) -> Self;
     /// As lossy WebP, at a quality from 1 to 100. See [`Webp`].
     #[must_use]
     fn webp(self, how: impl Into<Webp>) -> Self;
@@ -60,6 +75,11 @@ impl ImageEncoders for Chain {
 
     fn png(self) -> Self {
         self.then(Png::new())
+    }
+
+    #[cfg(feature = "tiff")]
+    fn tiff(self) -> Self {
+        self.then(Tiff::new())
     }
 
     fn webp(self, how: impl Into<Webp>) -> Self {

@@ -35,7 +35,7 @@ use mediaflow_core::media::Image;
 use mediaflow_core::{Color, Result, RunContext};
 
 /// What a picture of 8 bits has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub(crate) width: u32,
     pub(crate) height: u32,

@@ -11,7 +11,7 @@ use crate::support::{
     Branches, as_jpeg, as_png, as_webp, bytes, decode, decode_in, file, gradient, photo, probe, run,
 };
 
-fn limited(limits: Limits) -> RunContext {
+pub(crate) fn limited(limits: Limits) -> RunContext {
     RunContext::builder(CpuPool::new(1), Scratch::in_folder(std::env::temp_dir()))
         .limits(limits)
         .build(None)

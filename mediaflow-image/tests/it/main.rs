@@ -19,6 +19,8 @@ mod sharing;
 mod side_by_side;
 mod stopping;
 mod support;
+#[cfg(feature = "tiff")]
+mod tiff;
 mod tones;
 mod tree;
 mod words;

@@ -67,7 +67,7 @@ async fn looks(operation: &AnyOperation, inputs: Inputs, last: usize) -> (usize,
 const BAND: usize = 1 << 18;
 
 /// Runs it to its end, and again with a stop in the middle.
-async fn stops(operation: AnyOperation, inputs: Inputs, bytes: usize) {
+pub(crate) async fn stops(operation: AnyOperation, inputs: Inputs, bytes: usize) {
     let (all, stopped) = looks(&operation, inputs.clone(), usize::MAX).await;
     assert!(!stopped);
     assert!(all >= bytes / BAND, "{operation:?}: {all} looks at {bytes} bytes");

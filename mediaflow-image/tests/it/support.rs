@@ -4,26 +4,36 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mediaflow_core::backend::{Backend, Group};
-use mediaflow_core::media::{Blob, Image, Media, MediaFile, MediaInfo};
+use mediaflow_core::media::{Blob, Format, Image, Media, MediaFile, MediaInfo};
 use mediaflow_core::plan::{Demand, Explanation};
-use mediaflow_core::{AnyOperation, Inputs, Operation, Reader as _, Result, RunContext, testing};
+use mediaflow_core::{
+    AnyOperation, Inputs, Operation, Reader as _, Registry, Result, RunContext, testing,
+};
 use mediaflow_image::{ImageBackend, ImageReader};
 use mediaflow_image::{Jpeg, MetadataPolicy, Png, Webp};
 
 /// A photo that the repository carries.
 pub(crate) fn photo(name: &str) -> MediaFile {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/media").join(name);
-    MediaFile::sniff(name, Blob::file(path).unwrap()).unwrap()
+    sniffed(name, Blob::file(path).unwrap())
 }
 
-/// A damaged file, drawn for a test.
+/// A file that another program has written, or a damaged one, for a test.
 pub(crate) fn sample(name: &str) -> MediaFile {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
-    MediaFile::sniff(name, Blob::file(path).unwrap()).unwrap()
+    sniffed(name, Blob::file(path).unwrap())
 }
 
 pub(crate) fn file(name: &str, bytes: impl Into<Vec<u8>>) -> MediaFile {
-    MediaFile::sniff(name, Blob::bytes(bytes.into())).unwrap()
+    sniffed(name, Blob::bytes(bytes.into()))
+}
+
+/// A file of the format that an engine recognises, also of one that only its reader knows.
+fn sniffed(name: &str, blob: Blob) -> MediaFile {
+    let mut registry = Registry::new();
+    registry.reader(ImageReader::new());
+    let format = registry.sniff(&blob.head(Format::SNIFF_BYTES).unwrap());
+    MediaFile::new(name, format.unwrap_or_else(|| panic!("{name} is not recognised")), blob)
 }
 
 pub(crate) fn bytes(file: &MediaFile) -> Vec<u8> {

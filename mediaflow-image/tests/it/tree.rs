@@ -45,8 +45,12 @@ fn a_format_is_one_file_and_its_lines_in_the_table() {
     let formats = names("formats");
     assert!(formats.len() >= 4, "{formats:?}");
     for format in formats {
-        let found =
-            named_elsewhere("formats", &format, |code| code.to_lowercase().contains(&format));
+        let names = |code: &str| match format.as_str() {
+            // The blocks of EXIF, which all formats have, are in this one's form, and called so.
+            "tiff" => ["TIFF", "TiffCodec", "tiff::"].iter().any(|name| code.contains(name)),
+            format => code.to_lowercase().contains(format),
+        };
+        let found = named_elsewhere("formats", &format, names);
         assert!(found.is_empty(), "{found:?}");
         let own = code(&source().join("formats/mod.rs"));
         assert!(own.contains(&format!("mod {format};")), "{format} is not registered");

@@ -2,8 +2,8 @@ use bytes::Bytes;
 use mediaflow_core::media::{Blob, Format, Image, Metadata};
 use mediaflow_core::{Result, RunContext};
 
-use super::lzw::unpack;
 use super::outline::{End, Frame, Outline, Palette, read};
+use crate::codec::lzw::{Lie, unpack};
 use crate::codec::{Reading, Walk};
 use crate::error::{corrupt, truncated};
 
@@ -90,7 +90,7 @@ fn numbers_of(bytes: &[u8], frame: &Frame, to: &mut [u8], cx: &RunContext) -> Re
         packed.extend_from_slice(block);
         blocks = rest;
     }
-    unpack(&packed, *bits, to, || cx.check())
+    unpack(&packed, *bits, Lie::Low, to, || cx.check())
 }
 
 /// The rows of a frame as far as they are there, in the order in which they are stored.

@@ -3,7 +3,6 @@
 //! Uses: codec, error.
 
 mod decode;
-mod lzw;
 mod outline;
 
 use bytes::Bytes;

@@ -1,6 +1,6 @@
 use mediaflow_core::{Error, Limits, Result, codes};
 
-use super::lzw::unpack;
+use crate::codec::lzw::{Lie, unpack};
 use crate::codec::{Header, Walk};
 
 /// Data of a frame that is so short may hold no pixel at all.
@@ -260,5 +260,5 @@ fn packed(walk: &mut Walk) -> Result<Option<(u8, Vec<u8>)>> {
 
 /// Whether so little data holds no pixel: codes that only clear and end.
 fn has_no_pixel(bits: u8, packed: &[u8]) -> bool {
-    unpack(packed, bits, &mut [0], || Ok(())).is_ok_and(|made| made == 0)
+    unpack(packed, bits, Lie::Low, &mut [0], || Ok(())).is_ok_and(|made| made == 0)
 }

@@ -1,3 +1,5 @@
+//! LZW, as GIF has it, and TIFF.
+
 use mediaflow_core::Result;
 
 /// The most codes there are.
@@ -6,14 +8,28 @@ const CODES: usize = 1 << 12;
 /// How many codes are read between two looks whether to stop.
 const LOOK: u32 = 1 << 16;
 
-/// Unpacks the numbers of colours into `to`, and says how many there were before the data ended, was no code, or was enough.
+/// How codes lie in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lie {
+    /// The lowest bit first, as in GIF.
+    Low,
+    /// The highest bit first, and codes grow one code early, as in TIFF.
+    #[cfg_attr(
+        not(feature = "tiff"),
+        expect(dead_code, reason = "not every build has a format that does")
+    )]
+    High,
+}
+
+/// Unpacks numbers into `to`, and says how many there were before the data ended, was no code, or was enough.
 /// `bits` is the size of a number as the file gives it.
 ///
 /// # Errors
 /// What `check` gives, which says now and then whether to stop.
-pub(super) fn unpack(
+pub(crate) fn unpack(
     packed: &[u8],
     bits: u8,
+    lie: Lie,
     to: &mut [u8],
     check: impl Fn() -> Result<()>,
 ) -> Result<usize> {
@@ -21,7 +37,8 @@ pub(super) fn unpack(
         return Ok(0);
     }
     let (clear, end) = (1_u16 << bits, (1_u16 << bits) + 1);
-    let mut codes = Codes { packed: packed.iter(), held: 0, count: 0, size: bits + 1 };
+    let mut codes = Codes { packed: packed.iter(), lie, held: 0, count: 0, size: bits + 1 };
+    let early = u32::from(lie == Lie::High);
     let mut table = Table::new(clear);
     let (mut next, mut before, mut made, mut left) = (end + 1, None, 0, LOOK);
     while made < to.len()
@@ -48,7 +65,7 @@ pub(super) fn unpack(
         {
             table.add(next, before, new);
             next += 1;
-            if next == 1 << codes.size && codes.size < 12 {
+            if u32::from(next) + early == 1 << codes.size && codes.size < 12 {
                 codes.size += 1;
             }
         }
@@ -58,9 +75,10 @@ pub(super) fn unpack(
     Ok(made)
 }
 
-/// Codes of a size that changes, the lowest bit first.
+/// Codes of a size that changes.
 struct Codes<'a> {
     packed: std::slice::Iter<'a, u8>,
+    lie: Lie,
     held: u32,
     count: u8,
     size: u8,
@@ -70,12 +88,23 @@ impl Codes<'_> {
     #[expect(clippy::cast_possible_truncation, reason = "a code has at most 12 bits")]
     fn next(&mut self) -> Option<u16> {
         while self.count < self.size {
-            self.held |= u32::from(*self.packed.next()?) << self.count;
+            let byte = u32::from(*self.packed.next()?);
+            self.held = match self.lie {
+                Lie::Low => self.held | byte << self.count,
+                Lie::High => self.held << 8 | byte,
+            };
             self.count += 8;
         }
-        let code = self.held & ((1 << self.size) - 1);
-        self.held >>= self.size;
         self.count -= self.size;
+        let mask = (1 << self.size) - 1;
+        let code = match self.lie {
+            Lie::Low => {
+                let code = self.held & mask;
+                self.held >>= self.size;
+                code
+            }
+            Lie::High => self.held >> self.count & mask,
+        };
         Some(code as u16)
     }
 }
@@ -142,7 +171,7 @@ mod tests {
     fn unpacked(codes: &[u32], size: u32, pixels: usize) -> Vec<u8> {
         let mut to = vec![9; pixels];
         let bits = u8::try_from(size - 1).unwrap();
-        let made = unpack(&packed(codes, size), bits, &mut to, || Ok(())).unwrap();
+        let made = unpack(&packed(codes, size), bits, Lie::Low, &mut to, || Ok(())).unwrap();
         to.truncate(made);
         to
     }
