@@ -15,7 +15,7 @@ use crate::error;
 const STRIP: usize = 1 << 18;
 
 pub(super) fn encode(image: &Image, how: &Tiff, cx: &RunContext) -> Result<Vec<u8>> {
-    let kept = kept(image, how.metadata);
+    let kept = kept(image.metadata(), how.metadata);
     let from = kept.exif.as_deref().and_then(|block| Fields::of_block(block, is_kept));
     let mut fields = from.unwrap_or_else(Fields::new);
     let mut file = fields.head(0).to_vec();
