@@ -360,7 +360,8 @@ codes! {
 
     TEMPLATES_LOCALE = "templates.locale", "there are no templates of this locale";
     TEMPLATES_NAME = "templates.name", "no message asks for a template of this name";
-    TEMPLATES_SYNTAX = "templates.syntax", "a template can not be rendered";
+    TEMPLATES_SYNTAX = "templates.syntax", "a template can not be rendered, or has no title";
+    TEMPLATES_VALUE = "templates.value", "a template asks for a value that no event has";
 
     WAIT_EXPIRED = "wait.expired", "nothing came back in time from where the work goes on";
     WAIT_KEY = "wait.key", "this can not be the key of a wait";

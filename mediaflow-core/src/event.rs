@@ -122,6 +122,13 @@ impl EventKind {
         matches!(self, Self::DeliveryFailed | Self::DestinationDisabled)
     }
 
+    /// Whether any event of it concerns these people.
+    pub(crate) fn may_concern(self, audience: Audience) -> bool {
+        let mut worst = Event::new(self, Timestamp::default(), EventData::None);
+        worst.severity = Severity::Error;
+        worst.concerns(audience)
+    }
+
     /// Whether the job or batch has ended with it.
     #[must_use]
     pub fn is_terminal(self) -> bool {

@@ -109,7 +109,7 @@ impl Teller<'_> {
         }
         let mut places = places.into_iter().peekable();
         let firsts = loop {
-            let Some(mut firsts) = places.next() else { return };
+            let Some(mut firsts) = places.next() else { return self.unreached() };
             if places.peek().is_some() && firsts.iter().all(|(_, place)| place.refused.is_some()) {
                 // It is told of, and what takes its place begins at once.
                 let given_up = firsts.drain(..).map(|(step, place)| self.message(place, step));
@@ -126,6 +126,15 @@ impl Teller<'_> {
             message.next = behind(&next, &recipients, &message.recipient);
             self.settle(&mut message);
             messages.push(message);
+        }
+    }
+
+    /// Somebody is told through no channel of the route. That may be as it should be, but for a channel that nobody knows.
+    fn unreached(&self) {
+        let Some(person) = self.person else { return };
+        let known = |channel: &&String| self.executor.notifier(channel).is_ok();
+        if let Some(channel) = person.addresses.keys().find(|channel| !known(channel)) {
+            tracing::warn!(person = person.id, channel, rule = self.rule, event = %self.event.id, "somebody is not told: their address is for a channel that is not there");
         }
     }
 

@@ -87,7 +87,67 @@ pub use answer::{Answered, named};
 pub use builder::ChannelBuilder;
 pub use notifier::{ChannelNotifier, Sending};
 
-/// One kind of channel, such as Slack: what tells it from others.
+/// One kind of channel, such as Slack: what tells it from others. A host's own is built as the shipped ones are; name, words, locale,
+/// audience, addresses of jobs, pictures and the log of deliveries come with the builder. Any channel's feature brings this module,
+/// and [`File`](crate::File) (`file`) the least with it.
+///
+/// ```
+/// use mediaflow_core::http::GuardedClient;
+/// use mediaflow_core::notify::{Address, Credentials, HttpOutcomes, Outcome, RateLimit, Receipt, Scope, Terms};
+/// use mediaflow_core::{EventKind, NotifyError, Result, async_trait};
+/// use mediaflow_notify::channel::{Channel, ChannelBuilder, Endpoint, Sending, Token, cut, name_address};
+/// use serde_json::json;
+///
+/// /// Zulip: messages in a stream, which is the address.
+/// #[derive(Clone, Debug)]
+/// struct Zulip {
+///     server: Endpoint,
+///     credentials: Token, // shows itself to nobody
+/// }
+///
+/// impl Zulip {
+///     fn stream(server: &str, credentials: &str, stream: &str) -> ChannelBuilder<Self> {
+///         let channel = Self { server: Endpoint::new(server), credentials: Token::new(credentials) };
+///         ChannelBuilder::new(channel, Some(stream.to_owned()))
+///     }
+/// }
+///
+/// #[async_trait]
+/// impl Channel for Zulip {
+///     const NAME: &'static str = "zulip";
+///
+///     fn terms(&self) -> Terms {
+///         let mut terms = Terms::default();
+///         terms.rate = Some(RateLimit::per_second(3)); // the outbox keeps to it
+///         terms.scope = Scope::Channel;
+///         terms.credentials = Some(Credentials::Host);
+///         terms
+///     }
+///
+///     fn check(&self) -> Result<()> {
+///         self.server.check()
+///     }
+///
+///     fn address(&self, client: &GuardedClient, text: &str) -> Result<Address> {
+///         name_address(client, self.server.url(), text)
+///     }
+///
+///     async fn send(&self, sending: &Sending<'_>) -> Result<Receipt, NotifyError> {
+///         let notice = sending.notice(); // plain text: the form, and what has to be escaped in it, are the channel's
+///         let text = notice.lines().join("\n").replace('`', "'");
+///         let body = json!({ "type": "stream", "to": sending.to(), "topic": cut(&notice.title, 60),
+///                            "content": format!("```text\n{}\n```", cut(&text, 9_000)) });
+///         let url = format!("{}/api/v1/messages", self.server.url());
+///         let authorization = format!("Basic {}", self.credentials.reveal());
+///         let answer = sending.post_json(&url, &[("authorization", &authorization)], &body).await?;
+///         answer.by_status(&HttpOutcomes::new().except(400, Outcome::Rejected))
+///     }
+/// }
+///
+/// let chat = Zulip::stream("https://zulip.example", "Ym90OnNlY3JldA==", "media").on([EventKind::JobFailed]);
+/// assert!(!format!("{:?}", chat.build()?).contains("Ym90"));
+/// # Ok::<(), mediaflow_core::Error>(())
+/// ```
 #[async_trait]
 pub trait Channel: fmt::Debug + Send + Sync + 'static {
     /// What a notifier is called unless its host says otherwise: `slack`.

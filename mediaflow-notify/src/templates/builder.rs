@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mediaflow_core::{Error, EventKind, Result, codes};
+use mediaflow_core::{Error, EventKind, Result, codes, did_you_mean};
 
 use super::Templates;
 use super::render::{self, Set};
@@ -36,7 +36,13 @@ impl TemplatesBuilder {
         template: Template,
     ) -> Self {
         let (locale, name) = (locale.into(), name.into());
-        if let Err(mistake) = known(&name) {
+        let titled = if template.title.trim().is_empty() {
+            let mistake = Error::input(codes::TEMPLATES_SYNTAX, "a template has no title");
+            Err(mistake.with("template", &name).help("a message without one is shown by nothing"))
+        } else {
+            Ok(())
+        };
+        if let Err(mistake) = known(&name).and(titled) {
             self.mistake.get_or_insert(mistake.with("locale", &locale));
         }
         self.templates.entry(locale).or_default().insert(name, template);
@@ -54,9 +60,19 @@ impl TemplatesBuilder {
             .fold(self, |builder, (name, template)| builder.add(locale, name, template))
     }
 
-    /// Where there is more to see of a job, as a template: `https://app.example/media/{{ data.job }}`.
+    /// Where there is more to see of a job, as a template: `https://app.example/media/{{ data.job }}`. Of several events it is that of
+    /// the first, or of a place for all: `https://app.example/{% if count > 1 %}media{% else %}media/{{ data.job }}{% endif %}`. One that
+    /// comes out as no `https://` or `http://` URL is left out.
     pub fn link(mut self, url: impl Into<String>) -> Self {
-        self.link = Some(url.into());
+        let url = url.into();
+        // What begins with a value is known when it is there.
+        let begins = ["https://", "http://", "{"].iter().any(|begin| url.trim().starts_with(begin));
+        if !begins {
+            let mistake = Error::input(codes::TEMPLATES_SYNTAX, "a link is a URL")
+                .help("write `https://app.example/media/{{ data.job }}`");
+            self.mistake.get_or_insert(mistake);
+        }
+        self.link = Some(url);
         self
     }
 
@@ -72,7 +88,8 @@ impl TemplatesBuilder {
     ///
     /// # Errors
     /// The first mistake: `templates.name` for a name that no message asks for, `templates.syntax` for what is no
-    /// template, or fails with the values of an event, `webhook.public_url`.
+    /// template, has no title, or fails with the values of an event, `templates.value` for a value that no event has,
+    /// `webhook.public_url`.
     pub fn build(self) -> Result<Templates> {
         let Self { templates, link, urls, mistake } = self;
         if let Some(mistake) = mistake {
@@ -86,6 +103,18 @@ impl TemplatesBuilder {
                 .with("line", error.line().unwrap_or(1))
                 .because(error)
         })?;
+        if let Some((locale, name, value)) = set.unknown_value() {
+            let mistake = Error::input(
+                codes::TEMPLATES_VALUE,
+                "a template asks for a value that no event has",
+            );
+            let help = did_you_mean(&value, render::VALUES);
+            return Err(mistake
+                .with("value", &value)
+                .with("locale", locale)
+                .with("template", name)
+                .help(help));
+        }
         Ok(Templates(Arc::new(set)))
     }
 }
@@ -104,5 +133,5 @@ fn known(name: &str) -> Result<()> {
     let known = kinds.into_iter().chain(OTHERS);
     Err(Error::input(codes::TEMPLATES_NAME, "no message asks for a template of this name")
         .with("template", name)
-        .help(mediaflow_core::did_you_mean(name, known)))
+        .help(did_you_mean(name, known)))
 }

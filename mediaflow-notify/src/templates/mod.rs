@@ -27,7 +27,10 @@
 //! | `name` | what it is about: `metadata.name` of the job, or the name of its source without the folder, or the job's id |
 //! | `audience` | whom it speaks to: `owner`, `admin`, `ops` |
 //! | `locale` | the locale that was asked for |
-//! | `count` | of how many events it tells, in `digest` and `more` |
+//! | `count` | of how many events it tells; in `more`, how many are not listed |
+//!
+//! A value that none of these is a mistake, found at the start; what is missing below one, as `data.owner` of a job without an owner,
+//! is nothing. Two filters more than those of minijinja: `size` for bytes (`1.2 MB`), `time` for seconds (`1:02:03`).
 //!
 //! The templates `digest` (several events in one message), `more` (those that are not listed), `link` (the words of the
 //! link) and `event` (whatever has no other) are no events.

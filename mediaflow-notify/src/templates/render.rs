@@ -125,7 +125,8 @@ impl Set {
     ) -> Notice {
         let (first, events) = (message.event(), message.events());
         let audience = |event: &Event| audience.unwrap_or(event.audience);
-        let values = values::of(first, &message.reports, audience(first), locale);
+        let mut values = values::of(first, &message.reports, audience(first), locale);
+        values["count"] = events.len().into();
         let of_event = |event: &Event| {
             [
                 format!("{}.{}", event.kind, audience(event)),
@@ -146,16 +147,14 @@ impl Set {
             });
             return notice;
         }
-        let mut counted = values;
-        counted["count"] = events.len().into();
-        self.fill(&mut notice, &["digest".to_owned()], locale, &counted);
+        self.fill(&mut notice, &["digest".to_owned()], locale, &values);
         for event in &events[..events.len().min(LISTED)] {
             let values = values::of(event, &[], audience(event), locale);
             notice.items.push(self.title(&of_event(event), locale, &values));
         }
         if events.len() > LISTED {
-            counted["count"] = (events.len() - LISTED).into();
-            notice.items.push(self.title(&["more".to_owned()], locale, &counted));
+            values["count"] = (events.len() - LISTED).into();
+            notice.items.push(self.title(&["more".to_owned()], locale, &values));
         }
         notice
     }
@@ -237,19 +236,44 @@ impl Set {
             let rendered = self.render(link, &sample);
             rendered.map_err(|error| ("any".to_owned(), "link".to_owned(), error))?;
         }
-        for (locale, templates) in &self.templates {
-            for (name, template) in templates {
-                let sources = [&template.title, &template.text].into_iter();
-                let sources = sources.chain(template.facts.iter().map(|(_, value)| value));
-                for source in sources {
-                    let rendered = self.render(source, &sample);
-                    rendered.map_err(|error| (locale.clone(), name.clone(), error))?;
-                }
-            }
+        for (locale, name, source) in self.sources() {
+            let rendered = self.render(source, &sample);
+            rendered.map_err(|error| (locale.to_owned(), name.to_owned(), error))?;
         }
         Ok(())
     }
+
+    /// The first value that a template asks for and no event has: its locale, its name, and the value.
+    pub(super) fn unknown_value(&self) -> Option<(&str, &str, String)> {
+        let link = self.link.iter().map(|link| ("any", "link", link.as_str()));
+        link.chain(self.sources()).find_map(|(locale, name, source)| {
+            let asked =
+                self.environment.template_from_str(source).ok()?.undeclared_variables(false);
+            let known = |name: &str| {
+                VALUES.contains(&name)
+                    || self.environment.globals().any(|(global, _)| global == name)
+            };
+            let unknown = asked.into_iter().filter(|asked| !known(asked)).min()?;
+            Some((locale, name, unknown))
+        })
+    }
+
+    /// Every text that is a template, with its locale and the name of what it belongs to.
+    fn sources(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let all = self.templates.iter().flat_map(|(locale, templates)| {
+            templates.iter().map(move |(name, template)| (locale.as_str(), name.as_str(), template))
+        });
+        all.flat_map(|(locale, name, template)| {
+            let facts = template.facts.iter().map(|(_, value)| value);
+            let texts = [&template.title, &template.text].into_iter().chain(facts);
+            texts.map(move |text| (locale, name, text.as_str()))
+        })
+    }
 }
+
+/// What a template can ask for.
+pub(super) const VALUES: [&str; 8] =
+    ["audience", "count", "data", "id", "locale", "name", "timestamp", "type"];
 
 /// Values of everything that any event has.
 fn sample() -> Value {

@@ -58,6 +58,23 @@ fn mistakes_are_found_when_they_are_built() {
     assert_eq!((error.code(), error.fact("template")), ("templates.syntax", Some("job.failed")));
     let error = mistake(Templates::builder().link("https://app.example/{% if %}"));
     assert_eq!(error.code(), "templates.syntax");
+    for link in ["app.example/{{ data.job }}", "/media/{{ data.job }}", ""] {
+        assert_eq!(mistake(Templates::builder().link(link)).code(), "templates.syntax", "{link}");
+    }
+    let error = mistake(Templates::builder().add("fr", "more", Template::new(" ")));
+    assert_eq!((error.code(), error.fact("template")), ("templates.syntax", Some("more")));
+    let unknown = Template::new("{{ nam }}").text("{% for fact in data.a %}{{ fact }}{% endfor %}");
+    let error = mistake(Templates::builder().add("fr", "job.failed", unknown));
+    assert_eq!((error.code(), error.fact("value")), ("templates.value", Some("nam")));
+    assert!(format!("{error:?}").contains("did you mean `name`?"), "{error:?}");
+    let own = Template::new(
+        "{% set a = name %}{% for n in range(3) %}{{ n }}{{ a }}{{ loop.index }}{% endfor %}",
+    );
+    Templates::builder()
+        .add("fr", "job.failed", own)
+        .link("{{ data.metadata.page }}")
+        .build()
+        .unwrap();
     let filter = Template::new("x").fact("a", "{{ name | shout }}");
     assert_eq!(mistake(Templates::builder().add("en", "event", filter)).code(), "templates.syntax");
 }
@@ -99,6 +116,17 @@ fn several_events_are_one_list() {
     assert_eq!(notice.items.len(), 21);
     assert_eq!(notice.items[0], "first.jpg could not be processed");
     assert_eq!(notice.items[20], "and 11 more");
+}
+
+#[test]
+fn the_link_of_several_may_be_one_to_all() {
+    let link =
+        "https://app.example/{% if count > 1 %}media{% else %}media/{{ data.job }}{% endif %}";
+    let words = Templates::builder().link(link).build().unwrap();
+    let url = |message| words.notice(&message, "en", None).link.unwrap().url;
+    assert_eq!(url(Message::of(failed("a"))), format!("https://app.example/media/{JOB}"));
+    let digest = Message::digest(failed("a").id.into(), failed("a"), [failed("b")]);
+    assert_eq!(url(digest), "https://app.example/media");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{After, Route, Step};
 use crate::codes;
-use crate::event::Severity;
+use crate::event::{Audience, Severity};
 use crate::notify::Terms;
 use crate::spec::digest::digest;
 use crate::suggest::did_you_mean;
@@ -58,6 +58,7 @@ impl Route {
         if self.on.is_empty() {
             return wrong("a route has no events", "name their kinds: `Route::on([JobFailed])`");
         }
+        self.concerns_somebody().map_err(with)?;
         if self.steps.is_empty() {
             return wrong("a route has no channel", "name one: `.to(\"email\")`");
         }
@@ -70,13 +71,15 @@ impl Route {
         }
         let bad = |time: Duration| time.is_zero() || time > LONGEST;
         let escalated = self.escalations.iter().map(|escalation| match escalation.after {
-            After::Times { within, .. } => within,
-            After::Time(time) => time,
+            After::Times { within, .. } => ("escalate", within),
+            After::Time(time) => ("escalate", time),
         });
-        let windows = self.digest.iter().map(|digest| digest.window);
-        let windows = windows.chain(self.throttle.iter().map(|limit| limit.per)).chain(escalated);
-        if windows.into_iter().any(bad) {
-            return wrong("a time of a route is zero or longer than a week", "choose one between");
+        let windows = self.digest.iter().map(|digest| ("digest", digest.window));
+        let windows = windows.chain(self.throttle.iter().map(|limit| ("throttle", limit.per)));
+        if let Some((word, _)) = windows.chain(escalated).find(|(_, time)| bad(*time)) {
+            let problem = "a time of a route is zero or longer than a week";
+            let error = Error::input(codes::ROUTE_INVALID, problem).with("word", word);
+            return Err(with(error.help("choose one between")));
         }
         if self.digest.is_some() && self.throttle.is_some() {
             return wrong(
@@ -109,6 +112,24 @@ impl Route {
             }
         }
         Ok(())
+    }
+
+    /// Nobody would ever be told by a route whose people none of its events concerns.
+    fn concerns_somebody(&self) -> Result<()> {
+        let may = |audience: Audience| self.on.iter().any(|kind| kind.may_concern(audience));
+        let Some(audience) = self.audience.filter(|audience| !may(*audience)) else {
+            return Ok(());
+        };
+        let all = [Audience::Owner, Audience::Admin, Audience::Ops].into_iter();
+        let others: Vec<_> =
+            all.filter(|other| may(*other)).map(|other| other.to_string()).collect();
+        let help = format!(
+            "they concern: {}; without an audience, the channel is told",
+            others.join(", ")
+        );
+        let problem = "no event of a route concerns its audience";
+        let error = Error::input(codes::ROUTE_INVALID, problem).with("audience", audience);
+        Err(error.help(help))
     }
 
     /// What a channel can not tell of.

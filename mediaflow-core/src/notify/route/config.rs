@@ -1,9 +1,9 @@
 use std::ops::Bound;
 use std::time::Duration;
 
-use serde::de::Error as _;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{After, Digest, Escalation, GroupBy, MOST, QuietHours, Route, Step};
 use crate::event::{Audience, EventKind, Severity};
@@ -16,6 +16,7 @@ const KEYS: [&str; 12] = [
     "throttle", "escalate",
 ];
 
+/// What stands below a key is read by itself, so that what is wrong in it can be named.
 #[derive(Deserialize)]
 struct Config {
     name: Option<String>,
@@ -29,77 +30,57 @@ struct Config {
     tenants: Vec<String>,
     #[serde(default)]
     owners: Vec<String>,
-    to: Several<Target>,
-    quiet: Option<QuietConfig>,
-    digest: Option<DigestConfig>,
-    throttle: Option<ThrottleConfig>,
-    #[serde(default)]
-    escalate: Several<EscalationConfig>,
+    to: Value,
+    quiet: Option<Value>,
+    digest: Option<Value>,
+    throttle: Option<Value>,
+    escalate: Option<Value>,
 }
 
+/// What stands below a key: what else it can say, and how it looks.
+trait Part: DeserializeOwned {
+    const KEYS: &'static [&'static str];
+    const FORM: &'static str;
+}
+
+/// A channel, with what takes its place.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Several<T> {
-    Many(Vec<T>),
-    One(T),
-}
-
-impl<T> Default for Several<T> {
-    fn default() -> Self {
-        Self::Many(Vec::new())
-    }
-}
-
-impl<T> Several<T> {
-    fn into_vec(self) -> Vec<T> {
-        match self {
-            Self::Many(many) => many,
-            Self::One(one) => vec![one],
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Target {
-    Channel(String),
-    Full(FullTarget),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FullTarget {
+struct Target {
     channel: String,
     at: Option<String>,
-    #[serde(default)]
-    fallback: Several<FallbackTarget>,
+    fallback: Option<Value>,
+}
+
+impl Part for Target {
+    const KEYS: &'static [&'static str] = &["channel", "at", "fallback"];
+    const FORM: &'static str = r#""email", or { "channel": "email", "fallback": "push" }"#;
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum FallbackTarget {
-    Channel(String),
-    Full(FullFallback),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FullFallback {
+struct Fallback {
     channel: String,
     at: Option<String>,
 }
 
+impl Part for Fallback {
+    const KEYS: &'static [&'static str] = &["channel", "at"];
+    const FORM: &'static str = r#""push", or { "channel": "push", "at": ".." }"#;
+}
+
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct QuietConfig {
+struct Quiet {
     from: u8,
     to: u8,
     zone: Option<String>,
 }
 
+impl Part for Quiet {
+    const KEYS: &'static [&'static str] = &["from", "to", "zone"];
+    const FORM: &'static str = r#"{ "from": 22, "to": 7, "zone": "Europe/Berlin" }"#;
+}
+
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DigestConfig {
+struct Collected {
     #[serde(with = "humantime_text")]
     window: Duration,
     #[serde(default)]
@@ -108,26 +89,66 @@ struct DigestConfig {
     most: u32,
 }
 
+impl Part for Collected {
+    const KEYS: &'static [&'static str] = &["window", "by", "most"];
+    const FORM: &'static str = r#"{ "window": "5m", "by": "tenant", "most": 100 }"#;
+}
+
 fn most() -> u32 {
     MOST
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ThrottleConfig {
+struct Throttle {
     messages: u32,
     #[serde(with = "humantime_text")]
     per: Duration,
 }
 
+impl Part for Throttle {
+    const KEYS: &'static [&'static str] = &["messages", "per"];
+    const FORM: &'static str = r#"{ "messages": 5, "per": "1h" }"#;
+}
+
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EscalationConfig {
+struct Escalated {
     /// A number of events, or a time.
     after: Value,
     within: Option<String>,
     to: String,
     at: Option<String>,
+}
+
+impl Part for Escalated {
+    const KEYS: &'static [&'static str] = &["after", "within", "to", "at"];
+    const FORM: &'static str =
+        r#"{ "after": "15m", "to": "pager" }, or { "after": 3, "within": "1h", "to": "pager" }"#;
+}
+
+/// What stands below this key.
+fn part<T: Part>(key: &str, value: Value) -> Result<T, String> {
+    let Value::Object(map) = &value else {
+        return Err(format!("`{key}` looks otherwise: write {}", T::FORM));
+    };
+    if let Some(unknown) = map.keys().find(|name| !T::KEYS.contains(&&***name)) {
+        let help = did_you_mean(unknown, T::KEYS.iter().copied());
+        return Err(format!("unknown key `{unknown}` in `{key}`: {help}"));
+    }
+    serde_json::from_value(value).map_err(|e| format!("in `{key}`: {e}; write {}", T::FORM))
+}
+
+/// One or a list of what stands below this key; a text is a channel.
+fn several<T: Part>(key: &str, value: Option<Value>) -> Result<Vec<T>, String> {
+    let all = match value {
+        None => Vec::new(),
+        Some(Value::Array(all)) => all,
+        Some(one) => vec![one],
+    };
+    let named = |value: Value| match value {
+        Value::String(channel) if T::KEYS.contains(&"channel") => json!({ "channel": channel }),
+        other => other,
+    };
+    all.into_iter().map(|value| part(key, named(value))).collect()
 }
 
 /// Times as `5m`, `36h`.
@@ -168,20 +189,28 @@ impl Config {
         route.audience = self.audience.map(|name| known(&name, &all)).transpose()?;
         (route.name, route.tags, route.tenants, route.owners) =
             (self.name, self.tags, self.tenants, self.owners);
-        for target in self.to.into_vec() {
-            target.add(&mut route.steps);
+        for target in several::<Target>("to", Some(self.to))? {
+            let step = Step { channel: target.channel, to: target.at, fallback: false };
+            route.steps.push(step);
+            for other in several::<Fallback>("fallback", target.fallback)? {
+                let step = Step { channel: other.channel, to: other.at, fallback: true };
+                route.steps.push(step);
+            }
         }
-        route.quiet = self.quiet.map(|quiet| {
+        let quiet = self.quiet.map(|quiet| part::<Quiet>("quiet", quiet)).transpose()?;
+        route.quiet = quiet.map(|quiet| {
             let hours = QuietHours::new(quiet.from, quiet.to);
             QuietHours { zone: quiet.zone.unwrap_or(hours.zone.clone()), ..hours }
         });
-        route.digest = self.digest.map(|digest| Digest {
+        let digest = self.digest.map(|digest| part::<Collected>("digest", digest)).transpose()?;
+        route.digest = digest.map(|digest| Digest {
             window: digest.window,
             by: digest.by,
             most: digest.most.max(1),
         });
-        route.throttle = self.throttle.map(|limit| RateLimit::new(limit.messages, limit.per));
-        for escalation in self.escalate.into_vec() {
+        let limit = self.throttle.map(|limit| part::<Throttle>("throttle", limit)).transpose()?;
+        route.throttle = limit.map(|limit| RateLimit::new(limit.messages, limit.per));
+        for escalation in several::<Escalated>("escalate", self.escalate)? {
             let after = escalation.after()?;
             let step = Step { channel: escalation.to, to: escalation.at, fallback: false };
             route.escalations.push(Escalation { after, step });
@@ -190,35 +219,17 @@ impl Config {
     }
 }
 
-impl Target {
-    fn add(self, steps: &mut Vec<Step>) {
-        let full = match self {
-            Self::Channel(channel) => {
-                FullTarget { channel, at: None, fallback: Several::default() }
-            }
-            Self::Full(full) => full,
-        };
-        steps.push(Step { channel: full.channel, to: full.at, fallback: false });
-        for fallback in full.fallback.into_vec() {
-            let (channel, to) = match fallback {
-                FallbackTarget::Channel(channel) => (channel, None),
-                FallbackTarget::Full(full) => (full.channel, full.at),
-            };
-            steps.push(Step { channel, to, fallback: true });
-        }
-    }
-}
-
-impl EscalationConfig {
+impl Escalated {
     fn after(&self) -> Result<After, String> {
-        let time = |text: &str| humantime::parse_duration(text).map_err(|e| e.to_string());
+        let wrong = || format!("`after` looks otherwise: write {}", Self::FORM);
+        let time = |text: &str| humantime::parse_duration(text).map_err(|_| wrong());
         let after = match &self.after {
             Value::String(text) => After::Time(time(text)?),
             Value::Number(number) => {
                 let times = number.as_u64().and_then(|times| u32::try_from(times).ok());
-                After::from(times.ok_or("`after` is a number of events, or a time such as `15m`")?)
+                After::from(times.ok_or_else(wrong)?)
             }
-            _ => return Err("`after` is a number of events, or a time such as `15m`".to_owned()),
+            _ => return Err(wrong()),
         };
         Ok(match &self.within {
             Some(within) => after.within(time(within)?),

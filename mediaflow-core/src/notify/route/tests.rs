@@ -120,7 +120,37 @@ fn a_mistake_in_a_configuration_is_named() {
         (r#"{ "on": ["job.failed"], "to": "a", "severity": "err" }"#, "unknown name `err`"),
         (
             r#"{ "on": ["job.failed"], "to": "a", "escalate": { "after": [], "to": "b" } }"#,
-            "`after` is a number",
+            "`after` looks otherwise: write { \"after\": \"15m\"",
+        ),
+        (
+            r#"{ "on": ["job.failed"], "to": "a", "escalate": { "after": "3 events", "to": "b" } }"#,
+            "`after` looks otherwise",
+        ),
+        (
+            r#"{ "on": ["job.failed"], "to": { "chanel": "a" } }"#,
+            "unknown key `chanel` in `to`: did you mean `channel`?",
+        ),
+        (
+            r#"{ "on": ["job.failed"], "to": ["a", { "channel": "b", "fallback": { "too": "c" } }] }"#,
+            "unknown key `too` in `fallback`",
+        ),
+        (r#"{ "on": ["job.failed"], "to": [7] }"#, "`to` looks otherwise: write \"email\""),
+        (
+            r#"{ "on": ["job.failed"], "to": "a", "quiet": "22-7" }"#,
+            "`quiet` looks otherwise: write { \"from\": 22",
+        ),
+        (
+            r#"{ "on": ["job.failed"], "to": "a", "quiet": { "from": 22, "to": 7, "zon": "UTC" } }"#,
+            "unknown key `zon` in `quiet`: did you mean `zone`?",
+        ),
+        (r#"{ "on": ["job.failed"], "to": "a", "digest": "5m" }"#, "{ \"window\": \"5m\""),
+        (
+            r#"{ "on": ["job.failed"], "to": "a", "digest": { "window": "5 apples" } }"#,
+            "in `digest`: unknown time unit",
+        ),
+        (
+            r#"{ "on": ["job.failed"], "to": "a", "throttle": { "messages": 5 } }"#,
+            "in `throttle`: missing field `per`",
         ),
         (r#"{ "on": ["job.failed"] }"#, "missing field `to`"),
     ] {
@@ -150,10 +180,28 @@ fn what_can_not_be_kept_to_is_refused() {
         let error = route.check(&known(&["email"])).unwrap_err();
         assert_eq!(error.code(), code, "{route:?}");
     }
+    let error = on().to("email").escalate(after(3).within(8 * 24 * 60 * MINUTE), "email");
+    let error = error.check(&known(&["email"])).unwrap_err();
+    assert_eq!(error.fact("word"), Some("escalate"));
     let error = on().to("e-mail").check(&known(&["email", "slack"])).unwrap_err();
     assert!(format!("{error:?}").contains("did you mean `email`?"), "{error:?}");
     let route = on().to("email").fallback("email").at("b").quiet(22, 7);
     route.check(&known(&["email"])).unwrap();
+}
+
+#[test]
+fn a_route_whose_people_are_never_concerned_is_refused() {
+    let refused = |kinds: &[EventKind], audience| {
+        let route = Route::on(kinds.iter().copied()).audience(audience).to("email");
+        route.check(&known(&["email"])).err().map(|error| error.to_string())
+    };
+    let error = refused(&[JobFailed], Audience::Ops).unwrap();
+    assert!(error.contains("they concern: owner, admin;"), "{error}");
+    let error = refused(&[EventKind::DeliveryFailed], Audience::Owner).unwrap();
+    assert!(error.contains("they concern: ops;"), "{error}");
+    assert_eq!(refused(&EventKind::ALL, Audience::Ops), None);
+    // With a loss, it concerns those who answer for the application.
+    assert_eq!(refused(&[JobCompleted], Audience::Admin), None);
 }
 
 fn known<'a>(channels: &[&'a str]) -> Vec<(&'a str, Terms)> {
