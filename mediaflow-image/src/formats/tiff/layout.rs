@@ -6,29 +6,29 @@ use crate::error::{corrupt, unsupported};
 
 /// The numbers of what a directory says of pixels.
 pub(super) mod tag {
-    pub(in super::super) const WIDTH: u16 = 256;
-    pub(in super::super) const HEIGHT: u16 = 257;
-    pub(in super::super) const BITS: u16 = 258;
-    pub(in super::super) const COMPRESSION: u16 = 259;
-    pub(in super::super) const COLOURS: u16 = 262;
-    pub(in super::super) const FILL_ORDER: u16 = 266;
-    pub(in super::super) const STRIP_OFFSETS: u16 = 273;
-    pub(in super::super) const ORIENTATION: u16 = 274;
-    pub(in super::super) const SAMPLES: u16 = 277;
-    pub(in super::super) const STRIP_ROWS: u16 = 278;
-    pub(in super::super) const STRIP_BYTES: u16 = 279;
-    pub(in super::super) const PLANES: u16 = 284;
-    pub(in super::super) const FAX: u16 = 292;
-    pub(in super::super) const PREDICTOR: u16 = 317;
-    pub(in super::super) const PALETTE: u16 = 320;
-    pub(in super::super) const TILE_WIDTH: u16 = 322;
-    pub(in super::super) const TILE_HEIGHT: u16 = 323;
-    pub(in super::super) const TILE_OFFSETS: u16 = 324;
-    pub(in super::super) const TILE_BYTES: u16 = 325;
-    pub(in super::super) const INKS: u16 = 332;
-    pub(in super::super) const EXTRA: u16 = 338;
-    pub(in super::super) const SAMPLE_FORMAT: u16 = 339;
-    pub(in super::super) const TABLES: u16 = 347;
+    pub(crate) const WIDTH: u16 = 256;
+    pub(crate) const HEIGHT: u16 = 257;
+    pub(crate) const BITS: u16 = 258;
+    pub(crate) const COMPRESSION: u16 = 259;
+    pub(crate) const COLOURS: u16 = 262;
+    pub(crate) const FILL_ORDER: u16 = 266;
+    pub(crate) const STRIP_OFFSETS: u16 = 273;
+    pub(crate) const ORIENTATION: u16 = 274;
+    pub(crate) const SAMPLES: u16 = 277;
+    pub(crate) const STRIP_ROWS: u16 = 278;
+    pub(crate) const STRIP_BYTES: u16 = 279;
+    pub(crate) const PLANES: u16 = 284;
+    pub(crate) const FAX: u16 = 292;
+    pub(crate) const PREDICTOR: u16 = 317;
+    pub(crate) const PALETTE: u16 = 320;
+    pub(crate) const TILE_WIDTH: u16 = 322;
+    pub(crate) const TILE_HEIGHT: u16 = 323;
+    pub(crate) const TILE_OFFSETS: u16 = 324;
+    pub(crate) const TILE_BYTES: u16 = 325;
+    pub(crate) const INKS: u16 = 332;
+    pub(crate) const EXTRA: u16 = 338;
+    pub(crate) const SAMPLE_FORMAT: u16 = 339;
+    pub(crate) const TABLES: u16 = 347;
 }
 
 /// What the samples of a pixel stand for.
