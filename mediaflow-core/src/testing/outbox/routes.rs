@@ -206,7 +206,8 @@ impl Recipients for Directory {
 pub(super) async fn people_are_told_where_and_how_they_want_to_be<E: Engine>(host: Host<E>) {
     let push = silent("push");
     let route = on_created().audience(Audience::Owner).to("hooks").fallback("push");
-    let of_admins = on_created().audience(Audience::Admin).to("push");
+    let kinds = [EventKind::JobCreated, EventKind::JobFailed];
+    let of_admins = Route::on(kinds).audience(Audience::Admin).to("push");
     let start = |builder: crate::Builder| {
         builder.notify(push.clone()).route(route).route(of_admins).recipients(Directory)
     };
