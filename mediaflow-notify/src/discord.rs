@@ -39,9 +39,9 @@
 //!
 //! | what | at most |
 //! |---|---|
-//! | title | 256 characters |
+//! | title | 200 characters, 256 when escaped |
 //! | paragraphs and list of events | 3,000 characters together |
-//! | facts | 25, each with a label of 256 and a value of 1,024 characters |
+//! | facts | 25, each with a label of 200 and a value of 500 characters; 256 and 1,024 when escaped |
 //! | all of it | 6,000 characters |
 //! | rate | 5 in 2 seconds to each address |
 //!
