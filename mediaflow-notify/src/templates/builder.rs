@@ -38,7 +38,7 @@ impl TemplatesBuilder {
         let (locale, name) = (locale.into(), name.into());
         let titled = if template.title.trim().is_empty() {
             let mistake = Error::input(codes::TEMPLATES_SYNTAX, "a template has no title");
-            Err(mistake.with("template", &name).help("a message without one is shown by nothing"))
+            Err(mistake.with("template", &name).help("write one line that says what happened"))
         } else {
             Ok(())
         };

@@ -250,7 +250,8 @@ impl Route {
     }
 
     /// Tells somebody else as well: with the last of so many events, or of each event after so much time, unless somebody
-    /// [acknowledges](crate::Mediaflow::acknowledge) what was told.
+    /// [acknowledges](crate::Mediaflow::acknowledge) what was told. It goes to the channel's own address, or to the one that
+    /// [`at`](Self::at) says behind it; whom the route tells is not asked.
     pub fn escalate(mut self, after: After, channel: impl Into<String>) -> Self {
         let step = Step { channel: channel.into(), to: None, fallback: false };
         self.escalations.push(Escalation { after, step });
