@@ -28,9 +28,9 @@ pub(super) fn compile(group: &Group) -> Result<ImagePlan> {
         .exits
         .iter()
         .map(|name| Ok((name.clone(), compiler.pixels_of(name)?)))
-        .collect::<Result<_>>()?;
+        .collect::<Result<Vec<_>>>()?;
     let mut works = compiler.works;
-    spare(&mut works);
+    spare(&mut works, &exits);
     Ok(ImagePlan { works, exits, on_damage: group.on_damage })
 }
 
@@ -306,7 +306,7 @@ fn whole((width, height): (u32, u32)) -> Rect {
 }
 
 /// Decodes no more of a source than is wanted for something else than a copy.
-fn spare(works: &mut [Work]) {
+fn spare(works: &mut [Work], exits: &[(String, usize)]) {
     let is_copied = |source: &str| {
         works.iter().any(|work| matches!(&work.what, What::Copy { name, .. } if name == source))
     };
@@ -319,7 +319,9 @@ fn spare(works: &mut [Work]) {
         _ => Demand::FULL,
     };
     let sources = works.iter().enumerate().filter_map(|(index, work)| match &work.what {
-        What::Source { name, .. } if is_copied(name) => {
+        What::Source { name, .. }
+            if is_copied(name) && exits.iter().all(|(_, exit)| *exit != index) =>
+        {
             let takers = works.iter().filter(|work| work.from.contains(&index));
             Some((index, takers.map(wanted).reduce(Demand::or)?))
         }

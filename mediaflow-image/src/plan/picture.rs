@@ -169,20 +169,18 @@ fn copied(work: &Work, inputs: &Inputs, cx: &RunContext) -> Result<MediaFile> {
     let What::Copy { name, info, part, encoder } = &work.what else {
         return Err(Error::internal(codes::PLAN_UNCLAIMED, "this is no copy"));
     };
-    if let Some(Media::File(given)) = inputs.named(name) {
-        if let Some(bytes) = encoder.copy(given, part, cx)? {
-            return Ok(file(&**encoder, work, bytes));
-        }
-        cx.warn(format!(
-            "`{}` could not be copied without a loss, and was encoded anew",
-            given.name()
-        ));
+    if let Some(Media::File(given)) = inputs.named(name)
+        && let Some(bytes) = encoder.copy(given, part, cx)?
+    {
+        return Ok(file(&**encoder, work, bytes));
     }
     let Picture { image, .. } = source(work, name, info, inputs, cx)?;
     let Bounds { left, top, width, height } = part.crop;
     let image = pixels::crop(&image, (left, top), (width, height), cx)?;
     let image = part.turn.apply(srgb(image, cx)?, cx)?;
-    encoded(&**encoder, work, image, cx)
+    let anew = encoded(&**encoder, work, image, cx)?;
+    cx.warn(format!("`{name}` could not be copied without a loss, and was encoded anew"));
+    Ok(anew)
 }
 
 /// Resamples, and brings to sRGB on whichever side has fewer pixels. What light a number stands for is known in sRGB only, and

@@ -234,6 +234,25 @@ async fn damage_is_told_and_accepted_as_ever() {
     }
 }
 
+/// Of a progressive file an eighth of the size, by which results are verified, does not take all scans.
+#[tokio::test]
+async fn damage_in_fine_detail_does_not_go_on() {
+    let whole = bytes(&made((160, 96), Chroma::Quarter, true, false).await);
+    let last = whole.windows(2).rposition(|pair| pair == [0xFF, 0xDA]).unwrap();
+    let middle = last.midpoint(whole.len());
+    let cut = file("cut.jpg", [&whole[..middle], b"\xFF\xD9"].concat());
+    let outcome = async |how: Jpeg| {
+        let cx = testing::context();
+        let ran = Branches::of(cut.clone()).chain("out", vec![op(how)]).run_in(&cx).await;
+        (ran.err().map(|error| error.code().to_owned()), cx.take_warnings())
+    };
+    let (copied, warnings) = outcome(Jpeg::default()).await;
+    assert_eq!(copied, outcome(Jpeg::quality(80)).await.0);
+    // Not every decoder finds it.
+    let anew = warnings.iter().any(|text| text.contains("encoded anew"));
+    assert!(copied.is_some() || anew, "{warnings:?}");
+}
+
 #[tokio::test]
 async fn colours_that_have_to_be_converted_are_decoded() {
     let profiles =

@@ -74,8 +74,12 @@ fn made(
     let is_progressive = parsed.coding() == Coding::Progressive;
     let size = (parsed.width(), parsed.height());
     if stays(view, size, asked.progressive, is_progressive) {
-        // Nothing is decoded, and nothing that is damaged goes on.
-        parsed.eighth(control)?;
+        // What is damaged does not go on. For an eighth of the size all codes of a baseline file are read, and not all scans of
+        // another one.
+        match is_progressive {
+            true => parsed.coefficients(control).map(drop)?,
+            false => parsed.eighth(control).map(drop)?,
+        }
         return parsed.bare();
     }
     let progressive = asked.progressive || is_progressive;
