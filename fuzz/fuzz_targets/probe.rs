@@ -2,13 +2,17 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mediaflow_core::media::{Blob, MediaFile, OnDamage, Scratch};
+use mediaflow_core::media::{Blob, Format, MediaFile, OnDamage, Scratch};
 use mediaflow_core::plan::Demand;
-use mediaflow_core::{CpuPool, Limits, Reader, RunContext};
+use mediaflow_core::{CpuPool, Limits, Reader, Registry, RunContext};
 use mediaflow_image::ImageReader;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(file) = MediaFile::sniff("input", Blob::bytes(bytes.to_vec())) else { return };
+    let mut registry = Registry::new();
+    registry.reader(ImageReader::new());
+    let head = &bytes[..bytes.len().min(Format::SNIFF_BYTES)];
+    let Some(format) = registry.sniff(head) else { return };
+    let file = MediaFile::new("input", format, Blob::bytes(bytes.to_vec()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let Ok(runtime) = runtime else { return };
     let mut limits = Limits::default();

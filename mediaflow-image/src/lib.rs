@@ -1,4 +1,5 @@
-//! The image backend of mediaflow: JPEG, PNG, WebP and GIF in, and TIFF as a choice; JPEG, PNG, WebP and TIFF out.
+//! The image backend of mediaflow: JPEG, PNG, WebP and GIF in, and as a choice TIFF, BMP,
+//! icons, PNM and QOI; JPEG, PNG and WebP out, and as a choice TIFF and QOI.
 //!
 //! The time of an image job goes into decoding: for a thumbnail of a 12-megapixel JPEG four fifths of it. So everything
 //! that is asked of one photo becomes one plan with one decode, in the JPEG's own transform at the smallest of the
@@ -38,7 +39,7 @@
 //!
 //! The feature `turbo` decodes and encodes JPEG with libjpeg-turbo, twice as fast; without it all decoders are Rust. At 1/8, for
 //! thumbnails, both builds decode with [`mediaflow_jpeg`], which is faster than either. The feature `text` writes on pictures, and
-//! `tiff` reads and writes TIFF, whose strips and tiles come row by row like those of PNG.
+//! `tiff` reads and writes TIFF, whose strips and tiles come row by row like those of PNG; `bitmaps` reads BMP, icons, PNM and QOI, and writes QOI.
 
 mod backend;
 mod codec;
@@ -53,6 +54,8 @@ mod word;
 
 pub use backend::ImageBackend;
 pub use codec::MetadataPolicy;
+#[cfg(feature = "bitmaps")]
+pub use formats::Qoi;
 pub use formats::{Chroma, ImageEncoders, Jpeg, Png, Webp};
 #[cfg(feature = "tiff")]
 pub use formats::{Tiff, TiffCompression};

@@ -21,6 +21,14 @@ impl Format {
     pub const WEBP: Self = Self(Cow::Borrowed("webp"));
     /// GIF.
     pub const GIF: Self = Self(Cow::Borrowed("gif"));
+    /// BMP.
+    pub const BMP: Self = Self(Cow::Borrowed("bmp"));
+    /// Icons and cursors of Windows.
+    pub const ICO: Self = Self(Cow::Borrowed("ico"));
+    /// PBM, PGM, PPM and PAM.
+    pub const PNM: Self = Self(Cow::Borrowed("pnm"));
+    /// QOI.
+    pub const QOI: Self = Self(Cow::Borrowed("qoi"));
     /// TIFF.
     pub const TIFF: Self = Self(Cow::Borrowed("tiff"));
     /// MP4 and its kin (M4V, M4A).
@@ -74,6 +82,9 @@ impl Format {
             "heif" => "image/heif",
             "tiff" => "image/tiff",
             "bmp" => "image/bmp",
+            "ico" => "image/vnd.microsoft.icon",
+            "pnm" => "image/x-portable-anymap",
+            "qoi" => "image/qoi",
             "mp4" => "video/mp4",
             "mov" => "video/quicktime",
             "webm" => "video/webm",

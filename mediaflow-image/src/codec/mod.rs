@@ -2,6 +2,8 @@
 //!
 //! Uses: error, pixels, word.
 
+#[cfg(feature = "bitmaps")]
+pub(crate) mod dib;
 pub(crate) mod exif;
 pub(crate) mod fields;
 mod fitting;
@@ -29,8 +31,9 @@ pub use mediaflow_core::media::MetadataPolicy;
 pub(crate) use metadata::{credited, kept};
 pub(crate) use read::Cancellable;
 pub(crate) use reading::Reading;
-#[cfg(feature = "tiff")]
-pub(crate) use rows::Whole;
+use rows::Whole;
+#[cfg(feature = "bitmaps")]
+pub(crate) use rows::each_row;
 pub(crate) use rows::{Nothing, Rows, block, hand_on};
 pub(crate) use walk::Walk;
 
@@ -55,21 +58,26 @@ pub(crate) trait Codec: fmt::Debug + Send + Sync {
     /// Decodes the first frame, at so many eighths of its size, among those that [`Codec::eighths`] gives. Pixels as they are
     /// stored: not yet upright, not yet sRGB, with the metadata beside them. Damage beside the picture is a warning. Damage in
     /// it is an error: a grey lower half is never a success, unless damage is accepted; then it is a warning that says how
-    /// much is missing.
+    /// much is missing. Default: by its rows.
     fn decode(
         &self,
         bytes: &Bytes,
         header: &Header,
-        eighths: u32,
+        _eighths: u32,
         reading: &Reading<'_>,
-    ) -> Result<Image>;
+    ) -> Result<Image> {
+        let mut whole = Whole::default();
+        self.rows(bytes, header, &mut whole, reading)?;
+        whole.into_image()
+    }
 
     /// Whether the rows of such a file come one by one, so that no more than a few are ever in memory. Default: they do not.
     fn by_rows(&self, _info: &MediaInfo) -> bool {
         false
     }
 
-    /// Decodes the first frame as [`Codec::decode`] does, in full, and hands on its rows. Default: once it has all of them.
+    /// Decodes the first frame as [`Codec::decode`] does, in full, and hands on its rows. Default: once it has all of them. A codec
+    /// has one of both.
     fn rows(
         &self,
         bytes: &Bytes,

@@ -32,14 +32,12 @@ impl Rows for Nothing {
 }
 
 /// Takes rows and makes a picture of them.
-#[cfg(feature = "tiff")]
 #[derive(Default)]
 pub(crate) struct Whole {
     begun: Option<(Shape, Metadata)>,
     pixels: Vec<u8>,
 }
 
-#[cfg(feature = "tiff")]
 impl Whole {
     /// The picture, if all of it came.
     ///
@@ -52,7 +50,6 @@ impl Whole {
     }
 }
 
-#[cfg(feature = "tiff")]
 impl Rows for Whole {
     fn begin(&mut self, shape: Shape, metadata: Metadata) -> Result<()> {
         self.pixels = Vec::with_capacity(usize::try_from(shape.bytes()).unwrap_or_default());
@@ -63,6 +60,44 @@ impl Rows for Whole {
     fn rows(&mut self, rows: &[u8]) -> Result<()> {
         self.pixels.extend_from_slice(rows);
         Ok(())
+    }
+}
+
+#[cfg(feature = "bitmaps")]
+/// Hands on each row of a picture of which nothing comes in another order, as `row` makes it: whether it is there. What becomes of
+/// those that are not is as the job wants damage to be taken; if none is there, or all have to be, it is this error.
+pub(crate) fn each_row(
+    shape: Shape,
+    to: &mut dyn Rows,
+    reading: &super::Reading<'_>,
+    lacking: mediaflow_core::Error,
+    mut row: impl FnMut(usize, &mut [u8]) -> bool,
+) -> Result<()> {
+    let (stride, height) = (shape.row_bytes(), shape.height as usize);
+    let together = block(stride).min(height);
+    let mut pixels = vec![0; stride * together];
+    let mut missing = 0;
+    for top in (0..height).step_by(together.max(1)) {
+        reading.cx.check()?;
+        let rows = together.min(height - top);
+        for (y, pixels) in (top..).zip(pixels.chunks_exact_mut(stride).take(rows)) {
+            if !row(y, pixels) {
+                if !reading.accepts_damage() {
+                    return Err(lacking);
+                }
+                pixels.fill(0);
+                missing += 1;
+            }
+        }
+        to.rows(&pixels[..rows * stride])?;
+    }
+    match missing {
+        0 => Ok(()),
+        all if all == height => Err(lacking),
+        some => {
+            reading.missing(some as u64, height as u64, "row");
+            Ok(())
+        }
     }
 }
 

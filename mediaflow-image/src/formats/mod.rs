@@ -2,9 +2,17 @@
 //!
 //! Uses: codec, error, pixels, word.
 
+#[cfg(feature = "bitmaps")]
+mod bmp;
 mod gif;
+#[cfg(feature = "bitmaps")]
+mod ico;
 mod jpeg;
 mod png;
+#[cfg(feature = "bitmaps")]
+mod pnm;
+#[cfg(feature = "bitmaps")]
+mod qoi;
 #[cfg(feature = "tiff")]
 mod tiff;
 mod webp;
@@ -17,6 +25,8 @@ use mediaflow_core::{Error, Limits, Result, RunContext, codes};
 
 pub use jpeg::{Chroma, Jpeg};
 pub use png::Png;
+#[cfg(feature = "bitmaps")]
+pub use qoi::Qoi;
 #[cfg(feature = "tiff")]
 pub use tiff::{Tiff, TiffCompression};
 pub use webp::Webp;
@@ -27,9 +37,17 @@ use crate::word::Word;
 
 /// What is read here.
 const CODECS: &[&dyn Codec] = &[
+    #[cfg(feature = "bitmaps")]
+    &bmp::BmpCodec,
     &gif::GifCodec,
+    #[cfg(feature = "bitmaps")]
+    &ico::IcoCodec(&png::PngCodec),
     &jpeg::JpegCodec,
     &png::PngCodec,
+    #[cfg(feature = "bitmaps")]
+    &pnm::PnmCodec,
+    #[cfg(feature = "bitmaps")]
+    &qoi::QoiCodec,
     #[cfg(feature = "tiff")]
     &tiff::TiffCodec(&jpeg::JpegCodec),
     &webp::WebpCodec,
@@ -59,6 +77,10 @@ pub trait ImageEncoders: Sized {
     /// As PNG. For other settings give the [`Png`] to [`Chain::then`].
     #[must_use]
     fn png(self) -> Self;
+    /// As QOI.
+    #[cfg(feature = "bitmaps")]
+    #[must_use]
+    fn qoi(self) -> Self;
     /// As TIFF. For other settings give the [`Tiff`] to [`Chain::then`].
     #[cfg(feature = "tiff")]
     #[must_use]
@@ -75,6 +97,11 @@ impl ImageEncoders for Chain {
 
     fn png(self) -> Self {
         self.then(Png::new())
+    }
+
+    #[cfg(feature = "bitmaps")]
+    fn qoi(self) -> Self {
+        self.then(Qoi::new())
     }
 
     #[cfg(feature = "tiff")]

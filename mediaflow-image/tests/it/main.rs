@@ -4,6 +4,8 @@
 
 mod accepting;
 mod bad_input;
+#[cfg(feature = "bitmaps")]
+mod bitmaps;
 mod cases;
 mod colours;
 mod conformance;

@@ -211,3 +211,24 @@ pub(crate) fn psnr(a: &Image, b: &Image) -> f64 {
     let mean = a.pixels().iter().zip(b.pixels()).map(square).sum::<f64>() / a.pixels().len() as f64;
     10.0 * (255.0 * 255.0 / mean).log10()
 }
+
+/// Files of other programs in a folder of `tests/data`, each with the picture that it is to show: that of its name before the hyphen.
+#[cfg(any(feature = "bitmaps", feature = "tiff"))]
+pub(crate) fn beside(folder: &str) -> Vec<(MediaFile, MediaFile)> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(folder);
+    let names = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    let files = names.iter().filter(|name| !name.ends_with(".png"));
+    let shown = |name: &str| format!("{folder}/{}.png", name.split_once('-').unwrap().0);
+    files.map(|name| (sample(&format!("{folder}/{name}")), sample(&shown(name)))).collect()
+}
+
+/// The same picture: to the bit, but for photos within, whose decoders differ, and for numbers of few bits, which others round down.
+#[cfg(any(feature = "bitmaps", feature = "tiff"))]
+pub(crate) fn assert_same(found: &Image, wanted: &Image, name: &str) {
+    assert_eq!(found.info(), wanted.info(), "{name}");
+    let most = found.pixels().iter().zip(wanted.pixels()).map(|(a, b)| a.abs_diff(*b)).max();
+    let allowed = if name.contains("photo") { 4 } else { u8::from(name.contains("deep5")) };
+    assert!(most.unwrap() <= allowed, "{name}: {} dB", psnr(found, wanted));
+}

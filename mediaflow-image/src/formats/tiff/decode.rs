@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use mediaflow_core::media::{Blob, Format, Image};
+use mediaflow_core::media::{Blob, Format};
 use mediaflow_core::{Error, Result, codes};
 
 use super::directory::{Directories, Entry, Order};
@@ -9,15 +9,9 @@ use super::layout::{Colours, Packing};
 use super::outline::{self, Outline};
 use super::samples::{Painter, spread, undo_differences};
 use super::{fax, metadata, packed};
-use crate::codec::{self, Codec, Reading, Rows, Walk, Whole, block};
+use crate::codec::{self, Codec, Reading, Rows, Walk, block};
 use crate::error::{corrupt, truncated};
 use crate::pixels::{Deep, Shape, fits};
-
-pub(super) fn decode(bytes: &Bytes, inner: &dyn Codec, reading: &Reading<'_>) -> Result<Image> {
-    let mut whole = Whole::default();
-    rows(bytes, inner, &mut whole, reading)?;
-    whole.into_image()
-}
 
 /// Hands on the picture row by row: of strips that lie side by side, one for each sample, and of tiles, as many at a time as
 /// its rows need.

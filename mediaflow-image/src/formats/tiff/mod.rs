@@ -45,16 +45,6 @@ impl Codec for TiffCodec {
         outline::read(walk, limits).map(|outline| outline.header)
     }
 
-    fn decode(
-        &self,
-        bytes: &Bytes,
-        _header: &Header,
-        _eighths: u32,
-        reading: &Reading<'_>,
-    ) -> Result<Image> {
-        decode::decode(bytes, self.0, reading)
-    }
-
     fn by_rows(&self, _info: &MediaInfo) -> bool {
         true
     }
