@@ -14,10 +14,6 @@ pub(crate) enum Lie {
     /// The lowest bit first, as in GIF.
     Low,
     /// The highest bit first, and codes grow one code early, as in TIFF.
-    #[cfg_attr(
-        not(feature = "tiff"),
-        expect(dead_code, reason = "not every build has a format that does")
-    )]
     High,
 }
 

@@ -49,12 +49,13 @@ pub(super) fn encode(image: &Image, how: &Tiff, cx: &RunContext) -> Result<Vec<u
     fields.numbers(tag::STRIP_OFFSETS, &places);
     fields.numbers(tag::STRIP_ROWS, &[number(rows)?]);
     fields.numbers(tag::STRIP_BYTES, &lengths);
-    let (packed, predictor) = match how.compression {
-        TiffCompression::None => (1, 1),
-        TiffCompression::Deflate => (8, 2),
-    };
-    fields.numbers(tag::COMPRESSION, &[packed]);
-    fields.numbers(tag::PREDICTOR, &[predictor]);
+    match how.compression {
+        TiffCompression::None => fields.numbers(tag::COMPRESSION, &[1]),
+        TiffCompression::Deflate => {
+            fields.numbers(tag::COMPRESSION, &[8]);
+            fields.numbers(tag::PREDICTOR, &[2]);
+        }
+    }
     if image.has_alpha() {
         // Alpha by which the colours were not multiplied.
         fields.numbers(tag::EXTRA, &[2]);
