@@ -127,8 +127,8 @@ fn a_mistake_in_a_configuration_is_named() {
             "`after` looks otherwise",
         ),
         (
-            r#"{ "on": ["job.failed"], "to": { "chanel": "a" } }"#,
-            "unknown key `chanel` in `to`: did you mean `channel`?",
+            r#"{ "on": ["job.failed"], "to": { "channels": "a" } }"#,
+            "unknown key `channels` in `to`: did you mean `channel`?",
         ),
         (
             r#"{ "on": ["job.failed"], "to": ["a", { "channel": "b", "fallback": { "too": "c" } }] }"#,
