@@ -141,7 +141,9 @@ fn files(folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
     }
     let mut files = Vec::new();
     for folder in folders {
-        add(folder, &mut files).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let found = folder.canonicalize().map_err(Into::into);
+        let added = found.and_then(|folder| add(&folder, &mut files));
+        added.map_err(|error| format!("{}: {error}", folder.display()))?;
     }
     files.sort();
     if files.is_empty() {
