@@ -5,8 +5,9 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mediaflow::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -70,20 +71,20 @@ impl Trial {
             .stderr(Stdio::null())
             .spawn()?;
         let mut answers = child.stdout.take().ok_or("no standard output")?;
-        let reading = thread::spawn(move || {
+        let (send, answer) = mpsc::channel();
+        thread::spawn(move || {
             let mut answer = String::new();
-            answers.read_to_string(&mut answer).map(|_| answer)
+            // Whoever waits for it may have given up.
+            let _ = send.send(answers.read_to_string(&mut answer).map(|_| answer));
         });
-        let begun = Instant::now();
-        while child.try_wait()?.is_none() && begun.elapsed() < TIME {
-            thread::sleep(Duration::from_millis(2));
-        }
-        let over_time = child.try_wait()?.is_none();
+        // Its standard output ends with the process.
+        let answer = answer.recv_timeout(TIME);
+        let over_time = answer.is_err();
         if over_time {
             child.kill()?;
         }
         child.wait()?;
-        let answer = reading.join().map_err(|_| "reading an answer panicked")??;
+        let answer = answer.unwrap_or_else(|_| Ok(String::new()))?;
         let mut trial: Self = serde_json::from_str(&answer).unwrap_or(Self {
             verdict: Verdict::Died,
             said: String::new(),
