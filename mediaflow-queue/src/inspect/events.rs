@@ -51,7 +51,7 @@ pub(super) async fn read(
 ) -> Result<Page<PlacedEvent>> {
     // Looked for first: what is written meanwhile only adds to it.
     let hole = hole(process).await?;
-    let walk = walk(filter, after, hole.unwrap_or(i64::MAX));
+    let walk = walk(filter, after, hole);
     let (sql, values) = walk.page("k.key, j.body", JOIN, size);
     let rows = process.db.rows(AssertSqlSafe(sql), &values).await?;
     let place = |number| Cursor::new(List::Events, store, number);
@@ -74,10 +74,14 @@ pub(super) async fn read(
 }
 
 /// The way along an index to events.
-pub(super) fn walk(filter: &EventFilter, after: i64, before: i64) -> Walk {
+pub(super) fn walk(filter: &EventFilter, after: i64, before: Option<i64>) -> Walk {
     let mut walk = Walk::new(false);
-    let (after, before) = (walk.bind(after), walk.bind(before));
-    walk.range(&format!("{{key}} > {after} AND {{key}} < {before}"));
+    let after = walk.bind(after);
+    walk.range(&format!("{{key}} > {after}"));
+    if let Some(before) = before {
+        let before = walk.bind(before);
+        walk.range(&format!("{{key}} < {before}"));
+    }
     let job = filter.job.map(|job| ("job", walk.bind(job)));
     let batch = filter.batch.map(|batch| ("batch", walk.bind(batch)));
     let owner = filter.owner.as_ref().map(|owner| ("owner", walk.bind(owner)));

@@ -84,12 +84,13 @@ pub(crate) async fn history(process: &Process, job: JobId) -> Result<JobHistory>
 pub(super) fn walk(filter: &JobFilter, after: Option<JobId>) -> Walk {
     let mut walk = Walk::new(true);
     let until = filter.until.map(first_of);
-    let before = after.map(|after| after.to_string());
-    // Behind every id: they are hexadecimal.
-    let before = before.into_iter().chain(until).min().unwrap_or_else(|| "zz".to_owned());
-    let (since, before) =
-        (walk.bind(filter.since.map(first_of).unwrap_or_default()), walk.bind(before));
-    walk.range(&format!("{{key}} >= {since} AND {{key}} < {before}"));
+    let before = after.map(|after| after.to_string()).into_iter().chain(until).min();
+    for (than, bound) in [(">=", filter.since.map(first_of)), ("<", before)] {
+        if let Some(bound) = bound {
+            let bound = walk.bind(bound);
+            walk.range(&format!("{{key}} {than} {bound}"));
+        }
+    }
     if let Some(batch) = filter.batch {
         let batch = walk.bind(batch);
         walk.way("mediaflow_batch_jobs d", "d.job", format!("d.batch = {batch}"));

@@ -54,8 +54,10 @@ pub(super) async fn read(
 /// The way along an index to messages.
 pub(super) fn walk(filter: &MessageFilter, after: Option<i64>) -> Walk {
     let mut walk = Walk::new(true);
-    let before = walk.bind(after.unwrap_or(i64::MAX));
-    walk.range(&format!("{{key}} > 0 AND {{key}} < {before}"));
+    if let Some(before) = after {
+        let before = walk.bind(before);
+        walk.range(&format!("{{key}} < {before}"));
+    }
     let from = "mediaflow_messages d";
     if let Some(job) = filter.job {
         let job = walk.bind(job);

@@ -9,13 +9,13 @@ use sqlx::AssertSqlSafe;
 
 use super::walk::{Statement, Walk};
 use super::{events, jobs, messages};
-use crate::db::Db;
+use crate::db::{Db, values};
 use crate::testing::PrivatePostgres;
 
 /// Every list that can be asked for by one thing, and the index that it walks along on SQLite and on PostgreSQL.
 fn ways() -> Vec<(Walk, [&'static str; 2])> {
     let job = |filter: JobFilter| jobs::walk(&filter, Some(JobId::new()));
-    let event = |filter: EventFilter| events::walk(&filter, 7, i64::MAX);
+    let event = |filter: EventFilter| events::walk(&filter, 7, None);
     let message = |filter: MessageFilter| messages::walk(&filter, Some(7));
     let same = |name| [name, name];
     let by_id = ["sqlite_autoindex_mediaflow_jobs_1", "mediaflow_jobs_pkey"];
@@ -106,6 +106,29 @@ const FULL: [&str; 6] = [
        CASE WHEN river % 50 = 0 THEN 'dead' ELSE 'delivered' END, 1, 1, 1 FROM mediaflow_jobs",
 ];
 
+/// The server makes five plans for the values of a statement before it makes one for all; and it keeps to that if it costs no more.
+async fn pages_are_planned_once(url: &str) {
+    let db = Db::postgres(url, "mediaflow_river", 1, Duration::from_secs(30)).await.unwrap();
+    let (jobs, events, messages) = (
+        jobs::walk(&JobFilter::new(), None).page("j.id", "mediaflow_jobs j ON j.id", 50),
+        events::walk(&EventFilter::new(), 7, None).page("k.key", "mediaflow_events j ON j.seq", 50),
+        messages::walk(&MessageFilter::new(), Some(70)).page(
+            "j.id",
+            "mediaflow_messages j ON j.id",
+            50,
+        ),
+    );
+    for (sql, values) in [jobs, events, messages] {
+        for _ in 0..8 {
+            db.rows(AssertSqlSafe(sql.clone()), &values).await.unwrap();
+        }
+        let plans = "SELECT generic_plans FROM pg_prepared_statements WHERE statement = $1";
+        let row = db.row(plans, values![sql.clone()]).await.unwrap().unwrap();
+        assert!(row.int("generic_plans").unwrap() >= 3, "{sql} is planned each time");
+    }
+    db.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_walk_along_an_index_on_postgres() {
     let server = PrivatePostgres::shared().await.unwrap();
@@ -128,4 +151,5 @@ async fn lists_walk_along_an_index_on_postgres() {
     let db = open().await.unwrap();
     walks_along(&db, 1).await;
     db.close().await;
+    pages_are_planned_once(&url).await;
 }

@@ -1,7 +1,7 @@
 use crate::db::Value;
 
 /// How many rows a page examines at most, if it asks for more than one thing.
-pub(super) const BUDGET: i64 = 2000;
+pub(super) const BUDGET: usize = 2000;
 
 /// A statement that walks along an index, and takes those rows of which the rest is true.
 pub(super) struct Walk {
@@ -54,8 +54,8 @@ impl Walk {
     }
 
     /// How many keys each way gives for a page of so many rows.
-    fn budget(&self, size: usize) -> i64 {
-        if self.rest.is_empty() { size as i64 + 1 } else { BUDGET }
+    fn budget(&self, size: usize) -> usize {
+        if self.rest.is_empty() { size + 1 } else { BUDGET }
     }
 
     fn keys(&self, way: usize, limit: &str) -> String {
@@ -73,22 +73,20 @@ impl Walk {
         (0..self.ways.len()).map(one).collect::<Vec<_>>().join(" UNION ALL ")
     }
 
-    /// A row more than the page holds, if there are so many.
+    /// A row more than the page holds, if there are so many. That number is no value of the statement: PostgreSQL would take it for
+    /// a tenth of the table when it makes a plan for all values, and so plan anew each time.
     pub(super) fn page(&self, columns: &str, join: &str, size: usize) -> Statement {
-        let mut values = self.values.clone();
-        if let Some(sql) = self.whole(columns, join, values.len() + 1) {
-            values.push(Value::from(size as i64 + 1));
-            return (sql, values);
+        let limit = size + 1;
+        if let Some(sql) = self.whole(columns, join, limit) {
+            return (sql, self.values.clone());
         }
-        values.extend([Value::from(self.budget(size)), Value::from(size as i64 + 1)]);
-        let (budget, limit) = (format!("${}", values.len() - 1), values.len());
         let rest = if self.rest.is_empty() { "1 = 1" } else { &self.rest.join(" AND ") };
         let sql = format!(
-            "SELECT {columns} FROM ({}) AS k JOIN {join} = k.key WHERE {rest} ORDER BY k.key {} LIMIT ${limit}",
-            self.union(&budget),
+            "SELECT {columns} FROM ({}) AS k JOIN {join} = k.key WHERE {rest} ORDER BY k.key {} LIMIT {limit}",
+            self.union(&self.budget(size).to_string()),
             self.order
         );
-        (sql, values)
+        (sql, self.values.clone())
     }
 
     /// The statement of a page of the whole table: no row has to be looked up by a key that was read before.
@@ -102,7 +100,7 @@ impl Walk {
         let columns = columns.replace("k.key", &format!("{key} AS key"));
         let (range, order) = (self.range.replace("{key}", &key), self.order);
         Some(format!(
-            "SELECT {columns} FROM {table} j WHERE {range} ORDER BY {key} {order} LIMIT ${limit}"
+            "SELECT {columns} FROM {table} j WHERE {range} ORDER BY {key} {order} LIMIT {limit}"
         ))
     }
 
@@ -112,12 +110,11 @@ impl Walk {
         if self.rest.is_empty() {
             return None;
         }
-        let mut values = self.values.clone();
-        values.push(Value::from(self.budget(size) - 1));
-        let (last, limit) = (values.len(), "1 OFFSET $");
-        let (first, order) = (self.union(&format!("{limit}{last}")), self.order);
+        let last = self.budget(size) - 1;
+        let (first, order) = (self.union(&format!("1 OFFSET {last}")), self.order);
         // Of several ways the one that got less far.
-        Some((format!("SELECT key FROM ({first}) AS k ORDER BY key {order} LIMIT 1"), values))
+        let sql = format!("SELECT key FROM ({first}) AS k ORDER BY key {order} LIMIT 1");
+        Some((sql, self.values.clone()))
     }
 
     /// The statements of single ways, for a look at their plans.
