@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
         let pixels = planes.width() as usize * planes.height() as usize;
         assert_eq!(planes.to_pixels().len(), pixels * usize::from(planes.channels()));
     }
-    let (Ok(_), Ok(Some(halves))) = (eighth, jpeg.halves(jpeg.height() / 3, &control)) else {
+    let (Ok(_), Ok(Some(halves))) = (eighth, jpeg.halves(0.3, &control)) else {
         return;
     };
     for half in [&halves.upper, &halves.lower] {

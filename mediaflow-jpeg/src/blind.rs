@@ -23,7 +23,34 @@ pub(crate) fn read(
     control: &Control<'_>,
     sink: &mut Sink<'_>,
 ) -> Result<(), Failure> {
-    let mut lanes = begun(machine, data, blocks);
+    let Known { mut lane, first, from, lack } =
+        read_to(data.len(), machine, (data, blocks), control, sink)?;
+    finish(machine, &mut lane, control, (first, from, blocks))?;
+    sink(first, machine.piece(&lane.found, from, lane.found.means.len()), lack);
+    Ok(())
+}
+
+/// A lane that is known to be right.
+pub(crate) struct Known<'a> {
+    pub(crate) lane: Lane<'a>,
+    /// The block of the scan that its first known one is.
+    pub(crate) first: usize,
+    /// So many of its own come before that one.
+    pub(crate) from: usize,
+    /// What its means lack.
+    pub(crate) lack: [i16; 3],
+}
+
+/// Reads data without restarts, of so many blocks, as far as about this byte. Gives the lane that has come furthest; what that one has
+/// read is not in the sink yet.
+pub(crate) fn read_to<'a>(
+    end: usize,
+    machine: &mut Machine,
+    (data, blocks): (&'a [u8], usize),
+    control: &Control<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<Known<'a>, Failure> {
+    let mut lanes = begun(machine, (data, end), blocks);
     loop {
         control.check()?;
         let mut going: Vec<_> = lanes.iter_mut().filter(|lane| lane.steps() > 0).collect();
@@ -34,43 +61,44 @@ pub(crate) fn read(
             lane.begin_anew(machine);
         }
     }
-    let mut lanes = lanes.into_iter();
-    let Some(mut lane) = lanes.next() else { return Ok(()) };
-    // The block of the scan that its first one is, were it there, and what its means lack.
-    let (mut first, mut lack) = (0, [0; 3]);
-    let mut from = 0;
-    for mut next in lanes {
-        let Some(Met { mine, theirs }) = meet(machine, &mut lane, &next, control)? else { break };
-        let at = first + mine - from;
+    let guessed = lanes.split_off(1);
+    let mut known = Known { lane: lanes.remove(0), first: 0, from: 0, lack: [0; 3] };
+    for mut next in guessed {
+        let Known { lane, first, from, lack } = &mut known;
+        let Some(Met { mine, theirs }) = meet(machine, lane, &next, control)? else { break };
+        let at = *first + mine - *from;
         next.most = (blocks - at) + theirs;
         if next.found.means.len() > next.most {
             break;
         }
-        sink(first, machine.piece(&lane.found, from, mine), lack);
-        let known = before(machine, &lane.found.means, mine);
+        sink(*first, machine.piece(&lane.found, *from, mine), *lack);
+        let right = before(machine, &lane.found.means, mine);
         let guessed = before(machine, &next.found.means, theirs);
-        for (lack, (known, guessed)) in lack.iter_mut().zip(known.into_iter().zip(guessed)) {
-            *lack = lack.wrapping_add(known).wrapping_sub(guessed);
+        for (lack, (right, guessed)) in lack.iter_mut().zip(right.into_iter().zip(guessed)) {
+            *lack = lack.wrapping_add(right).wrapping_sub(guessed);
         }
-        (lane, first, from) = (next, at, theirs);
+        known = Known { lane: next, first: at, from: theirs, lack: *lack };
     }
-    machine.go_on(&mut lane);
-    finish(machine, &mut lane, control, (first, from, blocks))?;
-    sink(first, machine.piece(&lane.found, from, lane.found.means.len()), lack);
-    Ok(())
+    machine.go_on(&mut known.lane);
+    Ok(known)
 }
 
-/// Lanes at their beginnings: the first one knows where it is.
-fn begun<'a>(machine: &mut Machine, data: &'a [u8], blocks: usize) -> Vec<Lane<'a>> {
-    let count = if (SHORTEST..LONGEST).contains(&data.len()) { LANES } else { 1 };
-    let mut places: Vec<_> = (0..count).map(|lane| data.len() / count * lane).collect();
-    places.push(data.len());
+/// Lanes at their beginnings, before this byte: the first one knows where it is. There is always that one.
+fn begun<'a>(
+    machine: &mut Machine,
+    (data, end): (&'a [u8], usize),
+    blocks: usize,
+) -> Vec<Lane<'a>> {
+    let count = if (SHORTEST..LONGEST).contains(&end) { LANES } else { 1 };
+    let mut places: Vec<_> = (0..count).map(|lane| end / count * lane).collect();
+    places.push(end);
     for place in places.iter_mut().take(count).skip(1) {
         // Not between a byte and the zero that belongs to it.
         *place += usize::from(data.get(*place - 1) == Some(&0xFF));
     }
     // Where there is more detail there are fewer blocks.
     let room = blocks / count + if count > 1 { blocks / 16 } else { 0 };
+    let room = if end < data.len() { room / 2 } else { room };
     let lane = |(number, ends): (usize, &[usize])| {
         let feed = Feed::new(data, ends[0]..ends[1], number);
         let mut lane = machine.lane(feed, number, (blocks, room));

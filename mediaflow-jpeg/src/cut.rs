@@ -2,15 +2,15 @@ use crate::Control;
 use crate::area::Area;
 use crate::baseline::machine;
 use crate::bits::{Bits, Writer};
-use crate::blind::finish;
+use crate::blind::{self, Known, finish};
 use crate::codes::Shorts;
 use crate::failure::{Damage, Failure, Unsupported};
-use crate::feed::{Data, Feed};
+use crate::feed::Data;
 use crate::header::{Coding, EOI, Jpeg, segment};
 use crate::lanes::{Lane, Machine};
 
 /// In so many rows of units a place is looked for: one in eight is one, for each needs another count of bits.
-const TRIES: u32 = 48;
+const TRIES: usize = 48;
 
 /// A picture as two files of their own, one above the other, for who decodes both at the same time.
 #[derive(Clone, Debug)]
@@ -25,14 +25,15 @@ pub struct Halves {
 }
 
 impl Jpeg<'_> {
-    /// Cuts it in two, below so many rows of pixels at least, which takes a fraction of the time that it takes to decode these: they
-    /// are passed over. Coefficients are what they were: the first mean below the cut is written anew, and all that follows is
-    /// copied, which it can be where no bit moves to another place in its byte. `None` if there is no such row soon.
+    /// Cuts it in two, behind this share of its data (0 to 1) at least, and between two rows of units. That takes a fraction of the
+    /// time that it takes to decode what is above: it is passed over. Coefficients are what they were: the first mean below the
+    /// cut is written anew, and all that follows is copied, which it can be where no bit moves to another place in its byte.
+    /// `None` if there is no such row soon.
     ///
     /// # Errors
     /// [`Failure::Unsupported`] for files that are progressive, or in several scans, or have restarts, where there is no need;
     /// [`Failure::Damaged`] for damage in the upper part; [`Failure::Stopped`].
-    pub fn halves(&self, rows: u32, control: &Control<'_>) -> Result<Option<Halves>, Failure> {
+    pub fn halves(&self, share: f64, control: &Control<'_>) -> Result<Option<Halves>, Failure> {
         let several = self.scan.parts.len() < self.components();
         if several || self.coding() == Coding::Progressive || self.tables.restart > 0 {
             return Err(Unsupported::Scans.into());
@@ -41,29 +42,31 @@ impl Jpeg<'_> {
         if data.count > 1 || data.marker != EOI {
             return Err(Unsupported::Stray.into());
         }
-        let tall = 8 * self.frame.most.1;
         let (across, down) = self.frame.units();
         let area = Area::new(&self.frame, &self.scan.indices());
         let scan = (&self.scan, &self.tables);
-        let mut machine = machine(&area, scan, |_| false, data.end - self.data)?;
-        let feed = Feed::new(&self.bytes[..data.end], self.data..data.end, 0);
-        let blocks = |row: u32| row as usize * across as usize * machine.unit();
-        let (of, first) = (blocks(down), rows.div_ceil(tall).max(1));
-        let mosts: Vec<_> =
-            (first..down).take(TRIES as usize).map(|row| (row, blocks(row))).collect();
-        let mut lane = machine.lane(feed, 0, (0, blocks(first)));
-        for (row, most) in mosts {
-            lane.most = most;
+        let codes = &self.bytes[self.data..data.end];
+        let mut machine = machine(&area, scan, |_| false, codes.len())?;
+        let in_row = across as usize * machine.unit();
+        let of = in_row * down as usize;
+        let above = share_of(codes.len(), share);
+        let known = blind::read_to(above, &mut machine, (codes, of), control, &mut |_, _, _| {})?;
+        let Known { mut lane, first, from, lack } = known;
+        let read = (first + lane.found.means.len()).saturating_sub(from);
+        for row in (read.div_ceil(in_row).max(1)..down as usize).take(TRIES) {
+            lane.most = (row * in_row + from).saturating_sub(first);
             while machine.round(&mut [&mut lane]) {
                 control.check()?;
             }
             if !lane.is_done() {
                 // It is damage, and of which kind is told there.
-                finish(&mut machine, &mut lane, control, (0, 0, of))?;
+                finish(&mut machine, &mut lane, control, (first, from, of))?;
                 return Err(Damage::Cut.into());
             }
-            if let Some(begin) = self.begin(&machine, &lane) {
-                return Ok(self.cut(row * tall, (lane.place(&machine, 0), begin)));
+            if let Some(begin) = self.begin(&machine, &lane, lack) {
+                let (at, bit) = lane.place(&machine, 0);
+                let rows = 8 * self.frame.most.1 * u32::try_from(row).unwrap_or(down);
+                return Ok(self.cut(rows, ((self.data + at, bit), begin)));
             }
         }
         Ok(None)
@@ -71,7 +74,7 @@ impl Jpeg<'_> {
 
     /// The codes of the unit that comes next as the first of a picture: means are differences from the one before, and there is
     /// none. `None` if there are no such codes, or what follows would have to be moved by bits.
-    fn begin(&self, machine: &Machine, lane: &Lane<'_>) -> Option<Begin> {
+    fn begin(&self, machine: &Machine, lane: &Lane<'_>, lack: [i16; 3]) -> Option<Begin> {
         let (window, at) = lane.window(machine);
         let (mut bits, mut codes, mut last) = (Bits::new(window, at), Writer::default(), None);
         for part in &machine.parts {
@@ -82,7 +85,8 @@ impl Jpeg<'_> {
             let mut difference = i32::from(bits.difference(&machine.differences[part.pair])?);
             if last != Some(part.component) {
                 last = Some(part.component);
-                difference += i32::from(lane.found.last[part.component]);
+                let before = lane.found.last[part.component].wrapping_add(lack[part.component]);
+                difference += i32::from(before);
                 begin = bits.at();
                 let size = 32 - difference.unsigned_abs().leading_zeros();
                 let (code, length) = dc.code(u8::try_from(size).ok()?)?;
@@ -94,8 +98,9 @@ impl Jpeg<'_> {
             bits.rest(&Shorts::new(ac))?;
             codes.copy(window, begin..bits.at());
         }
-        let after = lane.place(machine, u32::try_from(bits.at() - at).ok()?);
-        (codes.phase() == u32::from(after.1)).then_some(Begin { codes, after })
+        let (after, bit) = lane.place(machine, u32::try_from(bits.at() - at).ok()?);
+        let after = (self.data + after, bit);
+        (codes.phase() == u32::from(bit)).then_some(Begin { codes, after })
     }
 
     /// Both files, cut before this byte and bit, below so many rows.
@@ -139,6 +144,12 @@ impl Jpeg<'_> {
             at = end;
         }
     }
+}
+
+/// Bytes that are this share of so many.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to all of them")]
+fn share_of(bytes: usize, share: f64) -> usize {
+    (bytes as f64 * share.clamp(0.0, 1.0)) as usize
 }
 
 /// How a lower part begins: the codes of its first unit, and where the rest follows, byte and bit.

@@ -115,7 +115,7 @@ fn look(mutant: &[u8], what: &str, counts: &mut Counts) {
     }
     let jpeg = Jpeg::parse(mutant).unwrap();
     let ours = our_planes(&planes);
-    if let Ok(Some(halves)) = jpeg.halves(jpeg.height() / 2, &Control::new(1 << 30)) {
+    if let Ok(Some(halves)) = jpeg.halves(0.5, &Control::new(1 << 30)) {
         let halves = [halves.upper, halves.lower].map(|half| our_planes(&coarse(&half).unwrap()));
         let joined = halves[0].iter().zip(&halves[1]).map(|(a, b)| [&a[..], b].concat());
         assert!(joined.eq(ours.iter().cloned()), "{what}, in halves");
