@@ -9,7 +9,7 @@ if [[ -x target/bench-peers/venv/bin/node ]]; then
     PATH=$PWD/target/bench-peers/venv/bin:$PATH
 fi
 # Both builds of mediaflow take part in one run: the pure-Rust one is this program without `turbo`.
-pure=$(cargo bench --bench image_peers --no-run --message-format=json |
+pure=$(cargo bench --features text --bench image_peers --no-run --message-format=json |
     sed -n 's/.*"name":"image_peers".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 cp "$pure" target/bench-peers/mediaflow-pure
-exec cargo bench --features turbo --bench image_peers -- --pure "$PWD/target/bench-peers/mediaflow-pure" "$@"
+exec cargo bench --features turbo,text --bench image_peers -- --pure "$PWD/target/bench-peers/mediaflow-pure" "$@"

@@ -1,8 +1,9 @@
 //! The protocol between the benchmark and a contestant, and the driver's end of it.
 //!
 //! A worker is a process that first writes `{"version": "..."}` and then answers each line of JSON with one line.
-//! It reads the input into memory, notes CPU time and memory, turns the bytes into one JPEG per width `repeat` times,
-//! and only then writes the last run's files to `<out>/<width>.jpg`: neither reading nor writing files is measured.
+//! It reads the inputs into memory, notes CPU time and memory, turns the bytes of each into one file per width `repeat`
+//! times, and only then writes those of the last run to `<out>/<number of the input>-<width>.<format>`: neither reading nor
+//! writing files is measured, but in a job.
 //! CPU time is of the whole process, all threads, user and system. The peak is `VmHWM`, reset after the input was
 //! read, above the resident size at that moment; it is meaningful in a process that has done nothing yet.
 
@@ -19,9 +20,11 @@ use super::contest::Contestant;
 #[derive(Debug, Serialize)]
 pub(crate) struct Request {
     pub(crate) task: &'static str,
-    pub(crate) input: PathBuf,
+    pub(crate) inputs: Vec<PathBuf>,
     pub(crate) out: PathBuf,
     pub(crate) widths: &'static [u32],
+    /// `jpg`, `png` or `webp`.
+    pub(crate) format: &'static str,
     pub(crate) quality: u8,
     pub(crate) repeat: u32,
 }
@@ -62,6 +65,7 @@ impl Child {
             .args(arguments)
             .current_dir(contestant.folder())
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("FONT", contestant.font())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -84,7 +88,7 @@ impl Child {
         line.push(b'\n');
         self.requests.write_all(&line)?;
         let answer: Answer = self.receive()?;
-        if answer.files.len() == request.widths.len() {
+        if answer.files.len() == request.inputs.len() * request.widths.len() {
             Ok(answer)
         } else {
             Err(format!("{} did not write a file per width ({})", self.name, request.task).into())

@@ -1,4 +1,5 @@
-//! The photo that everyone gets: 4000 x 3000, JPEG, 4:2:0, quality 92.
+//! What everyone gets: a photo of 4000 x 3000, JPEG, 4:2:0, quality 92; the same as a progressive file; one of 6000 x 4000 as
+//! PNG; and the small photos themselves.
 //!
 //! A repository has no room for camera files, so this one is made from its small photos: four of them fill the
 //! quarters, enlarged, and the grain of a sensor is laid over. Without grain the enlarged photos would be smooth, and
@@ -13,6 +14,8 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use jpeg_encoder::{ChromaSubsamplingMethod, ColorType, Encoder, SamplingFactor};
+
+use mediaflow_jpeg::Control;
 
 use super::Result;
 use super::pixels::Rgb;
@@ -29,22 +32,62 @@ pub(crate) const TIMES: usize = 3;
 /// What everyone gets.
 #[derive(Debug)]
 pub(crate) struct Sources {
-    pub(crate) photo: PathBuf,
-    pub(crate) large: PathBuf,
+    pub(crate) photo: [PathBuf; 1],
+    pub(crate) progressive: [PathBuf; 1],
+    pub(crate) png: [PathBuf; 1],
+    pub(crate) large: [PathBuf; 1],
+    /// The small photos.
+    pub(crate) demo: Vec<PathBuf>,
 }
 
 impl Sources {
-    /// Both, made where they are not there yet.
+    /// All of them, made where they are not there yet, and kept in `cache` by what they are made of.
     pub(crate) fn of(photos: &Path, cache: &Path) -> Result<Self> {
-        let photo = photo(photos, cache)?;
-        let large = photo.with_extension("png");
+        let demo = largest_four(photos)?;
+        let mut key = DefaultHasher::new();
+        for source in &demo {
+            std::fs::read(source)?.hash(&mut key);
+        }
+        include_str!("input.rs").hash(&mut key);
+        let name = |what: &str| cache.join(format!("{what}-{:016x}", key.finish()));
+        std::fs::create_dir_all(cache)?;
+        let photo = name("photo").with_extension("jpg");
+        let progressive = name("progressive").with_extension("jpg");
+        let png = name("photo-24").with_extension("png");
+        let large = name("photo-108").with_extension("png");
+        if !progressive.exists() {
+            let baseline = jpeg(&compose(&demo, (WIDTH, HEIGHT))?)?;
+            written(&photo, &baseline)?;
+            let control = Control::new(1 << 30);
+            let coefficients = mediaflow_jpeg::Jpeg::parse(&baseline)?.coefficients(&control)?;
+            // In the scans of libjpeg, which most programs write.
+            written(&progressive, &coefficients.write(true, &control)?)?;
+        }
+        if !png.exists() {
+            let size = (WIDTH * 3 / 2, HEIGHT * 4 / 3);
+            written(&png, &plain_png(&compose(&demo, size)?, size)?)?;
+        }
         if !large.exists() {
             let unfinished = large.with_extension("part");
             enlarge(&photo, &unfinished)?;
             std::fs::rename(unfinished, &large)?;
         }
-        Ok(Self { photo, large })
+        Ok(Self { photo: [photo], progressive: [progressive], png: [png], large: [large], demo })
     }
+}
+
+fn written(path: &Path, bytes: &[u8]) -> Result<()> {
+    let unfinished = path.with_extension("part");
+    std::fs::write(&unfinished, bytes)?;
+    Ok(std::fs::rename(unfinished, path)?)
+}
+
+fn plain_png(pixels: &[u8], (width, height): (usize, usize)) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, u32::try_from(width)?, u32::try_from(height)?);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.write_header()?.write_image_data(pixels)?;
+    Ok(bytes)
 }
 
 fn enlarge(photo: &Path, to: &Path) -> Result<()> {
@@ -67,24 +110,6 @@ fn enlarge(photo: &Path, to: &Path) -> Result<()> {
     Ok(writer.finish()?)
 }
 
-/// The path of the photo; it is made once per set of source photos and kept in `cache`.
-fn photo(photos: &Path, cache: &Path) -> Result<PathBuf> {
-    let sources = largest_four(photos)?;
-    let mut key = DefaultHasher::new();
-    for source in &sources {
-        std::fs::read(source)?.hash(&mut key);
-    }
-    include_str!("input.rs").hash(&mut key);
-    let path = cache.join(format!("photo-{:016x}.jpg", key.finish()));
-    if !path.exists() {
-        std::fs::create_dir_all(cache)?;
-        let unfinished = path.with_extension("part");
-        std::fs::write(&unfinished, encode(&compose(&sources)?)?)?;
-        std::fs::rename(unfinished, &path)?;
-    }
-    Ok(path)
-}
-
 fn largest_four(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut photos = Vec::new();
     for entry in
@@ -103,14 +128,14 @@ fn largest_four(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(photos.into_iter().cycle().take(4).map(|(_, path)| path).collect())
 }
 
-fn compose(sources: &[PathBuf]) -> Result<Vec<u8>> {
-    let (width, height) = (WIDTH / 2, HEIGHT / 2);
-    let mut canvas = vec![0.0; WIDTH * HEIGHT * 3];
+fn compose(sources: &[PathBuf], (whole, rows): (usize, usize)) -> Result<Vec<u8>> {
+    let (width, height) = (whole / 2, rows / 2);
+    let mut canvas = vec![0.0; whole * rows * 3];
     for (quarter, source) in sources.iter().enumerate() {
         let photo = cover(&Rgb::decode(source)?, width, height);
         let (left, top) = (quarter % 2 * width, quarter / 2 * height);
         for (row, line) in photo.samples.chunks_exact(width * 3).enumerate() {
-            let start = ((top + row) * WIDTH + left) * 3;
+            let start = ((top + row) * whole + left) * 3;
             canvas[start..start + line.len()].copy_from_slice(line);
         }
     }
@@ -141,7 +166,7 @@ fn grain(canvas: &[f32]) -> Vec<u8> {
     bytes
 }
 
-fn encode(pixels: &[u8]) -> Result<Vec<u8>> {
+fn jpeg(pixels: &[u8]) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, QUALITY);
     encoder.set_sampling_factor(SamplingFactor::F_2_2);

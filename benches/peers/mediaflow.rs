@@ -1,13 +1,13 @@
 //! mediaflow as a worker: this program started again with `--worker`.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use mediaflow::image::{self, ImageEncoders as _};
 use mediaflow::media::{Blob, MediaFile, Scratch};
 use mediaflow::ops::Resize;
-use mediaflow::spec::{Pipeline, SOURCE};
+use mediaflow::spec::{Chain, Pipeline, SOURCE};
 use mediaflow::spi::planner::{self, Unit};
 use mediaflow::spi::{CpuPool, RunContext};
 use mediaflow::{Inputs, Limits, Registry};
@@ -25,9 +25,10 @@ const BUILD: &str = if cfg!(feature = "turbo") { "turbo" } else { "pure" };
 #[derive(Debug, Deserialize)]
 struct Request {
     task: String,
-    input: PathBuf,
+    inputs: Vec<PathBuf>,
     out: PathBuf,
     widths: Vec<u32>,
+    format: String,
     quality: u8,
     repeat: u32,
 }
@@ -39,24 +40,31 @@ pub(crate) fn serve() -> Result<()> {
     say(&Hello { version: format!("mediaflow {} ({BUILD})", env!("CARGO_PKG_VERSION")) })?;
     for line in std::io::stdin().lines() {
         let request: Request = serde_json::from_str(&line?)?;
-        say(&if request.task == "whole-job" {
+        say(&if request.task.ends_with("-job") {
+            let [input] = &*request.inputs else { return Err("a job has one input".into()) };
             let jobs = match &mut jobs {
                 Some(jobs) => jobs,
-                none => none.insert(Jobs::start(&request.input, &request.out)?),
+                none => none.insert(Jobs::start(input, &request.out)?),
             };
-            measure(&request, || jobs.run(&request.input, &request.widths, request.quality))
+            measure(&request, || jobs.run(input, &request.out, &request.widths, request.quality))
         } else {
-            let input = Blob::from(std::fs::read(&request.input)?);
+            let read = |path| Ok(Blob::from(std::fs::read(path)?));
+            let inputs = request.inputs.iter().map(read).collect::<Result<Vec<_>>>()?;
             measure(&request, || {
-                renderer.render(&input, &request.widths, request.quality).map(Some)
+                let made: Result<Vec<_>> =
+                    inputs.iter().map(|input| renderer.render(input, &request)).collect();
+                made.map(Some)
             })
         }?)?;
     }
     Ok(())
 }
 
-/// Measures `work`, which gives one file for each width, or has written them already.
-fn measure(request: &Request, work: impl Fn() -> Result<Option<Vec<Vec<u8>>>>) -> Result<Answer> {
+/// Measures `work`, which gives one file for each input and width, or has written them already.
+fn measure(
+    request: &Request,
+    work: impl Fn() -> Result<Option<Vec<Vec<Vec<u8>>>>>,
+) -> Result<Answer> {
     std::fs::write("/proc/self/clear_refs", "5")?; // VmHWM starts again from the present size
     let before = status("VmRSS")?;
     let (wall, cpu) = (Instant::now(), cpu_time()?);
@@ -67,27 +75,21 @@ fn measure(request: &Request, work: impl Fn() -> Result<Option<Vec<Vec<u8>>>>) -
     let (wall, cpu) = (wall.elapsed(), cpu_time()? - cpu);
     let peak_kb = status("VmHWM")?.saturating_sub(before);
     let per_run = |time: Duration| time.as_secs_f64() * 1e3 / f64::from(request.repeat);
-    let place = |width: &u32| request.out.join(format!("{width}.jpg"));
+    let places = (0..request.inputs.len()).flat_map(|input| {
+        let place = move |width| request.out.join(format!("{input}-{width}.{}", request.format));
+        request.widths.iter().map(place)
+    });
+    let files: Vec<_> = places.collect();
+    for (file, bytes) in files.iter().zip(outputs.into_iter().flatten().flatten()) {
+        std::fs::write(file, bytes)?;
+    }
     Ok(Answer {
         cpu_ms: per_run(cpu),
         wall_ms: per_run(wall),
         peak_kb,
         threads: status("Threads")?,
-        files: match outputs {
-            Some(outputs) => save(&request.out, &request.widths, &outputs)?,
-            None => request.widths.iter().map(place).collect(),
-        },
+        files,
     })
-}
-
-fn save(folder: &Path, widths: &[u32], outputs: &[Vec<u8>]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::with_capacity(outputs.len());
-    for (width, output) in widths.iter().zip(outputs) {
-        let file = folder.join(format!("{width}.jpg"));
-        std::fs::write(&file, output)?;
-        files.push(file);
-    }
-    Ok(files)
 }
 
 /// User and system time of all threads so far.
@@ -125,13 +127,13 @@ impl Renderer {
         Ok(Self { runtime, registry, cx: cx.build(None) })
     }
 
-    /// One JPEG per width, in order.
-    fn render(&self, input: &Blob, widths: &[u32], quality: u8) -> Result<Vec<Vec<u8>>> {
+    /// One file per width, in order.
+    fn render(&self, input: &Blob, request: &Request) -> Result<Vec<Vec<u8>>> {
         let file = MediaFile::sniff("input", input.clone())?;
-        let place = |width: u32| format!("out/{width}.jpg");
-        let chained = widths.iter().fold(Pipeline::from("in/input"), |pipeline, width| {
-            let resize = Resize::width(*width);
-            pipeline.output(place(*width), |photo| photo.resize(resize).jpeg(quality))
+        let place = |width: u32| format!("out/{width}");
+        let source = Pipeline::from("in/input");
+        let chained = request.widths.iter().fold(source, |pipeline, width| {
+            pipeline.output(place(*width), |photo| made(photo, *width, request))
         });
         let pipeline = chained.build()?;
         let limits = Limits::default();
@@ -150,6 +152,21 @@ impl Renderer {
             let made = outputs.take(&pipeline.outputs[&place(*width)].from)?.into_file()?;
             Ok(made.blob().read(u64::MAX)?.to_vec())
         };
-        widths.iter().map(read).collect()
+        request.widths.iter().map(read).collect()
+    }
+}
+
+/// What is asked for, as a user of mediaflow writes it.
+fn made(photo: Chain, width: u32, request: &Request) -> Chain {
+    let small = photo.resize(Resize::width(width));
+    match (&*request.task, &*request.format) {
+        #[cfg(feature = "text")]
+        ("chain", _) => {
+            let credit = mediaflow::ops::Text::new("\u{a9} Ada").size(28.0).offset(12);
+            small.saturation(1.2).contrast(1.1).text(credit).jpeg(request.quality)
+        }
+        (_, "png") => small.png(),
+        (_, "webp") => small.webp(request.quality),
+        _ => small.jpeg(request.quality),
     }
 }

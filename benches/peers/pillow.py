@@ -8,18 +8,21 @@ from PIL import Image, features
 from worker import serve
 
 
-def render(data, widths, quality):
-    return [_resize(data, width, quality) for width in widths]
+FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
 
 
-def _resize(data, width, quality):
+def render(data, request):
+    return [_resize(data, width, request) for width in request["widths"]]
+
+
+def _resize(data, width, request):
     with Image.open(io.BytesIO(data)) as image:
         # Half a pixel goes up, as in sharp: Python's round() would take the even side.
         height = int(image.height * width / image.width + 0.5)
         image.draft("RGB", (width, height))
         resized = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=None)
     output = io.BytesIO()
-    resized.save(output, "JPEG", quality=quality)
+    resized.save(output, FORMATS[request["format"]], quality=request["quality"])
     return output.getvalue()
 
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::f64::consts::PI;
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Result;
 
@@ -18,18 +18,35 @@ pub(crate) struct Rgb {
 }
 
 impl Rgb {
+    /// Of a JPEG, PNG or WebP; as it is meant to be seen, if it says that it is turned to the left.
     pub(crate) fn decode(path: &Path) -> Result<Self> {
-        let mut decoder = jpeg_decoder::Decoder::new(BufReader::new(File::open(path)?));
-        let bytes = decoder.decode().map_err(|error| format!("{}: {error}", path.display()))?;
-        let info = decoder.info().ok_or("a decoded JPEG without a header")?;
-        if info.pixel_format != jpeg_decoder::PixelFormat::RGB24 {
-            return Err(format!("{} is not an RGB picture", path.display()).into());
+        let failed = |error: Box<dyn std::error::Error>| format!("{}: {error}", path.display());
+        let file = BufReader::new(File::open(path)?);
+        let picture = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("png") => png(file),
+            Some("webp") => webp(file),
+            _ => jpeg(file),
+        };
+        Ok(picture.map_err(failed)?)
+    }
+
+    fn new((width, height): (usize, usize), bytes: Vec<u8>) -> Result<Self> {
+        if bytes.len() != width * height * 3 {
+            return Err("not an RGB picture".into());
         }
-        Ok(Self {
-            width: usize::from(info.width),
-            height: usize::from(info.height),
-            samples: bytes.into_iter().map(f32::from).collect(),
-        })
+        Ok(Self { width, height, samples: bytes.into_iter().map(f32::from).collect() })
+    }
+
+    /// Turned by a quarter, clockwise.
+    fn turned(&self) -> Self {
+        let mut samples = Vec::with_capacity(self.samples.len());
+        for x in 0..self.width {
+            for y in (0..self.height).rev() {
+                let at = (y * self.width + x) * 3;
+                samples.extend_from_slice(&self.samples[at..at + 3]);
+            }
+        }
+        Self { width: self.height, height: self.width, samples }
     }
 
     pub(crate) fn crop(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
@@ -77,6 +94,40 @@ impl Rgb {
         let mean = squares.sum::<f64>() / self.samples.len() as f64;
         10.0 * (255.0_f64.powi(2) / mean).log10()
     }
+}
+
+fn jpeg(file: BufReader<File>) -> Result<Rgb> {
+    let mut decoder = jpeg_decoder::Decoder::new(file);
+    let bytes = decoder.decode()?;
+    let info = decoder.info().ok_or("a decoded JPEG without a header")?;
+    let picture = Rgb::new((usize::from(info.width), usize::from(info.height)), bytes)?;
+    // The tag of the orientation, a number of 16 bits, in either order of bytes.
+    let is_turned = decoder.exif_data().is_some_and(|exif| {
+        let tag = |entry: &[u8]| {
+            [b"\x12\x01\x03\0\x01\0\0\0\x06\0", b"\x01\x12\0\x03\0\0\0\x01\0\x06"]
+                .iter()
+                .any(|turned| entry == turned.as_slice())
+        };
+        exif.windows(10).any(tag)
+    });
+    Ok(if is_turned { picture.turned() } else { picture })
+}
+
+fn png(file: BufReader<File>) -> Result<Rgb> {
+    let mut decoder = png::Decoder::new(file);
+    decoder.set_transformations(png::Transformations::EXPAND);
+    let mut reader = decoder.read_info()?;
+    let mut bytes = vec![0; reader.output_buffer_size().ok_or("a PNG that is too large")?];
+    let info = reader.next_frame(&mut bytes)?;
+    Rgb::new((info.width as usize, info.height as usize), bytes)
+}
+
+fn webp(file: BufReader<File>) -> Result<Rgb> {
+    let mut decoder = image_webp::WebPDecoder::new(file)?;
+    let (width, height) = decoder.dimensions();
+    let mut bytes = vec![0; decoder.output_buffer_size().ok_or("a WebP that is too large")?];
+    decoder.read_image(&mut bytes)?;
+    Rgb::new((width as usize, height as usize), bytes)
 }
 
 /// The source samples of one target sample: the first's index and a weight each, which sum to 1.
@@ -128,23 +179,25 @@ pub(crate) struct Measured {
     pub(crate) psnr: f64,
 }
 
-/// The source, fully decoded, and its exact resizes so far.
-#[derive(Debug)]
-pub(crate) struct Reference {
-    source: Rgb,
-    resized: BTreeMap<(usize, usize), Rgb>,
+/// Pictures, and what each of them is compared with: the exact resize of its source.
+#[derive(Debug, Default)]
+pub(crate) struct References {
+    sources: BTreeMap<PathBuf, Rgb>,
+    resized: BTreeMap<(PathBuf, (usize, usize)), Rgb>,
 }
 
-impl Reference {
-    pub(crate) fn of(source: &Path) -> Result<Self> {
-        Ok(Self { source: Rgb::decode(source)?, resized: BTreeMap::new() })
-    }
-
-    pub(crate) fn measure(&mut self, path: &Path) -> Result<Measured> {
+impl References {
+    pub(crate) fn measure(&mut self, source: &Path, path: &Path) -> Result<Measured> {
         let picture = Rgb::decode(path)?;
         let size = (picture.width, picture.height);
-        let exact =
-            self.resized.entry(size).or_insert_with(|| self.source.lanczos3(size.0, size.1));
-        Ok(Measured { size, bytes: path.metadata()?.len(), psnr: picture.psnr(exact) })
+        let key = (source.to_owned(), size);
+        if !self.resized.contains_key(&key) {
+            if !self.sources.contains_key(source) {
+                self.sources.insert(source.to_owned(), Rgb::decode(source)?);
+            }
+            self.resized.insert(key.clone(), self.sources[source].lanczos3(size.0, size.1));
+        }
+        let psnr = picture.psnr(&self.resized[&key]);
+        Ok(Measured { size, bytes: path.metadata()?.len(), psnr })
     }
 }

@@ -97,12 +97,22 @@ impl Report {
     pub(crate) fn new(sources: &Sources, rounds: usize) -> Self {
         #[allow(clippy::cast_precision_loss, reason = "a file size in MB")]
         let size = |file: &Path| file.metadata().map_or(0.0, |data| data.len() as f64 / 1e6);
-        let (photo, large) = (size(&sources.photo), size(&sources.large));
+        let Sources {
+            photo: [photo],
+            progressive: [progressive],
+            png: [png],
+            large: [large],
+            demo,
+        } = sources;
         let (width, height, times) = (input::WIDTH, input::HEIGHT, input::TIMES);
+        let small: f64 = demo.iter().map(|photo| size(photo)).sum();
         let setting = vec![
             format!("machine {}", machine()),
-            format!("input {width} x {height} JPEG 4:2:0, {photo:.1} MB"),
-            format!("large {} x {} PNG, {large:.1} MB", width * times, height * times),
+            format!("input {width} x {height} JPEG 4:2:0, {:.1} MB", size(photo)),
+            format!("progressive the same, {:.1} MB", size(progressive)),
+            format!("demo {} photos of examples/media, {small:.1} MB", demo.len()),
+            format!("png {} x {} PNG, {:.1} MB", width * 3 / 2, height * 4 / 3, size(png)),
+            format!("large {} x {} PNG, {:.1} MB", width * times, height * times, size(large)),
             format!("rounds {rounds}, interleaved, one core, CPU time of the whole process"),
         ];
         Self {
@@ -175,7 +185,10 @@ impl Report {
     fn peak(&mut self, task: Task, who: &Contestant, samples: &Samples) {
         let Some(&peak_kb) = samples.peaks_kb.get(&(task, who.name())) else { return };
         #[allow(clippy::cast_precision_loss, reason = "kilobytes and pixels, far below 2^52")]
-        let per_pixel = peak_kb as f64 * 1024.0 / task.pixels() as f64;
+        let Some(per_pixel) = task.pixels().map(|pixels| peak_kb as f64 * 1024.0 / pixels as f64)
+        else {
+            return;
+        };
         let what = format!("memory {} {}", task.name(), who.name());
         let goal = task.memory_goal(who);
         self.memory.push(format!("{what} {per_pixel:.2} {} ({peak_kb} kB)", said(goal)));
@@ -192,6 +205,15 @@ impl Report {
         if failed {
             self.missed.push(what);
         }
+    }
+
+    /// The bytes of a file in parts of those of sharp's, where that has a goal.
+    pub(crate) fn bytes(&mut self, task: Task, ours: &Contestant, ratio: f64) {
+        let Some(goal) = task.bytes_goal() else { return };
+        let build = ours.name().strip_prefix("mediaflow").unwrap_or_default();
+        let what = format!("bytes {}{build} sharp", task.name());
+        self.quality.push(format!("{what} {ratio:.2} {}", said(Some(goal))));
+        self.judge(&what, ratio, Some(goal));
     }
 
     fn judge(&mut self, what: &str, value: f64, goal: Option<f64>) {

@@ -12,9 +12,22 @@ const sharp = createRequire(`${process.cwd()}/`)('sharp');
 sharp.concurrency(1);
 sharp.cache(false);
 
-async function separate(input, { widths, quality }) {
+const encoded = (made, { format, quality }) =>
+  format === 'png' ? made.png() : format === 'webp' ? made.webp({ quality }) : made.jpeg({ quality });
+
+const credit = { text: '<span foreground="white">\u00a9 Ada</span>', font: 'Noto Sans 28', fontfile: process.env.FONT, rgba: true };
+
+// Saturation of a fifth and contrast of a tenth more, and a line of text.
+const chained = (small) =>
+  small.modulate({ saturation: 1.2 }).linear(1.1, -12.8).composite([{ input: { text: credit }, gravity: 'southeast' }]);
+
+async function separate(input, request) {
   const files = [];
-  for (const width of widths) files.push(await sharp(input).resize(width).jpeg({ quality }).toBuffer());
+  for (const width of request.widths) {
+    // Photos are turned as they are meant to be seen, which mediaflow does as well.
+    const small = sharp(input).rotate().resize(width);
+    files.push(await encoded(request.task === 'chain' ? chained(small) : small, request).toBuffer());
+  }
   return files;
 }
 
@@ -31,11 +44,11 @@ async function shared(input, { widths, quality }) {
 // From file to files, which is what sharp has for a job.
 async function job(request) {
   for (const width of request.widths) {
-    await sharp(request.input).resize(width).jpeg({ quality: request.quality }).toFile(file(request, width));
+    await sharp(request.inputs[0]).rotate().resize(width).jpeg({ quality: request.quality }).toFile(file(request, 0, width));
   }
 }
 
-const file = ({ out }, width) => path.join(out, `${width}.jpg`);
+const file = ({ out, format }, input, width) => path.join(out, `${input}-${width}.${format}`);
 
 const render = process.argv.includes('--shared') ? shared : separate;
 
@@ -43,21 +56,24 @@ const status = (field) =>
   Number(fs.readFileSync('/proc/self/status', 'utf8').match(new RegExp(`^${field}:\\s+(\\d+)`, 'm'))[1]);
 
 async function serve(request) {
-  const input = fs.readFileSync(request.input);
+  const inputs = request.inputs.map((input) => fs.readFileSync(input));
   fs.writeFileSync('/proc/self/clear_refs', '5'); // VmHWM starts again from the present size
   const before = status('VmRSS');
   const wall = process.hrtime.bigint();
   const cpu = process.cpuUsage();
   let outputs;
-  const whole = request.task === 'whole-job';
+  const whole = request.task.endsWith('-job');
   for (let run = 0; run < request.repeat; run++) {
     if (whole) await job(request);
-    else outputs = await render(input, request);
+    else {
+      outputs = [];
+      for (const input of inputs) outputs.push(...(await render(input, request)));
+    }
   }
   const { user, system } = process.cpuUsage(cpu);
   const elapsed = Number(process.hrtime.bigint() - wall);
   const peak = Math.max(0, status('VmHWM') - before); // the kernel counts in batches
-  const files = request.widths.map((width) => file(request, width));
+  const files = inputs.flatMap((_, input) => request.widths.map((width) => file(request, input, width)));
   if (!whole) outputs.forEach((bytes, index) => fs.writeFileSync(files[index], bytes));
   return {
     cpu_ms: (user + system) / 1e3 / request.repeat,

@@ -17,14 +17,15 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// A host whose storages are the folders of the input and of the results.
+    /// A host whose storages are the folders of the input and above those of the results.
     pub(crate) fn start(input: &Path, out: &Path) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let folder = input.parent().ok_or("the input is in no folder")?;
+        let above = out.ancestors().nth(2).ok_or("the results are in no folder")?;
         let media = runtime.block_on(
             Mediaflow::builder()
                 .storage("in", &format!("file:{}", folder.display()))
-                .storage("out", &format!("file:{}", out.display()))
+                .storage("out", &format!("file:{}", above.display()))
                 .with(image::operations)
                 .start(),
         )?;
@@ -35,14 +36,17 @@ impl Jobs {
     pub(crate) fn run(
         &self,
         input: &Path,
+        out: &Path,
         widths: &[u32],
         quality: u8,
-    ) -> Result<Option<Vec<Vec<u8>>>> {
+    ) -> Result<Option<Vec<Vec<Vec<u8>>>>> {
         let name = input.file_name().ok_or("the input has no name")?.to_string_lossy();
+        let above = out.ancestors().nth(2).ok_or("the results are in no folder")?;
+        let folder = out.strip_prefix(above)?.display();
         let source = Pipeline::from(format!("in/{name}"));
         let pipeline = widths.iter().fold(source, |pipeline, width| {
             let resize = Resize::width(*width);
-            let place = format!("out/{width}.jpg");
+            let place = format!("out/{folder}/0-{width}.jpg");
             pipeline.output(place, |photo| photo.resize(resize).jpeg(quality))
         });
         let pipeline = pipeline.build()?;

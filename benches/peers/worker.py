@@ -11,23 +11,24 @@ CLEAR_REFS = pathlib.Path("/proc/self/clear_refs")
 
 
 def serve(version, render):
-    """Answers requests until the input ends; `render(data, widths, quality)` returns the files' bytes."""
+    """Answers requests until the input ends; `render(data, request)` returns the files' bytes."""
     _say({"version": version})
     for line in sys.stdin:
         _say(_measure(json.loads(line), render))
 
 
 def _measure(request, render):
-    data = pathlib.Path(request["input"]).read_bytes()
-    widths, quality, repeat = request["widths"], request["quality"], request["repeat"]
+    inputs = [pathlib.Path(path).read_bytes() for path in request["inputs"]]
+    repeat = request["repeat"]
     CLEAR_REFS.write_text("5")  # VmHWM starts again from the present size
     before = _status("VmRSS")
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(repeat):
-        outputs = render(data, widths, quality)
+        outputs = [output for data in inputs for output in render(data, request)]
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     peak = max(0, _status("VmHWM") - before)  # the kernel counts in batches
-    files = [pathlib.Path(request["out"], f"{width}.jpg") for width in widths]
+    names = [f"{number}-{width}.{request['format']}" for number in range(len(inputs)) for width in request["widths"]]
+    files = [pathlib.Path(request["out"], name) for name in names]
     for file, output in zip(files, outputs, strict=True):
         file.write_bytes(output)
     return {

@@ -24,9 +24,16 @@ impl Planes {
             }
             match &*rows {
                 [luma, blue, red] if !self.rgb => {
-                    let parts = luma.iter().zip(blue).zip(red);
-                    for (to, ((y, cb), cr)) in to.as_chunks_mut::<3>().0.iter_mut().zip(parts) {
-                        *to = rgb(*y, *cb, *cr);
+                    let to = to.as_chunks_mut::<3>().0.chunks_mut(TOGETHER);
+                    let parts = luma.chunks(TOGETHER).zip(blue.chunks(TOGETHER));
+                    for (to, ((y, cb), cr)) in to.zip(parts.zip(red.chunks(TOGETHER))) {
+                        let mut colours = [[0; TOGETHER]; 3];
+                        converted((y, cb, cr), &mut colours);
+                        let [red, green, blue] = &colours;
+                        for (to, ((r, g), b)) in to.iter_mut().zip(red.iter().zip(green).zip(blue))
+                        {
+                            *to = [*r, *g, *b];
+                        }
                     }
                 }
                 rows => {
@@ -80,12 +87,44 @@ fn weight(phase: u32, of: u32) -> (i64, u32) {
     (off.signum(), weight)
 }
 
-/// In whole numbers, as libjpeg does it.
+/// So many pixels are converted before they are put together.
+const TOGETHER: usize = 64;
+
+/// Red, green and blue, each by itself.
+fn converted((y, cb, cr): (&[u8], &[u8], &[u8]), colours: &mut [[u8; TOGETHER]; 3]) {
+    let [red, green, blue] = colours;
+    let to = red.iter_mut().zip(green).zip(blue);
+    for (((red, green), blue), ((y, cb), cr)) in to.zip(y.iter().zip(cb).zip(cr)) {
+        [*red, *green, *blue] = rgb(*y, *cb, *cr);
+    }
+}
+
+/// In whole numbers, as libjpeg does it. Its factors of 1.402, 0.344, 0.714 and 1.772 in 65,536ths are taken without their whole
+/// parts, so that they have 16 bits: of such products processors make many at a time.
 fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     const HALF: i32 = 1 << 15;
-    let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
-    let red = y + ((91_881 * cr + HALF) >> 16);
-    let green = y + ((-22_554 * cb - 46_802 * cr + HALF) >> 16);
-    let blue = y + ((116_130 * cb + HALF) >> 16);
+    let (y, cb, cr) = (i16::from(y), i16::from(cb) - 128, i16::from(cr) - 128);
+    let (blueness, redness) = (i32::from(cb), i32::from(cr));
+    let red = y + cr + ((26_345 * redness + HALF) >> 16) as i16;
+    let green = y - cr + ((-22_554 * blueness + 18_734 * redness + HALF) >> 16) as i16;
+    let blue = y + 2 * cb + ((-14_942 * blueness + HALF) >> 16) as i16;
     [red, green, blue].map(|value| value.clamp(0, 255) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rgb;
+
+    #[test]
+    fn colours_are_those_of_the_whole_factors() {
+        let clamped = |value: i32| u8::try_from(value.clamp(0, 255)).unwrap_or_default();
+        for y in [0, 1, 100, 254, 255] {
+            for (cb, cr) in (0..=255).flat_map(|cb| (0..=255).map(move |cr| (cb, cr))) {
+                let (luma, b, r) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
+                let part = |sum: i32| luma + ((sum + (1 << 15)) >> 16);
+                let whole = [part(91_881 * r), part(-22_554 * b - 46_802 * r), part(116_130 * b)];
+                assert_eq!(rgb(y, cb, cr), whole.map(clamped), "{y} {cb} {cr}");
+            }
+        }
+    }
 }

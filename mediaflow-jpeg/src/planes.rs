@@ -224,7 +224,7 @@ impl OfComponent {
     fn samples(self, weights: [i32; 3]) -> Vec<u8> {
         let Self { stride, means, corners, step, steps, .. } = self;
         if corners.is_empty() {
-            return means.into_iter().map(|mean| sample(scaled(mean, step) << SHIFT)).collect();
+            return plain(&means, step);
         }
         let mut samples = vec![0; means.len() * 4];
         let rows = means.chunks_exact(stride).zip(corners.chunks_exact(stride));
@@ -241,6 +241,21 @@ impl OfComponent {
         }
         samples
     }
+}
+
+/// The samples of blocks of which nothing but the mean is known. Whatever is far out of the range of samples is as good as more, and
+/// so all of it has 16 bits, of which processors take many at a time.
+fn plain(means: &[i16], step: i32) -> Vec<u8> {
+    let Some(step) = i16::try_from(step).ok().filter(|step| *step < 1 << 8) else {
+        return means.iter().map(|mean| sample(scaled(*mean, step) << SHIFT)).collect();
+    };
+    let most = (i16::MAX - 4) / step.max(1);
+    let mut samples = vec![0; means.len()];
+    for (to, mean) in samples.iter_mut().zip(means) {
+        let value = (*mean).clamp(-most, most).wrapping_mul(step);
+        *to = (((value + 4) >> 3) + 128).clamp(0, 255) as u8;
+    }
+    samples
 }
 
 /// How blocks of a component lie in a unit and in the picture.

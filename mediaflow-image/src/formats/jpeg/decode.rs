@@ -1,3 +1,5 @@
+use std::iter;
+
 use bytes::Bytes;
 use mediaflow_core::media::{Format, Image, Metadata};
 use mediaflow_core::{Error, Result, RunContext, codes};
@@ -8,7 +10,7 @@ use super::halves;
 use super::mend::{self, Mended};
 use super::outline::{self, Outline};
 use super::packet::Packets;
-use super::segment::SOS;
+use super::segment::{SOS, marker};
 use super::{library, small};
 use crate::codec::{Header, Reading, credited, iptc};
 use crate::error::truncated;
@@ -126,7 +128,8 @@ fn is_damage(error: &Error) -> bool {
 
 /// Each scan runs over the whole picture: a small file with thousands of them takes minutes.
 pub(super) fn check_scans(data: &[u8], cx: &RunContext) -> Result<()> {
-    let scans = 1 + data.windows(2).filter(|pair| *pair == [0xFF, SOS]).count();
+    let markers = iter::successors(marker(data, 0), |(_, at)| marker(data, at + 1));
+    let scans = 1 + markers.filter(|(name, _)| *name == SOS).count();
     let allowed = cx.limits().scans;
     if scans as u64 > u64::from(allowed) {
         return Err(Error::limit(

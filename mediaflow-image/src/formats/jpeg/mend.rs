@@ -41,10 +41,10 @@ pub(super) fn mended(bytes: &[u8], outline: &Outline, ended: bool) -> Option<Vec
 
 /// Whether a scan of a baseline picture has parameters that only progressive ones have. Some cameras write zeros or worse.
 fn is_odd(bytes: &[u8], outline: &Outline) -> bool {
-    let is_odd = |scan: &Segment| {
-        let end = scan.content.end;
-        !outline.frame.is_progressive() && bytes[end - 3..end] != [0, 63, 0]
-    };
+    if outline.frame.is_progressive() {
+        return false;
+    }
+    let is_odd = |scan: &Segment| bytes[scan.content.end - 3..scan.content.end] != [0, 63, 0];
     let all_in_one = outline.frame.scan(&bytes[outline.scan.content.clone()]);
     let several = all_in_one.is_none_or(|scan| scan.parts.len() < outline.frame.components.len());
     is_odd(&outline.scan) || several && scans(bytes, outline).any(|scan| is_odd(&scan.header))

@@ -1,5 +1,7 @@
 use std::ops::Range;
 
+use memchr::memchr;
+
 pub(super) const SOI: u8 = 0xD8;
 pub(super) const EOI: u8 = 0xD9;
 pub(super) const SOS: u8 = 0xDA;
@@ -33,7 +35,7 @@ pub(super) fn is_segment(marker: u8) -> bool {
 pub(super) fn marker(bytes: &[u8], from: usize) -> Option<(u8, usize)> {
     let mut at = from;
     loop {
-        at += bytes.get(at..)?.iter().position(|byte| *byte == 0xFF)? + 1;
+        at += memchr(0xFF, bytes.get(at..)?)? + 1;
         at += bytes.get(at..)?.iter().position(|byte| *byte != 0xFF)?;
         if bytes[at] != 0 {
             return Some((bytes[at], at));
