@@ -12,4 +12,4 @@ fi
 pure=$(cargo bench --features text --bench image_peers --no-run --message-format=json |
     sed -n 's/.*"name":"image_peers".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 cp "$pure" target/bench-peers/mediaflow-pure
-exec cargo bench --features turbo,text --bench image_peers -- --pure "$PWD/target/bench-peers/mediaflow-pure" "$@"
+exec cargo bench --features turbo,text,sqlite --bench image_peers -- --pure "$PWD/target/bench-peers/mediaflow-pure" "$@"

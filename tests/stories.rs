@@ -32,7 +32,7 @@ async fn two_outputs_of_one_photo_decode_it_once() {
     let plan = media.plan(photo.clone()).await.unwrap();
     assert_eq!(plan.explain().iter().map(|group| group.decodes).sum::<u32>(), 1);
     let told = media.explain(photo.clone()).await.unwrap();
-    assert!(told.contains("1/4"), "the source is 3264 wide, and 800 are enough: {told}");
+    assert!(told.contains("1/2"), "the source is 3264 wide, and 1632 are enough for 800: {told}");
 
     let report = media.submit(photo).await.unwrap().done().await.unwrap();
     assert_eq!((report.state, report.decodes), (JobState::Succeeded, 1));

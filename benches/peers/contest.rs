@@ -31,15 +31,31 @@ pub(crate) enum Task {
     SmallJob,
     /// A small picture of a PNG that takes hundreds of megabytes as a whole.
     LargePng,
+    /// Many photos at the same time, as jobs of the engine on SQLite.
+    Many,
 }
 
 use Task::*;
 
 impl Task {
-    pub(crate) const ALL: [Self; 11] =
-        [Thumbnail, Progressive, Demo, Half, Webp, Png, Chain, Five, WholeJob, SmallJob, LargePng];
+    pub(crate) const ALL: [Self; 12] = [
+        Thumbnail,
+        Progressive,
+        Demo,
+        Half,
+        Webp,
+        Png,
+        Chain,
+        Five,
+        WholeJob,
+        SmallJob,
+        LargePng,
+        Many,
+    ];
     /// Of libvips, which has nothing like a job.
     const OF_LIBVIPS: [Self; 8] = [Thumbnail, Progressive, Half, Webp, Png, Chain, Five, LargePng];
+    /// Of those who have one core.
+    const OF_ONE_CORE: &[Self] = Self::ALL.split_at(11).0;
     const OF_PILLOW: [Self; 7] = [Thumbnail, Progressive, Half, Webp, Png, Five, LargePng];
 
     pub(crate) fn name(self) -> &'static str {
@@ -54,6 +70,7 @@ impl Task {
             Five => "five",
             WholeJob => "whole-job",
             SmallJob => "small-job",
+            Many => "many",
             LargePng => "large-png",
         }
     }
@@ -63,6 +80,7 @@ impl Task {
             Thumbnail | Progressive | Demo | SmallJob => &[300],
             Half | Webp | Chain => &[1200],
             Png => &[1600],
+            Many => &[800],
             Five | WholeJob => &[1600, 1200, 800, 400, 150],
             LargePng => &[256],
         }
@@ -92,6 +110,7 @@ impl Task {
             Demo => &sources.demo,
             Png => &sources.png,
             LargePng => &sources.large,
+            Many => &sources.many,
             _ => &sources.photo,
         }
     }
@@ -100,7 +119,7 @@ impl Task {
     pub(crate) fn pixels(self) -> Option<usize> {
         let photo = input::WIDTH * input::HEIGHT;
         match self {
-            Demo => None,
+            Demo | Many => None,
             Png => Some(2 * photo),
             LargePng => Some(photo * input::TIMES * input::TIMES),
             _ => Some(photo),
@@ -134,7 +153,7 @@ impl Task {
             Chain => [0.6, 0.6, 0.0, 0.0],
             Five => [0.28, 0.2, 0.28, 0.55],
             SmallJob => [0.45, 0.0, 0.0, 0.0],
-            WholeJob | LargePng => return None,
+            WholeJob | Many | LargePng => return None,
         };
         let goal = match peer.name() {
             "sharp" => sharp,
@@ -143,6 +162,11 @@ impl Task {
             _ => pillow,
         };
         (goal > 0.0).then_some(goal)
+    }
+
+    /// The goal for the time that one waits for mediaflow divided by that of a peer, if both have two cores.
+    pub(crate) fn wait_goal(self, peer: &Contestant) -> Option<f64> {
+        (self == Many).then_some(if peer.name().starts_with("sharp") { 0.5 } else { 0.45 })
     }
 
     /// The goal for the bytes of a file divided by those of sharp's, where nothing is lost and files are to be small.
@@ -213,43 +237,35 @@ pub(crate) fn contestants(
     let font = repository.join("mediaflow-image/fonts/NotoSans-Regular.ttf");
     let this = std::env::current_exe()?;
     let python = folder.join("venv/bin/python");
-    let tied = |cores: String, command: &[OsString]| {
+    let other = usize::from(core == 0);
+    let (one, two) = (core.to_string(), format!("{core},{other}"));
+    let make = |name, ours, tasks, cores: &str, command: &[OsString]| {
         let mut tied: Vec<OsString> = vec!["taskset".into(), "-c".into(), cores.into()];
         tied.extend_from_slice(command);
-        tied
+        let (folder, font, two_cores) = (folder.clone(), font.clone(), cores.contains(','));
+        Contestant { name, ours, tasks, command: tied, folder, font, two_cores }
     };
-    let make = |name, ours, tasks, command: &[OsString]| {
-        let command = tied(core.to_string(), command);
-        let (folder, font) = (folder.clone(), font.clone());
-        Contestant { name, ours, tasks, command, folder, font, two_cores: false }
+    let worker = |program: &Path| [program.into(), "--worker".into()];
+    let node = |rest: &[&str]| {
+        let script = scripts.join("sharp.mjs").into();
+        let rest = rest.iter().map(OsString::from);
+        ["node".into(), script].into_iter().chain(rest).collect::<Vec<_>>()
     };
-    let script = |name: &str| scripts.join(name).into_os_string();
-
-    let worker = |program: PathBuf| [program.into_os_string(), "--worker".into()];
-    let mut all = vec![make("mediaflow", Some("turbo"), &Task::ALL, &worker(this.clone()))];
-    let other = if core == 0 { 1 } else { 0 };
-    all.push(Contestant {
-        name: "mediaflow-two-cores",
-        ours: Some("turbo"),
-        tasks: &[Five, WholeJob],
-        command: tied(format!("{core},{other}"), &worker(this)),
-        folder: folder.clone(),
-        font: font.clone(),
-        two_cores: true,
-    });
-    all.extend(pure.map(|program| {
-        make("mediaflow-pure", Some("pure"), &Task::ALL, &worker(program.to_owned()))
-    }));
-    all.extend([
-        make("sharp", None, &Task::ALL, &["node".into(), script("sharp.mjs")]),
-        make(
-            "sharp-shared",
-            None,
-            &[Five],
-            &["node".into(), script("sharp.mjs"), "--shared".into()],
-        ),
-        make("libvips", None, &Task::OF_LIBVIPS, &[python.clone().into(), script("vips.py")]),
-        make("pillow", None, &Task::OF_PILLOW, &[python.into(), script("pillow.py")]),
-    ]);
-    Ok(all)
+    let python = |script: &str| [python.clone().into(), scripts.join(script).into()];
+    let (turbo, all, many) = (Some("turbo"), Task::OF_ONE_CORE, &[Many]);
+    let pure =
+        pure.map(|program| make("mediaflow-pure", Some("pure"), all, &one, &worker(program)));
+    let ours = [
+        make("mediaflow", turbo, all, &one, &worker(&this)),
+        make("mediaflow-two-cores", turbo, &[Five, WholeJob, Many], &two, &worker(&this)),
+    ];
+    let peers = [
+        make("sharp", None, all, &one, &node(&[])),
+        make("sharp-shared", None, &[Five], &one, &node(&["--shared"])),
+        make("libvips", None, &Task::OF_LIBVIPS, &one, &python("vips.py")),
+        make("pillow", None, &Task::OF_PILLOW, &one, &python("pillow.py")),
+        make("sharp-two-cores", None, many, &two, &node(&[])),
+        make("pillow-two-cores", None, many, &two, &python("pillow.py")),
+    ];
+    Ok(ours.into_iter().chain(pure).chain(peers).collect())
 }

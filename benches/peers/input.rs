@@ -38,6 +38,8 @@ pub(crate) struct Sources {
     pub(crate) large: [PathBuf; 1],
     /// The small photos.
     pub(crate) demo: Vec<PathBuf>,
+    /// All of these but the largest, several times, in a folder of their own.
+    pub(crate) many: Vec<PathBuf>,
 }
 
 impl Sources {
@@ -72,8 +74,38 @@ impl Sources {
             enlarge(&photo, &unfinished)?;
             std::fs::rename(unfinished, &large)?;
         }
-        Ok(Self { photo: [photo], progressive: [progressive], png: [png], large: [large], demo })
+        let many = mixed(&photo, &progressive, &png, &demo, &name("many"))?;
+        let [photo, progressive, png, large] = [photo, progressive, png, large].map(|one| [one]);
+        Ok(Self { photo, progressive, png, large, demo, many })
     }
+}
+
+/// How often each of the pictures that are done at the same time is there.
+const COPIES: usize = 4;
+
+/// How many different ones there are.
+pub(crate) const DIFFERENT: usize = 10;
+
+/// Ten pictures, of which three are the photo and two the progressive one, again and again.
+fn mixed(
+    photo: &Path,
+    progressive: &Path,
+    png: &Path,
+    demo: &[PathBuf],
+    folder: &Path,
+) -> Result<Vec<PathBuf>> {
+    let often = [photo, progressive, photo, progressive, photo, png];
+    let sources: Vec<_> = often.into_iter().chain(demo.iter().map(PathBuf::as_path)).collect();
+    std::fs::create_dir_all(folder)?;
+    let copy = |(number, source): (usize, &&Path)| {
+        let ending = source.extension().unwrap_or_default();
+        let copy = folder.join(number.to_string()).with_extension(ending);
+        if !copy.exists() {
+            std::fs::copy(source, &copy)?;
+        }
+        Ok(copy)
+    };
+    sources.iter().cycle().take(DIFFERENT * COPIES).enumerate().map(copy).collect()
 }
 
 fn written(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -16,37 +16,39 @@ use serde::Deserialize;
 
 use super::Result;
 use super::child::{Answer, Hello};
-use super::whole_job::Jobs;
+use super::jobs::Jobs;
 
 /// Which decoder this program was built with: `turbo` is the production build, `pure` the default one.
 const BUILD: &str = if cfg!(feature = "turbo") { "turbo" } else { "pure" };
 
 /// The worker's end of [`super::child::Request`].
 #[derive(Debug, Deserialize)]
-struct Request {
+pub(crate) struct Request {
     task: String,
-    inputs: Vec<PathBuf>,
-    out: PathBuf,
-    widths: Vec<u32>,
+    pub(crate) inputs: Vec<PathBuf>,
+    pub(crate) out: PathBuf,
+    pub(crate) widths: Vec<u32>,
     format: String,
-    quality: u8,
+    pub(crate) quality: u8,
     repeat: u32,
 }
 
 /// Answers requests from standard input until it ends.
 pub(crate) fn serve() -> Result<()> {
     let renderer = Renderer::new()?;
-    let mut jobs = None;
+    // In memory, and on SQLite.
+    let mut hosts: [Option<Jobs>; 2] = [None, None];
     say(&Hello { version: format!("mediaflow {} ({BUILD})", env!("CARGO_PKG_VERSION")) })?;
     for line in std::io::stdin().lines() {
         let request: Request = serde_json::from_str(&line?)?;
-        say(&if request.task.ends_with("-job") {
-            let [input] = &*request.inputs else { return Err("a job has one input".into()) };
-            let jobs = match &mut jobs {
+        let on_file = request.task == "many";
+        say(&if on_file || request.task.ends_with("-job") {
+            let host = &mut hosts[usize::from(on_file)];
+            let jobs = match host {
                 Some(jobs) => jobs,
-                none => none.insert(Jobs::start(input, &request.out)?),
+                none => none.insert(Jobs::start(&request, on_file)?),
             };
-            measure(&request, || jobs.run(input, &request.out, &request.widths, request.quality))
+            measure(&request, || jobs.run(&request).map(|()| None))
         } else {
             let read = |path| Ok(Blob::from(std::fs::read(path)?));
             let inputs = request.inputs.iter().map(read).collect::<Result<Vec<_>>>()?;

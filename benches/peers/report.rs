@@ -103,6 +103,7 @@ impl Report {
             png: [png],
             large: [large],
             demo,
+            ..
         } = sources;
         let (width, height, times) = (input::WIDTH, input::HEIGHT, input::TIMES);
         let small: f64 = demo.iter().map(|photo| size(photo)).sum();
@@ -143,6 +144,9 @@ impl Report {
             if let (Some(one), Some(two)) = (one, ours().find(|who| who.has_two_cores())) {
                 self.latency(task, &samples.latencies(task, two, one), LATENCY_GOAL, "latency");
                 self.latency(task, &samples.ratios(task, two, one), CPU_GOAL, "latency-cpu");
+                for peer in contestants.iter().filter(|who| !who.is_ours() && who.has_two_cores()) {
+                    self.wait(task, peer, &samples.latencies(task, two, peer));
+                }
             }
             for who in contestants {
                 self.cost(task, who, samples);
@@ -169,6 +173,16 @@ impl Report {
         let median = ratios[ratios.len() / 2];
         let goal = (task == Task::Five).then_some(goal);
         let what = format!("{}-{what}", task.name());
+        self.ratios.push(format!("{what} {median:.2} {} ({lowest:.2}..{highest:.2})", said(goal)));
+        self.judge(&what, median, goal);
+    }
+
+    /// The time that one waits for mediaflow in parts of that for a peer.
+    fn wait(&mut self, task: Task, peer: &Contestant, ratios: &[f64]) {
+        let [lowest, .., highest] = ratios else { return };
+        let median = ratios[ratios.len() / 2];
+        let goal = task.wait_goal(peer);
+        let what = format!("wait {} {}", task.name(), peer.name());
         self.ratios.push(format!("{what} {median:.2} {} ({lowest:.2}..{highest:.2})", said(goal)));
         self.judge(&what, median, goal);
     }

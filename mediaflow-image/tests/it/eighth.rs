@@ -19,7 +19,7 @@ async fn eighth(file: &MediaFile) -> Result<Image> {
 
 async fn quarter(file: &MediaFile) -> Result<Image> {
     let cx = testing::context();
-    ImageReader::new().decode(file, Demand::scale(0.25), &cx).await?.into_image()
+    ImageReader::new().decode(file, Demand::scale(0.22), &cx).await?.into_image()
 }
 
 /// A file of one scan.
