@@ -18,7 +18,7 @@ pub(crate) struct Rgb {
 }
 
 impl Rgb {
-    /// Of a JPEG, PNG or WebP; as it is meant to be seen, if it says that it is turned to the left.
+    /// Of a JPEG, PNG or WebP; turned by a quarter, if a JPEG says that it is to be.
     pub(crate) fn decode(path: &Path) -> Result<Self> {
         let failed = |error: Box<dyn std::error::Error>| format!("{}: {error}", path.display());
         let file = BufReader::new(File::open(path)?);
