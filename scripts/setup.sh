@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what a command of the Makefile needs, and nothing that is there already.
 #
-#   scripts/setup.sh build   a C toolchain for libjpeg-turbo and libwebp; GStreamer with its development files
+#   scripts/setup.sh build   a C toolchain for libjpeg-turbo, libwebp and libaom; GStreamer with its development files
 #   scripts/setup.sh test    the same, PostgreSQL, an independent media checker, an SMTP server, and the tools that `make test` runs
 #   scripts/setup.sh jobs    a C toolchain and PostgreSQL, for `make bench-jobs`, `bench-scale`, `bench-notify` and `test-faults`
 #   scripts/setup.sh bench   a C toolchain and the programs that `make bench-image` compares with
@@ -58,6 +58,7 @@ need_toolchain() {
     need libc6-dev test -e /usr/include/stdio.h
     need cmake command_exists cmake
     need nasm command_exists nasm
+    need perl command_exists perl
     need pkg-config command_exists pkg-config
 }
 

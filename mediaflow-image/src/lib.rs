@@ -1,5 +1,5 @@
-//! The image backend of mediaflow: JPEG, PNG, WebP and GIF in, and as a choice TIFF, BMP,
-//! icons, PNM and QOI; JPEG, PNG and WebP out, and as a choice TIFF and QOI.
+//! The image backend of mediaflow: JPEG, PNG, WebP and GIF in, and as a choice AVIF, TIFF, BMP,
+//! icons, PNM and QOI; JPEG, PNG and WebP out, and as a choice AVIF, TIFF and QOI.
 //!
 //! The time of an image job goes into decoding: for a thumbnail of a 12-megapixel JPEG four fifths of it. So everything
 //! that is asked of one photo becomes one plan with one decode, in the JPEG's own transform at the smallest of the
@@ -40,6 +40,10 @@
 //! The feature `turbo` decodes and encodes JPEG with libjpeg-turbo, twice as fast; without it all decoders are Rust. At 1/8, for
 //! thumbnails, both builds decode with [`mediaflow_jpeg`], which is faster than either. The feature `text` writes on pictures, and
 //! `tiff` reads and writes TIFF, whose strips and tiles come row by row like those of PNG; `bitmaps` reads BMP, icons, PNM and QOI, and writes QOI.
+//!
+//! The feature `avif` reads and writes AVIF with libaom. At the default effort it takes 0.6 of the time that sharp takes at its effort
+//! of 2 for a picture that is as good by SSIMULACRA2, and less than a tenth of that at its effort of 4; the file is a fifth larger,
+//! for sharp has a newer libaom. rav1e, in Rust, takes as long at its fastest for less, and seven times as long with care.
 
 mod backend;
 mod codec;
@@ -54,6 +58,8 @@ mod word;
 
 pub use backend::ImageBackend;
 pub use codec::MetadataPolicy;
+#[cfg(feature = "avif")]
+pub use formats::Avif;
 #[cfg(feature = "bitmaps")]
 pub use formats::Qoi;
 pub use formats::{Chroma, ImageEncoders, Jpeg, Png, Webp};

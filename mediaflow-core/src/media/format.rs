@@ -21,6 +21,8 @@ impl Format {
     pub const WEBP: Self = Self(Cow::Borrowed("webp"));
     /// GIF.
     pub const GIF: Self = Self(Cow::Borrowed("gif"));
+    /// AVIF.
+    pub const AVIF: Self = Self(Cow::Borrowed("avif"));
     /// BMP.
     pub const BMP: Self = Self(Cow::Borrowed("bmp"));
     /// Icons and cursors of Windows.

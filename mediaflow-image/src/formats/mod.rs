@@ -2,6 +2,8 @@
 //!
 //! Uses: codec, error, pixels, word.
 
+#[cfg(feature = "avif")]
+mod avif;
 #[cfg(feature = "bitmaps")]
 mod bmp;
 mod gif;
@@ -23,6 +25,8 @@ use mediaflow_core::reader::FormatSpec;
 use mediaflow_core::spec::Chain;
 use mediaflow_core::{Error, Limits, Result, RunContext, codes};
 
+#[cfg(feature = "avif")]
+pub use avif::Avif;
 pub use jpeg::{Chroma, Jpeg};
 pub use png::Png;
 #[cfg(feature = "bitmaps")]
@@ -37,6 +41,8 @@ use crate::word::Word;
 
 /// What is read here.
 const CODECS: &[&dyn Codec] = &[
+    #[cfg(feature = "avif")]
+    &avif::AvifCodec,
     #[cfg(feature = "bitmaps")]
     &bmp::BmpCodec,
     &gif::GifCodec,
@@ -71,6 +77,10 @@ const CODECS: &[&dyn Codec] = &[
 /// # Ok::<(), mediaflow_core::Error>(())
 /// ```
 pub trait ImageEncoders: Sized {
+    /// As AVIF, at a quality from 1 to 100. See [`Avif`].
+    #[cfg(feature = "avif")]
+    #[must_use]
+    fn avif(self, how: impl Into<Avif>) -> Self;
     /// As JPEG, at a quality from 1 to 100. See [`Jpeg`].
     #[must_use]
     fn jpeg(self, how: impl Into<Jpeg>) -> Self;
@@ -91,6 +101,11 @@ pub trait ImageEncoders: Sized {
 }
 
 impl ImageEncoders for Chain {
+    #[cfg(feature = "avif")]
+    fn avif(self, how: impl Into<Avif>) -> Self {
+        self.then(how.into())
+    }
+
     fn jpeg(self, how: impl Into<Jpeg>) -> Self {
         self.then(how.into())
     }

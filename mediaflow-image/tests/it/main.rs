@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod accepting;
+#[cfg(feature = "avif")]
+mod avif;
 mod bad_input;
 #[cfg(feature = "bitmaps")]
 mod bitmaps;

@@ -5,8 +5,11 @@ use mediaflow_core::{Reader as _, Registry};
 use mediaflow_image::ImageReader;
 
 /// The features of formats that are not part of every build: whether this one has them.
-const CHOICES: [(&str, bool); 2] =
-    [("bitmaps", cfg!(feature = "bitmaps")), ("tiff", cfg!(feature = "tiff"))];
+const CHOICES: [(&str, bool); 3] = [
+    ("avif", cfg!(feature = "avif")),
+    ("bitmaps", cfg!(feature = "bitmaps")),
+    ("tiff", cfg!(feature = "tiff")),
+];
 
 /// The rows of the list of formats: whether each is read and written.
 fn listed() -> BTreeMap<String, (bool, bool)> {

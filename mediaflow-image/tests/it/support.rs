@@ -213,7 +213,7 @@ pub(crate) fn psnr(a: &Image, b: &Image) -> f64 {
 }
 
 /// Files of other programs in a folder of `tests/data`, each with the picture that it is to show: that of its name before the hyphen.
-#[cfg(any(feature = "bitmaps", feature = "tiff"))]
+#[cfg(any(feature = "avif", feature = "bitmaps", feature = "tiff"))]
 pub(crate) fn beside(folder: &str) -> Vec<(MediaFile, MediaFile)> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(folder);
     let names = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name());
