@@ -1,5 +1,5 @@
 //! The image backend of mediaflow: JPEG, PNG, WebP and GIF in, and as a choice AVIF, TIFF, BMP,
-//! icons, PNM and QOI; JPEG, PNG and WebP out, and as a choice AVIF, TIFF and QOI.
+//! icons, PNM and QOI; JPEG, PNG, WebP and GIF out, and as a choice AVIF, TIFF and QOI.
 //!
 //! The time of an image job goes into decoding: for a thumbnail of a 12-megapixel JPEG four fifths of it. So everything
 //! that is asked of one photo becomes one plan with one decode, in the JPEG's own transform at the smallest of the
@@ -62,7 +62,7 @@ pub use codec::MetadataPolicy;
 pub use formats::Avif;
 #[cfg(feature = "bitmaps")]
 pub use formats::Qoi;
-pub use formats::{Chroma, ImageEncoders, Jpeg, Png, Webp};
+pub use formats::{Chroma, Gif, ImageEncoders, Jpeg, Png, Webp};
 #[cfg(feature = "tiff")]
 pub use formats::{Tiff, TiffCompression};
 pub use reader::ImageReader;

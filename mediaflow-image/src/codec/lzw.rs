@@ -71,6 +71,84 @@ pub(crate) fn unpack(
     Ok(made)
 }
 
+/// Packs numbers of so many bits, 2 to 8, as GIF wants them: the lowest bit first, with codes that clear and end.
+///
+/// # Errors
+/// What `check` gives, which says now and then whether to stop.
+pub(crate) fn pack(numbers: &[u8], bits: u8, check: impl Fn() -> Result<()>) -> Result<Vec<u8>> {
+    let (clear, end) = (1_u16 << bits, (1_u16 << bits) + 1);
+    let mut packer = Packer { packed: Vec::new(), held: 0, count: 0, size: bits + 1 };
+    packer.put(clear);
+    let Some((first, rest)) = numbers.split_first() else {
+        packer.put(end);
+        return Ok(packer.end());
+    };
+    // For each code and the number behind it the code of both; which of them there are, to be forgotten.
+    let mut table = vec![0_u16; CODES << 8];
+    let mut known = Vec::with_capacity(CODES);
+    let (mut next, mut before) = (end + 1, u16::from(*first));
+    for (index, number) in rest.iter().enumerate() {
+        if index % LOOK as usize == 0 {
+            check()?;
+        }
+        let place = usize::from(before) << 8 | usize::from(*number);
+        if table[place] != 0 {
+            before = table[place];
+            continue;
+        }
+        packer.put(before);
+        before = u16::from(*number);
+        if usize::from(next) == CODES {
+            packer.put(clear);
+            packer.size = bits + 1;
+            known.drain(..).for_each(|place: usize| table[place] = 0);
+            next = end + 1;
+            continue;
+        }
+        // Whoever unpacks it is one code behind.
+        if next == 1 << packer.size {
+            packer.size += 1;
+        }
+        table[place] = next;
+        known.push(place);
+        next += 1;
+    }
+    packer.put(before);
+    // So that the last one is not read in a size of its own.
+    if next == 1 << packer.size && packer.size < 12 {
+        packer.size += 1;
+    }
+    packer.put(end);
+    Ok(packer.end())
+}
+
+/// Bits on their way into bytes.
+struct Packer {
+    packed: Vec<u8>,
+    held: u32,
+    count: u8,
+    size: u8,
+}
+
+impl Packer {
+    fn put(&mut self, code: u16) {
+        self.held |= u32::from(code) << self.count;
+        self.count += self.size;
+        while self.count >= 8 {
+            self.packed.push(self.held.to_le_bytes()[0]);
+            self.held >>= 8;
+            self.count -= 8;
+        }
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        if self.count > 0 {
+            self.packed.push(self.held.to_le_bytes()[0]);
+        }
+        self.packed
+    }
+}
+
 /// Codes of a size that changes.
 struct Codes<'a> {
     packed: std::slice::Iter<'a, u8>,
@@ -182,6 +260,27 @@ mod tests {
     fn codes_that_clear_can_come_several_times() {
         assert_eq!(unpacked(&[4, 4, 4, 1, 4, 4, 2, 3, 5], 3, 9), [1, 2, 3]);
         assert_eq!(unpacked(&[1, 2, 4, 3, 5], 3, 9), [1, 2, 3], "and need not come at all");
+    }
+
+    #[test]
+    fn what_is_packed_comes_back() {
+        let mut seed = 7_u32;
+        let mut noise = |bits: u8| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            seed.to_be_bytes()[0] >> (8 - bits)
+        };
+        for bits in 2..=8 {
+            for len in (0..80).chain([5_000, 70_000]) {
+                let plain = vec![1; len];
+                let wild: Vec<_> = (0..len).map(|_| noise(bits)).collect();
+                for numbers in [plain, wild] {
+                    let packed = pack(&numbers, bits, || Ok(())).unwrap();
+                    let mut to = vec![0; len];
+                    let made = unpack(&packed, bits, Lie::Low, &mut to, || Ok(())).unwrap();
+                    assert!(made == len && to == numbers, "{bits} bits, {len} numbers");
+                }
+            }
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ use mediaflow_core::{Error, Limits, Result, RunContext, codes};
 
 #[cfg(feature = "avif")]
 pub use avif::Avif;
+pub use gif::Gif;
 pub use jpeg::{Chroma, Jpeg};
 pub use png::Png;
 #[cfg(feature = "bitmaps")]
@@ -81,6 +82,9 @@ pub trait ImageEncoders: Sized {
     #[cfg(feature = "avif")]
     #[must_use]
     fn avif(self, how: impl Into<Avif>) -> Self;
+    /// As GIF, in 256 colours. For other settings give the [`Gif`] to [`Chain::then`].
+    #[must_use]
+    fn gif(self) -> Self;
     /// As JPEG, at a quality from 1 to 100. See [`Jpeg`].
     #[must_use]
     fn jpeg(self, how: impl Into<Jpeg>) -> Self;
@@ -104,6 +108,10 @@ impl ImageEncoders for Chain {
     #[cfg(feature = "avif")]
     fn avif(self, how: impl Into<Avif>) -> Self {
         self.then(how.into())
+    }
+
+    fn gif(self) -> Self {
+        self.then(Gif::new())
     }
 
     fn jpeg(self, how: impl Into<Jpeg>) -> Self {

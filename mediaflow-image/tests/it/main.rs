@@ -15,6 +15,7 @@ mod copying;
 mod damage;
 mod eighth;
 mod files;
+mod gif;
 mod metadata;
 mod operations;
 mod readme;
