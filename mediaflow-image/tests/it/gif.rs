@@ -70,7 +70,7 @@ async fn what_is_hardly_there_is_not_seen() {
     }
     let picture = Image::new(90, 50, 4, pixels).unwrap();
     for colours in [2, 16, 256] {
-        let file = written(Gif::new().colours(colours), picture.clone()).await;
+        let file = written(Gif::new().colors(colours), picture.clone()).await;
         assert!(probe(&file).await.unwrap().alpha);
         let again = decode(&file).await.unwrap();
         let alphas = again.pixels().chunks_exact(4).map(|pixel| pixel[3]);
@@ -95,13 +95,13 @@ async fn a_photo_is_near_in_256_colours_and_in_sum_with_dither() {
     let found = async |how: Gif| decode(&written(how, photo.clone()).await).await.unwrap();
     let plain = found(Gif::new().dither(0.0)).await;
     assert!(psnr(&plain, &photo) > 34.0, "{} dB", psnr(&plain, &photo));
-    let sixteen = found(Gif::new().colours(16).dither(0.0)).await;
+    let sixteen = found(Gif::new().colors(16).dither(0.0)).await;
     assert!(psnr(&sixteen, &photo) > 23.0, "{} dB", psnr(&sixteen, &photo));
     // Of a slope each pixel is further away, but the mean of a few is nearer.
     let slope = gradient(300, 200, 3);
     let found = async |how: Gif| decode(&written(how, slope.clone()).await).await.unwrap();
-    let sixteen = found(Gif::new().colours(16).dither(0.0)).await;
-    let dithered = found(Gif::new().colours(16)).await;
+    let sixteen = found(Gif::new().colors(16).dither(0.0)).await;
+    let dithered = found(Gif::new().colors(16)).await;
     assert!(psnr(&dithered, &slope) < psnr(&sixteen, &slope));
     let small = |picture: &Image| image(Resize::new(50, 50, Fit::Inside), picture.clone());
     let (wanted, with, without) =
@@ -143,16 +143,16 @@ async fn the_policy_decides_what_is_written() {
 async fn the_word_keeps_its_promises() {
     let picture = || Inputs::one(gradient(60, 40, 4));
     testing::exercise_word(Gif::new(), picture(), &ImageBackend::new()).await;
-    let how = r#"{"colours":16,"dither":0.5,"max_bytes":90}"#;
+    let how = r#"{"colors":16,"dither":0.5,"max_bytes":90}"#;
     let how = serde_json::from_str::<Gif>(how).unwrap();
-    assert_eq!(how, Gif::new().colours(16).dither(0.5).max_bytes(90));
+    assert_eq!(how, Gif::new().colors(16).dither(0.5).max_bytes(90));
     assert_eq!(run(how, gradient(60, 40, 3)).await.unwrap_err().code(), "image.max_bytes");
-    for bad in [Gif::new().colours(1), Gif::new().colours(257), Gif::new().dither(1.5)] {
+    for bad in [Gif::new().colors(1), Gif::new().colors(257), Gif::new().dither(1.5)] {
         assert_eq!(AnyOperation::new(bad).validate().unwrap_err().code(), "op.range");
     }
     let pipeline = Pipeline::from("in/a.jpg").output("out/b.gif", |photo| photo.gif());
     let json = serde_json::to_string(&pipeline.build().unwrap()).unwrap();
-    assert!(json.contains(r#""colours":256"#), "{json}");
+    assert!(json.contains(r#""colors":256"#), "{json}");
 }
 
 #[tokio::test]

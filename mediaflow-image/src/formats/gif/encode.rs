@@ -15,7 +15,7 @@ pub(super) fn encode(image: Image, how: &Gif, cx: &RunContext) -> Result<Vec<u8>
     let packet = kept.xmp.as_ref().map(|packet| packet.to_vec()).or_else(credit);
     let image = widen(image, 3, cx)?;
     #[expect(clippy::cast_possible_truncation, reason = "a share needs no more than that")]
-    let picture = indexed(&image, how.colours, how.dither as f32, cx)?;
+    let picture = indexed(&image, how.colors, how.dither as f32, cx)?;
     let file = file((image.width(), image.height()), &picture, packet.as_deref(), cx)?;
     match how.max_bytes.filter(|max| file.len() as u64 > *max) {
         Some(max) => Err(too_large(file.len(), max)),

@@ -64,7 +64,7 @@ impl Operation for Gif {
     }
 
     fn validate(&self) -> Result<()> {
-        check_range("colours", f64::from(self.colours), 2.0, 256.0)?;
+        check_range("colors", f64::from(self.colors), 2.0, 256.0)?;
         check_range("dither", self.dither, 0.0, 1.0)
     }
 
@@ -95,7 +95,7 @@ impl Encoder for Gif {
     }
 
     fn explain(&self) -> String {
-        format!("gif, {} colours", self.colours)
+        format!("gif, {} colours", self.colors)
     }
 
     /// The picture in colour, its numbers, and the file, which may double while it grows; and what is counted of colours.

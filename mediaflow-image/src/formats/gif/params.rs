@@ -11,7 +11,7 @@ use crate::codec::MetadataPolicy;
 pub struct Gif {
     /// How many colours there are at most, from 2 to 256; one of them stands for what is not seen, if there is such. Default 256.
     #[serde(default = "all")]
-    pub colours: u16,
+    pub colors: u16,
     /// How much of what is wrong in a pixel is made good in its neighbours, from 0 to 1. Default 1.
     #[serde(default = "whole")]
     pub dither: f64,
@@ -26,7 +26,7 @@ pub struct Gif {
 impl Default for Gif {
     fn default() -> Self {
         Self {
-            colours: all(),
+            colors: all(),
             dither: whole(),
             max_bytes: None,
             metadata: MetadataPolicy::default(),
@@ -43,8 +43,8 @@ impl Gif {
 
     /// In so many colours at most, from 2 to 256.
     #[must_use]
-    pub fn colours(mut self, colours: u16) -> Self {
-        self.colours = colours;
+    pub fn colors(mut self, colors: u16) -> Self {
+        self.colors = colors;
         self
     }
 
