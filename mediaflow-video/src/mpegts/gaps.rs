@@ -1,17 +1,14 @@
 //! Packets that are not there: those of a stream count to 16, again and again (ISO/IEC 13818-1, 2.4.3.3). A demuxer drops the
 //! frame that misses one, without a word.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek};
 use std::ops::RangeInclusive;
 
-use super::length::{PER_SECOND, since};
-use super::packet::{Grid, PACKET, Packet, SYNC};
-
-/// Bytes that are read at a time.
-const PART: u64 = 1 << 20;
+use super::length::{Asked, ON, PER_SECOND, since};
+use super::packet::{Grid, PACKET, Packet};
 
 /// How far one group may be from the next, in ticks: back from a picture to one that is shown before it, and on.
-const STEPS: RangeInclusive<i64> = -2 * 90_000..=10 * 90_000;
+const STEPS: RangeInclusive<i64> = -2 * 90_000..=ON;
 
 /// Where packets of a stream are missing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,23 +43,16 @@ struct Watched {
 /// Reads all of a file, as long as `goes_on`.
 pub(super) fn read(
     grid: Grid,
-    pids: &[(u16, bool)],
+    streams: &[Asked],
     reader: &mut (impl Read + Seek + ?Sized),
-    mut goes_on: impl FnMut() -> bool,
+    goes_on: impl FnMut() -> bool,
 ) -> std::io::Result<Vec<Gap>> {
-    let watched = |(pid, is_sound): &(u16, bool)| Watched::new(*pid, *is_sound);
-    let mut streams: Vec<Watched> = pids.iter().map(watched).collect();
+    let mut streams: Vec<Watched> =
+        streams.iter().map(|asked| Watched::new(asked.pid, asked.sound.is_some())).collect();
     let mut anchor = None;
-    let mut bytes = Vec::new();
-    reader.seek(SeekFrom::Start(grid.first))?;
-    while goes_on() {
-        let more = (&mut *reader).take(PART).read_to_end(&mut bytes)?;
-        let used = grid.walk(&bytes, |packet| take(packet, &mut streams, &mut anchor));
-        bytes.drain(..used);
-        if more == 0 {
-            break;
-        }
-    }
+    grid.walk(reader, grid.first, u64::MAX, goes_on, |_, packet| {
+        take(packet, &mut streams, &mut anchor);
+    })?;
     Ok(streams.into_iter().flat_map(Watched::ended).collect())
 }
 
@@ -163,29 +153,6 @@ fn is_twice(last: &[u8; PACKET], packet: &[u8; PACKET]) -> bool {
     last[..4] == packet[..4] && last[CLOCK..] == packet[CLOCK..]
 }
 
-impl Grid {
-    /// Shows each packet that is there, and finds the next one where the grid breaks. Returns how many bytes are done with.
-    fn walk(self, bytes: &[u8], mut show: impl FnMut(&[u8; PACKET])) -> usize {
-        let step = usize::try_from(self.step).unwrap_or(PACKET);
-        let is_sync = |at: usize| bytes.get(at) == Some(&SYNC);
-        let mut at = 0;
-        while let Some(packet) = bytes.get(at..).and_then(|rest| rest.first_chunk::<PACKET>()) {
-            if packet[0] == SYNC {
-                show(packet);
-                at += step;
-                continue;
-            }
-            let last = bytes.len().saturating_sub(2 * step);
-            match (at..last).find(|at| is_sync(*at) && is_sync(at + step) && is_sync(at + 2 * step))
-            {
-                Some(next) => at = next,
-                None => return at.max(last),
-            }
-        }
-        at.min(bytes.len())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
@@ -193,20 +160,20 @@ mod tests {
     use super::*;
     use crate::mpegts::packet::packet;
 
-    const PICTURE: u16 = 0x100;
+    const PICTURE: Asked = Asked { pid: 0x100, sound: None };
 
     /// Ten groups of three packets, one a second, behind a table.
     fn stream() -> Vec<[u8; PACKET]> {
         let group = |n: u8| {
             let begin = move |part: u8| (part == 0).then_some(u64::from(n) * 90_000);
-            (0..3).map(move |part| packet(PICTURE, n * 3 + part, begin(part)))
+            (0..3).map(move |part| packet(PICTURE.pid, n * 3 + part, begin(part)))
         };
         std::iter::once(packet(0, 0, None)).chain((0..10).flat_map(group)).collect()
     }
 
     fn gaps(packets: &[[u8; PACKET]]) -> Vec<Gap> {
         let grid = Grid { first: 0, step: PACKET as u64 };
-        read(grid, &[(PICTURE, false)], &mut Cursor::new(packets.concat()), || true).unwrap()
+        read(grid, &[PICTURE], &mut Cursor::new(packets.concat()), || true).unwrap()
     }
 
     #[test]
@@ -242,9 +209,8 @@ mod tests {
     fn the_grid_is_found_again() {
         let whole = stream().concat();
         let grid = Grid { first: 0, step: PACKET as u64 };
-        let read = |bytes: Vec<u8>| {
-            read(grid, &[(PICTURE, false)], &mut Cursor::new(bytes), || true).unwrap()
-        };
+        let read =
+            |bytes: Vec<u8>| read(grid, &[PICTURE], &mut Cursor::new(bytes), || true).unwrap();
         let lost = [&whole[..1000], &whole[1100..]].concat();
         assert_eq!(read(lost).iter().map(|gap| gap.packets).sum::<u64>(), 1);
         let mut other = whole.clone();

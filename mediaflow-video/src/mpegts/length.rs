@@ -2,18 +2,18 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
+use super::joints::Joints;
 use super::packet::{Grid, Packet};
 
 /// Bytes of either end that are read; of a file that is not much longer all is read elsewhere.
 const END: u64 = 8 << 20;
 
-/// Places in between at which is looked whether the clock goes on, and bytes that are read there.
-const LOOKS: u64 = 64;
-const LOOK: u64 = 128 << 10;
-
 /// Times have 33 bits, and go round.
-const ROUND: i64 = 1 << 33;
+pub(super) const ROUND: i64 = 1 << 33;
 pub(super) const PER_SECOND: f64 = 90_000.0;
+
+/// How far one group may be from the next, in ticks, over what was not sent. What is farther is another clock.
+pub(super) const ON: i64 = 10 * 90_000;
 
 /// A stream that is asked when it begins and ends.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,7 @@ pub(super) struct Asked {
 pub(super) fn read(
     grid: Grid,
     streams: &[Asked],
+    joints: &Joints,
     reader: &mut (impl Read + Seek + ?Sized),
 ) -> std::io::Result<Option<f64>> {
     let size = reader.seek(SeekFrom::End(0))?;
@@ -39,38 +40,18 @@ pub(super) fn read(
         (&mut *reader).take(length).read_to_end(&mut bytes)?;
         std::io::Result::Ok(bytes)
     };
-    let looks = (0..LOOKS).map(|number| part(size / LOOKS * number, LOOK));
-    if !goes_on(grid, streams, looks)? {
-        return Ok(None);
-    }
     let head = part(0, END)?;
     let tail = part(size - END, END)?;
-    Ok(between(grid, streams, &head, &tail))
+    Ok(between(grid, streams, joints, &head, &tail))
 }
 
-/// Whether time goes on from one place to the next. Where recordings follow each other, the second may begin at zero again.
-fn goes_on(
+fn between(
     grid: Grid,
     streams: &[Asked],
-    looks: impl Iterator<Item = std::io::Result<Vec<u8>>>,
-) -> std::io::Result<bool> {
-    /// Pictures are stored before those that are shown earlier, and sound behind its picture.
-    const REORDERED: i64 = 90_000;
-    let mut before = vec![None; streams.len()];
-    for look in looks {
-        let look = look?;
-        for (stream, before) in streams.iter().zip(&mut before) {
-            let mut packets = grid.packets(&look).filter(|packet| packet.pid == stream.pid);
-            let Some(time) = packets.find_map(|packet| packet.time()) else { continue };
-            if before.replace(time).is_some_and(|before| since(before, time) < -REORDERED) {
-                return Ok(false);
-            }
-        }
-    }
-    Ok(true)
-}
-
-fn between(grid: Grid, streams: &[Asked], head: &[u8], tail: &[u8]) -> Option<f64> {
+    joints: &Joints,
+    head: &[u8],
+    tail: &[u8],
+) -> Option<f64> {
     let (mut begin, mut end) = (None::<i64>, None::<i64>);
     let mut start = None;
     for stream in streams {
@@ -80,7 +61,8 @@ fn between(grid: Grid, streams: &[Asked], head: &[u8], tail: &[u8]) -> Option<f6
         start = Some(anchor);
         begin = first.iter().map(|time| since(anchor, *time)).chain(begin).min();
         // The end of a long recording may be more than half a round away from its begin.
-        let times = packets(tail).filter_map(|packet| packet.time());
+        let later = joints.by(stream.pid, u64::MAX);
+        let times = packets(tail).filter_map(|packet| Some(round(packet.time()?, later)));
         let mut last: Vec<i64> = times.map(|time| since(anchor, time).rem_euclid(ROUND)).collect();
         last.sort_unstable();
         let (latest, before) = (last.last()?, last.get(last.len().checked_sub(2)?)?);
@@ -100,6 +82,11 @@ pub(super) fn since(from: u64, time: u64) -> i64 {
     if ahead > ROUND / 2 { ahead - ROUND } else { ahead }
 }
 
+/// A time that is so much later.
+pub(super) fn round(time: u64, by: i64) -> u64 {
+    time.cast_signed().wrapping_add(by).rem_euclid(ROUND).cast_unsigned()
+}
+
 /// What is coded in the last group of a stream.
 fn content_of_last(packets: &[Packet<'_>]) -> Vec<u8> {
     let Some(first) = packets.iter().rposition(|packet| packet.time().is_some()) else {
@@ -112,7 +99,7 @@ fn content_of_last(packets: &[Packet<'_>]) -> Vec<u8> {
 }
 
 /// How long the frames of sound are, in ticks; nothing if they are of a kind that is not known here.
-fn sound_ticks(kind: u8, mut bytes: &[u8]) -> Option<i64> {
+pub(super) fn sound_ticks(kind: u8, mut bytes: &[u8]) -> Option<i64> {
     let mut ticks = 0.0;
     while bytes.len() > 7 {
         let (length, samples, rate) = match kind {
@@ -170,26 +157,12 @@ fn ac3(frame: &[u8]) -> Option<(usize, u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mpegts::packet::packet;
 
     #[test]
     fn times_go_round() {
         assert_eq!(since(10, 100), 90);
         assert_eq!(since((1 << 33) - 10, 80), 90);
         assert_eq!(since(100, 10), -90);
-    }
-
-    #[test]
-    fn a_clock_that_begins_again_does_not_tell_the_length() {
-        let looks = |seconds: &[u64]| {
-            let grid = Grid::of(&[0x47].repeat(400)).unwrap();
-            let streams = [Asked { pid: 0x100, sound: None }];
-            let look = |seconds: &u64| Ok(packet(0x100, 0, Some(seconds * 90_000)).to_vec());
-            goes_on(grid, &streams, seconds.iter().map(look)).unwrap()
-        };
-        assert!(looks(&[0, 10, 20, 20, 40]));
-        assert!(looks(&[95_000, 95_440, 10]), "it goes round");
-        assert!(!looks(&[0, 10, 20, 0, 10]));
     }
 
     #[test]

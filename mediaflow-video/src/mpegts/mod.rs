@@ -7,6 +7,7 @@
 //! Uses: nothing.
 
 mod gaps;
+mod joints;
 mod length;
 mod packet;
 mod table;
@@ -14,6 +15,7 @@ mod table;
 use std::io::{Read, Seek, SeekFrom};
 
 pub(crate) use gaps::Gap;
+use joints::Joints;
 use length::Asked;
 pub(crate) use packet::PACKET;
 use packet::{Grid, Packet};
@@ -30,6 +32,7 @@ pub(crate) struct Transport {
     tables: Vec<u16>,
     /// The streams of the first program, in the order of its table.
     pub(crate) streams: Vec<Elementary>,
+    joints: Joints,
 }
 
 /// A stream of a program.
@@ -64,16 +67,18 @@ impl Elementary {
     }
 }
 
-/// Reads the tables; `None` if there are none.
+/// Reads the tables, and where recordings are joined; `None` if there are no tables.
 pub(crate) fn inspect(
     reader: &mut (impl Read + Seek + ?Sized),
 ) -> std::io::Result<Option<Transport>> {
     reader.seek(SeekFrom::Start(0))?;
     let mut head = Vec::new();
-    reader.take(2 * 192).read_to_end(&mut head)?;
+    (&mut *reader).take(2 * 192).read_to_end(&mut head)?;
     let Some(grid) = Grid::of(&head) else { return Ok(None) };
-    reader.take(HEAD).read_to_end(&mut head)?;
-    Ok(read(grid, &head))
+    (&mut *reader).take(HEAD).read_to_end(&mut head)?;
+    let Some(mut transport) = read(grid, &head) else { return Ok(None) };
+    transport.joints = joints::find(grid, &transport.asked(), reader)?;
+    Ok(Some(transport))
 }
 
 fn read(grid: Grid, head: &[u8]) -> Option<Transport> {
@@ -97,7 +102,7 @@ fn read(grid: Grid, head: &[u8]) -> Option<Transport> {
         }
     });
     let streams = streams.collect();
-    Some(Transport { grid, tables, streams })
+    Some(Transport { grid, tables, streams, joints: Joints::default() })
 }
 
 /// The type of sound, by the bytes that it begins with.
@@ -125,8 +130,25 @@ fn sniff(bytes: &[u8]) -> Option<u8> {
 
 impl Transport {
     /// Whether a demuxer has to be shown something else than what is there.
-    pub(crate) fn is_retyped(&self) -> bool {
-        self.streams.iter().any(|stream| stream.found.is_some())
+    pub(crate) fn is_amended(&self) -> bool {
+        !self.joints.is_none() || self.streams.iter().any(|stream| stream.found.is_some())
+    }
+
+    /// Its streams, pictures first.
+    fn asked(&self) -> Vec<Asked> {
+        let known = || self.streams.iter().filter(|stream| !stream.is_strange);
+        let pictures = known().filter(|stream| stream.is_picture());
+        let pictures = pictures.map(|stream| Asked { pid: stream.pid, sound: None });
+        let sounds = known().filter(|stream| stream.is_sound());
+        let sounds = sounds.map(|stream| Asked { pid: stream.pid, sound: Some(stream.kind()) });
+        pictures.chain(sounds).collect()
+    }
+
+    /// The first picture and the first sound.
+    fn first(&self) -> Vec<Asked> {
+        let asked = self.asked();
+        let first = |is_sound: bool| asked.iter().find(|asked| asked.sound.is_some() == is_sound);
+        [first(false), first(true)].into_iter().flatten().copied().collect()
     }
 
     /// How long a large file is, by its two ends, in seconds; nothing if it is better read as a whole.
@@ -134,14 +156,7 @@ impl Transport {
         &self,
         reader: &mut (impl Read + Seek + ?Sized),
     ) -> std::io::Result<Option<f64>> {
-        let known = || self.streams.iter().filter(|stream| !stream.is_strange);
-        let picture = known().find(|stream| stream.is_picture());
-        let sound = known().find(|stream| stream.is_sound());
-        let asked = [
-            picture.map(|stream| Asked { pid: stream.pid, sound: None }),
-            sound.map(|stream| Asked { pid: stream.pid, sound: Some(stream.kind()) }),
-        ];
-        length::read(self.grid, &asked.into_iter().flatten().collect::<Vec<_>>(), reader)
+        length::read(self.grid, &self.first(), &self.joints, reader)
     }
 
     /// Where packets of the first picture and the first sound are missing. All of the file is read, as long as `goes_on`.
@@ -150,11 +165,7 @@ impl Transport {
         reader: &mut (impl Read + Seek + ?Sized),
         goes_on: impl FnMut() -> bool,
     ) -> std::io::Result<Vec<Gap>> {
-        let known = || self.streams.iter().filter(|stream| !stream.is_strange);
-        let picture = known().find(|stream| stream.is_picture()).map(|s| (s.pid, false));
-        let sound = known().find(|stream| stream.is_sound()).map(|s| (s.pid, true));
-        let pids: Vec<_> = picture.into_iter().chain(sound).collect();
-        gaps::read(self.grid, &pids, reader, goes_on)
+        gaps::read(self.grid, &self.first(), reader, goes_on)
     }
 
     /// Where packets lie that are wholly or partly in these bytes of the file.
@@ -162,8 +173,12 @@ impl Transport {
         self.grid.starts(from, until)
     }
 
-    /// A packet as a demuxer is to be shown it, if that is another one.
-    pub(crate) fn amended(&self, packet: &[u8]) -> Option<Vec<u8>> {
+    /// A packet that begins at a place of the file as a demuxer is to be shown it, if that is another one.
+    pub(crate) fn amended(&self, at: u64, packet: &[u8]) -> Option<Vec<u8>> {
+        self.retyped(packet).or_else(|| self.joints.amended(at, packet))
+    }
+
+    fn retyped(&self, packet: &[u8]) -> Option<Vec<u8>> {
         let read = Packet::read(packet).filter(|read| self.tables.contains(&read.pid))?;
         let at = read.section_at()?;
         let found = |pid: u16| self.streams.iter().find(|stream| stream.pid == pid)?.found;

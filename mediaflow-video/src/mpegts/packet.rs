@@ -1,9 +1,14 @@
 //! Packets, and where they lie in a file.
 
+use std::io::{Read, Seek, SeekFrom};
+
 /// Bytes of a packet.
 pub(crate) const PACKET: usize = 188;
 
 pub(super) const SYNC: u8 = 0x47;
+
+/// Bytes that are read at a time.
+const PART: u64 = 256 << 10;
 
 /// Where packets begin: one after the other, or with four bytes of time before each, as cameras and discs have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +52,55 @@ impl Grid {
         let first = self.first + before.div_ceil(self.step) * self.step;
         (0..).map(move |number| first + number * self.step).take_while(move |at| *at < until)
     }
+
+    /// Shows each packet that begins between these places of a file, and where that is, as long as `goes_on`.
+    pub(super) fn walk(
+        self,
+        reader: &mut (impl Read + Seek + ?Sized),
+        from: u64,
+        until: u64,
+        mut goes_on: impl FnMut() -> bool,
+        mut show: impl FnMut(u64, &[u8; PACKET]),
+    ) -> std::io::Result<()> {
+        let mut bytes = Vec::new();
+        let mut at = reader.seek(SeekFrom::Start(from))?;
+        while at < until && goes_on() {
+            let more = (&mut *reader).take(PART).read_to_end(&mut bytes)?;
+            let used = self.show(&bytes, |place, packet| {
+                let place = at + place as u64;
+                if place < until {
+                    show(place, packet);
+                }
+            });
+            bytes.drain(..used);
+            at += used as u64;
+            if more == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows each packet that is there, and finds the next one where the grid breaks. Returns how many bytes are done with.
+    fn show(self, bytes: &[u8], mut show: impl FnMut(usize, &[u8; PACKET])) -> usize {
+        let step = usize::try_from(self.step).unwrap_or(PACKET);
+        let is_sync = |at: usize| bytes.get(at) == Some(&SYNC);
+        let mut at = 0;
+        while let Some(packet) = bytes.get(at..).and_then(|rest| rest.first_chunk::<PACKET>()) {
+            if packet[0] == SYNC {
+                show(at, packet);
+                at += step;
+                continue;
+            }
+            let last = bytes.len().saturating_sub(2 * step);
+            match (at..last).find(|at| is_sync(*at) && is_sync(at + step) && is_sync(at + 2 * step))
+            {
+                Some(next) => at = next,
+                None => return at.max(last),
+            }
+        }
+        at.min(bytes.len())
+    }
 }
 
 /// One packet.
@@ -65,6 +119,8 @@ impl<'a> Packet<'a> {
         let pid = u16::from_be_bytes([head[1] & 0x1f, head[2]]);
         let payload = match head[3] >> 4 & 3 {
             1 => 4,
+            // Nothing but what time it is.
+            2 => PACKET,
             3 => 5 + usize::from(head[4]),
             _ => return None,
         };
@@ -85,19 +141,29 @@ impl<'a> Packet<'a> {
 
     /// When what begins in this packet is shown.
     pub(super) fn time(&self) -> Option<u64> {
-        let pes = self.bytes.get(self.payload..).filter(|_| self.begins)?;
-        let is_pes = pes.starts_with(&[0, 0, 1]) && pes.get(6)? >> 6 == 2;
-        let [a, b, c, d, e] = *pes.get(9..14).filter(|_| is_pes)? else { return None };
-        let has_time = pes.get(7)? & 0x80 != 0;
-        let bits = [
-            u64::from(a >> 1 & 7),
-            u64::from(b),
-            u64::from(c >> 1),
-            u64::from(d),
-            u64::from(e >> 1),
-        ];
-        let time = bits[0] << 30 | bits[1] << 22 | bits[2] << 15 | bits[3] << 7 | bits[4];
-        has_time.then_some(time)
+        self.stamps().next().map(|place| place.time())
+    }
+
+    /// When what begins in this packet is shown and, if that is another time, when it is decoded.
+    pub(super) fn stamps(&self) -> impl Iterator<Item = Place<'a>> + use<'a> {
+        let pes = self.bytes.get(self.payload..).filter(|_| self.begins).unwrap_or_default();
+        let is_pes = pes.starts_with(&[0, 0, 1]) && pes.get(6).is_some_and(|flags| flags >> 6 == 2);
+        let count = match pes.get(7).filter(|_| is_pes).map(|flags| flags >> 6) {
+            Some(2) => 1,
+            Some(3) => 2,
+            _ => 0,
+        };
+        let (bytes, from) = (self.bytes, self.payload + 9);
+        let places = (0..count).map(move |number| from + 5 * number..from + 5 * (number + 1));
+        places.filter_map(|at| Some(Place { at: at.start, bytes: bytes.get(at)?, is_clock: false }))
+    }
+
+    /// What time it is.
+    pub(super) fn clock(&self) -> Option<Place<'a>> {
+        const CLOCK: std::ops::Range<usize> = 6..11;
+        let has_clock = self.payload > CLOCK.end && self.bytes.get(5)? & 0x10 != 0;
+        let bytes = self.bytes.get(CLOCK).filter(|_| has_clock)?;
+        Some(Place { at: CLOCK.start, bytes, is_clock: true })
     }
 
     /// How long the group is that begins in this packet, behind its length; zero if it does not say.
@@ -117,6 +183,42 @@ impl<'a> Packet<'a> {
         let header = usize::from(*pes.get(8)?);
         let is_pes = pes.starts_with(&[0, 0, 1]) && pes.get(6)? >> 6 == 2;
         pes.get(9 + header..).filter(|_| is_pes)
+    }
+}
+
+/// A time of 33 bits in a packet.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    at: usize,
+    bytes: &'a [u8],
+    /// All of its bits follow one another.
+    is_clock: bool,
+}
+
+/// For each byte of a time: how far its bits are from the end, which of the byte they are, and how far from its end.
+const CLOCK: [(u32, u8, u32); 5] =
+    [(25, 0xff, 0), (17, 0xff, 0), (9, 0xff, 0), (1, 0xff, 0), (0, 0x80, 7)];
+const STAMP: [(u32, u8, u32); 5] =
+    [(30, 0x0e, 1), (22, 0xff, 0), (15, 0xfe, 1), (7, 0xff, 0), (0, 0xfe, 1)];
+
+impl Place<'_> {
+    fn bits(&self) -> [(u32, u8, u32); 5] {
+        if self.is_clock { CLOCK } else { STAMP }
+    }
+
+    pub(super) fn time(&self) -> u64 {
+        let bits = self.bytes.iter().zip(self.bits());
+        bits.map(|(byte, (from, mask, low))| u64::from((byte & mask) >> low) << from).sum()
+    }
+
+    /// Writes a time that is so much later into a copy of the packet.
+    pub(super) fn later(&self, packet: &mut [u8], by: i64) {
+        let time = super::length::round(self.time(), by);
+        let bytes = packet.iter_mut().skip(self.at);
+        for (byte, (from, mask, low)) in bytes.zip(self.bits()) {
+            let [bits, ..] = (time >> from).to_le_bytes();
+            *byte = *byte & !mask | bits << low & mask;
+        }
     }
 }
 

@@ -213,17 +213,24 @@ async fn a_recording_may_begin_anywhere_and_go_on() {
 async fn recordings_with_a_clock_of_their_own_may_follow_each_other() {
     let bench = Bench::new();
     let coded = ["-t", "2", "-s", "320x180", "-c:v", "libx264", "-preset", "veryfast", "-c:a"];
-    let filled = ["aac", "-muxrate", "60M"];
-    let one = std::fs::read(variant(&bench, "one.ts", &[&coded[..], &filled].concat())).unwrap();
-    assert!(2 * one.len() > 24 << 20, "{}", one.len());
-    let clip = bench.folder.path().join("two.ts");
-    std::fs::write(&clip, one.repeat(2)).unwrap();
-    let info = bench.probe(&clip).await.unwrap();
-    // A constant rate makes the first of each wait.
-    assert!((info.duration.unwrap().as_secs_f64() - 4.0).abs() < 0.25, "{info:?}");
-    let (measured, warnings) = converted(&bench, &clip).await.unwrap();
-    assert_eq!((measured.times.len(), warnings), (100, Vec::new()));
-    assert!((measured.seconds - 4.0).abs() < 0.25, "{}", measured.seconds);
+    let filled = ["aac", "-muxrate", "80M"];
+    let one = |at: &str| {
+        let filled = [&coded[..], &filled, &["-output_ts_offset", at]].concat();
+        std::fs::read(variant(&bench, "one.ts", &filled)).unwrap()
+    };
+    let (one, later) = (one("0"), one("100"));
+    for parts in [[&one[..], &one], [&one, &later], [&later, &one]] {
+        let clip = bench.folder.path().join("two.ts");
+        // Of what is larger than this not all is read.
+        std::fs::write(&clip, parts.concat()).unwrap();
+        assert!(clip.metadata().unwrap().len() > 32 << 20);
+        let info = bench.probe(&clip).await.unwrap();
+        // A constant rate makes the first of each wait.
+        assert!((info.duration.unwrap().as_secs_f64() - 4.0).abs() < 0.25, "{info:?}");
+        let (measured, warnings) = converted(&bench, &clip).await.unwrap();
+        assert_eq!((measured.times.len(), warnings), (100, Vec::new()));
+        assert!((measured.seconds - 4.0).abs() < 0.25, "{}", measured.seconds);
+    }
 }
 
 /// Demuxers end at damage as if the file did.

@@ -131,19 +131,50 @@ async fn joined_recordings_stay_together() {
     let recording = |name: &str, at: &str| {
         made(&bench, name, &["-ss", "0.52"], &[&coded[..], &["-output_ts_offset", at]].concat())
     };
-    // Each has some more sound than picture; the clocks go on, or begin anew.
-    let goes_on = ["0", "2", "4", "6"].map(|at| recording(&format!("{at}.ts"), at));
-    let anew = [0, 0, 0, 0].map(|at| goes_on[at].clone());
-    for parts in [goes_on, anew] {
+    // Each has some more sound than picture; the clocks go on, begin anew, or jump to and fro.
+    let goes_on = ["0", "2", "4", "6"];
+    for at in [goes_on, ["0"; 4], ["0", "100", "2", "60000"], ["95000", "1", "30", "3"]] {
+        let parts = at.map(|at| recording(&format!("{at}.ts"), at));
         let clip = joined(&bench, "joined.ts", &parts);
-        let steps = vec![step("mp4", mp4(35), "source")];
-        let (results, _) = bench.run(&clip, steps, &["mp4"]).await.unwrap();
+        let steps = vec![
+            step("mp4", mp4(35), "source"),
+            step("trim", Trim::new(2.2, 5.0), "source"),
+            step("part", mp4(35), "trim"),
+        ];
+        let (results, cx) = bench.run(&clip, steps, &["mp4", "part"]).await.unwrap();
+        assert_eq!(cx.take_warnings(), Vec::<String>::new(), "{at:?}");
         let measured = Measured::of(path_of(&results["mp4"]));
         let frames = Measured::of(&clip).times.len();
-        assert_eq!((measured.times.len(), measured.flashes.len()), (frames, 8));
+        assert_eq!((measured.times.len(), measured.flashes.len()), (frames, 8), "{at:?}");
         assert_eq!(measured.beeps.len(), 8, "{measured:?}");
         assert_together(&measured, 8.0);
         assert_near(measured.seconds, 8.0, 0.15);
+        let part = Measured::of(path_of(&results["part"]));
+        assert_eq!((part.flashes.len(), part.beeps.len()), (3, 3), "{at:?}: {part:?}");
+        assert_near(part.flashes[0], 0.3, 0.06);
+        assert_together(&part, 8.0);
+    }
+}
+
+/// What was not sent for a while is missing for as long, as with `ffmpeg`.
+#[tokio::test]
+async fn a_gap_in_a_broadcast_is_as_long_as_its_clock_says() {
+    let bench = Bench::new();
+    let coded =
+        ["-t", "2", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", "-f", "mpegts"];
+    for filled in [&[][..], &["-muxrate", "60M"]] {
+        let parts = ["0", "7"].map(|at| {
+            let coded = [&coded[..], filled, &["-output_ts_offset", at]].concat();
+            made(&bench, &format!("{at}.ts"), &["-ss", "0.52"], &coded)
+        });
+        let clip = joined(&bench, "gap.ts", &parts);
+        let steps = vec![step("mp4", mp4(35), "source")];
+        let (results, _) = bench.run(&clip, steps, &["mp4"]).await.unwrap();
+        let measured = Measured::of(path_of(&results["mp4"]));
+        assert_eq!((measured.times.len(), measured.flashes.len()), (100, 4), "{measured:?}");
+        assert_near(measured.seconds, 9.0, 0.06);
+        assert_near(measured.flashes[2] - measured.flashes[1], 6.0, 0.03);
+        assert_together(&measured, 8.0);
     }
 }
 

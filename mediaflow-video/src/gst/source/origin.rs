@@ -117,7 +117,7 @@ impl Origin {
     }
 
     fn overlay(&self, bytes: Vec<(u64, Vec<u8>)>) -> Overlay {
-        let amended = self.transport.as_ref().filter(|transport| transport.is_retyped());
+        let amended = self.transport.as_ref().filter(|transport| transport.is_amended());
         Overlay { bytes, packets: amended.map(|of| (Arc::clone(of), self.path.clone())) }
     }
 

@@ -67,8 +67,8 @@ impl Overlay {
             let inside = at.checked_sub(start).and_then(|at| usize::try_from(at).ok());
             let whole = inside.and_then(|inside| bytes.get(inside..inside + PACKET));
             let packet = match whole {
-                Some(whole) => transport.amended(whole),
-                None => transport.amended(&read(path, at)?),
+                Some(whole) => transport.amended(at, whole),
+                None => transport.amended(at, &read(path, at)?),
             };
             Some((at, packet?))
         };
