@@ -135,12 +135,16 @@ impl Source {
     }
 }
 
-/// What is in flight: plugins, the decoder's frames, and the look-ahead of an encoder per rendition of this size.
-pub(crate) fn estimate(input: &MediaInfo, renditions: &[(u32, u32)]) -> Estimate {
+/// What is in flight: plugins, the decoder's frames, and what the encoder of each rendition holds: those that it looks ahead at, and
+/// for each of its threads one with all that is made of it.
+pub(crate) fn estimate(input: &MediaInfo, renditions: &[(&Exit, (u32, u32))]) -> Estimate {
     const GSTREAMER: u64 = 128 << 20;
     const ENCODER: u64 = 8 << 20;
     const DECODER_FRAMES: u64 = 24;
-    const ENCODER_FRAMES: u64 = 64;
+    /// Bytes for each pixel: of a frame ahead, of a thread, and of those that wait for a later one.
+    const AHEAD: u64 = 5;
+    const THREAD: u64 = 12;
+    const WAITING: u64 = 40;
     /// Frames on their way to another range of light, with four channels of 16 bits.
     const WIDE_FRAMES: u64 = 2;
     const WIDE_PIXEL: u64 = 8;
@@ -148,9 +152,14 @@ pub(crate) fn estimate(input: &MediaInfo, renditions: &[(u32, u32)]) -> Estimate
     let is_wide = input.depth > 8;
     let decoder = frame(input.pixels()).saturating_mul(DECODER_FRAMES << u8::from(is_wide));
     let wide = if is_wide { input.pixels().saturating_mul(WIDE_FRAMES * WIDE_PIXEL) } else { 0 };
-    let encoders = renditions.iter().map(|(width, height)| {
-        let pixels = u64::from(*width) * u64::from(*height);
-        ENCODER.saturating_add(frame(pixels).saturating_mul(ENCODER_FRAMES))
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let encoders = renditions.iter().map(|(exit, (width, height))| {
+        let Product::Mp4 { video, .. } = &exit.product else { return 0 };
+        // As x264 counts them.
+        let threads = (cores * 3 / 2).min(u64::from(height.div_ceil(32))).max(1);
+        let waiting = if video.waits_for_later() { WAITING } else { 0 };
+        let bytes = AHEAD * video.look_ahead() + THREAD * threads + waiting;
+        ENCODER.saturating_add((u64::from(*width) * u64::from(*height)).saturating_mul(bytes))
     });
     let source = GSTREAMER.saturating_add(decoder).saturating_add(wide);
     Estimate::video(encoders.fold(source, u64::saturating_add))

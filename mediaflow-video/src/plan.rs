@@ -123,7 +123,8 @@ impl Plan for VideoPlan {
             let exits = |members: Vec<usize>| {
                 members
                     .into_iter()
-                    .filter_map(|index| Some(source.exits.get(index)?.size(&source.info)))
+                    .filter_map(|index| source.exits.get(index))
+                    .map(|exit| (exit, exit.size(&source.info)))
             };
             let ladders = source.ladders().into_iter();
             ladders

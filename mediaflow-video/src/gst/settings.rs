@@ -28,6 +28,26 @@ pub(crate) struct H264 {
     pub(crate) gop: Option<u32>,
 }
 
+impl H264 {
+    /// So many frames x264 looks ahead with its preset.
+    pub(crate) fn look_ahead(&self) -> u64 {
+        match self.preset {
+            "ultrafast" | "superfast" => 0,
+            "veryfast" => 10,
+            "faster" => 20,
+            "fast" => 30,
+            "slow" => 50,
+            "slower" | "veryslow" => 60,
+            _ => 40,
+        }
+    }
+
+    /// Whether frames are made of later ones.
+    pub(crate) fn waits_for_later(&self) -> bool {
+        self.preset != "ultrafast"
+    }
+}
+
 /// How AAC is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Aac {

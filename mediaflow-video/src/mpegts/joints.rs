@@ -80,7 +80,7 @@ pub(super) fn find(
     let size = reader.seek(SeekFrom::End(0))?;
     let parts = match streams.first() {
         None => Vec::new(),
-        Some(_) if size <= WHOLE => Vec::from([0..size]),
+        Some(_) if size <= WHOLE => std::iter::once(0..size).collect(),
         Some(first) => odd(grid, first.pid, reader, size)?,
     };
     let mut walked = Walked::new(streams);

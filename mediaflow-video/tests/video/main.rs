@@ -13,6 +13,7 @@ mod damage;
 mod fields;
 mod generations;
 mod measure;
+mod memory;
 mod metadata;
 mod missing;
 mod poster;
