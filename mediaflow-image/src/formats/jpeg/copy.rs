@@ -46,7 +46,7 @@ pub(super) fn copy(
         return Ok(None);
     }
     if outline.frame.is_progressive() {
-        check_scans(bytes.get(outline.data()..).unwrap_or_default(), cx)?;
+        check_scans(&bytes, &outline, cx)?;
     }
     let mut metadata = metadata(&bytes, &outline, &reading);
     let channels = if parsed.components() == 1 { 1 } else { 3 };

@@ -1,5 +1,3 @@
-use std::iter;
-
 use bytes::Bytes;
 use mediaflow_core::media::{Format, Image, Metadata};
 use mediaflow_core::{Error, Result, RunContext, codes};
@@ -10,7 +8,6 @@ use super::halves;
 use super::mend::{self, Mended};
 use super::outline::{self, Outline};
 use super::packet::Packets;
-use super::segment::{SOS, marker};
 use super::{library, small};
 use crate::codec::{Header, Reading, credited, iptc};
 use crate::error::truncated;
@@ -27,7 +24,7 @@ pub(super) fn decode(
         reading.warn(damage);
     }
     if header.decoder_bytes > 0 {
-        check_scans(bytes.get(outline.data()..).unwrap_or_default(), reading.cx)?;
+        check_scans(bytes, &outline, reading.cx)?;
     }
     let (width, height, channels, pixels) = pixels(bytes, &outline, header, eighths, reading)?;
     let image = match channels {
@@ -127,9 +124,8 @@ fn is_damage(error: &Error) -> bool {
 }
 
 /// Each scan runs over the whole picture: a small file with thousands of them takes minutes.
-pub(super) fn check_scans(data: &[u8], cx: &RunContext) -> Result<()> {
-    let markers = iter::successors(marker(data, 0), |(_, at)| marker(data, at + 1));
-    let scans = 1 + markers.filter(|(name, _)| *name == SOS).count();
+pub(super) fn check_scans(bytes: &[u8], outline: &Outline, cx: &RunContext) -> Result<()> {
+    let scans = mend::count_scans(bytes, outline);
     let allowed = cx.limits().scans;
     if scans as u64 > u64::from(allowed) {
         return Err(Error::limit(

@@ -8,7 +8,7 @@ use mediaflow_jpeg::{Codes, Control, Layout};
 
 use super::frame::{Frame, Scan, Tables};
 use super::outline::Outline;
-use super::segment::{DHT, DQT, DRI, EOI, SOI, SOS, Segment, marker};
+use super::segment::{DHT, DQT, DRI, EOI, SOI, SOS, Segment, is_beside, marker};
 
 /// How many scans are given up, one after the other, until the rest can be read.
 const TRIES: usize = 8;
@@ -112,6 +112,24 @@ fn scans<'a>(bytes: &'a [u8], outline: &Outline) -> impl Iterator<Item = Part> +
         next = segments(bytes, end);
         Some(Part { tables, header, end })
     })
+}
+
+/// How many scans a decoder may find at most. What is thought to be one in a comment is none; where it is not known what follows
+/// the last one, everything that looks like one counts.
+pub(super) fn count_scans(bytes: &[u8], outline: &Outline) -> usize {
+    let (mut count, mut end) = (0, outline.data());
+    for part in scans(bytes, outline) {
+        (count, end) = (count + 1, part.end);
+    }
+    loop {
+        let Some((name, place)) = marker(bytes, end).filter(|(name, _)| *name != EOI) else {
+            return count;
+        };
+        let Some(len) = bytes.get(place + 1..place + 3).filter(|_| is_beside(name)) else { break };
+        end = place + 1 + usize::from(u16::from_be_bytes([len[0], len[1]])).max(2);
+    }
+    let rest = bytes.get(end..).unwrap_or_default();
+    count + rest.windows(2).filter(|pair| *pair == [0xFF, SOS]).count()
 }
 
 /// Behind the data that begins here: at the next marker that is none of its own.

@@ -136,6 +136,32 @@ async fn a_thumbnail_in_application_data_of_a_wrong_length_is_not_the_picture() 
     }
 }
 
+/// Nothing is wrong with such a file, whatever its comments hold: words, or the scans of a picture of their own.
+#[tokio::test]
+async fn comments_between_the_scans_of_a_jpeg_are_nothing_to_tell() {
+    let all = jpegs().await;
+    let small = run(Jpeg::quality(60).progressive(), gradient(40, 30, 3)).await.unwrap();
+    let small = bytes(&small.into_file().unwrap());
+    for (whole, wanted) in all {
+        for text in [&b"words "[..], &small, b"\xFF\xDA", b"\xFF\xD9", b"\xFF\xD0", b"\xFF"] {
+            for length in [300, 65_533] {
+                let content: Vec<u8> = text.iter().copied().cycle().take(length).collect();
+                for (marker, before) in [(0xFE, 0xC4), (0xFE, 0xDA), (0xE1, 0xDA), (0xFE, 0xD9)] {
+                    let last = whole.windows(2).rposition(|pair| pair == [0xFF, before]).unwrap();
+                    let fine = inserted(&whole, last, &segment(marker, length + 2, &content));
+                    let what = format!("{marker:02x} before {before:02x}: {:02x?}", &content[..4]);
+                    // Another decoder takes some of them.
+                    let off = psnr(&thumbnail(&fine).await, &thumbnail(&whole).await);
+                    assert!(off > 35.0, "{what}: {off} dB");
+                    let (image, warnings) = decoded(fine).await;
+                    assert!(image.pixels() == wanted.pixels(), "{what}");
+                    assert_eq!(warnings, [""; 0], "{what}");
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn parameters_of_a_progressive_scan_in_a_baseline_jpeg() {
     let (whole, wanted) = jpegs().await.swap_remove(0);
