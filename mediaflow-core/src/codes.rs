@@ -273,8 +273,10 @@ codes! {
     SOURCE_NOT_MADE = "source.not_made", "the job did not make this output";
     SOURCE_OUTPUT = "source.output", "an output was not looked up";
     SOURCE_PATH = "source.path", "the path is in no folder that may be read";
+    SOURCE_REFUSED = "source.refused", "the source is not accepted";
     SOURCE_URL = "source.url", "sources by URL are not built in";
 
+    SPEC_ACCEPT = "spec.accept", "no source can keep a rule";
     SPEC_BATCH = "spec.batch", "a batch needs at least one job";
     SPEC_CYCLE = "spec.cycle", "steps take from one another in a circle";
     SPEC_EXTENSION = "spec.extension", "the ending of an output's name is not that of its format";

@@ -8,7 +8,7 @@ use std::time::Duration;
 use mediaflow_core::media::{Blob, Facts, Format, MediaFile, MediaInfo, Medium};
 use mediaflow_core::reader::{FormatSpec, Reader};
 use mediaflow_core::report::{JobState, Report};
-use mediaflow_core::spec::{Chain, JobSpec, Pipeline, Source, SourceSet};
+use mediaflow_core::spec::{Accept, Chain, JobSpec, Pipeline, Source, SourceSet};
 use mediaflow_core::storage::{MemoryStorage, StorageExt as _};
 use mediaflow_core::testing::{FakeBackend, FakeWork, soon};
 use mediaflow_core::{
@@ -294,5 +294,75 @@ async fn explain_tells_what_an_optional_input_that_is_missing_leaves_out() {
     assert_eq!(media.explain(needed).await.unwrap_err().code(), "storage.not_found");
     let report = media.submit(job).await.unwrap().done().await.unwrap();
     assert_eq!(report.state, JobState::Partial);
+    media.shutdown(Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_source_that_breaks_rules_is_refused_with_all_of_them_before_anything_is_made() {
+    let (media, fake) = engine(uploads(&["a.gif", "b.gif"]).await).await;
+    let work = |name| move |dot: Chain| dot.then(FakeWork::new(name));
+    let rules = Accept::new().formats([Format::JPEG]).bytes(100..).width(..=1);
+    let job = Pipeline::from("uploads/a.gif")
+        .accept(rules)
+        .output("public/a.gif", work("never"))
+        .build()
+        .unwrap();
+    // The same on the wire.
+    let wire = serde_json::to_value(&job).unwrap();
+    let rules =
+        serde_json::json!({ "formats": ["jpeg"], "bytes": { "min": 100 }, "width": { "max": 1 } });
+    assert_eq!(wire["accept"], serde_json::json!({ "source": rules }));
+    assert_eq!(serde_json::from_value::<Pipeline>(wire).unwrap(), job);
+
+    let handle = media.submit(job).await.unwrap();
+    let report = handle.ended().await.unwrap();
+    let error = report.failure.unwrap();
+    let facts = |name: &str| {
+        error.facts.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    };
+    assert_eq!((error.code.as_str(), report.state), ("source.refused", JobState::Failed));
+    assert_eq!(facts("formats"), Some("gif, not jpeg"));
+    assert_eq!(facts("bytes"), Some("14, not at least 100"));
+    assert_eq!((facts("width"), facts("source")), (None, Some("uploads/a.gif")));
+    assert_eq!((report.attempts, fake.runs().len()), (1, 0), "nothing was made, and nothing again");
+
+    let kept = Accept::new().formats([Format::GIF]).bytes(..=14);
+    let job = Pipeline::from("uploads/a.gif")
+        .accept(kept.clone())
+        .accept_of("uploads/b.gif", kept)
+        .output("public/a.gif", work("made"))
+        .build()
+        .unwrap();
+    assert_eq!(job.accept.keys().collect::<Vec<_>>(), ["input", "source"]);
+    let report = media.submit(job).await.unwrap().ended().await.unwrap();
+    assert_eq!(report.state, JobState::Succeeded, "{:?}", report.failure);
+
+    let wrong = Pipeline::from("uploads/a.gif").accept(Accept::new().aspect(f64::NAN..));
+    let error = wrong.output("public/a.gif", |dot| dot).build().unwrap_err();
+    assert_eq!((error.code(), error.fact("accept")), ("spec.accept", Some("source")));
+    media.shutdown(Duration::from_secs(5)).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_several_sources_those_that_break_rules_fail_the_job_or_are_left_out() {
+    let storage = uploads(&["a.gif", "b.gif"]).await;
+    let larger = Blob::bytes([DOT, &[0; 9]].concat());
+    storage.put(&"b.gif".parse().unwrap(), &larger).await.unwrap();
+    let (media, _fake) = engine(storage).await;
+    let job = |set: SourceSet, sources: Chain| {
+        Pipeline::generate()
+            .fact("names", |_| sources.then(Names {}))
+            .accept_each(&set, Accept::new().bytes(..=20))
+            .build()
+            .unwrap()
+    };
+    let all = ["uploads/a.gif", "uploads/b.gif"];
+    let strict = job(SourceSet::of(all), Chain::sources(all));
+    let error = media.submit(strict).await.unwrap().done().await.unwrap_err();
+    assert_eq!((error.code(), error.fact("bytes")), ("source.refused", Some("23, not at most 20")));
+    let some = job(SourceSet::of(all).skipping(), Chain::sources(all).or_skip());
+    let report = media.submit(some).await.unwrap().done().await.unwrap();
+    assert_eq!(told(&report), ["uploads/a.gif"]);
+    assert!(report.warnings.iter().any(|warning| warning.contains("left out")), "{report:?}");
     media.shutdown(Duration::from_secs(5)).await.unwrap();
 }

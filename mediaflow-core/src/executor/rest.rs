@@ -114,7 +114,12 @@ impl Execution<'_> {
             }
         }
         for (name, found) in self.sources.get_all(needed).await {
-            let (file, info) = match found {
+            let accepted = found.and_then(|(file, info)| {
+                let accepted = rest.pipeline.check_accepted(&name, &info);
+                accepted.map_err(|e| e.with("source", file.name()))?;
+                Ok((file, info))
+            });
+            let (file, info) = match accepted {
                 Ok(found) => found,
                 Err(error) => {
                     match missing(&mut rest.pipeline, name, error)? {

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use super::chain::{Node, Policy};
 use super::pipeline::check_extension;
 use super::{
-    Chain, FactSpec, OnError, OutputSpec, Pipeline, Precondition, PutOptions, SOURCE, Source,
-    SourceSet, StepSpec,
+    Accept, Chain, FactSpec, OnError, OutputSpec, Pipeline, Precondition, PutOptions, SOURCE,
+    Source, SourceSet, StepSpec,
 };
 use crate::codes;
 use crate::media::OnDamage;
@@ -98,6 +98,33 @@ impl PipelineBuilder {
     /// ```
     pub fn on_damage(mut self, on_damage: OnDamage) -> Self {
         self.pipeline.on_damage = on_damage;
+        self
+    }
+
+    /// What the source has to be: else the job fails before anything is decoded, with all rules that are broken.
+    ///
+    /// ```
+    /// use mediaflow_core::spec::{Accept, Pipeline};
+    ///
+    /// let builder = Pipeline::from("uploads/cat.jpg").accept(Accept::new().bytes(..=20_000_000).width(320..));
+    /// # let _ = builder;
+    /// ```
+    pub fn accept(mut self, rules: Accept) -> Self {
+        self.pipeline.accept.insert(SOURCE.to_owned(), rules);
+        self
+    }
+
+    /// What a further source has to be, which chains take from: a logo.
+    pub fn accept_of(mut self, source: impl Into<Source>, rules: Accept) -> Self {
+        let name = self.add_input(&source.into());
+        self.pipeline.accept.insert(name, rules);
+        self
+    }
+
+    /// What each source of a set has to be, which chains take from.
+    pub fn accept_each(mut self, set: &SourceSet, rules: Accept) -> Self {
+        let name = self.add_set(set);
+        self.pipeline.accept.insert(name, rules);
         self
     }
 

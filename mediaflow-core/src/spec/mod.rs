@@ -5,6 +5,7 @@
 //!
 //! Uses: codes, error, id, limits, media, operation, suggest, time.
 
+mod accept;
 mod after;
 mod builder;
 mod chain;
@@ -26,6 +27,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use accept::{Accept, Within};
 pub use after::{After, OnFailure};
 pub use builder::PipelineBuilder;
 pub use chain::Chain;

@@ -79,10 +79,19 @@ impl Needs {
     const SETS: &str = "sets";
     /// Of what it takes to accept damaged sources.
     const ON_DAMAGE: &str = "on_damage";
+    /// Of what it takes to refuse sources by rules.
+    const ACCEPT: &str = "accept";
 
     /// What this version can do with jobs.
-    pub(crate) const FEATURES: [&str; 6] =
-        [Self::WAIT, Self::UPRIGHT, Self::AFTER, Self::TENANT, Self::SETS, Self::ON_DAMAGE];
+    pub(crate) const FEATURES: [&str; 7] = [
+        Self::WAIT,
+        Self::UPRIGHT,
+        Self::AFTER,
+        Self::TENANT,
+        Self::SETS,
+        Self::ON_DAMAGE,
+        Self::ACCEPT,
+    ];
 
     pub(crate) fn each(&self) -> impl Iterator<Item = Need<'_>> {
         self.iter().map(Need::read)
@@ -175,6 +184,9 @@ impl JobSpec {
             }
             if !pipeline.on_damage.is_refuse() {
                 needs.add("feature", Needs::ON_DAMAGE);
+            }
+            if !pipeline.accept.is_empty() {
+                needs.add("feature", Needs::ACCEPT);
             }
             pipeline.outputs.keys().for_each(|place| needs.add_storage(place));
             if pipeline.outputs.values().any(|output| !output.is_plain()) {
@@ -302,6 +314,16 @@ mod tests {
         let needs = |on_damage: &str| spec("pipeline", &[], &with(on_damage)).needs().to_string();
         assert!(needs("accept").contains("feature:on_damage"));
         assert!(!needs("refuse").contains("feature:"));
+    }
+
+    #[test]
+    fn rules_for_sources_are_kept_by_who_knows_of_them() {
+        let with = json!({
+            "source": "uploads/a.jpg",
+            "accept": { "source": { "bytes": { "max": 9 } } },
+            "outputs": { "public/a.jpg": { "from": "source" } },
+        });
+        assert!(spec("pipeline", &[], &with).needs().to_string().contains("feature:accept"));
     }
 
     #[test]

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Place, Precondition, PutOptions, Source, SourceSet};
+use super::{Accept, Place, Precondition, PutOptions, Source, SourceSet};
 use crate::codes;
-use crate::media::{Format, OnDamage};
+use crate::media::{Format, MediaInfo, OnDamage};
 use crate::{Error, Limits, Result};
 
 /// The name under which steps take from the pipeline's own source.
@@ -29,6 +29,9 @@ pub struct Pipeline {
     /// What becomes of sources that are damaged, where a step decodes them. Default `refuse`.
     #[serde(default, skip_serializing_if = "OnDamage::is_refuse")]
     pub on_damage: OnDamage,
+    /// What sources have to be, by the name that steps have for them: `source`, an input, or a set, for each of its sources.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accept: BTreeMap<String, Accept>,
     /// The steps by name.
     #[serde(default)]
     pub steps: BTreeMap<String, StepSpec>,
@@ -105,9 +108,9 @@ impl Pipeline {
 
     pub(super) fn empty(source: Option<Source>) -> Self {
         let (inputs, sets, steps) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (outputs, facts) = (BTreeMap::new(), BTreeMap::new());
+        let (accept, outputs, facts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let on_damage = OnDamage::default();
-        Self { source, inputs, sets, on_damage, steps, outputs, facts }
+        Self { source, inputs, sets, on_damage, accept, steps, outputs, facts }
     }
 
     /// Checks the graph: names, references, cycles, keys, and the numbers of steps and outputs.
@@ -134,6 +137,11 @@ impl Pipeline {
                 .with("input", name)
                 .help("rename one of them"));
             }
+        }
+        for (name, rules) in &self.accept {
+            self.check_source(name)
+                .and_then(|()| rules.validate())
+                .map_err(|e| e.with("accept", name))?;
         }
         if self.is_done() {
             return Err(Error::input(
@@ -217,6 +225,28 @@ impl Pipeline {
         let known = self.steps.keys().map(String::as_str).chain(sources);
         Err(Error::input(codes::SPEC_REFERENCE, format!("there is no step or input `{name}`"))
             .help(crate::suggest::did_you_mean(name, known)))
+    }
+
+    /// Whether this is the name of the source, of an input or of a set.
+    fn check_source(&self, name: &str) -> Result<()> {
+        let known = || {
+            let sources = self.sources().map(|(name, _)| name);
+            sources.chain(self.sets.keys().map(String::as_str))
+        };
+        if known().any(|known| known == name) {
+            return Ok(());
+        }
+        Err(Error::input(codes::SPEC_REFERENCE, format!("there is no source or input `{name}`"))
+            .help(crate::suggest::did_you_mean(name, known())))
+    }
+
+    /// Whether what is known of the source or input of this name keeps the rules for it.
+    ///
+    /// # Errors
+    /// `source.refused`.
+    pub(crate) fn check_accepted(&self, name: &str, info: &MediaInfo) -> Result<()> {
+        let of_set = || self.accept.get(self.set_of(name)?.0);
+        self.accept.get(name).or_else(of_set).map_or(Ok(()), |rules| rules.check(info))
     }
 
     /// The source, the inputs and those of the sets, with the names that steps have for them.

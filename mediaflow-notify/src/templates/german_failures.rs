@@ -51,6 +51,7 @@ const ALL: &[(&str, &str)] = &[
     (codes::SOURCE_CHANGED, "Die Quelle wurde inzwischen ersetzt"),
     (codes::SOURCE_NONE, "Es gibt keine solche Quelle"),
     (codes::SOURCE_NOT_FOUND, "Es gibt keine solche Quelle"),
+    (codes::SOURCE_REFUSED, "Die Quelle entspricht nicht den Vorgaben"),
     (codes::STEP_STALLED, "Ein Schritt kam nicht voran und wurde beendet"),
     (codes::STORAGE_DENIED, "Der Speicher erlaubt den Zugriff nicht"),
     (codes::STORAGE_IO, STORAGE),
