@@ -20,6 +20,7 @@
 
 mod aspect;
 pub mod backend;
+mod checksum;
 pub mod codes;
 mod color;
 mod context;

@@ -366,3 +366,19 @@ async fn of_several_sources_those_that_break_rules_fail_the_job_or_are_left_out(
     assert!(report.warnings.iter().any(|warning| warning.contains("left out")), "{report:?}");
     media.shutdown(Duration::from_secs(5)).await.unwrap();
 }
+
+#[tokio::test]
+async fn the_checksum_of_a_source_is_a_fact() {
+    let (media, _fake) = engine(uploads(&["a.gif"]).await).await;
+    let job = Pipeline::from("uploads/a.gif").fact("file", |dot| dot.checksum()).build().unwrap();
+    let report = media.submit(job).await.unwrap().done().await.unwrap();
+    // `sha256sum` and `md5sum` of coreutils.
+    let wanted = serde_json::json!({
+        "bytes": 14,
+        "sha256": "1f19970f056cd116a5fe3c02422c1ee1ac827136df470b5c89af492620512aa4",
+        "md5": "bc4be32fc23f91be8d1d93f61cf61838",
+    });
+    assert_eq!(report.facts["file"], wanted);
+    assert_eq!(report.decodes, 0);
+    media.shutdown(Duration::from_secs(5)).await.unwrap();
+}

@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::attempt::Attempt;
 use super::attempted::Attempted;
-use super::digest::sha256;
 use super::execution::{ending, stopping};
 use super::fetch::Sources;
 use super::finished::{Finished, StagedOutput};
 use super::parts::{Artefact, PartResult, PartSpec, job_of, part_job};
 use super::resources::{Executor, Resources};
+use crate::checksum::sha256;
 use crate::codes;
 use crate::id::JobId;
 use crate::spec::Location;

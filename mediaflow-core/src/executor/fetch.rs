@@ -9,9 +9,9 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::{Mutex, OnceCell};
 
-use super::digest::sha256;
 use super::outcomes::{Outcomes, output_of};
 use super::resources::Resources;
+use crate::checksum::sha256;
 use crate::codes;
 use crate::id::JobId;
 use crate::job::Prober;

@@ -6,10 +6,10 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::attempt::Attempt;
-use super::digest::sha256;
 use super::execution::{ENDING, MOMENT, TRIES};
 use super::parts::{Artefact, PartResult};
 use super::resources::Executor;
+use crate::checksum::sha256;
 use crate::codes;
 use crate::plan::Explanation;
 use crate::report::{OutputReport, SourceReport};

@@ -6,7 +6,7 @@
 //! `uses`, `partial`, `recovery`, `waits`, `run`), and
 //! what engines call (`make`, `assemble`, `check`, `deliver`).
 //!
-//! Uses: backend, codes, context, cpu, error, event, http, id, job, limits, media, notify, operation, plan, planner,
+//! Uses: backend, checksum, codes, context, cpu, error, event, http, id, job, limits, media, notify, operation, plan, planner,
 //! reader, registry, report, spec, storage, suggest, tenants, time, wait.
 
 mod admission;
@@ -16,7 +16,6 @@ mod attempted;
 mod check;
 mod checkpoint;
 mod deliver;
-mod digest;
 mod execution;
 mod expand;
 mod fetch;

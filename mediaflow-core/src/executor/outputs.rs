@@ -4,16 +4,17 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use sha2::Digest as _;
 
-use super::digest::{checksums, hex};
 use super::execution::{Execution, repeated, stopping};
 use super::finished::{Finished, StagedOutput};
 use super::rest::{Rest, Slot};
+use crate::checksum::checksums;
 use crate::codes;
 use crate::media::{Blob, Format, Media, MediaFile, MediaInfo, Medium};
 use crate::plan::Estimate;
 use crate::planner::PlannedOutput;
 use crate::registry::Registry;
 use crate::report::{OutputReport, OutputState};
+use crate::spec::digest::hex;
 use crate::spec::{Key, Location, Place, Precondition, PutOptions};
 use crate::storage::Ticket;
 use crate::{Error, Result, Retry};

@@ -6,7 +6,6 @@ use sha2::Digest as _;
 
 use super::attempted::Suspended;
 use super::checkpoint::{Checkpoint, GroupWait, StagedStep};
-use super::digest::hex;
 use super::execution::{Execution, stopping};
 use super::finished::Finished;
 use super::parts::PartResult;
@@ -16,6 +15,7 @@ use crate::codes;
 use crate::media::{Media, MediaFile, MediaInfo};
 use crate::planner::{Failed, needed_sources};
 use crate::report::SourceReport;
+use crate::spec::digest::hex;
 use crate::spec::{
     FactSpec, Location, OnError, OnMissing, OutputSpec, Pipeline, Place, PutOptions, SOURCE, Source,
 };

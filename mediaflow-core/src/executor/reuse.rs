@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
 use super::attempt::Attempt;
-use super::digest::sha256;
 use super::execution::Execution;
 use super::finished::{Finished, StagedOutput};
 use super::outputs::misnamed;
 use super::recall::{Keys, content_keys};
 use super::rest::Rest;
 use crate::Result;
+use crate::checksum::sha256;
 use crate::codes;
 use crate::planner::needed_sources;
 use crate::report::{OutputReport, OutputState};

@@ -4,7 +4,7 @@
 //!
 //! Each file has a word, and its verb in a [`Chain`](crate::spec::Chain).
 //!
-//! Uses: aspect, codes, color, cube, error, font, geometry, length, media, operation, plan, spec.
+//! Uses: aspect, checksum, codes, color, cube, error, font, geometry, length, media, operation, plan, spec.
 
 /// A word without parameters that moves or changes pixels and leaves size and channels as they are.
 macro_rules! pixels_only {
@@ -82,6 +82,7 @@ mod auto_orient;
 mod blur;
 mod border;
 mod brightness;
+mod checksum;
 mod clahe;
 mod compose;
 mod contrast;
@@ -123,6 +124,7 @@ pub use auto_orient::AutoOrient;
 pub use blur::Blur;
 pub use border::Border;
 pub use brightness::Brightness;
+pub use checksum::Checksum;
 pub use clahe::Clahe;
 pub use compose::{Compose, Layer};
 pub use contrast::Contrast;

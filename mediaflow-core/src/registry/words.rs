@@ -4,7 +4,8 @@ use crate::ops;
 impl Registry {
     /// Makes the [vocabulary](crate::ops) known: a line for each word.
     pub(super) fn enter_words(&mut self) {
-        self.word::<ops::AutoOrient>()
+        self.operation::<ops::Checksum>()
+            .word::<ops::AutoOrient>()
             .word::<ops::Blur>()
             .word::<ops::Border>()
             .word::<ops::Brightness>()

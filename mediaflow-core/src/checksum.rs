@@ -1,14 +1,16 @@
+//! Checksums of files.
+
 use std::io::Read as _;
 
 use sha2::Digest as _;
 
 use crate::codes;
 use crate::media::Blob;
-pub(super) use crate::spec::digest::hex;
+use crate::spec::digest::hex;
 use crate::{Error, Result, RunContext};
 
 /// SHA-256 and MD5, in hexadecimal.
-pub(super) fn checksums(blob: &Blob, cx: &RunContext) -> Result<(String, String)> {
+pub(crate) fn checksums(blob: &Blob, cx: &RunContext) -> Result<(String, String)> {
     let (mut sha256, mut md5) = (sha2::Sha256::new(), md5::Md5::new());
     chunks(blob, cx, |chunk| {
         sha256.update(chunk);
@@ -18,7 +20,7 @@ pub(super) fn checksums(blob: &Blob, cx: &RunContext) -> Result<(String, String)
 }
 
 /// SHA-256, in hexadecimal.
-pub(super) fn sha256(blob: &Blob, cx: &RunContext) -> Result<String> {
+pub(crate) fn sha256(blob: &Blob, cx: &RunContext) -> Result<String> {
     let mut sha256 = sha2::Sha256::new();
     chunks(blob, cx, |chunk| sha256.update(chunk))?;
     Ok(hex(&sha256.finalize()))
