@@ -55,7 +55,7 @@ pub struct Accept {
     /// Width times height, of one frame.
     #[serde(skip_serializing_if = "Within::is_open")]
     pub pixels: Within<u64>,
-    /// Width through height: 1.5 of 3:2. Not known without a picture.
+    /// Width divided by height: 1.5 of 3:2. Not known without a picture.
     #[serde(skip_serializing_if = "Within::is_open")]
     pub aspect: Within<f64>,
     /// Pages: 1 of what has none.
