@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
+
 use mediaflow_core::Color;
+use mediaflow_core::backend::Backend as _;
 use mediaflow_core::geometry::{Fit, Gravity};
 use mediaflow_core::ops::{
     AutoOrient, Blur, Border, Brightness, Clahe, Compose, Contrast, Crop, Duotone, Extend, Flatten,
@@ -6,7 +9,7 @@ use mediaflow_core::ops::{
     Radius, Resize, Rotate, Saturation, Sepia, Shadow, Sharpen, Threshold, Tint, TrimBorders,
     Vibrance, Vignette, Watermark, WhiteBalance,
 };
-use mediaflow_core::{Inputs, testing};
+use mediaflow_core::{Inputs, Registry, testing};
 use mediaflow_image::{ImageBackend, ImageReader};
 use mediaflow_image::{Jpeg, Png, Webp};
 
@@ -31,6 +34,16 @@ async fn reader_and_backend_pass_their_suites() {
         known.push((sample, info));
     }
     testing::exercise_backend(&ImageBackend::new(), &known).await;
+}
+
+#[test]
+fn the_schema_has_the_parameters_of_every_step() {
+    let mut registry = Registry::new();
+    mediaflow_image::operations(&mut registry);
+    let schemas: BTreeMap<_, _> = registry.schemas().collect();
+    for kind in ImageBackend::new().capability().kinds {
+        assert!(schemas.contains_key(kind), "`{kind}` has no `Operation::schema`");
+    }
 }
 
 #[tokio::test]
