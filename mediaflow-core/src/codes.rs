@@ -43,6 +43,8 @@ codes! {
 
     COLOR_SYNTAX = "color.syntax", "this is not a colour";
 
+    DELIVERY_INVALID = "delivery.invalid", "a setting of how messages are sent can not be kept to";
+
     DESTINATION_UNKNOWN = "destination.unknown", "there is no such destination";
 
     EMAIL_FROM = "email.from", "the sender is no e-mail address";

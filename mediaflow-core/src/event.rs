@@ -122,11 +122,13 @@ impl EventKind {
         matches!(self, Self::DeliveryFailed | Self::DestinationDisabled)
     }
 
-    /// Whether any event of it concerns these people.
-    pub(crate) fn may_concern(self, audience: Audience) -> bool {
-        let mut worst = Event::new(self, Timestamp::default(), EventData::None);
-        worst.severity = Severity::Error;
-        worst.concerns(audience)
+    /// How bad an event of this kind can be.
+    pub(crate) fn severities(self) -> Vec<Severity> {
+        match self {
+            Self::JobCompleted => vec![Severity::Info, Severity::Warning],
+            Self::BatchCompleted => vec![Severity::Info, Severity::Warning, Severity::Error],
+            other => vec![Event::new(other, Timestamp::default(), EventData::None).severity],
+        }
     }
 
     /// Whether the job or batch has ended with it.

@@ -28,6 +28,7 @@ on_both! {
     what_was_acknowledged_and_arrived_can_be_sent_again
     many_that_are_lost_at_once_are_handed_on
     nothing_is_acknowledged_without_a_name
+    a_dry_run_is_routed_and_recorded_and_sent_to_nobody
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -89,6 +90,19 @@ fn rejected() -> Act {
 
 fn in_state(state: DeliveryState) -> DeliveryFilter {
     DeliveryFilter::new().state(state)
+}
+
+async fn a_dry_run_is_routed_and_recorded_and_sent_to_nobody(database: Database) {
+    let host = Host::new(database);
+    let queue = host.database.queue();
+    let route = on_created().to("hooks").to("push").digest(5 * SECOND);
+    let dry = host.builder(&queue, &host.clock).dry_run().route(route);
+    let media = dry.start().await.unwrap();
+    host.tell(&media, "a").await;
+    let delivered = in_state(DeliveryState::Delivered);
+    host.until("both", async || queue.deliveries(&delivered).await.unwrap().len() == 2).await;
+    assert!(host.hooks.of("a").is_empty() && host.push.of("").is_empty());
+    shut(media).await;
 }
 
 async fn what_was_handed_on_is_not_sent_again_by_itself(database: Database) {

@@ -1,15 +1,13 @@
 use std::sync::Arc;
 
 use super::resources::Executor;
-use crate::codes;
 use crate::event::Event;
 use crate::notify::{
     DeliveryContext, Message, Notifier, NotifyError, Person, Receipt, Recipient, Recipients, Route,
-    Whom,
+    Whom, unknown,
 };
 use crate::spec::NotifyTarget;
-use crate::suggest::did_you_mean;
-use crate::{Error, Result, Timestamp};
+use crate::{Result, Timestamp};
 
 impl Executor {
     /// Who is told of this event, as configured, beside what [routes](Self::routes) say: each notifier that none of them names and that wants it, at its own address, or for one that the job names
@@ -69,11 +67,7 @@ impl Executor {
     /// `notify.unknown`.
     pub fn notifier(&self, channel: &str) -> Result<&dyn Notifier> {
         let found = self.0.notifiers.iter().find(|notifier| notifier.name() == channel);
-        found.map(|notifier| &**notifier).ok_or_else(|| {
-            let message = format!("there is no notifier `{channel}`");
-            Error::input(codes::NOTIFY_UNKNOWN, message)
-                .help(did_you_mean(channel, self.channels()))
-        })
+        found.map(|notifier| &**notifier).ok_or_else(|| unknown(channel, self.channels()))
     }
 
     /// One attempt to send a message through a channel. It takes at most [`DeliveryPolicy::timeout`](crate::executor::DeliveryPolicy::timeout).

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use crate::notify::{Credentials, RateLimit, Terms};
-use crate::{Error, ErrorKind, Retry};
+use crate::codes;
+use crate::notify::{Credentials, RateLimit, Terms, some};
+use crate::{Error, ErrorKind, Result, Retry};
 
 /// How failed attempts at a job are repeated: after `first`, then twice as long each time, up to `longest`, each
 /// lengthened or shortened at random by up to `jitter`. What can only come out the same is not repeated at all.
@@ -57,7 +58,8 @@ impl RetryPolicy {
 
 /// How messages are sent, and failed attempts repeated. A destination is a channel with, usually, an origin
 /// (`https://host:443`): places, rate and breaker belong to it, however many addresses there are at that origin. A
-/// channel's own [`Terms`] come before what is said here.
+/// channel's own [`Terms`] come before what is said here. A zero that lets nothing be sent, in either, is refused when the host
+/// starts (`delivery.invalid`).
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "settings are written as a literal over `default()`")]
 pub struct DeliveryPolicy {
@@ -124,10 +126,30 @@ impl Default for DeliveryPolicy {
 }
 
 impl DeliveryPolicy {
-    /// The same wait between all attempts.
+    /// The same wait between all attempts, of which there is one at least.
     #[must_use]
     pub fn every(wait: Duration, attempts: usize) -> Self {
         Self { schedule: vec![wait; attempts.saturating_sub(1)], ..Self::default() }
+    }
+
+    /// Whether it can be kept to.
+    ///
+    /// # Errors
+    /// `delivery.invalid`: the first setting that can not.
+    pub(crate) fn check(&self) -> Result<()> {
+        some("concurrency", self.concurrency > 0)?;
+        some("channel_concurrency", self.channel_concurrency > 0)?;
+        some("timeout", !self.timeout.is_zero())?;
+        some("time_to_live", !self.time_to_live.is_zero())?;
+        some("disable_after", !self.disable_after.is_zero())?;
+        some("breaker_pause", self.breaker_after == 0 || !self.breaker_pause.is_zero())?;
+        self.rate.map_or(Ok(()), |rate| rate.check("rate"))?;
+        if (0.0..=1.0).contains(&self.jitter) {
+            return Ok(());
+        }
+        Err(Error::input(codes::DELIVERY_INVALID, "waits can not vary by such a share")
+            .with("setting", "jitter")
+            .help("choose one from 0 to 1"))
     }
 
     /// The wait after this attempt, from 1, failed; `None` if it was the last.
@@ -259,6 +281,40 @@ mod tests {
         assert_eq!((under.wait(1, Duration::ZERO), under.credentials), (None, Credentials::Host));
         terms.rate = rate(100);
         assert_eq!(policy.under(&terms).rate, rate(10), "the slower one");
+    }
+
+    #[test]
+    fn what_lets_nothing_be_sent_is_refused() {
+        let default = DeliveryPolicy::default;
+        assert!(default().check().is_ok() && Terms::default().check().is_ok());
+        let none = Duration::ZERO;
+        for (setting, policy) in [
+            ("concurrency", DeliveryPolicy { concurrency: 0, ..default() }),
+            ("channel_concurrency", DeliveryPolicy { channel_concurrency: 0, ..default() }),
+            ("timeout", DeliveryPolicy { timeout: none, ..default() }),
+            ("time_to_live", DeliveryPolicy { time_to_live: none, ..default() }),
+            ("disable_after", DeliveryPolicy { disable_after: none, ..default() }),
+            ("breaker_pause", DeliveryPolicy { breaker_pause: none, ..default() }),
+            ("rate", DeliveryPolicy { rate: Some(RateLimit::per_second(0)), ..default() }),
+            ("rate", DeliveryPolicy { rate: Some(RateLimit::new(1, none)), ..default() }),
+            ("jitter", DeliveryPolicy { jitter: 1.5, ..default() }),
+            ("jitter", DeliveryPolicy { jitter: f64::NAN, ..default() }),
+        ] {
+            let error = policy.check().unwrap_err();
+            assert_eq!(error.code(), codes::DELIVERY_INVALID);
+            assert_eq!(error.fact("setting"), Some(setting));
+        }
+        for (setting, terms) in [
+            ("terms.places", Terms { places: Some(0), ..Terms::default() }),
+            ("terms.batch", Terms { batch: 0, ..Terms::default() }),
+            ("terms.time_to_live", Terms { time_to_live: Some(none), ..Terms::default() }),
+            ("terms.kinds", Terms { kinds: Some(Vec::new()), ..Terms::default() }),
+            ("terms.rate", Terms { rate: Some(RateLimit::per_second(0)), ..Terms::default() }),
+        ] {
+            assert_eq!(terms.check().unwrap_err().fact("setting"), Some(setting));
+        }
+        let never = DeliveryPolicy { breaker_after: 0, breaker_pause: none, ..default() };
+        never.check().unwrap();
     }
 
     #[test]

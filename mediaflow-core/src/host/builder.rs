@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -253,8 +254,13 @@ impl Builder {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
+        self.delivery.check()?;
         for notifier in &self.notifiers {
             check_name(notifier.name(), self.limits.option_bytes)?;
+            // A defect of it silences nobody else: whoever sends meets it, and is begun again.
+            let terms = catch_unwind(AssertUnwindSafe(|| notifier.terms()));
+            let checked = terms.map_or(Ok(()), |terms| terms.check());
+            checked.map_err(|e| e.with("channel", notifier.name()))?;
         }
         let routes = routes(self.routes, &self.notifiers, self.limits.option_bytes)?;
         self.storages.check()?;
@@ -336,6 +342,7 @@ fn routes(routes: Vec<Route>, notifiers: &[Arc<dyn Notifier>], most: usize) -> R
         notifiers.iter().map(|notifier| (notifier.name(), notifier.terms())).collect();
     for route in routes {
         route.check(&channels)?;
+        route.check_addresses(notifiers)?;
         let rule = route.rule();
         check_name(&rule, most)?;
         let channel = notifiers.iter().any(|notifier| notifier.name() == rule);

@@ -144,10 +144,19 @@ impl GuardedClientBuilder {
     /// Makes the client.
     ///
     /// # Errors
-    /// `http.allow` for an entry that is no `host:port` or network, `http.client` if the TLS library does not start.
+    /// `http.allow` for an entry that is no `host:port` or network, `http.client` for a time that is zero, or if the TLS library does
+    /// not start.
     pub fn build(self) -> Result<GuardedClient> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
+        }
+        let Settings { timeout, connect_timeout, fetch_timeout, stall_timeout, .. } = self.settings;
+        if [timeout, connect_timeout, fetch_timeout, stall_timeout].iter().any(Duration::is_zero) {
+            return Err(Error::input(
+                codes::HTTP_CLIENT,
+                "the HTTP client has no time for something",
+            )
+            .help("choose times longer than zero"));
         }
         let connect_timeout = self.settings.connect_timeout.min(self.settings.timeout);
         let base = || {

@@ -353,6 +353,19 @@ async fn hello(change: impl FnOnce(GuardedClientBuilder) -> GuardedClientBuilder
     record
 }
 
+#[test]
+fn a_client_without_any_time_is_refused() {
+    let none = Duration::ZERO;
+    for builder in [
+        GuardedClient::builder().timeout(none),
+        GuardedClient::builder().connect_timeout(none),
+        GuardedClient::builder().fetch_timeout(none),
+        GuardedClient::builder().stall_timeout(none),
+    ] {
+        assert_eq!(builder.build().unwrap_err().code(), "http.client");
+    }
+}
+
 #[cfg(feature = "http2")]
 #[tokio::test]
 async fn http2_is_spoken_if_it_was_said_and_nothing_else_then() {

@@ -29,10 +29,13 @@ pub use person::{Person, Whom};
 pub use recipients::{Configured, Recipient, Recipients};
 pub use route::{Acknowledged, After, GroupBy, QuietHours, Route, after};
 pub(crate) use route::{MOST, Step};
+pub(crate) use terms::some;
 pub use terms::{Credentials, RateLimit, Scope, Terms};
 
-use crate::Result;
+use crate::codes;
 use crate::event::Event;
+use crate::suggest::did_you_mean;
+use crate::{Error, Result};
 
 /// Tells of events through one channel.
 ///
@@ -88,6 +91,17 @@ pub trait Notifier: fmt::Debug + Send + Sync + 'static {
         }
         results
     }
+}
+
+/// There is no notifier of this name, beside those that are known. An address in place of a name may be a secret, and is not shown.
+pub(crate) fn unknown<'a>(channel: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
+    if channel.contains("://") || channel.contains('@') {
+        let problem = "an address stands where the name of a notifier is expected";
+        return Error::input(codes::NOTIFY_UNKNOWN, problem)
+            .help("say the name; an address stands behind it, or belongs to the notifier");
+    }
+    Error::input(codes::NOTIFY_UNKNOWN, format!("there is no notifier `{channel}`"))
+        .help(did_you_mean(channel, known))
 }
 
 /// What the engine's builder takes: a [`Notifier`], or a builder of one whose settings are checked here.

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
+use crate::codes;
 use crate::event::EventKind;
+use crate::{Error, Result};
 
 /// What a channel can take, as data that the [outbox](crate::outbox) keeps to. What is not said here is decided by the
 /// host's [`DeliveryPolicy`](crate::executor::DeliveryPolicy). How large a message may be is the notifier's to know, which
@@ -68,6 +70,30 @@ impl Default for Terms {
     }
 }
 
+impl Terms {
+    /// Whether they let anything be sent.
+    ///
+    /// # Errors
+    /// `delivery.invalid`: the first that does not.
+    pub(crate) fn check(&self) -> Result<()> {
+        some("terms.places", self.places != Some(0))?;
+        some("terms.batch", self.batch > 0)?;
+        some("terms.time_to_live", self.time_to_live.is_none_or(|time| !time.is_zero()))?;
+        some("terms.kinds", self.kinds.as_ref().is_none_or(|kinds| !kinds.is_empty()))?;
+        self.rate.map_or(Ok(()), |rate| rate.check("terms.rate"))
+    }
+}
+
+/// What is zero, or of none, lets nothing be sent.
+pub(crate) fn some(setting: &'static str, is_some: bool) -> Result<()> {
+    if is_some {
+        return Ok(());
+    }
+    Err(Error::input(codes::DELIVERY_INVALID, "a setting of deliveries lets nothing be sent")
+        .with("setting", setting)
+        .help("choose more than zero, or leave it as it is by default"))
+}
+
 /// What counts together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -96,9 +122,9 @@ pub enum Credentials {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimit {
-    /// How many, at least 1.
+    /// How many, at least 1: a host with a lower one does not start.
     pub attempts: u32,
-    /// In which time.
+    /// In which time: some.
     pub per: Duration,
 }
 
@@ -106,7 +132,12 @@ impl RateLimit {
     /// So many attempts, at least one, in this time.
     #[must_use]
     pub fn new(attempts: u32, per: Duration) -> Self {
-        Self { attempts: attempts.max(1), per }
+        Self { attempts, per }
+    }
+
+    /// Whether it lets anything be sent.
+    pub(crate) fn check(self, setting: &'static str) -> Result<()> {
+        some(setting, self.attempts > 0 && !self.per.is_zero())
     }
 
     /// So many attempts in each second.

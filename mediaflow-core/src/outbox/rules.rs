@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,20 +62,42 @@ pub(super) fn of_route(
     let told: Vec<_> = found.iter().filter(|person| !person.muted).map(Some).collect();
     let told = if found.is_empty() { vec![None] } else { told };
     let rule = route.rule();
+    let rule = &*rule;
+    let others = || Teller { executor, event, route, rule, person: None, quiet: None, from, now };
+    let tellers = told.into_iter().map(|person| {
+        let zone = person.and_then(|person| person.zone.as_deref());
+        let quiet = route.quiet.as_ref().map(|quiet| quiet.in_zone(zone));
+        Teller { person, quiet, ..others() }
+    });
+    let tellers: Vec<_> = tellers.collect();
     let mut messages = Vec::new();
-    for person in told {
-        let quiet = route.quiet.as_ref();
-        let quiet =
-            quiet.map(|quiet| quiet.in_zone(person.and_then(|person| person.zone.as_deref())));
-        let teller = Teller { executor, event, route, rule: &rule, person, quiet, from, now };
+    for teller in &tellers {
         for (first, steps) in route.chains() {
-            teller.chain(first, steps, &mut messages);
+            let chain = teller.chain(first, steps);
+            messages.extend(chain.into_iter().map(|message| (teller, message)));
         }
     }
-    let teller =
-        Teller { executor, event, route, rule: &rule, person: None, quiet: None, from, now };
-    teller.escalations(&mut messages);
+    once(&mut messages);
+    let settled = messages.into_iter().map(|(teller, mut message)| {
+        teller.settle(&mut message);
+        message
+    });
+    let mut messages: Vec<_> = settled.collect();
+    others().escalations(&mut messages);
     messages
+}
+
+/// Nobody is told twice by one route: neither by two channels at the same address, or as two persons, nor in place of another
+/// one who is told as well.
+fn once(messages: &mut Vec<(&Teller<'_>, NewMessage)>) {
+    let mut told = HashSet::new();
+    messages.retain(|(_, message)| {
+        let to = (message.destination.channel.clone(), message.recipient.clone());
+        message.refused.is_some() || told.insert(to)
+    });
+    for (_, message) in messages {
+        message.next.retain(|next| !told.contains(&(next.channel.clone(), next.recipient.clone())));
+    }
 }
 
 /// Writes the messages of one route for one person, or for whoever is configured.
@@ -90,8 +113,8 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn chain(&self, first: usize, steps: &[Step], messages: &mut Vec<NewMessage>) {
-        let mut places = Vec::new();
+    fn chain(&self, first: usize, steps: &[Step]) -> Vec<NewMessage> {
+        let (mut places, mut messages) = (Vec::new(), Vec::new());
         for (number, step) in steps.iter().enumerate() {
             let addresses = self.addresses(step);
             if addresses.is_empty() {
@@ -109,7 +132,10 @@ impl Teller<'_> {
         }
         let mut places = places.into_iter().peekable();
         let firsts = loop {
-            let Some(mut firsts) = places.next() else { return self.unreached() };
+            let Some(mut firsts) = places.next() else {
+                self.unreached();
+                return messages;
+            };
             if places.peek().is_some() && firsts.iter().all(|(_, place)| place.refused.is_some()) {
                 // It is told of, and what takes its place begins at once.
                 let given_up = firsts.drain(..).map(|(step, place)| self.message(place, step));
@@ -124,9 +150,9 @@ impl Teller<'_> {
         for (step, place) in firsts {
             let mut message = self.message(place, step);
             message.next = behind(&next, &recipients, &message.recipient);
-            self.settle(&mut message);
             messages.push(message);
         }
+        messages
     }
 
     /// Somebody is told through no channel of the route. That may be as it should be, but for a channel that nobody knows.

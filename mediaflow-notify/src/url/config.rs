@@ -84,6 +84,16 @@ impl<'de> Deserialize<'de> for ChannelConfig {
     }
 }
 
+/// The value of a key. One of another form may be a secret that belongs elsewhere, and is not shown.
+fn value<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    map: &mut A,
+    key: &str,
+    form: &str,
+) -> Result<T, A::Error> {
+    let wrong = |_| A::Error::custom(format_args!("`{key}` looks otherwise: write {form}"));
+    map.next_value().map_err(wrong)
+}
+
 struct Keys;
 
 impl<'de> Visitor<'de> for Keys {
@@ -97,13 +107,23 @@ impl<'de> Visitor<'de> for Keys {
         let (mut url, mut keys) = (None, Vec::new());
         while let Some(key) = map.next_key::<String>()? {
             match KEYS.iter().find(|known| **known == key) {
-                Some(&"url") => url = Some(map.next_value()?),
-                Some(&"on") => keys.push(("on", map.next_value::<Vec<String>>()?.join(","))),
-                Some(&"timeout") => keys.push(("timeout", map.next_value::<u64>()?.to_string())),
-                Some(&"development") => {
-                    keys.push(("development", map.next_value::<bool>()?.to_string()));
+                Some(&"url") if url.is_some() => return Err(A::Error::duplicate_field("url")),
+                Some(&"url") => {
+                    url = Some(value::<String, _>(&mut map, "url", "a line, in quotes")?);
                 }
-                Some(known) => keys.push((known, map.next_value()?)),
+                Some(&"on") => {
+                    let kinds: Vec<String> = value(&mut map, "on", r#"a list: ["job.failed"]"#)?;
+                    keys.push(("on", kinds.join(",")));
+                }
+                Some(&"timeout") => {
+                    let seconds: u64 = value(&mut map, "timeout", "a number of seconds: 15")?;
+                    keys.push(("timeout", seconds.to_string()));
+                }
+                Some(&"development") => {
+                    let is: bool = value(&mut map, "development", "`true` or `false`")?;
+                    keys.push(("development", is.to_string()));
+                }
+                Some(known) => keys.push((known, value(&mut map, known, "a text, in quotes")?)),
                 None => {
                     // Its value may be a secret, and is not looked at.
                     map.next_value::<IgnoredAny>()?;

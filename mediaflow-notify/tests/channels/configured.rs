@@ -257,10 +257,19 @@ async fn no_field_of_a_configuration_is_shown() {
                 hidden(scheme, &format!("{error} {error:?}"));
             }
         }
-        let mut unknown = value.clone();
-        unknown["unknown"] = CANARY.into();
-        let error = serde_json::from_value::<ChannelConfig>(unknown).unwrap_err();
-        hidden(scheme, &format!("{error} {error:?}"));
+        for (key, wrong) in [
+            ("unknown", json!(CANARY)),
+            ("on", json!(CANARY)),
+            ("timeout", json!(CANARY)),
+            ("development", json!(CANARY)),
+            ("name", json!([CANARY])),
+        ] {
+            let mut value = value.clone();
+            value[key] = wrong;
+            let error = serde_json::from_value::<ChannelConfig>(value).unwrap_err();
+            hidden(scheme, &format!("{error} {error:?}"));
+            assert!(error.to_string().contains(&format!("`{key}`")), "{error}");
+        }
 
         // No test asks a vendor.
         let is_asked = address.origin().contains("127.0.0.1");

@@ -158,8 +158,8 @@ async fn tell(
     Ok(())
 }
 
-/// The events of a message of which a recipient is not told yet by a step of its rule, in their order; nor is any of those told
-/// who are beside the message's own recipient.
+/// The events of a message of which a recipient is not told yet by this step of its rule, nor by another one that may still arrive,
+/// in their order; nor is any of those told who are beside the message's own recipient.
 async fn events_for(tx: &mut Tx<'_, '_>, row: &Row, step: &NextStep) -> Result<Vec<String>> {
     let mut events = vec![row.text("event")?];
     if row.int("events")? > 1 {
@@ -179,21 +179,25 @@ async fn events_for(tx: &mut Tx<'_, '_>, row: &Row, step: &NextStep) -> Result<V
             format!("${}", values.len())
         };
         let (rule, next) = (place(Value::from(&rule)), place(step.step.into()));
-        let recipient = place(Value::from(&step.recipient));
-        let mut by = format!("m.step = {next} AND m.recipient = {recipient}");
+        let (recipient, channel) =
+            (place(Value::from(&step.recipient)), place(Value::from(&step.channel)));
+        let mut by = format!(
+            "m.recipient = {recipient} AND (m.step = {next}
+               OR m.channel = {channel} AND m.escalates = 0 AND m.state <> 'dead')"
+        );
         if !step.beside.is_empty() {
             let own = place(own.into());
             let beside: Vec<_> = step.beside.iter().map(|one| place(Value::from(one))).collect();
             let beside = beside.join(", ");
             by = format!(
-                "({by} OR m.step = {own} AND m.recipient IN ({beside}) AND m.state <> 'dead')"
+                "{by} OR m.step = {own} AND m.recipient IN ({beside}) AND m.state <> 'dead'"
             );
         }
         let find = format!(
-            "SELECT m.group_key AS event FROM mediaflow_messages m WHERE m.group_key IN {of} AND m.rule = {rule} AND {by}
+            "SELECT m.group_key AS event FROM mediaflow_messages m WHERE m.group_key IN {of} AND m.rule = {rule} AND ({by})
              UNION ALL
              SELECT e.event FROM mediaflow_message_events e JOIN mediaflow_messages m ON m.id = e.message
-             WHERE e.event IN {of} AND m.rule = {rule} AND {by}"
+             WHERE e.event IN {of} AND m.rule = {rule} AND ({by})"
         );
         for row in tx.rows(AssertSqlSafe(find), &values).await? {
             told.insert(row.text("event")?);

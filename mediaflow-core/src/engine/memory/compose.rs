@@ -32,7 +32,7 @@ impl Tables {
     }
 
     /// Puts the next step, at all its addresses, in the place of a message that was given up, for the events of which nobody
-    /// else is told by the same step.
+    /// else is told in such a place.
     pub(super) fn replace(&mut self, mut given_up: Row, now: Timestamp) {
         let steps = std::mem::take(&mut given_up.next);
         let beside = steps.first().map(|step| step.beside.clone()).unwrap_or_default();
@@ -43,8 +43,8 @@ impl Tables {
         for (step, next) in next_of(steps, |step| !self.is_gone(&step.channel, &step.recipient)) {
             let (due, expires_at) = step.times(now);
             let mut message = told.clone();
-            // Several may have the same one in their place.
-            let to = (message.rule.clone(), step.step, step.recipient.clone(), step.key());
+            // Several may have the same one in their place, by whichever step.
+            let to = (message.rule.clone(), 0, step.recipient.clone(), step.key());
             let groups = &mut self.groups;
             if !message.keep(|event| groups.replaces(&to, event.id, now)) {
                 continue;

@@ -1,15 +1,15 @@
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{After, Route, Step};
+use super::{After, MOST, Route, Step};
 use crate::codes;
-use crate::event::{Audience, Severity};
-use crate::notify::Terms;
+use crate::event::{Audience, Event, EventData, EventKind, Severity};
+use crate::notify::{Address, Notifier, Terms, unknown};
 use crate::spec::digest::digest;
-use crate::suggest::did_you_mean;
-use crate::{Error, Result};
+use crate::{Error, Result, Timestamp};
 
 /// No window is longer: messages wait in it.
 const LONGEST: Duration = Duration::from_secs(7 * 86_400);
@@ -52,13 +52,13 @@ impl Route {
         let wrong = |problem: &'static str, help: &'static str| {
             Err(with(Error::input(codes::ROUTE_INVALID, problem).help(help)))
         };
-        if let Some(mistake) = self.mistake {
-            return wrong(mistake, "say it behind what it belongs to");
+        if let Some((problem, help)) = self.mistake {
+            return wrong(problem, help);
         }
         if self.on.is_empty() {
             return wrong("a route has no events", "name their kinds: `Route::on([JobFailed])`");
         }
-        self.concerns_somebody().map_err(with)?;
+        self.has_severities().and_then(|()| self.concerns_somebody()).map_err(with)?;
         if self.steps.is_empty() {
             return wrong("a route has no channel", "name one: `.to(\"email\")`");
         }
@@ -69,18 +69,16 @@ impl Route {
                 "write `failures-to-owners`",
             );
         }
-        let bad = |time: Duration| time.is_zero() || time > LONGEST;
-        let escalated = self.escalations.iter().map(|escalation| match escalation.after {
-            After::Times { within, .. } => ("escalate", within),
-            After::Time(time) => ("escalate", time),
-        });
-        let windows = self.digest.iter().map(|digest| ("digest", digest.window));
-        let windows = windows.chain(self.throttle.iter().map(|limit| ("throttle", limit.per)));
-        if let Some((word, _)) = windows.chain(escalated).find(|(_, time)| bad(*time)) {
-            let problem = "a time of a route is zero or longer than a week";
-            let error = Error::input(codes::ROUTE_INVALID, problem).with("word", word);
-            return Err(with(error.help("choose one between")));
+        if self.all_steps().any(|step| step.to.as_deref() == Some("")) {
+            return wrong("an address of a route is empty", "leave it out: then it is looked up");
         }
+        if self.repeats() {
+            return wrong(
+                "a route tells the same channel twice, or has it in its own place",
+                "name it once, or say another address behind it: `.at(..)`",
+            );
+        }
+        self.times_and_numbers().map_err(with)?;
         if self.digest.is_some() && self.throttle.is_some() {
             return wrong(
                 "a route has a digest and a throttle",
@@ -90,12 +88,9 @@ impl Route {
         if let Some(quiet) = &self.quiet {
             quiet.check().map_err(with)?;
         }
-        for channel in self.channels() {
+        for channel in self.all_steps().map(|step| &*step.channel) {
             if channels.iter().all(|(known, _)| *known != channel) {
-                let message = format!("there is no notifier `{channel}`");
-                let error = Error::input(codes::NOTIFY_UNKNOWN, message);
-                let known = channels.iter().map(|(known, _)| *known);
-                return Err(with(error.help(did_you_mean(channel, known))));
+                return Err(with(unknown(channel, channels.iter().map(|(known, _)| *known))));
             }
         }
         // What they can not deliver is told by nobody.
@@ -114,9 +109,88 @@ impl Route {
         Ok(())
     }
 
+    /// Whether its channels take the addresses that it gives them. What they say of one is shown without it.
+    ///
+    /// # Errors
+    /// `route.invalid`.
+    pub(crate) fn check_addresses(&self, notifiers: &[Arc<dyn Notifier>]) -> Result<()> {
+        for step in self.all_steps() {
+            let notifier = notifiers.iter().find(|notifier| notifier.name() == step.channel);
+            let (Some(notifier), Some(to)) = (notifier, &step.to) else { continue };
+            if let Err(error) = notifier.address(to) {
+                let reason = Address::opaque(to).redact(&error.to_string()).into_owned();
+                let problem = format!("an address of a route is none of its channel: {reason}");
+                let error = Error::input(codes::ROUTE_INVALID, problem);
+                return Err(error.with("route", self.rule()).with("channel", &step.channel));
+            }
+        }
+        Ok(())
+    }
+
+    /// All of its times and numbers are such as can be waited for and counted.
+    fn times_and_numbers(&self) -> Result<()> {
+        let escalated = self.escalations.iter().map(|escalation| match escalation.after {
+            After::Times { times, within } => ("escalate", times, within),
+            After::Time(time) => ("escalate", 1, time),
+        });
+        let digest = self.digest.iter().map(|digest| ("digest", digest.most, digest.window));
+        let throttle = self.throttle.iter().map(|limit| ("throttle", limit.attempts, limit.per));
+        for (word, number, time) in digest.chain(throttle).chain(escalated) {
+            let (problem, help) = if time.is_zero() || time > LONGEST {
+                ("a time of a route is zero or longer than a week", "choose one between".to_owned())
+            } else if number == 0 {
+                ("a number of a route is zero", "choose one from 1".to_owned())
+            } else if word == "digest" && number > MOST {
+                ("a message is to tell of too many events", format!("choose {MOST} at most"))
+            } else {
+                continue;
+            };
+            return Err(Error::input(codes::ROUTE_INVALID, problem).with("word", word).help(help));
+        }
+        Ok(())
+    }
+
+    /// Whether a recipient would be told of an event twice, or again in place of itself: the same address, or the same look-up
+    /// of it, is there twice where all are told, or twice in one chain.
+    fn repeats(&self) -> bool {
+        let twice = |steps: &[&Step]| {
+            let same = |a: &Step, b: &Step| a.channel == b.channel && a.to == b.to;
+            (1..steps.len()).any(|at| steps[..at].iter().any(|other| same(other, steps[at])))
+        };
+        let firsts: Vec<_> = self.chains().filter_map(|(_, steps)| steps.first()).collect();
+        twice(&firsts) || self.chains().any(|(_, steps)| twice(&steps.iter().collect::<Vec<_>>()))
+    }
+
+    /// Nothing would ever be told by a route that leaves out what its events are.
+    fn has_severities(&self) -> Result<()> {
+        let all = [Severity::Debug, Severity::Info, Severity::Warning, Severity::Error];
+        let wrong = |problem, help| Err(Error::input(codes::ROUTE_INVALID, problem).help(help));
+        if !all.iter().any(|severity| self.severity.contains(severity)) {
+            let help = "say the least one: `.severity(Severity::Warning..)`".to_owned();
+            return wrong("no severity lies in the range of a route", help);
+        }
+        if self.on.iter().any(|kind| self.takes_of(*kind, None)) {
+            return Ok(());
+        }
+        let are =
+            |severity: &&Severity| self.on.iter().any(|kind| kind.severities().contains(severity));
+        let are: Vec<_> = all.iter().filter(are).map(ToString::to_string).collect();
+        wrong("no event of a route has its severity", format!("they have: {}", are.join(", ")))
+    }
+
+    /// Whether any event of a kind has the severity that is told of, and concerns these people.
+    fn takes_of(&self, kind: EventKind, audience: Option<Audience>) -> bool {
+        let mut event = Event::new(kind, Timestamp::default(), EventData::None);
+        let severities = kind.severities().into_iter();
+        severities.filter(|severity| self.severity.contains(severity)).any(|severity| {
+            event.severity = severity;
+            audience.is_none_or(|audience| event.concerns(audience))
+        })
+    }
+
     /// Nobody would ever be told by a route whose people none of its events concerns.
     fn concerns_somebody(&self) -> Result<()> {
-        let may = |audience: Audience| self.on.iter().any(|kind| kind.may_concern(audience));
+        let may = |audience| self.on.iter().any(|kind| self.takes_of(*kind, Some(audience)));
         let Some(audience) = self.audience.filter(|audience| !may(*audience)) else {
             return Ok(());
         };

@@ -24,12 +24,9 @@ struct Config {
     /// This one and all that is worse.
     severity: Option<String>,
     audience: Option<String>,
-    #[serde(default)]
-    tags: Vec<String>,
-    #[serde(default)]
-    tenants: Vec<String>,
-    #[serde(default)]
-    owners: Vec<String>,
+    tags: Option<Vec<String>>,
+    tenants: Option<Vec<String>>,
+    owners: Option<Vec<String>>,
     to: Value,
     quiet: Option<Value>,
     digest: Option<Value>,
@@ -47,6 +44,7 @@ trait Part: DeserializeOwned {
 #[derive(Deserialize)]
 struct Target {
     channel: String,
+    #[serde(default, deserialize_with = "address")]
     at: Option<String>,
     fallback: Option<Value>,
 }
@@ -59,6 +57,7 @@ impl Part for Target {
 #[derive(Deserialize)]
 struct Fallback {
     channel: String,
+    #[serde(default, deserialize_with = "address")]
     at: Option<String>,
 }
 
@@ -116,6 +115,7 @@ struct Escalated {
     after: Value,
     within: Option<String>,
     to: String,
+    #[serde(default, deserialize_with = "address")]
     at: Option<String>,
 }
 
@@ -123,6 +123,12 @@ impl Part for Escalated {
     const KEYS: &'static [&'static str] = &["after", "within", "to", "at"];
     const FORM: &'static str =
         r#"{ "after": "15m", "to": "pager" }, or { "after": 3, "within": "1h", "to": "pager" }"#;
+}
+
+/// An address, which may be a secret: what is none is not shown.
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(from);
+    text.map_err(|_| D::Error::custom("an address is a text, in quotes"))
 }
 
 /// What stands below this key.
@@ -187,8 +193,10 @@ impl Config {
         }
         let all = [Audience::Owner, Audience::Admin, Audience::Ops];
         route.audience = self.audience.map(|name| known(&name, &all)).transpose()?;
-        (route.name, route.tags, route.tenants, route.owners) =
-            (self.name, self.tags, self.tenants, self.owners);
+        route.name = self.name;
+        route = self.tags.into_iter().fold(route, Route::tags);
+        route = self.tenants.into_iter().fold(route, Route::tenants);
+        route = self.owners.into_iter().fold(route, Route::owners);
         for target in several::<Target>("to", Some(self.to))? {
             let step = Step { channel: target.channel, to: target.at, fallback: false };
             route.steps.push(step);
@@ -203,13 +211,10 @@ impl Config {
             QuietHours { zone: quiet.zone.unwrap_or(hours.zone.clone()), ..hours }
         });
         let digest = self.digest.map(|digest| part::<Collected>("digest", digest)).transpose()?;
-        route.digest = digest.map(|digest| Digest {
-            window: digest.window,
-            by: digest.by,
-            most: digest.most.max(1),
-        });
+        route.digest = digest.map(|Collected { window, by, most }| Digest { window, by, most });
         let limit = self.throttle.map(|limit| part::<Throttle>("throttle", limit)).transpose()?;
-        route.throttle = limit.map(|limit| RateLimit::new(limit.messages, limit.per));
+        route.throttle =
+            limit.map(|Throttle { messages: attempts, per }| RateLimit { attempts, per });
         for escalation in several::<Escalated>("escalate", self.escalate)? {
             let after = escalation.after()?;
             let step = Step { channel: escalation.to, to: escalation.at, fallback: false };
@@ -231,10 +236,13 @@ impl Escalated {
             }
             _ => return Err(wrong()),
         };
-        Ok(match &self.within {
-            Some(within) => after.within(time(within)?),
-            None => after,
-        })
+        match (&self.within, after) {
+            (None, after) => Ok(after),
+            (Some(within), After::Times { .. }) => Ok(after.within(time(within)?)),
+            (Some(_), After::Time(_)) => {
+                Err(format!("`within` is for a number of events: write {}", Self::FORM))
+            }
+        }
     }
 }
 

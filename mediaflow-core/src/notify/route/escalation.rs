@@ -11,7 +11,7 @@ use crate::{Error, JobId, Result};
 pub enum After {
     /// So many events of the route, within a time, since somebody acknowledged the last.
     Times {
-        /// How many, at least 1.
+        /// How many, at least 1: a route with fewer is refused.
         times: u32,
         /// In which time.
         within: Duration,
@@ -30,7 +30,7 @@ pub fn after(what: impl Into<After>) -> After {
 }
 
 impl After {
-    /// In this time, for a number of events. Default: a day.
+    /// In this time, for a number of events; a time stays as it is. Default: a day.
     #[must_use]
     pub fn within(self, time: Duration) -> Self {
         match self {
@@ -42,7 +42,7 @@ impl After {
 
 impl From<u32> for After {
     fn from(times: u32) -> Self {
-        Self::Times { times: times.max(1), within: WITHIN }
+        Self::Times { times, within: WITHIN }
     }
 }
 

@@ -38,7 +38,8 @@ pub struct Route {
     pub(crate) escalations: Vec<Escalation>,
     /// The last channel that was named is one of an escalation.
     escalated: bool,
-    pub(crate) mistake: Option<&'static str>,
+    /// What was said that means nothing, and what to say instead.
+    pub(crate) mistake: Option<(&'static str, &'static str)>,
 }
 
 /// One channel that a route tells through.
@@ -147,7 +148,7 @@ impl Route {
         self
     }
 
-    /// Of this severity: `Severity::Error..`.
+    /// Of this severity: `Severity::Error..`. The events of the route have to have one of these.
     pub fn severity(mut self, severity: impl RangeBounds<Severity>) -> Self {
         self.severity = (severity.start_bound().cloned(), severity.end_bound().cloned());
         self
@@ -161,22 +162,32 @@ impl Route {
         self
     }
 
-    /// Only of jobs that have one of these tags.
+    /// Only of jobs that have one of these tags, of which there is one at least.
     pub fn tags<S: Into<String>>(mut self, tags: impl IntoIterator<Item = S>) -> Self {
-        self.tags = tags.into_iter().map(Into::into).collect();
+        self.tags = self.some(tags);
         self
     }
 
-    /// Only of jobs of one of these tenants.
+    /// Only of jobs of one of these tenants, of which there is one at least.
     pub fn tenants<S: Into<String>>(mut self, tenants: impl IntoIterator<Item = S>) -> Self {
-        self.tenants = tenants.into_iter().map(Into::into).collect();
+        self.tenants = self.some(tenants);
         self
     }
 
-    /// Only of jobs that one of these has asked for.
+    /// Only of jobs that one of these has asked for, of whom there is one at least.
     pub fn owners<S: Into<String>>(mut self, owners: impl IntoIterator<Item = S>) -> Self {
-        self.owners = owners.into_iter().map(Into::into).collect();
+        self.owners = self.some(owners);
         self
+    }
+
+    /// A list that turns out to be empty does not stand for all.
+    fn some<S: Into<String>>(&mut self, names: impl IntoIterator<Item = S>) -> Vec<String> {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        if names.is_empty() {
+            let problem = "a route is for none of all tags, tenants or owners";
+            self.mistake = Some((problem, "name some, or leave the list out: then it is for all"));
+        }
+        names
     }
 
     /// Through this channel. More than one are told independently of each other.
@@ -190,7 +201,7 @@ impl Route {
     /// nothing that the channel can say.
     pub fn fallback(mut self, channel: impl Into<String>) -> Self {
         if self.steps.is_empty() {
-            self.mistake = Some("a fallback comes behind the channel in whose place it is taken");
+            self.misplaced("a fallback comes behind the channel in whose place it is taken");
         }
         self.steps.push(Step { channel: channel.into(), to: None, fallback: true });
         self.escalated = false;
@@ -206,7 +217,7 @@ impl Route {
         };
         match last {
             Some(step) => step.to = Some(address.into()),
-            None => self.mistake = Some("an address comes behind its channel"),
+            None => self.misplaced("an address comes behind its channel"),
         }
         self
     }
@@ -223,7 +234,7 @@ impl Route {
     pub fn zone(mut self, zone: impl Into<String>) -> Self {
         match &mut self.quiet {
             Some(quiet) => quiet.zone = zone.into(),
-            None => self.mistake = Some("a time zone comes behind its quiet hours"),
+            None => self.misplaced("a time zone comes behind its quiet hours"),
         }
         self
     }
@@ -238,14 +249,14 @@ impl Route {
     pub fn group_by(mut self, by: GroupBy) -> Self {
         match &mut self.digest {
             Some(digest) => digest.by = by,
-            None => self.mistake = Some("what is grouped comes behind its digest"),
+            None => self.misplaced("what is grouped comes behind its digest"),
         }
         self
     }
 
-    /// So many messages in so much time to each recipient, and the rest in one at its end: nothing is lost.
+    /// So many messages, one at least, in so much time to each recipient, and the rest in one at its end: nothing is lost.
     pub fn throttle(mut self, messages: u32, per: Duration) -> Self {
-        self.throttle = Some(RateLimit::new(messages, per));
+        self.throttle = Some(RateLimit { attempts: messages, per });
         self
     }
 
@@ -273,6 +284,10 @@ impl Route {
             && among(&self.owners, event.owner.as_ref())
     }
 
+    fn misplaced(&mut self, problem: &'static str) {
+        self.mistake = Some((problem, "say it behind what it belongs to"));
+    }
+
     /// All that it says, however it was said.
     #[cfg(test)]
     fn said(self) -> Self {
@@ -281,7 +296,12 @@ impl Route {
 
     /// The channels that it names.
     pub fn channels(&self) -> impl Iterator<Item = &str> {
+        self.all_steps().map(|step| &*step.channel)
+    }
+
+    /// Those of escalations, too.
+    pub(crate) fn all_steps(&self) -> impl Iterator<Item = &Step> {
         let escalations = self.escalations.iter().map(|escalation| &escalation.step);
-        self.steps.iter().chain(escalations).map(|step| &*step.channel)
+        self.steps.iter().chain(escalations)
     }
 }

@@ -1,10 +1,13 @@
+use std::sync::Arc;
 use std::time::Duration;
+
+use async_trait::async_trait;
 
 use super::*;
 use crate::EventKind::{JobCompleted, JobFailed};
 use crate::event::EventData;
-use crate::notify::Terms;
-use crate::{Timestamp, codes};
+use crate::notify::{Address, DeliveryContext, Message, Notifier, NotifyError, Receipt, Terms};
+use crate::{Error, Result, Timestamp, codes};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -14,7 +17,7 @@ fn event(change: impl FnOnce(&mut Event)) -> Event {
     event
 }
 
-fn read(text: &str) -> Result<Route, serde_json::Error> {
+fn read(text: &str) -> serde_json::Result<Route> {
     serde_json::from_str(text)
 }
 
@@ -152,10 +155,19 @@ fn a_mistake_in_a_configuration_is_named() {
             r#"{ "on": ["job.failed"], "to": "a", "throttle": { "messages": 5 } }"#,
             "in `throttle`: missing field `per`",
         ),
+        (
+            r#"{ "on": ["job.failed"], "to": { "channel": "a", "at": -1001234567 } }"#,
+            "in `to`: an address is a text, in quotes; write",
+        ),
+        (
+            r#"{ "on": ["job.failed"], "to": "a", "escalate": { "after": "5m", "within": "1h", "to": "b" } }"#,
+            "`within` is for a number of events",
+        ),
         (r#"{ "on": ["job.failed"] }"#, "missing field `to`"),
     ] {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
+        assert!(!error.contains("1001234567"), "{error}");
     }
 }
 
@@ -170,6 +182,17 @@ fn what_can_not_be_kept_to_is_refused() {
         (on().to("email").zone("UTC"), codes::ROUTE_INVALID),
         (on().to("email").group_by(GroupBy::Job), codes::ROUTE_INVALID),
         (on().to("email").digest(Duration::ZERO), codes::ROUTE_INVALID),
+        (on().to("email").throttle(0, MINUTE), codes::ROUTE_INVALID),
+        (on().to("email").throttle(1, Duration::ZERO), codes::ROUTE_INVALID),
+        (on().to("email").escalate(after(0), "email"), codes::ROUTE_INVALID),
+        (on().to("email").escalate(after(Duration::ZERO), "email"), codes::ROUTE_INVALID),
+        (on().to("email").tags([""; 0]), codes::ROUTE_INVALID),
+        (on().to("email").tenants(Vec::<String>::new()), codes::ROUTE_INVALID),
+        (on().to("email").owners([""; 0]), codes::ROUTE_INVALID),
+        (on().to("email").at(""), codes::ROUTE_INVALID),
+        (on().to("email").fallback("email"), codes::ROUTE_INVALID),
+        (on().to("email").to("email"), codes::ROUTE_INVALID),
+        (on().to("email").at("b").to("email").at("b"), codes::ROUTE_INVALID),
         (on().to("email").digest(MINUTE).throttle(1, MINUTE), codes::ROUTE_INVALID),
         (on().to("email").name("a b"), codes::ROUTE_INVALID),
         (on().to("email").quiet(7, 7), codes::ROUTE_QUIET),
@@ -185,8 +208,120 @@ fn what_can_not_be_kept_to_is_refused() {
     assert_eq!(error.fact("word"), Some("escalate"));
     let error = on().to("e-mail").check(&known(&["email", "slack"])).unwrap_err();
     assert!(format!("{error:?}").contains("did you mean `email`?"), "{error:?}");
+    for address in ["slack://T0/B0/secret", "secret@example.com"] {
+        let error = on().to(address).check(&known(&["slack"])).unwrap_err();
+        assert_eq!(error.code(), codes::NOTIFY_UNKNOWN);
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("secret") && shown.contains("say the name"), "{shown}");
+    }
     let route = on().to("email").fallback("email").at("b").quiet(22, 7);
     route.check(&known(&["email"])).unwrap();
+}
+
+#[test]
+fn a_route_whose_events_never_have_its_severity_is_refused() {
+    let refused = |route: Route| {
+        let error = route.to("email").check(&known(&["email"])).err();
+        error.map(|error| format!("{error:?}"))
+    };
+    let on = |kind| Route::on([kind]);
+    let range = |from, to| (Bound::Included(from), Bound::Excluded(to));
+    for empty in [
+        on(JobFailed).severity(Severity::Error..Severity::Error),
+        on(JobFailed).severity(range(Severity::Error, Severity::Debug)),
+        on(JobFailed).severity((Bound::Excluded(Severity::Error), Bound::Unbounded)),
+    ] {
+        assert!(refused(empty).unwrap().contains("no severity lies in the range"));
+    }
+    let error = refused(on(JobCompleted).severity(Severity::Error..)).unwrap();
+    assert!(error.contains("they have: info, warning"), "{error}");
+    assert!(refused(on(JobFailed).severity(..Severity::Error)).is_some());
+    // Administrators are concerned by a loss only, which is left out here.
+    let plain = on(JobCompleted).severity(..=Severity::Info);
+    assert_eq!(refused(plain.clone()), None);
+    assert!(refused(plain.audience(Audience::Admin)).unwrap().contains("concerns its audience"));
+    assert_eq!(
+        refused(Route::on(EventKind::ALL).severity(Severity::Debug..=Severity::Debug)),
+        None
+    );
+}
+
+#[test]
+fn a_configuration_is_refused_for_what_code_is_refused_for() {
+    for keys in [
+        r#" "throttle": { "messages": 0, "per": "1h" } "#,
+        r#" "throttle": { "messages": 1, "per": "0s" } "#,
+        r#" "digest": { "window": "5m", "most": 0 } "#,
+        r#" "digest": { "window": "5m", "most": 1001 } "#,
+        r#" "digest": { "window": "0s" } "#,
+        r#" "escalate": { "after": 0, "to": "email" } "#,
+        r#" "escalate": { "after": "0s", "to": "email" } "#,
+        r#" "escalate": { "after": 3, "within": "0s", "to": "email" } "#,
+        r#" "escalate": { "after": 3, "to": "email", "at": "" } "#,
+        r#" "tags": [] "#,
+        r#" "tenants": [] "#,
+        r#" "owners": [] "#,
+        r#" "name": "" "#,
+        r#" "severity": "error", "on": ["job.completed"] "#,
+        r#" "to": [] "#,
+        r#" "to": ["email", "email"] "#,
+        r#" "to": { "channel": "email", "fallback": "email" } "#,
+        r#" "to": { "channel": "email", "at": "" } "#,
+        r#" "on": [] "#,
+    ] {
+        let read = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>;
+        let mut map = read(r#"{ "on": ["job.failed"], "to": "email" }"#).unwrap();
+        map.extend(read(&format!("{{ {keys} }}")).unwrap());
+        let route: Route = serde_json::from_value(map.into()).unwrap();
+        let error = route.check(&known(&["email"])).unwrap_err();
+        assert_eq!(error.code(), codes::ROUTE_INVALID, "{keys}");
+    }
+}
+
+#[test]
+fn an_address_that_its_channel_refuses_is_found_at_the_start() {
+    let letters: Arc<dyn Notifier> = Arc::new(Letters);
+    let check = |route: Route| route.check_addresses(std::slice::from_ref(&letters));
+    check(Route::on([JobFailed]).to("letters").at("abc")).unwrap();
+    for route in [
+        Route::on([JobFailed]).to("letters").at("secret-7"),
+        Route::on([JobFailed]).to("letters").fallback("letters").at("secret-7"),
+        Route::on([JobFailed]).to("letters").escalate(after(2), "letters").at("secret-7"),
+    ] {
+        let error = check(route).unwrap_err();
+        assert_eq!((error.code(), error.fact("channel")), (codes::ROUTE_INVALID, Some("letters")));
+        assert!(!format!("{error:?} {error}").contains("secret-7"), "{error:?}");
+    }
+}
+
+/// Its addresses are letters, and it says which text is none.
+#[derive(Debug)]
+struct Letters;
+
+#[async_trait]
+impl Notifier for Letters {
+    fn name(&self) -> &'static str {
+        "letters"
+    }
+
+    fn wants(&self, _event: &Event) -> bool {
+        false
+    }
+
+    fn address(&self, text: &str) -> Result<Address> {
+        if text.chars().all(char::is_alphabetic) {
+            return Ok(Address::opaque(text));
+        }
+        Err(Error::input(codes::CHANNEL_ADDRESS, format!("`{text}` has more than letters")))
+    }
+
+    async fn notify(
+        &self,
+        _message: &Message,
+        _cx: &DeliveryContext,
+    ) -> Result<Receipt, NotifyError> {
+        Ok(Receipt::new())
+    }
 }
 
 #[test]

@@ -186,6 +186,7 @@ fn builder<E: Engine>(
         .notify(channel("seldom", 20))
         .notify(channel("never", 0))
         .route(on().name("chain").to("often").fallback("seldom").fallback("never"))
+        .route(on().name("both").to("often").fallback("never").to("seldom").fallback("never"))
         .route(on().name("digest").to("often").fallback("never").digest(30 * SECOND))
         .route(on().name("throttle").to("seldom").fallback("never").throttle(2, 60 * SECOND))
         .route(on().name("night").to("never").quiet(0, 1))
@@ -228,6 +229,8 @@ impl Told {
         let to = match &*message.rule {
             "watch" => message.step.to_string(),
             "duty" => message.address.as_ref().map(|to| to.reveal().to_owned()).unwrap_or_default(),
+            // Two channels, each of which has the same one in its place.
+            "both" if message.step.is_multiple_of(2) => message.step.to_string(),
             _ => String::new(),
         };
         (message.rule.clone(), to)
@@ -268,6 +271,9 @@ impl Arrived {
         for (event, owner) in &told.owners {
             let by_all = RULES.iter().filter(|(rule, to)| !told.has(rule, to, event));
             missing.extend(by_all.map(|(rule, to)| format!("{event} by {rule} {to}")));
+            let by_both = told.has("both", "", event)
+                || told.has("both", "0", event) && told.has("both", "2", event);
+            missing.extend((!by_both).then(|| format!("{event} by both")));
             let instead = told.has("duty", ON_CALL, event);
             let names = owner.split('+').filter(|name| !instead && !told.has("duty", name, event));
             missing.extend(names.map(|name| format!("{event} by duty to {name}")));

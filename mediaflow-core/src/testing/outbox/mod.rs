@@ -27,7 +27,7 @@ use batches::{
 };
 use pace::{
     a_failure_is_written_down_without_haste,
-    a_probe_that_finds_nothing_is_not_repeated_all_the_time,
+    a_probe_that_finds_nothing_is_not_repeated_all_the_time, what_waits_for_its_turn_is_no_attempt,
 };
 use recipients::{
     a_directory_that_does_not_answer_holds_up_nobody_else,
@@ -42,7 +42,7 @@ use routes::{
     a_digest_tells_of_everything_once, a_route_tells_of_progress, a_throttle_loses_nothing,
     an_address_that_its_channel_refuses_is_passed_over, each_channel_is_told_by_itself,
     nobody_is_told_in_quiet_hours, people_are_told_where_and_how_they_want_to_be,
-    several_addresses_of_a_step_are_told_at_once,
+    several_addresses_of_a_step_are_told_at_once, somebody_who_is_there_twice_is_told_once,
     what_a_channel_can_not_deliver_goes_through_the_next,
     what_nobody_takes_care_of_is_told_to_others, who_takes_the_place_of_several_is_told_once,
 };
@@ -94,6 +94,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         an_address_that_is_refused_is_in_no_error
         a_probe_that_finds_nothing_is_not_repeated_all_the_time
         a_failure_is_written_down_without_haste
+        what_waits_for_its_turn_is_no_attempt
         a_time_to_live_ends_what_waits
         recipients_are_found_and_found_again
         recipients_that_are_never_found_are_told_of_once
@@ -113,6 +114,7 @@ pub async fn exercise_outbox<E: Engine>(make: impl AsyncFn(ManualClock) -> E) {
         an_address_that_its_channel_refuses_is_passed_over
         who_takes_the_place_of_several_is_told_once
         several_addresses_of_a_step_are_told_at_once
+        somebody_who_is_there_twice_is_told_once
         what_a_channel_can_not_deliver_goes_through_the_next
         people_are_told_where_and_how_they_want_to_be
         a_digest_tells_of_everything_once

@@ -1,5 +1,6 @@
 //! How often a dispatcher looks: what can not be sent now is not asked for all the time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::{DAY, Host, Running, SECOND, broken, created, spec};
 use crate::engine::Engine;
 use crate::event::EventKind;
 use crate::spec::JobOptions;
-use crate::testing::{ManualClock, ScriptedNotifier, soon};
+use crate::testing::{Act, ManualClock, ScriptedNotifier, soon};
 use crate::{Clock, Timestamp};
 
 /// Counts how often it is looked at: a dispatcher does so in each of its rounds.
@@ -74,6 +75,30 @@ pub(super) async fn a_probe_that_finds_nothing_is_not_repeated_all_the_time<E: E
     let probing = in_a_while(&looks).await;
     assert!(probing <= calm + 40, "{probing} looks in a second, {calm} before");
     assert_eq!(running.hooks.of("a").len(), 2);
+    running.done().await;
+}
+
+pub(super) async fn what_waits_for_its_turn_is_no_attempt<E: Engine>(mut host: Host<E>) {
+    host.policy.concurrency = 2;
+    let running = host.start(created()).await;
+    let works = (0..30).map(|_| Act::Take);
+    running.hooks.next("a", works.chain((0..5).map(|_| broken())));
+    let later = running.clock.now().plus(3650 * DAY);
+    let specs = (0..90)
+        .map(|_| spec("parked").with_options(JobOptions::new().run_at(later).notify("hooks", "a")));
+    running.media.eager(specs).await.expect("submit");
+    // Each arrives once, and five of them are tried twice.
+    let told = running.until("a", 95, SECOND).await;
+    let mut attempts: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+    for told in &told {
+        attempts.entry(told.message.id).or_default().push(told.attempt);
+    }
+    assert_eq!(attempts.len(), 90);
+    let failed = attempts.values().filter(|attempts| **attempts != [1]).count();
+    assert!(failed <= 5, "{attempts:?}");
+    assert!(
+        attempts.values().all(|attempts| attempts.iter().copied().eq((1..).take(attempts.len())))
+    );
     running.done().await;
 }
 

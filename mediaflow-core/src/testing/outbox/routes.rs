@@ -100,6 +100,58 @@ pub(super) async fn who_takes_the_place_of_several_is_told_once<E: Engine>(host:
     running.done().await;
 }
 
+/// By two channels of one route, as two persons, or in place of others of whom one is told already.
+pub(super) async fn somebody_who_is_there_twice_is_told_once<E: Engine>(host: Host<E>) {
+    #[derive(Debug)]
+    struct Two;
+
+    #[async_trait]
+    impl Recipients for Two {
+        async fn people(&self, _whom: &Whom) -> Result<Vec<Person>> {
+            let one = Person::new("ada").at("push", "shared").at("hooks", "dead");
+            Ok(vec![one, Person::new("bo").at("push", "shared")])
+        }
+    }
+
+    let (push, pager) = (silent("push"), silent("pager"));
+    let on = || Route::on([EventKind::JobCreated]);
+    let owner = on().name("owner").audience(Audience::Owner);
+    let start = |builder: crate::Builder| {
+        builder
+            .notify(push.clone())
+            .notify(pager.clone())
+            .recipients(Two)
+            // What takes the place of one is told by the other.
+            .route(owner.to("hooks").fallback("push"))
+            .route(on().name("twice").to("hooks").at("x").to("hooks").at("x/1").fallback("pager"))
+            .route(
+                on().name("last")
+                    .to("push")
+                    .at("dead")
+                    .fallback("pager")
+                    .to("hooks")
+                    .at("dead")
+                    .fallback("pager"),
+            )
+    };
+    let running = host.start_with(silent("hooks"), start).await;
+    running.hooks.always("dead", rejected());
+    push.always("dead", rejected());
+    running.ask("ada", None).await;
+    until(&running, &push, "shared", 1).await;
+    until(&running, &pager, "", 1).await;
+    running.until("x", 1, SECOND).await;
+    running.until("x/1", 1, SECOND).await;
+    // Nothing comes behind.
+    running.ask("ada", None).await;
+    until(&running, &pager, "", 2).await;
+    until(&running, &push, "shared", 2).await;
+    running.until("dead", 4, SECOND).await;
+    let paged = pager.of("").into_iter().filter(|told| told.message.rule == "last").count();
+    assert_eq!((push.of("shared").len(), pager.of("").len(), paged), (2, 2, 2));
+    running.done().await;
+}
+
 pub(super) async fn several_addresses_of_a_step_are_told_at_once<E: Engine>(host: Host<E>) {
     let (push, pager) = (silent("push"), silent("pager"));
     let route = on_created().to("hooks").fallback("push").fallback("pager");
@@ -139,9 +191,20 @@ pub(super) async fn several_addresses_of_a_step_are_told_at_once<E: Engine>(host
 }
 
 pub(super) async fn an_address_that_its_channel_refuses_is_passed_over<E: Engine>(host: Host<E>) {
+    #[derive(Debug)]
+    struct Refused;
+
+    #[async_trait]
+    impl Recipients for Refused {
+        async fn people(&self, _whom: &Whom) -> Result<Vec<Person>> {
+            Ok(vec![Person::new("ada").at("hooks", "refused/secret-7").at("push", "ada")])
+        }
+    }
+
     let push = silent("push");
-    let route = on_created().to("hooks").at("refused/secret-7").fallback("push");
-    let start = |builder: crate::Builder| builder.notify(push.clone()).route(route);
+    let route = on_created().audience(Audience::Owner).to("hooks").fallback("push");
+    let start =
+        |builder: crate::Builder| builder.notify(push.clone()).recipients(Refused).route(route);
     let running = host.start_with(created(), start).await;
     running.tell("").await;
     let told = push.told(1).await.remove(0);
