@@ -1,4 +1,5 @@
-//! A destination that has come back is not overrun by what waits for it, however many processes there are.
+//! A destination that has come back is not overrun by what waits for it, however many processes there are; and one that is quick has
+//! its next messages at hand.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod database;
@@ -17,6 +18,7 @@ use mediaflow_queue::{DeliveryFilter, DeliveryState, Queue};
 on_both! {
     processes_share_the_places_of_what_has_come_back
     what_is_enabled_and_sent_again_comes_back_slowly
+    what_waits_for_its_turn_is_given_back_when_its_process_stops
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -79,6 +81,24 @@ async fn processes_share_the_places_of_what_has_come_back(database: Database) {
     assert_eq!(database.int(SENDING).await, 2, "one in each process");
     two.shutdown(Duration::ZERO).await.unwrap();
     one.shutdown(Duration::ZERO).await.unwrap();
+}
+
+async fn what_waits_for_its_turn_is_given_back_when_its_process_stops(database: Database) {
+    let (clock, hooks) = (ManualClock::new(), created());
+    let places = i64::try_from(DeliveryPolicy::default().concurrency).unwrap();
+    hooks.next("a", (0..20).map(|_| Act::Take));
+    hooks.always("a", Act::Hang);
+    let (media, _) = start(&database, &clock, vec![DAY], &hooks).await;
+    let later = clock.now().plus(3650 * DAY);
+    let options = || JobOptions::new().notify("hooks", "a").run_at(later);
+    media.eager((0..90).map(|_| work("parked").with_options(options()))).await.unwrap();
+    hooks.told(20 + usize::try_from(places).unwrap()).await;
+    database.until(SENDING, 4 * places).await;
+    media.shutdown(Duration::ZERO).await.unwrap();
+    // What has not had its turn was not tried.
+    let waits = "SELECT count(*) FROM mediaflow_messages WHERE state = 'pending' AND attempts = ";
+    assert_eq!(database.int(&format!("{waits} 1")).await, places);
+    assert_eq!(database.int(&format!("{waits} 0")).await, 90 - 20 - places);
 }
 
 async fn what_is_enabled_and_sent_again_comes_back_slowly(database: Database) {

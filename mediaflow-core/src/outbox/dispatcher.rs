@@ -10,7 +10,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::{let_go, requests, send};
 use super::pace::Pace;
-use super::queues::{Policies, Queues, limit};
+use super::queues::{Policies, Queues, TOGETHER};
+use super::refused::Refused;
 use super::router::{Group, Routing, Unfound, route};
 use super::{Attempted, ClaimRequest, Claimed, DestinationKey, Exchange, OutboxStore, Routed};
 use crate::executor::Executor;
@@ -19,9 +20,6 @@ use crate::{Clock, Error, ErrorKind, Result, Timestamp};
 
 /// How often what has run out is looked for.
 const EXPIRE: Duration = Duration::from_secs(1);
-
-/// How many messages one transaction claims at most, and how many events are routed at once: others want to write, too.
-const TOGETHER: usize = 256;
 
 /// How long outcomes wait for others that are written down with them, and places that have become free for more of them.
 const COLLECT: Duration = Duration::from_millis(20);
@@ -75,22 +73,13 @@ pub struct Dispatcher {
     leaves_events: bool,
     /// When events are routed again whose recipients could not be found.
     route_at: Option<Timestamp>,
-    /// An exchange has failed, and may have been stored all the same.
+    /// An exchange has failed, and may have been stored all the same; or what was claimed is not sent.
     unsure: bool,
     /// An exchange was refused for what was in it: until all of that is through, one thing is written at a time.
     refused: Option<Refused>,
     exchanged_at: Instant,
     patient_until: Instant,
     pace: Pace,
-}
-
-/// What is known of a store that has refused an exchange.
-#[derive(Clone, Copy, Debug, Default)]
-struct Refused {
-    /// Which of the things to write is next.
-    turn: usize,
-    /// It has taken something since: what it refuses now, it refuses for what that is.
-    takes: bool,
 }
 
 impl Dispatcher {
@@ -207,11 +196,7 @@ impl Dispatcher {
             let group = next_routed(&mut self.routing).await;
             self.take(group);
         }
-        if self.unsure {
-            let known = self.held.keys().chain(&self.left_out).copied().collect();
-            self.store.reconcile(&known).await?;
-            self.unsure = false;
-        }
+        self.settle().await?;
         if Instant::now() >= self.pace.expire_at {
             // What was sent during an outage is written down before anybody is taken for dead.
             if !self.done.is_empty() {
@@ -229,6 +214,21 @@ impl Dispatcher {
             self.pace.waiting.looked(began, self.store.poll());
         }
         self.exchange().await
+    }
+
+    /// Gives back what the store believes to be here and is not.
+    async fn settle(&mut self) -> Result<()> {
+        if self.unsure {
+            let known = self.held.keys().chain(&self.left_out).copied().collect();
+            self.store.reconcile(&known).await?;
+            self.unsure = false;
+        }
+        Ok(())
+    }
+
+    async fn all_back(&mut self) -> Result<()> {
+        self.settle().await?;
+        self.store.give_back(&self.done).await
     }
 
     /// Looks for events, and begins to route them.
@@ -260,15 +260,18 @@ impl Dispatcher {
         let now = self.clock.now();
         let failed = self.failed();
         let mut claims = self.claims(&failed, now);
-        limit(&mut claims, TOGETHER);
-        self.choose_at_once(&failed);
+        self.queues.choose_at_once(&mut self.routed, &self.policies, &failed);
         let urgent = !self.routed.is_empty() || self.are_urgent(&claims, self.is_patient());
         let nothing = self.done.is_empty() && claims.is_empty();
         if !urgent && (nothing || self.exchanged_at.elapsed() < COLLECT) {
             return Ok(());
         }
         self.exchanged_at = Instant::now();
-        let (done, routed) = self.part(&mut claims);
+        let (done, routed) = (self.done.len(), self.routed.len());
+        let (done, routed) = match self.refused {
+            Some(refused) => refused.part(done, routed, &mut claims),
+            None => (0..done, 0..routed),
+        };
         self.unsure = true;
         let exchange =
             Exchange::new(&self.done[done.clone()], &self.routed[routed.clone()], &claims);
@@ -325,29 +328,19 @@ impl Dispatcher {
         claims
     }
 
-    /// Whether something of this is claimed at once. What a few places have become free for waits a moment for others.
+    /// Whether this is claimed at once. What a few places have become free for waits a moment for others, but not where it is
+    /// half of what can be claimed together.
     fn are_urgent(&self, claims: &[ClaimRequest], patient: bool) -> bool {
-        claims.iter().any(|request| self.queues.is_urgent(request, &self.policies, patient))
+        let all = claims.iter().map(|request| request.messages).sum::<usize>();
+        let urgent =
+            |request: &ClaimRequest| self.queues.is_urgent(request, &self.policies, patient);
+        all >= TOGETHER / 2 || claims.iter().any(urgent)
     }
 
     /// Whether what is under way may be waited for: as long as the last exchange took, so that it is not the exchanges that take
     /// the time where messages are sent faster than they are written down.
     fn is_patient(&self) -> bool {
         Instant::now() < self.patient_until
-    }
-
-    /// What one exchange writes: everything, or a single thing while the store is not known to take all of it.
-    fn part(&self, claims: &mut Vec<ClaimRequest>) -> (Range<usize>, Range<usize>) {
-        let (done, routed) = (self.done.len(), self.routed.len());
-        let Some(refused) = self.refused else { return (0..done, 0..routed) };
-        let at = refused.turn % (done + routed + claims.len()).max(1);
-        let one = |from: usize, to: usize| {
-            if (from..to).contains(&at) { at - from..at - from + 1 } else { 0..0 }
-        };
-        let claim = one(done + routed, done + routed + claims.len());
-        claims.truncate(claim.end);
-        claims.drain(..claim.start);
-        (one(0, done), one(done, done + routed))
     }
 
     /// The store does not take an exchange, and would not at another time. Everything in it is written by itself. What is
@@ -396,31 +389,6 @@ impl Dispatcher {
         }
     }
 
-    /// Decides which new messages are sent at once.
-    fn choose_at_once(&mut self, failed: &HashSet<DestinationKey>) {
-        let mut of_destination: HashMap<DestinationKey, usize> = HashMap::new();
-        let mut of_channel: HashMap<String, usize> = HashMap::new();
-        for routed in &mut self.routed {
-            let Routing::Messages(messages) = &mut routed.routing else { continue };
-            for message in messages {
-                let Some((policy, reports)) = self.policies.get(&message.destination.channel)
-                else {
-                    continue;
-                };
-                let of_batch = routed.event.as_ref().is_some_and(|event| event.job.is_none());
-                let key = &message.destination;
-                let taken = of_destination.entry(key.clone()).or_default();
-                let in_channel = of_channel.entry(key.channel.clone()).or_default();
-                let with_reports = of_batch && *reports > 0;
-                message.at_once = !(failed.contains(key) || with_reports)
-                    && message.is_ready()
-                    && (*taken).max(*in_channel) < self.queues.at_once(key, policy);
-                *taken += usize::from(message.at_once);
-                *in_channel += usize::from(message.at_once);
-            }
-        }
-    }
-
     fn learn(&mut self, changed: impl Iterator<Item = DestinationKey>, ended: bool) {
         for key in changed {
             self.queues.forget(&key);
@@ -436,20 +404,50 @@ impl Dispatcher {
         for claimed in &claimed {
             self.left_out.remove(&claimed.id);
             self.held.insert(claimed.id, claimed.attempt);
-            self.queues.begun(&claimed.destination);
         }
-        for request in requests(claimed, |of| self.batches.get(of).copied().unwrap_or(1)) {
-            self.sending.spawn(send(self.executor.clone(), Arc::clone(&self.clock), request));
+        let now = self.queues.begin(claimed, &self.policies);
+        for request in requests(now, |of| self.batches.get(of).copied().unwrap_or(1)) {
+            self.send(request);
         }
+    }
+
+    fn send(&mut self, request: Vec<Claimed>) {
+        self.sending.spawn(send(self.executor.clone(), Arc::clone(&self.clock), request));
     }
 
     /// Takes what has been sent, and whatever else has been by now.
     fn collect(&mut self, sent: Option<Vec<Attempted>>) {
         let mut next = sent;
         while let Some(sent) = next {
-            sent.iter().for_each(|sent| self.queues.over(&sent.claimed.destination));
+            for sent in &sent {
+                self.go_on(sent);
+            }
             self.done.extend(sent);
             next = self.sending.try_join_next().and_then(std::result::Result::ok);
+        }
+    }
+
+    /// One place is free again: whoever waits for it has a turn, unless the receiver works badly.
+    fn go_on(&mut self, sent: &Attempted) {
+        let key = &sent.claimed.destination;
+        self.queues.over(key);
+        if sent.result.is_err() {
+            let unsent = self.queues.end_turns(key);
+            self.not_sent(unsent);
+            return;
+        }
+        // In memory a claim costs nothing, and what goes in one request is claimed together anyhow.
+        let alone = self.store.is_durable() && !self.batches.contains_key(&key.channel);
+        if let Some(next) = self.queues.next_turn(key, alone && sent.took < COLLECT) {
+            self.send(vec![next]);
+        }
+    }
+
+    /// Messages that were claimed in vain: the store still believes them to be here.
+    fn not_sent(&mut self, unsent: impl Iterator<Item = Claimed>) {
+        for claimed in unsent {
+            self.held.remove(&claimed.id);
+            self.unsure = true;
         }
     }
 
@@ -466,6 +464,8 @@ impl Dispatcher {
     /// Stops at once. What has been sent is written down, what is under way is given back; if the store does not take it,
     /// the leases end.
     async fn give_back(mut self) {
+        let unsent = self.queues.end_all_turns();
+        self.not_sent(unsent);
         self.sending.abort_all();
         while let Some(sent) = self.sending.join_next().await {
             self.collect(sent.ok());
@@ -474,7 +474,7 @@ impl Dispatcher {
             return;
         }
         let written = timeout(GIVE_BACK, async {
-            while let Err(error) = self.store.give_back(&self.done).await {
+            while let Err(error) = self.all_back().await {
                 tracing::debug!(%error, "messages can not be given back; trying again");
                 sleep(FIRST).await;
             }

@@ -26,11 +26,13 @@ mod message;
 mod pace;
 mod queues;
 mod rate;
+mod refused;
 mod router;
 mod rules;
 mod store;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use attempt::{About, Attempted, Claimed, Unsendable};
 pub use destination::{DestinationState, Effects, Failed};

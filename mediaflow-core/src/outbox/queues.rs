@@ -1,8 +1,9 @@
 //! What a dispatcher knows of the destinations that something waits for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{DestinationKey, DestinationState, Rate};
+use super::turns::Turns;
+use super::{Claimed, DestinationKey, DestinationState, Rate, Routed, Routing};
 use crate::Timestamp;
 use crate::executor::DeliveryPolicy;
 
@@ -51,6 +52,9 @@ impl ClaimRequest {
     }
 }
 
+/// How many messages one transaction claims at most, and how many events are routed at once: others want to write, too.
+pub(super) const TOGETHER: usize = 256;
+
 /// The policy of each channel, with its terms.
 pub(super) type Policies = HashMap<String, (DeliveryPolicy, usize)>;
 
@@ -60,6 +64,7 @@ pub(super) struct Queues {
     known: HashMap<DestinationKey, Known>,
     under_way: HashMap<DestinationKey, usize>,
     of_channel: HashMap<String, usize>,
+    turns: Turns,
 }
 
 #[derive(Clone, Debug)]
@@ -109,36 +114,53 @@ impl Queues {
         let known =
             |Waiting { key, state, due }| (key, Known { state, due: Some(due), claimed: false });
         self.known = waiting.into_iter().map(known).collect();
+        self.turns.look(|key| self.known.contains_key(key) || self.under_way.contains_key(key));
     }
 
-    /// What can be sent now: the destinations that work first, and of those the ones that have waited longest.
+    /// What can be sent now, no more messages than one transaction claims: the destinations that work first, and of those the ones
+    /// that have waited longest. What has to wait for its turn comes behind what any of them can send at once.
     pub(super) fn ready(&self, policies: &Policies, now: Timestamp) -> Vec<ClaimRequest> {
         let request = |(key, known): (&DestinationKey, &Known)| {
             let policy = policies.get(&key.channel)?;
-            let request = known.request(key, policy, self.free(key, &policy.0), now)?;
-            Some(((known.state.failures, known.due), request))
+            let free = self.free(key, &policy.0);
+            let behind = self.turns.free(key, &known.state, &policy.0);
+            let request = known.request(key, policy, free + behind, now)?;
+            Some(((known.state.failures, known.due), free, request))
         };
         let mut ready: Vec<_> = self.known.iter().filter_map(request).collect();
-        ready.sort_by_key(|(order, _)| *order);
+        ready.sort_by_key(|(order, ..)| *order);
         let mut taken: HashMap<String, usize> = HashMap::new();
         let mut fits = Vec::new();
-        for (_, mut request) in ready {
+        for (_, free, mut request) in ready {
             let taken = taken.entry(request.key.channel.clone()).or_default();
             let most = policies
                 .get(&request.key.channel)
                 .map_or(1, |(policy, _)| policy.channel_concurrency.max(1));
             let left = most.saturating_sub(self.in_channel(&request.key) + *taken);
-            request.messages = request.messages.min(left);
-            *taken += request.messages;
-            if request.messages > 0 {
-                fits.push(request);
-            }
+            let at_once = request.messages.min(free).min(left);
+            // Only behind one that is under way comes another one's turn.
+            let turns = at_once > 0 || self.under_way.contains_key(&request.key);
+            let behind = if turns { request.messages.saturating_sub(free) } else { 0 };
+            request.messages = at_once;
+            *taken += at_once;
+            fits.push((request, behind));
         }
-        fits
+        let mut left = TOGETHER;
+        for (request, _) in &mut fits {
+            request.messages = request.messages.min(left);
+            left -= request.messages;
+        }
+        for (request, behind) in &mut fits {
+            let behind = left.min(*behind);
+            request.messages += behind;
+            left -= behind;
+        }
+        let fits = fits.into_iter().map(|(request, _)| request);
+        fits.filter(|request| request.messages > 0).collect()
     }
 
     /// Whether there are places for at least half as many messages as a destination has places for, or for all of them while
-    /// that is waited for.
+    /// that is waited for. Where messages wait for their turn, all of those have had it then, and some are still under way.
     pub(super) fn is_urgent(
         &self,
         request: &ClaimRequest,
@@ -147,13 +169,48 @@ impl Queues {
     ) -> bool {
         let Some((policy, _)) = policies.get(&request.key.channel) else { return true };
         let places = request.state.places(policy).min(policy.channel_concurrency.max(1));
+        let turns = self.turns.most(&request.key, &request.state, policy);
         let free = request.messages * if waits_for_all { 1 } else { 2 };
-        request.probe || policy.rate.is_some() || free >= places
+        let enough = match turns {
+            0 => places,
+            turns if waits_for_all => turns,
+            turns => places + turns,
+        };
+        request.probe || policy.rate.is_some() || free >= enough
+    }
+
+    /// Decides which new messages are sent at once: none where something has `failed`.
+    pub(super) fn choose_at_once(
+        &self,
+        routed: &mut [Routed],
+        policies: &Policies,
+        failed: &HashSet<DestinationKey>,
+    ) {
+        let mut of_destination: HashMap<DestinationKey, usize> = HashMap::new();
+        let mut of_channel: HashMap<String, usize> = HashMap::new();
+        for routed in routed {
+            let Routing::Messages(messages) = &mut routed.routing else { continue };
+            for message in messages {
+                let Some((policy, reports)) = policies.get(&message.destination.channel) else {
+                    continue;
+                };
+                let of_batch = routed.event.as_ref().is_some_and(|event| event.job.is_none());
+                let key = &message.destination;
+                let taken = of_destination.entry(key.clone()).or_default();
+                let in_channel = of_channel.entry(key.channel.clone()).or_default();
+                let with_reports = of_batch && *reports > 0;
+                message.at_once = !(failed.contains(key) || with_reports)
+                    && message.is_ready()
+                    && (*taken).max(*in_channel) < self.at_once(key, policy);
+                *taken += usize::from(message.at_once);
+                *in_channel += usize::from(message.at_once);
+            }
+        }
     }
 
     /// How many messages that were made a moment ago can be sent at once: none if something waits before them, or
     /// something is known against it.
-    pub(super) fn at_once(&self, key: &DestinationKey, policy: &DeliveryPolicy) -> usize {
+    fn at_once(&self, key: &DestinationKey, policy: &DeliveryPolicy) -> usize {
         let plain = policy.rate.is_none() && !policy.ordered;
         if plain && !self.known.contains_key(key) { self.free(key, policy) } else { 0 }
     }
@@ -199,8 +256,46 @@ impl Queues {
         self.known.remove(key);
     }
 
+    /// Messages that were claimed: gives those that are sent now. The others wait for their turn.
+    pub(super) fn begin(&mut self, claimed: Vec<Claimed>, policies: &Policies) -> Vec<Claimed> {
+        let mut now = Vec::with_capacity(claimed.len());
+        for claimed in claimed {
+            let key = &claimed.destination;
+            let policy = policies.get(&key.channel).map(|(policy, _)| policy);
+            let waits = |policy| self.free(key, policy) == 0 && self.turns.are_taken(key);
+            if policy.is_some_and(waits) && self.under_way.contains_key(key) {
+                self.turns.wait(claimed);
+            } else {
+                self.begun(key);
+                now.push(claimed);
+            }
+        }
+        now
+    }
+
+    /// An attempt has ended well, and the turns of the same destination go on, of which there are some as long as it is `quick`.
+    /// Gives the next message, which is under way then.
+    pub(super) fn next_turn(&mut self, key: &DestinationKey, quick: bool) -> Option<Claimed> {
+        let next = self.turns.next(key, quick)?;
+        self.begun(key);
+        Some(next)
+    }
+
+    /// An attempt has failed: what waits for its turn there is not sent before it is known what that means. Gives it.
+    pub(super) fn end_turns(
+        &mut self,
+        key: &DestinationKey,
+    ) -> impl Iterator<Item = Claimed> + use<> {
+        self.turns.end(key)
+    }
+
+    /// Nothing is sent any more: gives all that waits for its turn.
+    pub(super) fn end_all_turns(&mut self) -> impl Iterator<Item = Claimed> + use<> {
+        self.turns.end_all()
+    }
+
     /// A message is under way.
-    pub(super) fn begun(&mut self, key: &DestinationKey) {
+    fn begun(&mut self, key: &DestinationKey) {
         *self.under_way.entry(key.clone()).or_default() += 1;
         *self.of_channel.entry(key.channel.clone()).or_default() += 1;
     }
@@ -231,113 +326,6 @@ impl Queues {
     }
 }
 
-/// No more messages than one transaction claims.
-pub(super) fn limit(claims: &mut Vec<ClaimRequest>, most: usize) {
-    let mut left = most;
-    claims.retain_mut(|request| {
-        request.messages = request.messages.min(left);
-        left -= request.messages;
-        request.messages > 0
-    });
-}
-
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-
-    fn key(name: &str) -> DestinationKey {
-        DestinationKey::new("hooks", name)
-    }
-
-    fn waiting(name: &str, failures: u32, due: Timestamp) -> Waiting {
-        let state = DestinationState { failures, ..DestinationState::default() };
-        Waiting::new(key(name), state, due)
-    }
-
-    fn policies(change: impl FnOnce(&mut DeliveryPolicy)) -> Policies {
-        let mut policy = DeliveryPolicy::default();
-        change(&mut policy);
-        HashMap::from([("hooks".to_owned(), (policy, 0))])
-    }
-
-    fn ready(queues: &Queues, policies: &Policies) -> Vec<(String, usize, bool)> {
-        let ready = queues.ready(policies, NOW).into_iter();
-        ready.map(|request| (request.key.name, request.messages, request.probe)).collect()
-    }
-
-    #[test]
-    fn a_destination_that_works_goes_first_and_none_takes_all_places() {
-        let policies = policies(|policy| {
-            (policy.concurrency, policy.channel_concurrency) = (3, 7);
-        });
-        let older = Timestamp::from_millis(5);
-        let mut queues = Queues::default();
-        queues.look(vec![waiting("a", 1, older), waiting("b", 0, NOW), waiting("c", 0, older)]);
-        let all = |b| [("c".into(), 3, false), ("b".into(), b, false), ("a".into(), 1, false)];
-        assert_eq!(ready(&queues, &policies), all(3));
-        queues.begun(&key("b"));
-        assert_eq!(ready(&queues, &policies), all(2));
-        queues.over(&key("b"));
-        assert_eq!(ready(&queues, &policies), all(3));
-    }
-
-    #[test]
-    fn a_few_free_places_wait_for_more_of_them() {
-        let policies = policies(|policy| policy.concurrency = 4);
-        let mut queues = Queues::default();
-        queues.look(vec![waiting("a", 0, NOW)]);
-        let urgent = |queues: &Queues, all| {
-            let ready = queues.ready(&policies, NOW);
-            let urgent = ready.iter().map(|request| queues.is_urgent(request, &policies, all));
-            urgent.collect::<Vec<_>>()
-        };
-        for (half, all) in [(true, true), (true, false), (true, false), (false, false)] {
-            assert_eq!((urgent(&queues, false), urgent(&queues, true)), (vec![half], vec![all]));
-            queues.begun(&key("a"));
-        }
-        assert!(urgent(&queues, false).is_empty());
-        queues.look(vec![waiting("a", 5, NOW)]);
-        queues.over(&key("a"));
-        assert_eq!(urgent(&queues, true), [true], "a probe");
-    }
-
-    #[test]
-    fn an_open_breaker_lets_one_probe_through_and_what_comes_back_has_few_places() {
-        let policies = policies(|_| {});
-        let mut queues = Queues::default();
-        queues.look(vec![waiting("a", 5, NOW)]);
-        assert_eq!(ready(&queues, &policies), [("a".into(), 1, true)]);
-        let mut back = waiting("a", 0, NOW);
-        back.state.ramp = 2;
-        queues.look(vec![back]);
-        assert_eq!(ready(&queues, &policies), [("a".into(), 2, false)]);
-        queues.begun(&key("a"));
-        assert_eq!(ready(&queues, &policies), [("a".into(), 1, false)]);
-    }
-
-    #[test]
-    fn what_is_blocked_is_ready_later() {
-        let policies = policies(|_| {});
-        let later = NOW.plus(Duration::from_secs(1));
-        let mut blocked = waiting("a", 0, NOW);
-        blocked.state.blocked_until = later;
-        let mut queues = Queues::default();
-        queues.look(vec![blocked]);
-        assert_eq!((ready(&queues, &policies), queues.next(&policies, NOW)), (vec![], Some(later)));
-    }
-
-    #[test]
-    fn what_waits_goes_before_what_was_just_made() {
-        let (policies, mut queues) = (policies(|_| {}), Queues::default());
-        let policy = &policies["hooks"].0;
-        assert_eq!(queues.at_once(&key("a"), policy), policy.concurrency);
-        queues.begun(&key("a"));
-        assert_eq!(queues.at_once(&key("a"), policy), policy.concurrency - 1);
-        queues.look(vec![waiting("a", 0, NOW)]);
-        assert_eq!(queues.at_once(&key("a"), policy), 0);
-    }
-}
+#[path = "tests/queues.rs"]
+mod tests;

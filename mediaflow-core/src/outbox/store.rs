@@ -34,8 +34,8 @@ pub trait OutboxStore: fmt::Debug + Send + Sync + 'static {
     /// The store can not be written. The dispatcher then calls [`OutboxStore::reconcile`].
     async fn exchange(&self, exchange: Exchange<'_>) -> Result<Exchanged>;
 
-    /// Gives back what this process has claimed and does not know of: an exchange has failed, and may have been stored
-    /// all the same. `held` are the messages that it knows.
+    /// Gives back what this process has claimed and will not send: an exchange has failed, and may have been stored all the
+    /// same, or a receiver has ceased to work. None of it is an attempt. `held` are the messages that it sends.
     ///
     /// # Errors
     /// The store can not be written.

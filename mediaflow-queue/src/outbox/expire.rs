@@ -11,7 +11,7 @@ use super::destination::{self, Locked, Touched};
 use super::handle::{Outbox, policy_of, to_key};
 use super::told::Told;
 use super::{escalate, replace, route};
-use crate::db::{Row, Tx, values};
+use crate::db::{Row, Tx, Value, in_parts, places, values};
 use crate::events;
 use crate::process::Process;
 
@@ -221,19 +221,24 @@ async fn tell(
     Ok(told)
 }
 
-/// Gives back messages that were claimed in a transaction of which nobody knows whether it was committed: all of this
-/// process but `held`. Nothing was sent, so it is no attempt.
+/// Gives back messages that were claimed in a transaction of which nobody knows whether it was committed, or that are not sent
+/// after all: all of this process but `held`. Nothing was sent, so it is no attempt.
 pub(super) async fn reconcile(process: &Process, held: &HashSet<i64>) -> Result<()> {
-    let find = "SELECT id FROM mediaflow_messages WHERE state = 'sending' AND worker = $1";
+    let find =
+        "SELECT id FROM mediaflow_messages WHERE state = 'sending' AND worker = $1 ORDER BY id";
     let found = process.db.rows(find, values![&process.id]).await?;
-    for row in found {
-        let id = row.int("id")?;
-        if !held.contains(&id) {
-            let back = "UPDATE mediaflow_messages
-                        SET state = 'pending', worker = NULL, lease_until = NULL, attempts = attempts - 1
-                        WHERE id = $1 AND state = 'sending' AND worker = $2";
-            process.db.run(back, values![id, &process.id]).await?;
-        }
+    let ids = found.iter().map(|row| row.int("id")).collect::<Result<Vec<_>>>()?;
+    let unknown = ids.into_iter().filter(|id| !held.contains(id)).map(Value::from);
+    for ids in in_parts(&unknown.collect::<Vec<_>>()) {
+        let back = format!(
+            "UPDATE mediaflow_messages
+             SET state = 'pending', worker = NULL, lease_until = NULL, attempts = attempts - 1
+             WHERE id IN {} AND state = 'sending' AND worker = ${}",
+            places(1, ids.len()),
+            ids.len() + 1
+        );
+        let values = [ids, values![&process.id]].concat();
+        process.db.run(AssertSqlSafe(back), &values).await?;
     }
     Ok(())
 }
