@@ -63,9 +63,10 @@ impl Codec for AvifCodec {
         decode::decode(bytes, reading)
     }
 
-    /// Planes of two bytes for each number, once as decoded and once as filtered, and what is known of blocks.
+    /// Planes, once as decoded and once as filtered, and what is known of their blocks: 14 bytes were measured of 4:2:0 with 8 bits,
+    /// 19 of 4:4:4 with more.
     fn memory(&self, _bytes: u64, pixels: u64, _eighths: u32) -> u64 {
-        12 * pixels
+        20 * pixels
     }
 
     fn word(&self) -> Option<Word> {
@@ -118,7 +119,8 @@ impl Encoder for Avif {
         format!("avif, quality {}", self.quality)
     }
 
-    /// What the library holds, beside planes and, while the file is made smaller, the best one so far.
+    /// What the library holds, of which 17 bytes were measured, and 30 with more effort; planes; and while the file is made smaller
+    /// the best one so far.
     fn memory(&self, pixels: u64) -> u64 {
         pixels * if self.effort > 3 { 40 } else { 28 }
     }
