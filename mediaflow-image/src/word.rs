@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use mediaflow_core::geometry::Rect;
-use mediaflow_core::media::{Format, Image, MediaFile, MediaInfo};
+use mediaflow_core::media::{Facts, Format, Image, MediaFile, MediaInfo};
 use mediaflow_core::ops::Kernel;
 use mediaflow_core::{AnyOperation, Color, Error, Operation, Registry, Result, RunContext, codes};
 
@@ -31,6 +31,8 @@ pub(crate) enum View {
     Whole(Arc<dyn Whole>),
     /// Makes a file of it.
     File(Arc<dyn Encoder>),
+    /// Finds something out of it.
+    Facts(Arc<dyn Finder>),
 }
 
 impl View {
@@ -40,6 +42,13 @@ impl View {
 
     pub(crate) fn file(encoder: impl Encoder) -> Self {
         Self::File(Arc::new(encoder))
+    }
+
+    /// What finds something out of a copy of a picture of this size.
+    pub(crate) fn facts(copy: &impl Compile, size: (u32, u32), finder: impl Finder) -> Vec<Self> {
+        let mut views = copy.views(size);
+        views.push(Self::Facts(Arc::new(finder)));
+        views
     }
 }
 
@@ -97,6 +106,16 @@ pub(crate) trait Encoder: fmt::Debug + Same + Send + Sync {
     }
 }
 
+/// Finds something out of a picture, in sRGB.
+pub(crate) trait Finder: fmt::Debug + Same + Send + Sync {
+    /// What, and how, for people.
+    fn explain(&self) -> String;
+
+    /// Does it, with next to no memory beside a copy of the picture. Every loop over rows goes through
+    /// [`bands`](crate::pixels::bands).
+    fn find(&self, image: Image, cx: &RunContext) -> Result<Facts>;
+}
+
 /// A part of a picture as it is stored, and how that is turned.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Part {
@@ -125,6 +144,12 @@ impl<T: Any + PartialEq> Same for T {
 }
 
 impl PartialEq for dyn Whole {
+    fn eq(&self, other: &Self) -> bool {
+        self.same(other)
+    }
+}
+
+impl PartialEq for dyn Finder {
     fn eq(&self, other: &Self) -> bool {
         self.same(other)
     }

@@ -78,8 +78,46 @@ macro_rules! amount {
     };
 }
 
+/// A word for stills that finds something out of a copy of the picture: a fact.
+macro_rules! finds {
+    ($name:ident, $kind:literal) => {
+        impl $crate::operation::Operation for $name {
+            const KIND: &'static str = $kind;
+            const MEDIA: &'static [$crate::media::Medium] = $crate::ops::STILLS;
+
+            fn validate(&self) -> $crate::Result<()> {
+                self.check()
+            }
+
+            fn gives(&self, _input: $crate::media::Medium) -> $crate::media::Medium {
+                $crate::media::Medium::Facts
+            }
+
+            fn describe(
+                &self,
+                inputs: &[$crate::media::MediaInfo],
+            ) -> $crate::Result<$crate::media::MediaInfo> {
+                $crate::ops::picture(inputs).map(|_| $crate::media::Facts::info())
+            }
+
+            fn demand(
+                &self,
+                wanted: $crate::plan::Demand,
+                inputs: &[$crate::media::MediaInfo],
+            ) -> Vec<$crate::plan::Demand> {
+                $crate::operation::Operation::demand(&self.copy(), wanted, inputs)
+            }
+
+            fn schema() -> Option<schemars::Schema> {
+                $crate::operation::schema_of::<Self>()
+            }
+        }
+    };
+}
+
 mod auto_orient;
 mod blur;
+mod blurhash;
 mod border;
 mod brightness;
 mod checksum;
@@ -88,10 +126,12 @@ mod compose;
 mod contrast;
 mod crop;
 mod duotone;
+mod entropy;
 mod extend;
 mod flatten;
 mod flip;
 mod flop;
+mod focal_point;
 mod fps;
 mod gamma;
 mod grayscale;
@@ -100,6 +140,8 @@ mod lut;
 mod median;
 mod negate;
 mod normalize;
+mod palette;
+mod perceptual_hash;
 mod pixelate;
 mod poster;
 mod posterize;
@@ -110,8 +152,10 @@ mod saturation;
 mod sepia;
 mod shadow;
 mod sharpen;
+mod sharpness;
 mod text;
 mod threshold;
+mod thumbhash;
 mod tint;
 mod trim;
 mod trim_borders;
@@ -122,6 +166,7 @@ mod white_balance;
 
 pub use auto_orient::AutoOrient;
 pub use blur::Blur;
+pub use blurhash::Blurhash;
 pub use border::Border;
 pub use brightness::Brightness;
 pub use checksum::Checksum;
@@ -130,10 +175,12 @@ pub use compose::{Compose, Layer};
 pub use contrast::Contrast;
 pub use crop::Crop;
 pub use duotone::Duotone;
+pub use entropy::Entropy;
 pub use extend::{Extend, ExtendMode};
 pub use flatten::Flatten;
 pub use flip::Flip;
 pub use flop::Flop;
+pub use focal_point::FocalPoint;
 pub use fps::Fps;
 pub use gamma::Gamma;
 pub use grayscale::Grayscale;
@@ -142,6 +189,8 @@ pub use lut::Lut;
 pub use median::Median;
 pub use negate::Negate;
 pub use normalize::Normalize;
+pub use palette::Palette;
+pub use perceptual_hash::{HashAlgorithm, PerceptualHash};
 pub use pixelate::Pixelate;
 pub use poster::{Position, Poster};
 pub use posterize::Posterize;
@@ -152,8 +201,10 @@ pub use saturation::Saturation;
 pub use sepia::Sepia;
 pub use shadow::Shadow;
 pub use sharpen::Sharpen;
+pub use sharpness::Sharpness;
 pub use text::{Align, Text};
 pub use threshold::Threshold;
+pub use thumbhash::Thumbhash;
 pub use tint::Tint;
 pub use trim::Trim;
 pub use trim_borders::TrimBorders;
@@ -189,6 +240,11 @@ fn picture(inputs: &[MediaInfo]) -> Result<MediaInfo> {
     }
     Err(Error::input(codes::MEDIA_NO_PICTURE, "there is no picture to work on")
         .with("format", &input.format))
+}
+
+/// A copy on which what says little of a picture is found out: several such facts share one.
+fn small() -> Resize {
+    Resize::inside(100, 100).without_enlargement()
 }
 
 /// A number between two others, or the error that says so.

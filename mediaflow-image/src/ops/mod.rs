@@ -5,6 +5,7 @@
 
 mod auto_orient;
 mod blur;
+mod blurhash;
 mod border;
 mod brightness;
 mod clahe;
@@ -12,10 +13,12 @@ mod compose;
 mod contrast;
 mod crop;
 mod duotone;
+mod entropy;
 mod extend;
 mod flatten;
 mod flip;
 mod flop;
+mod focal_point;
 mod gamma;
 mod grayscale;
 mod hue;
@@ -23,6 +26,8 @@ mod lut;
 mod median;
 mod negate;
 mod normalize;
+mod palette;
+mod perceptual_hash;
 mod pixelate;
 mod posterize;
 mod radius;
@@ -32,9 +37,11 @@ mod saturation;
 mod sepia;
 mod shadow;
 mod sharpen;
+mod sharpness;
 #[cfg(feature = "text")]
 mod text;
 mod threshold;
+mod thumbhash;
 mod tint;
 mod trim_borders;
 mod vibrance;
@@ -50,6 +57,7 @@ use crate::word::Word;
 pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::AutoOrient>(),
     Word::of::<ops::Blur>(),
+    Word::of::<ops::Blurhash>(),
     Word::of::<ops::Border>(),
     Word::of::<ops::Brightness>(),
     Word::of::<ops::Clahe>(),
@@ -57,10 +65,12 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Contrast>(),
     Word::of::<ops::Crop>(),
     Word::of::<ops::Duotone>(),
+    Word::of::<ops::Entropy>(),
     Word::of::<ops::Extend>(),
     Word::of::<ops::Flatten>(),
     Word::of::<ops::Flip>(),
     Word::of::<ops::Flop>(),
+    Word::of::<ops::FocalPoint>(),
     Word::of::<ops::Gamma>(),
     Word::of::<ops::Grayscale>(),
     Word::of::<ops::Hue>(),
@@ -68,6 +78,8 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Median>(),
     Word::of::<ops::Negate>(),
     Word::of::<ops::Normalize>(),
+    Word::of::<ops::Palette>(),
+    Word::of::<ops::PerceptualHash>(),
     Word::of::<ops::Pixelate>(),
     Word::of::<ops::Posterize>(),
     Word::of::<ops::Radius>(),
@@ -77,9 +89,11 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Sepia>(),
     Word::of::<ops::Shadow>(),
     Word::of::<ops::Sharpen>(),
+    Word::of::<ops::Sharpness>(),
     #[cfg(feature = "text")]
     Word::of::<ops::Text>(),
     Word::of::<ops::Threshold>(),
+    Word::of::<ops::Thumbhash>(),
     Word::of::<ops::Tint>(),
     Word::of::<ops::TrimBorders>(),
     Word::of::<ops::Vibrance>(),

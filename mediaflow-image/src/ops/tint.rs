@@ -1,6 +1,6 @@
 use mediaflow_core::ops::Tint;
 
-use crate::pixels::Tone;
+use crate::pixels::{Tone, from_light, to_light};
 use crate::word::{Compile, View};
 
 /// The white of sRGB (D65): X and Z where Y is 1.
@@ -22,8 +22,7 @@ impl Compile for Tint {
 
 /// CIELAB of a colour in sRGB, from 0 to 1.
 fn lab(rgb: [f64; 3]) -> [f64; 3] {
-    let [r, g, b] =
-        rgb.map(|v| if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) });
+    let [r, g, b] = rgb.map(to_light);
     let curve =
         |t: f64| if t > 216.0 / 24_389.0 { t.cbrt() } else { (24_389.0 / 27.0 * t + 16.0) / 116.0 };
     let x = curve((0.412_456 * r + 0.357_576 * g + 0.180_437 * b) / WHITE.0);
@@ -45,5 +44,5 @@ fn srgb([lightness, a, b]: [f64; 3]) -> [f64; 3] {
         -0.969_266 * x + 1.876_011 * y + 0.041_556 * z,
         0.055_643 * x - 0.204_026 * y + 1.057_225 * z,
     ]
-    .map(|v| if v <= 0.003_130_8 { v * 12.92 } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 })
+    .map(from_light)
 }

@@ -2,7 +2,7 @@ use mediaflow_core::media::Image;
 use mediaflow_core::ops::WhiteBalance;
 use mediaflow_core::{Result, RunContext};
 
-use crate::pixels::{Curves, Tone, Tones, bands};
+use crate::pixels::{Curves, Tone, Tones, bands, from_light, to_light};
 use crate::word::{Compile, View, Whole, one};
 
 /// What red, green and blue have of the brightness (Rec. 709).
@@ -70,12 +70,4 @@ fn curve(gain: f64) -> [u8; 256] {
         *to = (from_light(to_light(f64::from(value) / 255.0) * gain) * 255.0).round() as u8;
     }
     table
-}
-
-fn to_light(v: f64) -> f64 {
-    if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
-}
-
-fn from_light(v: f64) -> f64 {
-    if v <= 0.003_130_8 { v * 12.92 } else { 1.055 * v.powf(1.0 / 2.4) - 0.055 }
 }

@@ -8,7 +8,7 @@ use mediaflow_core::media::Image;
 use mediaflow_core::ops::Kernel;
 use mediaflow_core::{Result, RunContext};
 
-use super::{Bounds, Resample, bands, mul, resample, widen};
+use super::{Bounds, Resample, bands, mul, resample, to_light, widen};
 
 /// The side of the picture in which attention is measured.
 const SIDE: usize = 32;
@@ -34,7 +34,24 @@ pub(crate) fn most_attention(
     let crop = Rect { x: 0.0, y: 0.0, width: whole.0.into(), height: whole.1.into() };
     let (within, kernel) = (Bounds::all(whole), Kernel::Lanczos3);
     let how = Resample { crop, within, size: SIZE, kernel, linear: false, crisp: false };
-    let small = widen(resample(image, &how, cx)?, 3, cx)?;
+    let (across, down) = attention(resample(image, &how, cx)?, (width, height), whole, cx)?;
+    let start = |cell: u32, side: u32, kept: u32| {
+        let middle = u64::from(cell) * u64::from(side) / SIDE as u64;
+        let middle = u32::try_from(middle).unwrap_or(side);
+        middle.saturating_sub(kept / 2).min(side - kept)
+    };
+    Ok((start(across, whole.0, width), start(down, whole.1, height)))
+}
+
+/// Which of the 32 columns and 32 rows of a picture of [`SIZE`] shows the most attention, for a part of this size of a whole of
+/// that size.
+pub(crate) fn attention(
+    small: Image,
+    (width, height): (u32, u32),
+    whole: (u32, u32),
+    cx: &RunContext,
+) -> Result<(u32, u32)> {
+    let small = widen(small, 3, cx)?;
     let channels = usize::from(small.channels());
     let colours: Vec<[f64; 3]> = small.pixels().chunks_exact(channels).map(xyz).collect();
     let mut scores: Vec<f64> = (0..colours.len()).map(|at| score(&colours, at)).collect();
@@ -42,17 +59,15 @@ pub(crate) fn most_attention(
     let sigma = part(width, whole.0).hypot(part(height, whole.1)) / 10.0;
     blur(&mut scores, sigma.max(1.0));
     // The first of those that are alike.
-    let mut best = 0;
-    for (at, score) in scores.iter().enumerate() {
-        if *score > scores[best] {
-            best = at;
+    let (mut at, mut best) = ((0, 0), f64::NEG_INFINITY);
+    for (row, scores) in (0..).zip(scores.chunks_exact(SIDE)) {
+        for (column, score) in (0..).zip(scores) {
+            if *score > best {
+                (at, best) = ((column, row), *score);
+            }
         }
     }
-    let start = |cell: usize, side: u32, kept: u32| {
-        let middle = u32::try_from(cell * side as usize / SIDE).unwrap_or(side);
-        middle.saturating_sub(kept / 2).min(side - kept)
-    };
-    Ok((start(best % SIDE, whole.0, width), start(best / SIDE, whole.1, height)))
+    Ok(at)
 }
 
 /// Edges, skin and red or green.
@@ -75,13 +90,9 @@ fn score(colours: &[[f64; 3]], at: usize) -> f64 {
 /// XYZ of a pixel; what is transparent is dark.
 fn xyz(pixel: &[u8]) -> [f64; 3] {
     let alpha = pixel.get(3).copied().unwrap_or(u8::MAX);
-    let light: [f64; 3] = array::from_fn(|channel| to_light(mul(pixel[channel], alpha)));
+    let light: [f64; 3] =
+        array::from_fn(|channel| to_light(f64::from(mul(pixel[channel], alpha)) / 255.0));
     XYZ.map(|row| row.iter().zip(light).map(|(weight, light)| weight * light).sum())
-}
-
-fn to_light(value: u8) -> f64 {
-    let v = f64::from(value) / 255.0;
-    if v <= 0.040_45 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
 }
 
 /// How red (or, below 0, green) a colour is: a* of CIELAB.

@@ -325,10 +325,7 @@ pub(super) fn out_of_light(
     reason = "between 0 and 65,535 by construction"
 )]
 pub(super) fn to_light() -> Vec<u16> {
-    let light = |value: u8| {
-        let value = f64::from(value) / 255.0;
-        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
-    };
+    let light = |value: u8| super::to_light(f64::from(value) / 255.0);
     (0..=u8::MAX).map(|value| (light(value) * 65535.0).round() as u16).collect()
 }
 

@@ -112,6 +112,7 @@ impl Compiler<'_> {
                 self.whole(base)
             }
             View::Whole(work) => self.opaque(picture, What::Whole(work), step)?,
+            View::Facts(finder) => self.opaque(picture, What::Facts(finder), step)?,
             View::File(encoder) => match self.copied(&picture, &encoder, step) {
                 Some(file) => file,
                 None => self.opaque(picture, What::File(encoder), step)?,

@@ -119,6 +119,7 @@ fn while_working(plan: &ImagePlan, work: &Work) -> u64 {
             whole.memory(from.map_or(output, extent), output)
         }
         What::File(encoder) => encoder.memory(pixels(work)),
+        What::Facts(_) => from.map_or(0, bytes),
         What::Source { .. } | What::Cut { .. } | What::Finish { .. } => 0,
     }
 }

@@ -200,6 +200,7 @@ impl Execution {
             let result = match taken {
                 Ok(Made::Picture(picture)) => srgb(picture.image, cx).map(Media::from),
                 Ok(Made::File(file)) => Ok(file.into()),
+                Ok(Made::Facts(facts)) => Ok(facts.into()),
                 Err(error) => Err(error),
             };
             if let Err(error) = &result {
@@ -225,7 +226,9 @@ impl State {
     fn take_picture(&mut self, index: usize) -> Result<Picture> {
         match self.take(index)? {
             Made::Picture(picture) => Ok(picture),
-            Made::File(_) => Err(Error::internal(codes::PLAN_ENCODED, "a step was given a file")),
+            Made::File(_) | Made::Facts(_) => {
+                Err(Error::internal(codes::PLAN_ENCODED, "a step was given no picture"))
+            }
         }
     }
 

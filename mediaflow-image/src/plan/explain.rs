@@ -81,6 +81,7 @@ fn stage_text(plan: &ImagePlan, work: &Work) -> (&'static str, String) {
             ("finish", done.join(", "))
         }
         What::Whole(whole) => whole.explain(),
+        What::Facts(finder) => ("find", finder.explain()),
         What::File(encoder) => ("encode", encoder.explain()),
         What::Copy { name, info, part, encoder } => {
             let (width, height) = info.stored_size();

@@ -1,7 +1,7 @@
 //! What each kind of work does with pictures that may be smaller than the plan counts with.
 
 use mediaflow_core::geometry::Rect;
-use mediaflow_core::media::{Blob, Image, Media, MediaFile, MediaInfo};
+use mediaflow_core::media::{Blob, Facts, Image, Media, MediaFile, MediaInfo};
 use mediaflow_core::ops::Kernel;
 use mediaflow_core::{Error, Inputs, Result, RunContext, codes};
 
@@ -15,6 +15,7 @@ use crate::word::Encoder;
 pub(super) enum Made {
     Picture(Picture),
     File(MediaFile),
+    Facts(Facts),
 }
 
 /// What works have made, or why they have not, each by its index.
@@ -70,6 +71,9 @@ pub(super) fn make(
         }
         What::File(encoder) => {
             return encoded(&**encoder, work, picture.image, cx).map(Made::File);
+        }
+        What::Facts(finder) => {
+            return finder.find(srgb(picture.image, cx)?, cx).map(Made::Facts);
         }
         What::Source { .. } | What::Whole(_) | What::Copy { .. } => picture,
     };

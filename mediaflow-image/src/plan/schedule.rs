@@ -39,7 +39,7 @@ fn is_wanted(plan: &ImagePlan, index: usize) -> bool {
 fn rank(what: &What) -> u8 {
     match what {
         What::Resample { .. } | What::Cut { .. } => 0,
-        What::Finish { .. } | What::Whole(_) => 1,
+        What::Finish { .. } | What::Whole(_) | What::Facts(_) => 1,
         // A second source waits until the first is spent.
         What::Source { .. } => 2,
         What::File(_) | What::Copy { .. } => 3,

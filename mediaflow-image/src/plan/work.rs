@@ -6,7 +6,7 @@ use mediaflow_core::ops::Kernel;
 use mediaflow_core::plan::Demand;
 
 use crate::pixels::{Tones, Turn};
-use crate::word::{Canvas, Encoder, Part, Whole};
+use crate::word::{Canvas, Encoder, Finder, Part, Whole};
 
 /// What runs.
 #[derive(Debug)]
@@ -51,6 +51,8 @@ pub(super) enum What {
     Whole(Arc<dyn Whole>),
     /// Make a file.
     File(Arc<dyn Encoder>),
+    /// Find something out.
+    Facts(Arc<dyn Finder>),
     /// Make a file of a part of an input that is a file, as it stands.
     Copy { name: String, info: MediaInfo, part: Part, encoder: Arc<dyn Encoder> },
 }

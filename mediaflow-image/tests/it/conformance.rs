@@ -4,9 +4,10 @@ use mediaflow_core::Color;
 use mediaflow_core::backend::Backend as _;
 use mediaflow_core::geometry::{Fit, Gravity};
 use mediaflow_core::ops::{
-    AutoOrient, Blur, Border, Brightness, Clahe, Compose, Contrast, Crop, Duotone, Extend, Flatten,
-    Flip, Flop, Gamma, Grayscale, Hue, Layer, Lut, Median, Negate, Normalize, Pixelate, Posterize,
-    Radius, Resize, Rotate, Saturation, Sepia, Shadow, Sharpen, Threshold, Tint, TrimBorders,
+    AutoOrient, Blur, Blurhash, Border, Brightness, Clahe, Compose, Contrast, Crop, Duotone,
+    Entropy, Extend, Flatten, Flip, Flop, FocalPoint, Gamma, Grayscale, Hue, Layer, Lut, Median,
+    Negate, Normalize, Palette, PerceptualHash, Pixelate, Posterize, Radius, Resize,
+    Rotate, Saturation, Sepia, Shadow, Sharpen, Sharpness, Threshold, Thumbhash, Tint, TrimBorders,
     Vibrance, Vignette, Watermark, WhiteBalance,
 };
 use mediaflow_core::{Inputs, Registry, testing};
@@ -106,4 +107,11 @@ async fn every_operation_passes_the_suite() {
     testing::exercise_word(Watermark::new(), picture().and("logo", gradient(9, 9, 4)), &backend)
         .await;
     testing::exercise_word(Webp::quality(80), picture(), &backend).await;
+    testing::exercise_word(Blurhash::default(), picture(), &backend).await;
+    testing::exercise_word(Entropy::default(), picture(), &backend).await;
+    testing::exercise_word(FocalPoint::default(), picture(), &backend).await;
+    testing::exercise_word(Palette::default(), picture(), &backend).await;
+    testing::exercise_word(PerceptualHash::default(), picture(), &backend).await;
+    testing::exercise_word(Sharpness::default(), picture(), &backend).await;
+    testing::exercise_word(Thumbhash::default(), picture(), &backend).await;
 }

@@ -14,6 +14,7 @@ mod conformance;
 mod copying;
 mod damage;
 mod eighth;
+mod facts;
 mod files;
 mod gif;
 mod metadata;

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mediaflow_core::geometry::Gravity;
 use mediaflow_core::media::{Image, MediaFile, Scratch};
 use mediaflow_core::ops::{
-    Blur, Border, Brightness, Clahe, Duotone, Extend, Flatten, Grayscale, Median, Normalize,
-    Pixelate, Posterize, Radius, Resize, Rotate, Saturation, Sepia, Shadow, Sharpen, Threshold,
-    Tint, TrimBorders, Vignette, Watermark,
+    Blur, Border, Brightness, Clahe, Duotone, Entropy, Extend, Flatten, Grayscale, Median,
+    Normalize, Pixelate, Posterize, Radius, Resize, Rotate, Saturation, Sepia, Shadow, Sharpen,
+    Sharpness, Threshold, Tint, TrimBorders, Vignette, Watermark,
 };
 use mediaflow_core::{
     AnyOperation, CancellationToken, Clock, Color, CpuPool, ErrorKind, Inputs, RunContext,
@@ -102,6 +102,8 @@ async fn every_kernel_looks_band_by_band() {
             AnyOperation::new(Rotate::by(33.0)),
             AnyOperation::new(Sepia::default()),
             AnyOperation::new(Sharpen::default()),
+            AnyOperation::new(Sharpness::at(4096)),
+            AnyOperation::new(Entropy::at(4096)),
             AnyOperation::new(TrimBorders::new().background(Color::rgb(1, 2, 3))),
             AnyOperation::new(Resize::cover(350, 1500).gravity(Gravity::Entropy)),
         ] {
