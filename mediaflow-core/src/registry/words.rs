@@ -35,6 +35,7 @@ impl Registry {
             .word::<ops::Poster>()
             .word::<ops::Posterize>()
             .word::<ops::Radius>()
+            .word::<ops::ReadMetadata>()
             .word::<ops::Resize>()
             .word::<ops::Rotate>()
             .word::<ops::Saturation>()

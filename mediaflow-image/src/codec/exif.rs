@@ -7,6 +7,15 @@ use super::fields::{Fields, is_little};
 pub(crate) struct Credit {
     pub(crate) artist: Option<Vec<u8>>,
     pub(crate) copyright: Option<Vec<u8>>,
+    pub(crate) about: About,
+}
+
+/// What a picture shows, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    pub(crate) title: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) keywords: Vec<String>,
 }
 
 impl Credit {
@@ -17,16 +26,30 @@ impl Credit {
             let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
             (!text.is_empty()).then(|| text.as_bytes().to_vec())
         };
-        Self { artist: bytes(artist), copyright: bytes(copyright) }
+        Self { artist: bytes(artist), copyright: bytes(copyright), about: About::default() }
     }
 
     /// What is missing here is taken from there.
     pub(crate) fn or(self, other: Self) -> Self {
-        Self { artist: self.artist.or(other.artist), copyright: self.copyright.or(other.copyright) }
+        Self {
+            artist: self.artist.or(other.artist),
+            copyright: self.copyright.or(other.copyright),
+            about: self.about.or(other.about),
+        }
     }
 
     pub(crate) fn is_whole(&self) -> bool {
         self.artist.is_some() && self.copyright.is_some()
+    }
+}
+
+impl About {
+    /// What is missing here is taken from there.
+    pub(crate) fn or(self, other: Self) -> Self {
+        let keywords = if self.keywords.is_empty() { other.keywords } else { self.keywords };
+        let (title, description) =
+            (self.title.or(other.title), self.description.or(other.description));
+        Self { title, description, keywords }
     }
 }
 
@@ -67,7 +90,7 @@ pub(crate) fn credit(tiff: &[u8]) -> Credit {
         let text = fields.as_ref()?.said(tag).filter(|text| !text.trim_ascii().is_empty())?;
         Some(text.to_vec())
     };
-    Credit { artist: text(ARTIST), copyright: text(COPYRIGHT) }
+    Credit { artist: text(ARTIST), copyright: text(COPYRIGHT), about: About::default() }
 }
 
 /// A new block with only artist and copyright; `None` if nothing is known of either.

@@ -79,6 +79,41 @@ impl Fields {
         }
     }
 
+    /// The directory within.
+    pub(crate) fn within(&self, tag: u16) -> Option<&Self> {
+        match self.list.get(&tag)? {
+            Field::Within(fields) => Some(fields),
+            Field::Values(..) => None,
+        }
+    }
+
+    /// Numbers, of whatever kind; those that make no sense are left out.
+    pub(crate) fn values(&self, tag: u16) -> Vec<f64> {
+        let Some(Field::Values(kind, _, bytes)) = self.list.get(&tag) else { return Vec::new() };
+        let size = match kind {
+            1 => 1,
+            3 => 2,
+            4 | 9 => 4,
+            5 | 10 => 8,
+            _ => return Vec::new(),
+        };
+        let whole = |bytes: &[u8]| {
+            let mut ordered = [0; 4];
+            ordered[..bytes.len()].copy_from_slice(bytes);
+            if !self.little {
+                ordered[..bytes.len()].reverse();
+            }
+            let value = u32::from_le_bytes(ordered);
+            let is_signed = matches!(kind, 9 | 10);
+            if is_signed { f64::from(value.cast_signed()) } else { f64::from(value) }
+        };
+        let number = |bytes: &[u8]| match bytes.split_at_checked(4) {
+            Some((over, under)) if !under.is_empty() => whole(over) / whole(under),
+            _ => whole(bytes),
+        };
+        bytes.chunks_exact(size).map(number).filter(|value| value.is_finite()).collect()
+    }
+
     /// Adds a text.
     pub(crate) fn text(&mut self, tag: u16, text: &[u8]) {
         self.put(tag, 2, text.len() + 1, [text, b"\0"].concat());

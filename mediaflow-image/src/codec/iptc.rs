@@ -1,9 +1,12 @@
 //! Who made a picture, as the press writes it: IPTC-NAA records (IIM 4), which Photoshop puts among its resources.
 
-use super::exif::Credit;
+use super::exif::{About, Credit};
 
+const TITLE: (u8, u8) = (2, 5);
+const KEYWORD: (u8, u8) = (2, 25);
 const BY_LINE: (u8, u8) = (2, 80);
 const COPYRIGHT: (u8, u8) = (2, 116);
+const CAPTION: (u8, u8) = (2, 120);
 
 /// What the records among Photoshop's resources say, which begin behind their name.
 pub(crate) fn in_resources(resources: &[u8]) -> Credit {
@@ -29,7 +32,7 @@ pub(crate) fn in_resources(resources: &[u8]) -> Credit {
 
 /// What records say.
 pub(crate) fn credit(records: &[u8]) -> Credit {
-    let (mut artists, mut copyright) = (Vec::new(), None);
+    let (mut artists, mut copyright, mut about) = (Vec::new(), None, About::default());
     let mut rest = records;
     while let [0x1C, record, number, high, low, after @ ..] = rest {
         let size = usize::from(u16::from_be_bytes([*high, *low]));
@@ -37,12 +40,15 @@ pub(crate) fn credit(records: &[u8]) -> Credit {
         match (*record, *number) {
             BY_LINE => artists.push(text(content)),
             COPYRIGHT => copyright = copyright.or(Some(text(content))),
+            TITLE => about.title = about.title.or(Some(text(content))),
+            CAPTION => about.description = about.description.or(Some(text(content))),
+            KEYWORD => about.keywords.push(text(content)),
             _ => {}
         }
         rest = next;
     }
     let artist = Some(artists.join("; ")).filter(|artist| !artist.is_empty());
-    Credit::of(artist, copyright)
+    Credit { about, ..Credit::of(artist, copyright) }
 }
 
 /// Most say in which letters they are written, and some of these are right.
@@ -73,7 +79,9 @@ mod tests {
             [&b"8BIM"[..], &kind, &[0, 0], &size, content, &[0][..content.len() & 1]].concat()
         };
         let resources = [resource([3, 0xED], b"abc"), resource([4, 4], &records)].concat();
+        let about = About { title: Some("Title".to_owned()), ..About::default() };
         let right = Credit::of(Some("Jane; Jörg".to_owned()), Some("© Press".to_owned()));
+        let right = Credit { about, ..right };
         assert_eq!(in_resources(&resources), right);
         for cut in 0..resources.len() {
             let _survived = in_resources(&resources[..cut]);

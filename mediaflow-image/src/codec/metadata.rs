@@ -30,9 +30,9 @@ fn credit(metadata: &Metadata) -> Credit {
     in_exif.or(in_xmp)
 }
 
-/// Completes what is said of who made a picture, if neither EXIF nor XMP say it, by what a format has in a place of its own.
+/// Puts what a format says in a place of its own, of who made a picture and what it shows, into a packet of XMP, if there is none.
 pub(crate) fn credited(metadata: &mut Metadata, other: impl FnOnce() -> Credit) {
-    if metadata.xmp.is_none() && !credit(metadata).is_whole() {
+    if metadata.xmp.is_none() {
         metadata.xmp = xmp::packet(&other()).map(Bytes::from);
     }
 }

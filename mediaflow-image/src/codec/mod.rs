@@ -14,6 +14,7 @@ mod metadata;
 mod read;
 mod reading;
 mod rows;
+mod said;
 mod walk;
 pub(crate) mod xmp;
 
@@ -35,6 +36,7 @@ use rows::Whole;
 #[cfg(feature = "bitmaps")]
 pub(crate) use rows::each_row;
 pub(crate) use rows::{Nothing, Rows, block, hand_on};
+pub(crate) use said::Said;
 pub(crate) use walk::Walk;
 
 use crate::word::Word;

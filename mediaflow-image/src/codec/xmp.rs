@@ -1,10 +1,13 @@
 //! The little of XMP that matters here: who made a picture, and where a long packet goes on. A packet is looked through as text: what it is
 //! in other respects is for who wrote it.
 
-use super::exif::Credit;
+use super::exif::{About, Credit};
 
 const ARTIST: &str = "dc:creator";
 const COPYRIGHT: &str = "dc:rights";
+const TITLE: &str = "dc:title";
+const DESCRIPTION: &str = "dc:description";
+const KEYWORDS: &str = "dc:subject";
 
 /// What names the rest of a packet that is longer than a segment of a JPEG.
 const REST: &str = "xmpNote:HasExtendedXMP";
@@ -16,26 +19,58 @@ const LIST_END: &str = "</rdf:RDF>";
 /// Bytes of a name or a text that are looked at.
 const MAX_TEXT: usize = 4096;
 
+/// Items of a list that are looked at.
+const MAX_ITEMS: usize = 256;
+
 /// Who made a picture, and whose it is.
 pub(crate) fn credit(packet: &[u8]) -> Credit {
     let Ok(packet) = std::str::from_utf8(packet) else { return Credit::default() };
-    Credit::of(texts(packet, ARTIST), texts(packet, COPYRIGHT))
+    let credit = Credit::of(texts(packet, ARTIST), texts(packet, COPYRIGHT));
+    let (title, description) = (texts(packet, TITLE), texts(packet, DESCRIPTION));
+    let about = About { title, description, keywords: items(packet, KEYWORDS).unwrap_or_default() };
+    Credit { about, ..credit }
+}
+
+/// Those who made a picture, each by itself.
+pub(crate) fn artists(packet: &[u8]) -> Vec<String> {
+    std::str::from_utf8(packet).ok().and_then(|packet| items(packet, ARTIST)).unwrap_or_default()
+}
+
+/// What a packet says by a name of these: of the first that it has.
+pub(crate) fn said(packet: &[u8], names: &[&str]) -> Option<String> {
+    let packet = std::str::from_utf8(packet).ok()?;
+    names.iter().find_map(|name| texts(packet, name))
 }
 
 /// A packet that says this, and nothing else.
 pub(crate) fn packet(credit: &Credit) -> Option<Vec<u8>> {
-    let item = |name: &str, list: &str, language: &str, text: &Option<Vec<u8>>| {
-        text.as_ref().map_or(String::new(), |text| {
-            let text = escaped(&String::from_utf8_lossy(text));
-            format!("<{name}><rdf:{list}><rdf:li{language}>{text}</rdf:li></rdf:{list}></{name}>")
-        })
-    };
     if *credit == Credit::default() {
         return None;
     }
-    let artist = item(ARTIST, "Seq", "", &credit.artist);
-    let copyright = item(COPYRIGHT, "Alt", " xml:lang=\"x-default\"", &credit.copyright);
-    Some(enclosed("dc=\"http://purl.org/dc/elements/1.1/\"", &format!("{artist}{copyright}")))
+    let text = |bytes: &Option<Vec<u8>>| {
+        bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    };
+    let list = |name: &str, list: &str, language: &str, texts: &[String]| {
+        if texts.is_empty() {
+            return String::new();
+        }
+        let item = |text: &String| format!("<rdf:li{language}>{}</rdf:li>", escaped(text));
+        let items: String = texts.iter().map(item).collect();
+        format!("<{name}><rdf:{list}>{items}</rdf:{list}></{name}>")
+    };
+    let choice =
+        |name, text: &Option<String>| list(name, "Alt", " xml:lang=\"x-default\"", text.as_slice());
+    let About { title, description, keywords } = &credit.about;
+    let artists = text(&credit.artist);
+    let artists = artists.iter().flat_map(|all| all.split("; ")).map(str::to_owned);
+    let properties = [
+        list(ARTIST, "Seq", "", &artists.collect::<Vec<_>>()),
+        choice(COPYRIGHT, &text(&credit.copyright)),
+        choice(TITLE, title),
+        choice(DESCRIPTION, description),
+        list(KEYWORDS, "Bag", "", keywords),
+    ];
+    Some(enclosed("dc=\"http://purl.org/dc/elements/1.1/\"", &properties.concat()))
 }
 
 /// A packet with these properties, of a namespace.
@@ -99,9 +134,14 @@ fn unnamed(packet: &str) -> Option<String> {
     Some([before, after].concat())
 }
 
-/// The texts of a property, one behind the other: an attribute, an element, or the items of its list, of which of several
-/// languages the first.
+/// The texts of a property, one behind the other.
 fn texts(packet: &str, name: &str) -> Option<String> {
+    let text = items(packet, name)?.join("; ");
+    (!text.is_empty()).then_some(text)
+}
+
+/// The texts of a property: an attribute, an element, or the items of its list, of which of several languages the first.
+fn items(packet: &str, name: &str) -> Option<Vec<String>> {
     if let Some((_, element)) = packet.split_once(&format!("<{name}")) {
         let (_, rest) = element.split_once('>')?;
         let (body, _) = rest.split_once(&format!("</{name}>"))?;
@@ -112,12 +152,18 @@ fn texts(packet: &str, name: &str) -> Option<String> {
         if is_choice {
             items.truncate(1);
         }
-        let text = if body.contains("<rdf:li") { items.join("; ") } else { body.to_owned() };
-        return plain(&text).filter(|_| !text.contains('<'));
+        if !body.contains("<rdf:li") {
+            items.push(body.to_owned());
+        }
+        if items.iter().any(|text| text.contains('<')) {
+            return None;
+        }
+        items.truncate(MAX_ITEMS);
+        return items.iter().map(|text| plain(text)).collect();
     }
     let (_, value) = packet.split_once(&format!(" {name}="))?;
     let quote = value.chars().next().filter(|quote| ['"', '\''].contains(quote))?;
-    plain(value.get(1..)?.split(quote).next()?)
+    Some(vec![plain(value.get(1..)?.split(quote).next()?)?])
 }
 
 /// A text of XML as people read it.
@@ -164,7 +210,7 @@ mod tests {
     use super::*;
 
     fn said(packet: &str) -> (Option<String>, Option<String>) {
-        let Credit { artist, copyright } = credit(packet.as_bytes());
+        let Credit { artist, copyright, .. } = credit(packet.as_bytes());
         let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes).unwrap());
         (text(artist), text(copyright))
     }

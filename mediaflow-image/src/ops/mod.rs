@@ -1,7 +1,7 @@
 //! The operations: one file for each, with all that there is of it. Here they are registered, and nowhere else is one named.
 //! Their parameters are core's words.
 //!
-//! Uses: found, pixels, word.
+//! Uses: codec, found, pixels, word.
 
 mod auto_orient;
 mod blur;
@@ -31,6 +31,7 @@ mod perceptual_hash;
 mod pixelate;
 mod posterize;
 mod radius;
+mod read_metadata;
 mod resize;
 mod rotate;
 mod saturation;
@@ -83,6 +84,7 @@ pub(crate) const WORDS: &[Word] = &[
     Word::of::<ops::Pixelate>(),
     Word::of::<ops::Posterize>(),
     Word::of::<ops::Radius>(),
+    Word::of::<ops::ReadMetadata>(),
     Word::of::<ops::Resize>(),
     Word::of::<ops::Rotate>(),
     Word::of::<ops::Saturation>(),

@@ -6,7 +6,7 @@ use mediaflow_core::geometry::{Fit, Gravity};
 use mediaflow_core::ops::{
     AutoOrient, Blur, Blurhash, Border, Brightness, Clahe, Compose, Contrast, Crop, Duotone,
     Entropy, Extend, Flatten, Flip, Flop, FocalPoint, Gamma, Grayscale, Hue, Layer, Lut, Median,
-    Negate, Normalize, Palette, PerceptualHash, Pixelate, Posterize, Radius, Resize,
+    Negate, Normalize, Palette, PerceptualHash, Pixelate, Posterize, Radius, ReadMetadata, Resize,
     Rotate, Saturation, Sepia, Shadow, Sharpen, Sharpness, Threshold, Thumbhash, Tint, TrimBorders,
     Vibrance, Vignette, Watermark, WhiteBalance,
 };
@@ -112,6 +112,7 @@ async fn every_operation_passes_the_suite() {
     testing::exercise_word(FocalPoint::default(), picture(), &backend).await;
     testing::exercise_word(Palette::default(), picture(), &backend).await;
     testing::exercise_word(PerceptualHash::default(), picture(), &backend).await;
+    testing::exercise_word(ReadMetadata::new(), picture(), &backend).await;
     testing::exercise_word(Sharpness::default(), picture(), &backend).await;
     testing::exercise_word(Thumbhash::default(), picture(), &backend).await;
 }

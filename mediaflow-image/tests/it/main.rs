@@ -21,6 +21,7 @@ mod metadata;
 mod operations;
 mod readme;
 mod rows;
+mod said;
 mod sharing;
 mod side_by_side;
 mod stopping;
