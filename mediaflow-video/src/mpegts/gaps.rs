@@ -4,8 +4,8 @@
 use std::io::{Read, Seek};
 use std::ops::RangeInclusive;
 
-use super::length::{Asked, ON, PER_SECOND, since};
-use super::packet::{Grid, PACKET, Packet};
+use super::clock::{ON, PER_SECOND, since};
+use super::packet::{Asked, Grid, PACKET, Packet};
 
 /// How far one group may be from the next, in ticks: back from a picture to one that is shown before it, and on.
 const STEPS: RangeInclusive<i64> = -2 * 90_000..=ON;

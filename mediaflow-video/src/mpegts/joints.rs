@@ -4,8 +4,9 @@
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use super::length::{Asked, ON, PER_SECOND, round, since, sound_ticks};
-use super::packet::{Grid, PACKET, Packet};
+use super::clock::{ON, PER_SECOND, round, since};
+use super::packet::{Asked, Grid, PACKET, Packet};
+use super::sound::sound_ticks;
 
 /// Of a file that is no longer all is read. Of others it is looked at so many places whether time goes on as bytes do.
 const WHOLE: u64 = 32 << 20;

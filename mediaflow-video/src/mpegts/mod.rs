@@ -2,23 +2,24 @@
 //!
 //! Cameras, discs and converters say of sound only that it is private, and leave it to the player to look. Demuxers that go by
 //! the tables alone lose it without a word; so its first bytes are looked at here, and the tables are shown to the demuxer as
-//! they should be.
+//! they should be; and so is the clock where two recordings are joined.
 //!
 //! Uses: nothing.
 
+mod clock;
 mod gaps;
 mod joints;
 mod length;
 mod packet;
+mod sound;
 mod table;
 
 use std::io::{Read, Seek, SeekFrom};
 
 pub(crate) use gaps::Gap;
 use joints::Joints;
-use length::Asked;
 pub(crate) use packet::PACKET;
-use packet::{Grid, Packet};
+use packet::{Asked, Grid, Packet};
 use table::{Program, pmt_pids, read_program, retype};
 
 /// Bytes at the begin of a file in which the tables and the first packets of all streams are looked for.

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
+use super::clock::round;
+
 /// Bytes of a packet.
 pub(crate) const PACKET: usize = 188;
 
@@ -9,6 +11,14 @@ pub(super) const SYNC: u8 = 0x47;
 
 /// Bytes that are read at a time.
 const PART: u64 = 256 << 10;
+
+/// A stream that is asked when it begins and ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) pid: u16,
+    /// What sound it is, if it is sound.
+    pub(super) sound: Option<u8>,
+}
 
 /// Where packets begin: one after the other, or with four bytes of time before each, as cameras and discs have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,7 +223,7 @@ impl Place<'_> {
 
     /// Writes a time that is so much later into a copy of the packet.
     pub(super) fn later(&self, packet: &mut [u8], by: i64) {
-        let time = super::length::round(self.time(), by);
+        let time = round(self.time(), by);
         let bytes = packet.iter_mut().skip(self.at);
         for (byte, (from, mask, low)) in bytes.zip(self.bits()) {
             let [bits, ..] = (time >> from).to_le_bytes();
