@@ -99,8 +99,8 @@ impl Graph {
         let mut elements = vec![queue(4)?];
         if let Some(fps) = rendition.fps {
             let rate = make("videorate")?;
-            if let Some(pad) = rate.static_pad("sink") {
-                hold_last(&pad, self.until);
+            if let (Some(pad), Some(until)) = (rate.static_pad("sink"), self.until) {
+                hold_last(&pad, until);
             }
             elements.push(rate);
             elements.push(caps_filter(
@@ -218,8 +218,8 @@ impl Graph {
     }
 }
 
-/// Shows the last frame to the end, or to its own end if that is all that is known, to whoever repeats frames, but forgets the last.
-fn hold_last(pad: &gst::Pad, until: Option<gst::ClockTime>) {
+/// Shows the last frame to the end to whoever repeats frames, but only a few of the last.
+fn hold_last(pad: &gst::Pad, until: gst::ClockTime) {
     let last = Mutex::new(None::<gst::Buffer>);
     let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
     pad.add_probe(mask, move |pad, info| {
@@ -228,12 +228,9 @@ fn hold_last(pad: &gst::Pad, until: Option<gst::ClockTime>) {
             *held = Some(buffer.clone());
         }
         let is_over = info.event().is_some_and(|event| event.type_() == gst::EventType::Eos);
-        let taken = held.take_if(|_| is_over);
+        let taken = held.take_if(|last| is_over && last.pts().is_some_and(|pts| pts < until));
         drop(held);
-        let times = taken.as_ref().and_then(|last| last.pts().zip(until.or_else(|| end_of(last))));
-        if let Some(((pts, until), mut buffer)) = times.zip(taken)
-            && pts < until
-        {
+        if let Some(mut buffer) = taken {
             let times = buffer.make_mut();
             times.set_pts(until);
             times.set_duration(gst::ClockTime::ZERO);
@@ -242,10 +239,6 @@ fn hold_last(pad: &gst::Pad, until: Option<gst::ClockTime>) {
         }
         gst::PadProbeReturn::Ok
     });
-}
-
-fn end_of(buffer: &gst::Buffer) -> Option<gst::ClockTime> {
-    Some(buffer.pts()?.saturating_add(buffer.duration()?))
 }
 
 fn samples(channels: i32, rate: i32) -> Result<gst::Element> {
