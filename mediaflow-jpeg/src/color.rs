@@ -99,7 +99,7 @@ fn converted((y, cb, cr): (&[u8], &[u8], &[u8]), colours: &mut [[u8; TOGETHER]; 
     }
 }
 
-/// In whole numbers, as libjpeg does it. Its factors of 1.402, 0.344, 0.714 and 1.772 in 65,536ths are taken without their whole
+/// In whole numbers, as libjpeg does it. Its factors 1.402, 0.344, 0.714 and 1.772, times 65,536, are taken without their whole
 /// parts, so that they have 16 bits: of such products processors make many at a time.
 fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     const HALF: i32 = 1 << 15;

@@ -328,7 +328,7 @@ mod tests {
         let json = r#"{ "formats": ["jpeg"], "width": { "min": 3 }, "duration": { "max": 60 } }"#;
         let rules: Accept = serde_json::from_str(json).unwrap();
         assert_eq!(rules, Accept::new().formats([Format::JPEG]).width(3..).duration(..=60.0));
-        assert!(serde_json::from_str::<Accept>(r#"{ "widht": { "min": 3 } }"#).is_err());
+        assert!(serde_json::from_str::<Accept>(r#"{ "breadth": { "min": 3 } }"#).is_err());
         assert!(serde_json::from_str::<Accept>(r#"{ "width": { "least": 3 } }"#).is_err());
     }
 }
