@@ -2,7 +2,7 @@ use bytes::Bytes;
 use mediaflow_core::media::{Blob, Format, Image, Metadata};
 use mediaflow_core::{Result, RunContext};
 
-use super::outline::{End, Frame, Outline, Palette, read};
+use super::outline::{End, Frame, Outline, Table, read};
 use crate::codec::lzw::{Lie, unpack};
 use crate::codec::{Reading, Walk};
 use crate::error::{corrupt, truncated};
@@ -41,7 +41,7 @@ pub(super) fn decode(bytes: &Bytes, reading: &Reading<'_>) -> Result<Image> {
 
 fn metadata(bytes: &Bytes, outline: &Outline, reading: &Reading<'_>) -> Metadata {
     let mut metadata = Metadata::default();
-    let packet = outline.xmp.map(|(at, end)| part(bytes, Palette { at, bytes: end - at }));
+    let packet = outline.xmp.map(|(at, end)| part(bytes, Table { at, bytes: end - at }));
     let limits = reading.cx.limits();
     let packet = packet.filter(|packet| limits.check_metadata(packet.len() as u64).is_ok());
     metadata.xmp = packet.filter(|packet| !packet.is_empty()).map(|packet| bytes.slice_ref(packet));
@@ -138,7 +138,7 @@ fn paint(rows: &Rows<'_>, colours: &[u8], outline: &Outline, cx: &RunContext) ->
     Image::new(header.width, header.height, header.channels, canvas)
 }
 
-fn part(bytes: &[u8], Palette { at, bytes: len }: Palette) -> &[u8] {
+fn part(bytes: &[u8], Table { at, bytes: len }: Table) -> &[u8] {
     let at = usize::try_from(at).unwrap_or(usize::MAX);
     let end = at.saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
     bytes.get(at..end).unwrap_or_default()

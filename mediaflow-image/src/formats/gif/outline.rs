@@ -20,7 +20,7 @@ const FRAME: u64 = 13;
 pub(super) struct Outline {
     pub(super) header: Header,
     /// The colours for frames without their own.
-    pub(super) palette: Option<Palette>,
+    pub(super) palette: Option<Table>,
     /// The first frame that shows anything.
     pub(super) first: Option<Frame>,
     /// The frame in whose data the file ends, if it is no larger than the canvas.
@@ -36,7 +36,7 @@ pub(super) struct Outline {
 
 /// Where colours stand.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Palette {
+pub(super) struct Table {
     pub(super) at: u64,
     pub(super) bytes: u64,
 }
@@ -51,7 +51,7 @@ pub(super) struct Frame {
     pub(super) interlaced: bool,
     /// The number of the colour that is none.
     pub(super) transparent: Option<u8>,
-    pub(super) palette: Option<Palette>,
+    pub(super) palette: Option<Table>,
     /// Where its data begins: the size of a number, then blocks.
     pub(super) data: u64,
 }
@@ -221,13 +221,13 @@ impl Outline {
     }
 }
 
-fn palette(walk: &mut Walk, flags: u8) -> Result<Option<Palette>> {
+fn palette(walk: &mut Walk, flags: u8) -> Result<Option<Table>> {
     if flags & 0x80 == 0 {
         return Ok(None);
     }
     let (at, bytes) = (walk.at(), 3 << ((flags & 7) + 1));
     walk.skip(bytes)?;
-    Ok(Some(Palette { at, bytes }))
+    Ok(Some(Table { at, bytes }))
 }
 
 fn blocks(walk: &mut Walk) -> Result<()> {
