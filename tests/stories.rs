@@ -203,13 +203,13 @@ async fn a_custom_step_between_groups_keeps_the_small_decode() {
         .unwrap();
     let photo = Pipeline::from("uploads/mountains.jpg")
         .output("public/k.jpg", |photo| {
-            photo.resize((400, 400, Fit::Inside)).then(Keep {}).jpeg(80)
+            photo.resize((360, 360, Fit::Inside)).then(Keep {}).jpeg(80)
         })
         .output("public/l.jpg", |photo| photo.resize((200, 200, Fit::Inside)).jpeg(80))
         .build()
         .unwrap();
     let told = media.explain(photo.clone()).await.unwrap();
-    assert!(told.contains("1/8"), "400 of 3264 are wanted: {told}");
+    assert!(told.contains("1/8"), "360 of 3264 are wanted: {told}");
     let report = media.submit(photo).await.unwrap().done().await.unwrap();
     assert_eq!((report.decodes, report.outputs.len()), (1, 2));
     media.shutdown(Duration::from_secs(5)).await.unwrap();
