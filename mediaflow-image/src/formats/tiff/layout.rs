@@ -38,7 +38,7 @@ pub(super) enum Colours {
     Grey {
         inverted: bool,
     },
-    Palette,
+    Indexed,
     Rgb,
     Inks,
     /// Luma and chroma, which whoever unpacks them turns into RGB.
@@ -49,7 +49,7 @@ impl Colours {
     /// Samples of a pixel, without others beside them.
     pub(super) fn samples(self) -> usize {
         match self {
-            Self::Grey { .. } | Self::Palette => 1,
+            Self::Grey { .. } | Self::Indexed => 1,
             Self::Rgb | Self::Luma => 3,
             Self::Inks => 4,
         }
@@ -144,7 +144,7 @@ impl Layout {
             0 => Colours::Grey { inverted: true },
             1 => Colours::Grey { inverted: false },
             2 => Colours::Rgb,
-            3 => Colours::Palette,
+            3 => Colours::Indexed,
             5 if inks == 1 && !is_inner => Colours::Inks,
             6 if is_inner => Colours::Luma,
             other => return Err(refused(file, format!("colours of kind {other} are not decoded"))),
@@ -164,8 +164,8 @@ impl Layout {
             2 if bits == 8 || bits == 16 => true,
             _ => return Err(refused(file, "differences of this kind are not decoded")),
         };
-        let palette = from.find(tag::PALETTE).filter(|_| colours == Colours::Palette);
-        if colours == Colours::Palette && (palette.is_none() || bits > 8) {
+        let palette = from.find(tag::PALETTE).filter(|_| colours == Colours::Indexed);
+        if colours == Colours::Indexed && (palette.is_none() || bits > 8) {
             return Err(file.walk.corrupt("there is no palette, or it is too short"));
         }
         let (tiled, part) = match (side(tile.0), side(tile.1)) {

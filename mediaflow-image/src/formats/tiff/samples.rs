@@ -74,7 +74,7 @@ impl<'a> Painter<'a> {
         let colours = match layout.colours {
             Colours::Grey { inverted } => !inverted,
             Colours::Rgb | Colours::Luma => true,
-            Colours::Palette | Colours::Inks => false,
+            Colours::Indexed | Colours::Inks => false,
         };
         let alpha = layout.alpha.is_none_or(|alpha| !alpha.multiplied);
         let all = layout.samples == usize::from(layout.channels());
@@ -104,7 +104,7 @@ impl<'a> Painter<'a> {
 fn pixels(layout: &Layout, palette: &[[u8; 3]], row: &[u16], to: &mut [u8]) {
     let to = to.chunks_exact_mut(usize::from(layout.channels()));
     let pixels = row.chunks_exact(layout.samples).zip(to);
-    if layout.colours == Colours::Palette {
+    if layout.colours == Colours::Indexed {
         for (pixel, to) in pixels {
             let colour = palette.get(usize::from(pixel[0])).copied().unwrap_or_default();
             to.copy_from_slice(&colour);
