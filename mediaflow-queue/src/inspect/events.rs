@@ -76,12 +76,6 @@ pub(super) async fn read(
 /// The way along an index to events.
 pub(super) fn walk(filter: &EventFilter, after: i64, before: Option<i64>) -> Walk {
     let mut walk = Walk::new(false);
-    let after = walk.bind(after);
-    walk.range(&format!("{{key}} > {after}"));
-    if let Some(before) = before {
-        let before = walk.bind(before);
-        walk.range(&format!("{{key}} < {before}"));
-    }
     let job = filter.job.map(|job| ("job", walk.bind(job)));
     let batch = filter.batch.map(|batch| ("batch", walk.bind(batch)));
     let owner = filter.owner.as_ref().map(|owner| ("owner", walk.bind(owner)));
@@ -94,8 +88,9 @@ pub(super) fn walk(filter: &EventFilter, after: i64, before: Option<i64>) -> Wal
         }
     }
     if !walk.has_way() {
-        walk.way("mediaflow_events d", "d.seq", "1 = 1".to_owned());
+        walk.whole_way("mediaflow_events d", "d.seq");
     }
+    walk.range([(">", Some(after), after), ("<", before, i64::MAX)]);
     let kinds: Vec<_> = filter.kinds.iter().map(|kind| walk.bind(kind.as_str())).collect();
     if !kinds.is_empty() {
         walk.rest(format!("j.kind IN ({})", kinds.join(", ")));

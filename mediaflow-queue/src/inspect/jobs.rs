@@ -85,12 +85,6 @@ pub(super) fn walk(filter: &JobFilter, after: Option<JobId>) -> Walk {
     let mut walk = Walk::new(true);
     let until = filter.until.map(first_of);
     let before = after.map(|after| after.to_string()).into_iter().chain(until).min();
-    for (than, bound) in [(">=", filter.since.map(first_of)), ("<", before)] {
-        if let Some(bound) = bound {
-            let bound = walk.bind(bound);
-            walk.range(&format!("{{key}} {than} {bound}"));
-        }
-    }
     if let Some(batch) = filter.batch {
         let batch = walk.bind(batch);
         walk.way("mediaflow_batch_jobs d", "d.job", format!("d.batch = {batch}"));
@@ -126,8 +120,11 @@ pub(super) fn walk(filter: &JobFilter, after: Option<JobId>) -> Walk {
     }
     choose(&mut walk, kind);
     if !walk.has_way() {
-        walk.way("mediaflow_jobs d", "d.id", "1 = 1".to_owned());
+        walk.whole_way("mediaflow_jobs d", "d.id");
     }
+    // Behind every id: they are hexadecimal.
+    let since = filter.since.map(first_of);
+    walk.range([(">=", since, String::new()), ("<", before, "zz".to_owned())]);
     walk
 }
 

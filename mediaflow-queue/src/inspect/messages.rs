@@ -54,10 +54,6 @@ pub(super) async fn read(
 /// The way along an index to messages.
 pub(super) fn walk(filter: &MessageFilter, after: Option<i64>) -> Walk {
     let mut walk = Walk::new(true);
-    if let Some(before) = after {
-        let before = walk.bind(before);
-        walk.range(&format!("{{key}} < {before}"));
-    }
     let from = "mediaflow_messages d";
     if let Some(job) = filter.job {
         let job = walk.bind(job);
@@ -90,8 +86,9 @@ pub(super) fn walk(filter: &MessageFilter, after: Option<i64>) -> Walk {
         }
     }
     if !walk.has_way() {
-        walk.way(from, "d.id", "1 = 1".to_owned());
+        walk.whole_way(from, "d.id");
     }
+    walk.range([(">", None, 0), ("<", after, i64::MAX)]);
     walk
 }
 

@@ -3,6 +3,9 @@ use crate::db::Value;
 /// How many rows a page examines at most, if it asks for more than one thing.
 pub(super) const BUDGET: usize = 2000;
 
+/// Each row.
+const EVERY: &str = "1 = 1";
+
 /// A statement that walks along an index, and takes those rows of which the rest is true.
 pub(super) struct Walk {
     values: Vec<Value>,
@@ -28,7 +31,7 @@ impl Walk {
     pub(super) fn new(newest_first: bool) -> Self {
         let order = if newest_first { "DESC" } else { "ASC" };
         let (values, ways, rest) = Default::default();
-        Self { values, ways, rest, range: "1 = 1".to_owned(), order }
+        Self { values, ways, rest, range: EVERY.to_owned(), order }
     }
 
     /// A placeholder.
@@ -37,8 +40,21 @@ impl Walk {
         format!("${}", self.values.len())
     }
 
-    pub(super) fn range(&mut self, range: &str) {
-        self.range.push_str(&format!(" AND {range}"));
+    /// Bounds of the key, each with its comparison, and what it is if nothing is asked for: it binds nothing then. On the way along
+    /// another index it is said all the same, or PostgreSQL takes the order of the table's own key for the cheaper way.
+    pub(super) fn range<V: Into<Value>>(&mut self, bounds: [(&str, Option<V>, V); 2]) {
+        let is_along = self.ways.iter().any(|way| way.when != EVERY);
+        for (than, bound, else_) in bounds {
+            if let Some(bound) = bound.or(is_along.then_some(else_)) {
+                let bound = self.bind(bound);
+                self.range.push_str(&format!(" AND {{key}} {than} {bound}"));
+            }
+        }
+    }
+
+    /// All of a table, in the order of its own key.
+    pub(super) fn whole_way(&mut self, from: &'static str, key: &'static str) {
+        self.way(from, key, EVERY.to_owned());
     }
 
     pub(super) fn way(&mut self, from: &'static str, key: &'static str, when: String) {
@@ -94,7 +110,7 @@ impl Walk {
         let [Way { from, key, when }] = &*self.ways else { return None };
         let table = from.strip_suffix(" d")?;
         let key = key.replace("d.", "j.");
-        if when != "1 = 1" || !self.rest.is_empty() || join != format!("{table} j ON {key}") {
+        if when != EVERY || !self.rest.is_empty() || join != format!("{table} j ON {key}") {
             return None;
         }
         let columns = columns.replace("k.key", &format!("{key} AS key"));
