@@ -68,8 +68,8 @@ fn an_operation_is_one_file_and_its_lines_in_the_table() {
     for operation in operations {
         let parts = operation.split('_').map(|part| part[..1].to_uppercase() + &part[1..]);
         let word = parts.collect::<String>();
-        // `ColorType::Grayscale` is another library's word, and `ExtendMode::Blur` a mode.
-        let others = ["ColorType", "ExtendMode"].map(|kind| format!("{kind}::{word}"));
+        // `ColorType::Grayscale` is another library's word, `ExtendMode::Blur` a mode, and `Gravity::Entropy` a place.
+        let others = ["ColorType", "ExtendMode", "Gravity"].map(|kind| format!("{kind}::{word}"));
         let names = |code: &str| {
             let own = others.iter().fold(code.to_owned(), |code, other| code.replace(other, ""));
             own.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == word)
