@@ -120,7 +120,7 @@ impl Task {
         let photo = input::WIDTH * input::HEIGHT;
         match self {
             Demo | Many => None,
-            Png => Some(2 * photo),
+            Png => Some(input::PNG.0 * input::PNG.1),
             LargePng => Some(photo * input::TIMES * input::TIMES),
             _ => Some(photo),
         }

@@ -26,6 +26,9 @@ const QUALITY: u8 = 92;
 /// Standard deviation of the grain in mid-grey: luma, and each channel apart from it.
 const GRAIN: (f32, f32) = (3.2, 1.4);
 
+/// Width and height of the PNG that is not the large one.
+pub(crate) const PNG: (usize, usize) = (6000, 4000);
+
 /// How often the large PNG has each pixel of the photo, across and down.
 pub(crate) const TIMES: usize = 3;
 
@@ -66,8 +69,7 @@ impl Sources {
             written(&progressive, &coefficients.write(true, &control)?)?;
         }
         if !png.exists() {
-            let size = (WIDTH * 3 / 2, HEIGHT * 4 / 3);
-            written(&png, &plain_png(&compose(&demo, size)?, size)?)?;
+            written(&png, &plain_png(&compose(&demo, PNG)?, PNG)?)?;
         }
         if !large.exists() {
             let unfinished = large.with_extension("part");

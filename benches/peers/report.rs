@@ -112,7 +112,7 @@ impl Report {
             format!("input {width} x {height} JPEG 4:2:0, {:.1} MB", size(photo)),
             format!("progressive the same, {:.1} MB", size(progressive)),
             format!("demo {} photos of examples/media, {small:.1} MB", demo.len()),
-            format!("png {} x {} PNG, {:.1} MB", width * 3 / 2, height * 4 / 3, size(png)),
+            format!("png {} x {} PNG, {:.1} MB", input::PNG.0, input::PNG.1, size(png)),
             format!("large {} x {} PNG, {:.1} MB", width * times, height * times, size(large)),
             format!("rounds {rounds}, interleaved, one core, CPU time of the whole process"),
         ];
@@ -156,35 +156,30 @@ impl Report {
     }
 
     fn ratio(&mut self, task: Task, ours: &Contestant, peer: &Contestant, ratios: &[f64]) {
-        let [lowest, .., highest] = ratios else { return };
-        let median = ratios[ratios.len() / 2];
         // The task's word names the build where it is not the plain one.
         let build = ours.name().strip_prefix("mediaflow").unwrap_or_default();
         let what = format!("ratio {}{build} {}", task.name(), peer.name());
-        let goal = task.ratio_goal(ours, peer);
-        let range = format!("({lowest:.2}..{highest:.2})");
-        self.ratios.push(format!("{what} {median:.2} {} {range}", said(goal)));
-        self.judge(&what, median, goal);
+        self.median(&what, ratios, task.ratio_goal(ours, peer));
     }
 
     /// What two cores take in parts of what one takes.
     fn latency(&mut self, task: Task, ratios: &[f64], goal: f64, what: &str) {
-        let [lowest, .., highest] = ratios else { return };
-        let median = ratios[ratios.len() / 2];
         let goal = (task == Task::Five).then_some(goal);
-        let what = format!("{}-{what}", task.name());
-        self.ratios.push(format!("{what} {median:.2} {} ({lowest:.2}..{highest:.2})", said(goal)));
-        self.judge(&what, median, goal);
+        self.median(&format!("{}-{what}", task.name()), ratios, goal);
     }
 
     /// The time that one waits for mediaflow in parts of that for a peer.
     fn wait(&mut self, task: Task, peer: &Contestant, ratios: &[f64]) {
+        let what = format!("wait {} {}", task.name(), peer.name());
+        self.median(&what, ratios, task.wait_goal(peer));
+    }
+
+    /// A line of the median of sorted ratios, if there are any.
+    fn median(&mut self, what: &str, ratios: &[f64], goal: Option<f64>) {
         let [lowest, .., highest] = ratios else { return };
         let median = ratios[ratios.len() / 2];
-        let goal = task.wait_goal(peer);
-        let what = format!("wait {} {}", task.name(), peer.name());
         self.ratios.push(format!("{what} {median:.2} {} ({lowest:.2}..{highest:.2})", said(goal)));
-        self.judge(&what, median, goal);
+        self.judge(what, median, goal);
     }
 
     fn cost(&mut self, task: Task, who: &Contestant, samples: &Samples) {
